@@ -1,0 +1,14 @@
+// Command caddy is Caddy with the jira_tokens modules compiled in: what xcaddy
+// builds from xcaddy.json, for `go run` and `go build`.
+package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	// Caddy's standard modules and ours.
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+func main() {
+	caddycmd.Main()
+}

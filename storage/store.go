@@ -1,0 +1,76 @@
+// Package storage declares where tokens and the audit trail live. Its
+// subpackages file and redis are stores; storagetest is the suite that both
+// must pass, and any other store too.
+package storage
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Store keeps token records and the audit trail. All methods are safe for
+// concurrent use. Only ErrNotFound means that something is not there: every
+// other error is an outage and says so, with ErrUnavailable in its chain.
+type Store interface {
+	// Open makes the store ready, or tells why this cannot be. A store on the
+	// network that is away for now is no error: it may be back in a moment.
+	// The other methods may be called without it and open the store then.
+	Open(ctx context.Context) error
+
+	// Get returns the record with this id, or ErrNotFound.
+	Get(ctx context.Context, id string) (*token.Record, error)
+
+	// Apply makes a change and writes its audit event, both or neither, and
+	// tells the watchers of every node. ErrConflict: somebody else changed
+	// the record since change.Old was read (or created it).
+	Apply(ctx context.Context, change Change) error
+
+	// List returns the page of records that query asks for, newest first.
+	List(ctx context.Context, query Query) (Page, error)
+
+	// Events returns the page of audit events that query asks for, oldest
+	// first.
+	Events(ctx context.Context, query EventQuery) (EventPage, error)
+
+	// Watch tells watcher of changes until ctx is done, and returns
+	// ctx.Err(). It is called once for a store that is in use.
+	Watch(ctx context.Context, watcher Watcher) error
+
+	// Close gives back what the store holds. Nothing is called after it.
+	Close() error
+}
+
+// What can be wrong. Compare with errors.Is.
+var (
+	ErrNotFound    = errors.New("no such token")
+	ErrConflict    = errors.New("the token was changed by somebody else meanwhile")
+	ErrUnavailable = errors.New("the token store is unavailable")
+)
+
+// Change is one change of one record. Old is the record as it was read, nil to
+// create; New is what it becomes, nil to delete. New.Version is Old.Version+1.
+type Change struct {
+	Old, New *token.Record
+	Event    Event
+}
+
+// ID returns the id of the record that is changed.
+func (c Change) ID() string {
+	if c.New != nil {
+		return c.New.ID
+	}
+	return c.Old.ID
+}
+
+// Watcher is told what happens to a store. Its methods return quickly.
+type Watcher interface {
+	// Changed tells that the record with this id is not what it was.
+	Changed(id string)
+	// Lost tells that changes are no longer heard of.
+	Lost(cause error)
+	// Restored tells that changes are heard of (again), but that some may
+	// have been missed.
+	Restored()
+}

@@ -1,0 +1,89 @@
+package token
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Networks are the client addresses from which a token works.
+type Networks struct {
+	// Allow lists the ranges that are allowed. None listed: all are.
+	Allow []netip.Prefix `json:"allow,omitempty"`
+	// Deny lists ranges that are denied, also inside an allowed one.
+	Deny []netip.Prefix `json:"deny,omitempty"`
+}
+
+// Permits tells whether a client at addr may pass. IPv4 addresses mapped into
+// IPv6 count as IPv4 ones; denied wins over allowed; no address, no passage.
+func (n Networks) Permits(addr netip.Addr) bool {
+	if len(n.Allow) == 0 && len(n.Deny) == 0 {
+		return true
+	}
+	if !addr.IsValid() {
+		return false
+	}
+	// A zone (fe80::1%eth0) is no part of an address's range: prefixes never
+	// contain zoned addresses, so a deny range would let them through.
+	addr = addr.Unmap().WithZone("")
+	if containedIn(n.Deny, addr) {
+		return false
+	}
+	return len(n.Allow) == 0 || containedIn(n.Allow, addr)
+}
+
+// IsZero tells whether n restricts nothing.
+func (n Networks) IsZero() bool { return len(n.Allow) == 0 && len(n.Deny) == 0 }
+
+func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseNetwork reads a CIDR range, or a single address as the range of itself.
+// Host bits must be zero: 10.1.2.3/8 is more likely a slip than a wish.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	const want = "want a range such as 10.0.0.0/8 or 2001:db8::/32, or one address"
+	if !strings.Contains(s, "/") {
+		addr, err := netip.ParseAddr(s)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("network %q: %s", s, want)
+		}
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("network %q: %s", s, want)
+	}
+	if p.Addr().Is4In6() {
+		if p.Bits() < 96 {
+			return netip.Prefix{}, fmt.Errorf("network %q mixes IPv4 and IPv6: write the IPv4 range itself", s)
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("network %q has host bits set: did you mean %s?", s, p.Masked())
+	}
+	return p, nil
+}
+
+// ParseNetworks reads each of list with ParseNetwork.
+func ParseNetworks(list []string) ([]netip.Prefix, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	out := make([]netip.Prefix, len(list))
+	for i, s := range list {
+		p, err := ParseNetwork(s)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = p
+	}
+	return out, nil
+}

@@ -1,0 +1,171 @@
+// Package token says what a token is: its format, its digest, its scope, the
+// networks it works from and the states it goes through. It imports nothing
+// of the project.
+package token
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// The parts of a token: jt_ + id + _ + secret + checksum. Secret scanners can
+// match jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}.
+const (
+	prefix         = "jt_"
+	idLength       = 10
+	secretLength   = 32 // 190 random bits
+	checksumLength = 6  // CRC-32 in base 62
+
+	secretStart   = len(prefix) + idLength + 1
+	checksumStart = secretStart + secretLength
+
+	// Length is the number of characters of every token.
+	Length = checksumStart + checksumLength
+)
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// ErrMalformed is returned by Parse for anything that is not exactly a token.
+// It says nothing of what was wrong: the answer to a client is one for all.
+var ErrMalformed = errors.New("not a token")
+
+// Token is a well-formed token: a secret. It formats as its id, so that no
+// log line or error can show more.
+type Token struct {
+	text [Length]byte
+}
+
+// New returns a token with a new random id and secret.
+func New() Token {
+	return withID(randomBase62(idLength))
+}
+
+// WithID returns a token with a new random secret for the id of an existing
+// record, for rotation.
+func WithID(id string) (Token, error) {
+	if !ValidID(id) {
+		return Token{}, fmt.Errorf("token id %q: want %d characters of 0-9, A-Z, a-z", id, idLength)
+	}
+	return withID([]byte(id)), nil
+}
+
+func withID(id []byte) Token {
+	var t Token
+	text := append(t.text[:0], prefix...)
+	text = append(text, id...)
+	text = append(text, '_')
+	text = append(text, randomBase62(secretLength)...)
+	sum := checksum(text)
+	copy(t.text[checksumStart:], sum[:])
+	return t
+}
+
+// Parse reads a token. Anything else, down to one wrong character, is
+// ErrMalformed: garbage costs no lookup.
+func Parse(s string) (Token, error) {
+	var t Token
+	if len(s) != Length || s[:len(prefix)] != prefix || s[secretStart-1] != '_' {
+		return t, ErrMalformed
+	}
+	for i := len(prefix); i < Length; i++ {
+		if i != secretStart-1 && !isBase62(s[i]) {
+			return t, ErrMalformed
+		}
+	}
+	copy(t.text[:], s)
+	if sum := checksum(t.text[:checksumStart]); string(sum[:]) != s[checksumStart:] {
+		return Token{}, ErrMalformed
+	}
+	return t, nil
+}
+
+// ID returns the token's public name.
+func (t Token) ID() string { return string(t.text[len(prefix) : len(prefix)+idLength]) }
+
+// Reveal returns the token itself. It is for the one answer that shows a new
+// token to who asked for it.
+func (t Token) Reveal() string { return string(t.text[:]) }
+
+// String returns the token with its secret left out.
+func (t Token) String() string { return prefix + t.ID() + "_…" }
+
+// GoString keeps %#v from showing the secret.
+func (t Token) GoString() string { return t.String() }
+
+// Digest returns what the store keeps instead of the token. The secret has
+// 190 random bits, so a fast hash is enough: there is nothing to guess.
+func (t *Token) Digest() Digest { return sha256.Sum256(t.text[:]) }
+
+// ValidID tells whether s could be the id of a token.
+func ValidID(s string) bool {
+	if len(s) != idLength {
+		return false
+	}
+	for i := range len(s) {
+		if !isBase62(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Digest is the SHA-256 of a whole token.
+type Digest [sha256.Size]byte
+
+// Equal compares in constant time.
+func (d Digest) Equal(other Digest) bool {
+	return subtle.ConstantTimeCompare(d[:], other[:]) == 1
+}
+
+// IsZero tells whether d is unset.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+// MarshalText encodes d in hexadecimal.
+func (d Digest) MarshalText() ([]byte, error) {
+	return hex.AppendEncode(nil, d[:]), nil
+}
+
+// UnmarshalText decodes what MarshalText wrote.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(d)) {
+		return fmt.Errorf("digest: want %d hexadecimal characters, got %d", hex.EncodedLen(len(d)), len(text))
+	}
+	if _, err := hex.Decode(d[:], text); err != nil {
+		return fmt.Errorf("digest: %w", err)
+	}
+	return nil
+}
+
+func checksum(text []byte) (sum [checksumLength]byte) {
+	n := crc32.ChecksumIEEE(text)
+	for i := checksumLength - 1; i >= 0; i-- {
+		sum[i] = base62[n%62]
+		n /= 62
+	}
+	return sum
+}
+
+func isBase62(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+// randomBase62 draws n characters, each of the 62 equally likely: bytes of 248
+// and above are drawn again.
+func randomBase62(n int) []byte {
+	out := make([]byte, 0, n)
+	draw := make([]byte, n)
+	for len(out) < n {
+		rand.Read(draw) // never fails, see crypto/rand
+		for _, b := range draw {
+			if b < 248 && len(out) < n {
+				out = append(out, base62[b%62])
+			}
+		}
+	}
+	return out
+}
