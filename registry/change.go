@@ -1,0 +1,179 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// MaxOverlap is how long a token may still work after its rotation.
+const MaxOverlap = 30 * 24 * time.Hour
+
+// Patch says what to change of a token; nil leaves a field as it is.
+type Patch struct {
+	Name                 *string
+	Scope                *token.Scope
+	Allow, Deny          *[]netip.Prefix
+	Account              *string
+	NotBefore, ExpiresAt *time.Time
+	// Version, if not 0, is the version that the change was made from: when
+	// the token has another by now, the change is refused.
+	Version uint64
+}
+
+// Update changes a token's fields.
+func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, patch Patch) (*token.Record, error) {
+	return r.change(ctx, actor, ActionUpdate, id, patch.Version, func(record *token.Record) error {
+		if record.Status == token.StatusRevoked {
+			return StateError{id, token.StateRevoked, "a revoked token stays as it was; create a new one"}
+		}
+		patch.apply(record)
+		if err := invalid("name", token.CheckName(record.Name)); err != nil {
+			return err
+		}
+		if patch.Account != nil {
+			if err := r.checkAccount(record.Account); err != nil {
+				return err
+			}
+		}
+		if patch.ExpiresAt == nil && patch.NotBefore == nil {
+			return nil // an expired token can be renamed
+		}
+		return r.checkValidity(record.NotBefore, record.ExpiresAt)
+	})
+}
+
+func (p *Patch) apply(record *token.Record) {
+	set(&record.Name, p.Name)
+	set(&record.Scope, p.Scope)
+	set(&record.Networks.Allow, p.Allow)
+	set(&record.Networks.Deny, p.Deny)
+	set(&record.Account, p.Account)
+	set(&record.NotBefore, p.NotBefore)
+	set(&record.ExpiresAt, p.ExpiresAt)
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Rotate gives a token a new secret under the same id. The old one still works
+// for overlap. The new token is in this answer and nowhere else.
+func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (*token.Record, token.Token, error) {
+	if overlap < 0 || overlap > MaxOverlap {
+		return nil, token.Token{}, invalid("overlap", fmt.Errorf("overlap %s: want 0 to %s", overlap, MaxOverlap))
+	}
+	var secret token.Token
+	record, err := r.change(ctx, actor, ActionRotate, id, 0, func(record *token.Record) (err error) {
+		switch state := record.State(r.now()); state {
+		case token.StateRevoked:
+			return StateError{id, state, "it cannot be rotated; create a new one"}
+		case token.StateExpired:
+			return StateError{id, state, "give it a new expiry first"}
+		}
+		if secret, err = token.WithID(id); err != nil {
+			return err
+		}
+		record.PreviousDigest, record.PreviousUntil = token.Digest{}, time.Time{}
+		if overlap > 0 {
+			record.PreviousDigest = record.Digest
+			record.PreviousUntil = r.now().UTC().Add(overlap).Truncate(time.Second)
+		}
+		record.Digest = secret.Digest()
+		record.RotatedAt = r.timestamp()
+		return nil
+	})
+	if err != nil {
+		return nil, token.Token{}, err
+	}
+	return record, secret, nil
+}
+
+// Disable makes a token stop to work until it is enabled.
+func (r *Registry) Disable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
+	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled)
+}
+
+// Enable makes a disabled token work again.
+func (r *Registry) Enable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
+	return r.setStatus(ctx, actor, ActionEnable, id, token.StatusActive)
+}
+
+// Revoke ends a token for ever. Its record stays, for the record.
+func (r *Registry) Revoke(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
+	return r.setStatus(ctx, actor, ActionRevoke, id, token.StatusRevoked)
+}
+
+func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, id string, status token.Status) (*token.Record, error) {
+	return r.change(ctx, actor, action, id, 0, func(record *token.Record) error {
+		if record.Status == status {
+			return errUnchanged
+		}
+		if record.Status == token.StatusRevoked {
+			return StateError{id, token.StateRevoked, "that is for ever; create a new one"}
+		}
+		record.Status = status
+		return nil
+	})
+}
+
+// Delete removes a token's record. It stops to work at once; the audit trail
+// keeps what it was.
+func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) error {
+	for range attempts {
+		old, err := r.Show(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err = r.apply(ctx, actor, ActionDelete, old, nil); !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("token %s: %w", id, storage.ErrConflict)
+}
+
+// errUnchanged is returned by an edit that finds the record as it should be.
+var errUnchanged = errors.New("unchanged")
+
+// attempts bounds how often a change is made again on what another node wrote
+// meanwhile.
+const attempts = 10
+
+// change applies edit to the record as it is. When somebody else was faster it
+// starts again from what they wrote, so that no change is lost, unless the
+// caller insists on a version.
+func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id string, version uint64, edit func(*token.Record) error) (*token.Record, error) {
+	for range attempts {
+		old, err := r.Show(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if version != 0 && version != old.Version {
+			return nil, fmt.Errorf("token %s has version %d, not %d: %w", id, old.Version, version, storage.ErrConflict)
+		}
+		changed := *old
+		switch err := edit(&changed); {
+		case errors.Is(err, errUnchanged):
+			return old, nil
+		case err != nil:
+			return nil, err
+		}
+		changed.Version++
+		changed.UpdatedAt = r.timestamp()
+		err = r.apply(ctx, actor, action, old, &changed)
+		if err == nil {
+			return &changed, nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("token %s: %w", id, storage.ErrConflict)
+}

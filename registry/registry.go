@@ -1,0 +1,137 @@
+// Package registry decides who may issue, change and end tokens, and is the
+// only door to the store: for the admin API, the command and the handler.
+// Every change goes in with its audit event.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// DefaultAccount is the account of a token that names none.
+const DefaultAccount = "default"
+
+// Registry issues, changes, ends and finds tokens. It is safe for concurrent
+// use.
+type Registry struct {
+	store    storage.Store
+	cache    *storage.Cache
+	accounts []string
+	now      func() time.Time
+}
+
+// New returns the registry over a store and the cache in front of it. Tokens
+// can name the given accounts and no others.
+func New(store storage.Store, cache *storage.Cache, accounts []string) *Registry {
+	return &Registry{store: store, cache: cache, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
+}
+
+// Lookup returns the record that t belongs to if its secret is the right one,
+// whatever its state. An unknown id, a wrong secret and a token replaced by
+// rotation are all storage.ErrNotFound, after the same work.
+func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, error) {
+	digest := t.Digest()
+	record, err := r.cache.Get(ctx, t.ID())
+	if err != nil {
+		noRecord.Matches(digest, r.now())
+		return nil, err
+	}
+	if !record.Matches(digest, r.now()) {
+		return nil, storage.ErrNotFound
+	}
+	return record, nil
+}
+
+// noRecord is what an unknown token is compared with.
+var noRecord token.Record
+
+// Show returns the record with this id, as the store has it now.
+func (r *Registry) Show(ctx context.Context, id string) (*token.Record, error) {
+	if !token.ValidID(id) {
+		return nil, fmt.Errorf("token %q: %w", id, storage.ErrNotFound)
+	}
+	record, err := r.store.Get(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("token %s: %w", id, err)
+	}
+	return record, nil
+}
+
+// List returns a page of records.
+func (r *Registry) List(ctx context.Context, query storage.Query) (storage.Page, error) {
+	query.Now = r.now()
+	page, err := r.store.List(ctx, query)
+	if err != nil {
+		return storage.Page{}, fmt.Errorf("listing tokens: %w", err)
+	}
+	return page, nil
+}
+
+// Events returns a page of the audit trail.
+func (r *Registry) Events(ctx context.Context, query storage.EventQuery) (storage.EventPage, error) {
+	page, err := r.store.Events(ctx, query)
+	if err != nil {
+		return storage.EventPage{}, fmt.Errorf("reading the audit trail: %w", err)
+	}
+	return page, nil
+}
+
+// apply makes one change with its event, and lets this node know of it.
+func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string, old, new *token.Record) error {
+	change := storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)}
+	if err := r.store.Apply(ctx, change); err != nil {
+		// Whether an outage swallowed the change or only the answer is open:
+		// what this node remembers is not to be trusted.
+		r.cache.Changed(change.ID())
+		return fmt.Errorf("token %s: %s: %w", change.ID(), action, err)
+	}
+	r.cache.Stored(change.ID(), new)
+	return nil
+}
+
+// checkAccount returns what is wrong with the name of an account, if anything.
+func (r *Registry) checkAccount(name string) error {
+	switch {
+	case slices.Contains(r.accounts, name):
+		return nil
+	case len(r.accounts) == 0:
+		return invalid("account", errors.New("no account is configured: add `account default { … }` to jira_tokens"))
+	}
+	return invalid("account", fmt.Errorf("account %q: is not configured; there is %s", name, strings.Join(r.accounts, ", ")))
+}
+
+// InvalidError is an input that cannot be accepted.
+type InvalidError struct {
+	// Field names the input, as in JSON.
+	Field string
+	Err   error
+}
+
+func (e InvalidError) Error() string { return e.Err.Error() }
+
+func (e InvalidError) Unwrap() error { return e.Err }
+
+func invalid(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return InvalidError{Field: field, Err: err}
+}
+
+// StateError is a change that the token's state does not allow.
+type StateError struct {
+	ID    string
+	State token.State
+	Hint  string
+}
+
+func (e StateError) Error() string {
+	return fmt.Sprintf("token %s is %s: %s", e.ID, strings.ReplaceAll(string(e.State), "_", " "), e.Hint)
+}
