@@ -31,30 +31,31 @@ type Query struct {
 }
 
 // PageSize returns Limit with its default and bound applied.
-func (q Query) PageSize() int { return pageSize(q.Limit) }
+func (q *Query) PageSize() int { return pageSize(q.Limit) }
 
 // Page is a part of a list.
 type Page struct {
+	// Records are the tokens. There can be fewer than asked for, also before
+	// the last page: some may have been changed while the page was read.
 	Records []*token.Record
 	// Next is the cursor of the next page; empty on the last.
 	Next string
 }
 
-// Match tells whether a record with this row belongs into the list.
-func (q *Query) Match(row *Row) bool {
-	if q.Owner != "" && !strings.EqualFold(q.Owner, row.Owner) {
+// Match tells whether a record belongs into the list.
+func (q *Query) Match(r *token.Record) bool {
+	if q.Owner != "" && !r.OwnedBy(q.Owner) {
 		return false
 	}
-	if q.State != "" && token.StateAt(row.Status, row.NotBefore, row.ExpiresAt, q.Now) != q.State {
+	if q.State != "" && r.State(q.Now) != q.State {
 		return false
 	}
 	if q.Search == "" {
 		return true
 	}
-	text := strings.ToLower(q.Search)
-	return strings.Contains(strings.ToLower(row.Name), text) ||
-		strings.Contains(strings.ToLower(row.Owner), text) ||
-		strings.Contains(row.ID, q.Search)
+	text := Fold(q.Search)
+	return strings.Contains(Fold(r.Name), text) || strings.Contains(Fold(r.Owner), text) ||
+		strings.Contains(r.ID, q.Search)
 }
 
 func pageSize(limit int) int {

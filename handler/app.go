@@ -1,0 +1,49 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// App is what the handler needs of the jira_tokens app.
+type App interface {
+	// Lookup returns the record of a token whose secret is right, whatever
+	// its state; storage.ErrNotFound for any other; an error with
+	// storage.ErrUnavailable in its chain when nobody can tell.
+	Lookup(ctx context.Context, presented token.Token) (*token.Record, error)
+	// Account returns the Jira account with this name.
+	Account(name string) (*jira.Account, bool)
+	// Decided counts a decision. Reason is empty when allowed; access is what
+	// the operation does, as far as it was found out.
+	Decided(reason Reason, access string, took time.Duration)
+	// AddJira makes a Jira known that requests are forwarded to. It is called
+	// while a configuration is provisioned.
+	AddJira(upstream Jira)
+}
+
+// Jira is a Jira that requests are forwarded to, and the way to it.
+type Jira struct {
+	// URL is where it is installed, such as https://acme.atlassian.net.
+	URL       string
+	Transport http.RoundTripper
+}
+
+// loadApp returns the jira_tokens app of the configuration.
+func loadApp(ctx caddy.Context) (App, error) {
+	value, err := ctx.App("jira_tokens")
+	if err != nil {
+		return nil, fmt.Errorf("loading the jira_tokens app: %w", err)
+	}
+	app, ok := value.(App)
+	if !ok {
+		return nil, fmt.Errorf("the jira_tokens app is a %T", value)
+	}
+	return app, nil
+}

@@ -1,0 +1,146 @@
+package handler
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// noToken is what a request presents that presents none.
+var noToken token.Token
+
+// maxCredentials bounds what is decoded of Basic credentials: an owner of 254
+// characters of 4 bytes, a colon and a token, and some room.
+const maxCredentials = 1536
+
+// credentials is the step that finds the token a request presents.
+func (h *Handler) credentials(r *http.Request, d *Decision) *denial {
+	values := r.Header["Authorization"]
+	switch {
+	case len(values) > 1:
+		return deny(ReasonAmbiguousRequest, "The request has several Authorization headers. Send one.")
+	case len(values) == 0 || strings.Trim(values[0], " \t") == "":
+		return h.noCredentials(r, d)
+	}
+	scheme, credentials := splitScheme(values[0])
+	switch {
+	case strings.EqualFold(scheme, "Basic"):
+		return h.basic(d, credentials)
+	case strings.EqualFold(scheme, "Bearer"):
+		return h.bearer(d, credentials)
+	}
+	return h.otherScheme(d, scheme)
+}
+
+// basic reads user name and password: owner and token.
+func (h *Handler) basic(d *Decision, encoded string) *denial {
+	user, password, ok := decodeBasic(encoded)
+	if !ok {
+		return invalidToken()
+	}
+	if !claimsToken(password) {
+		return h.noToken(d)
+	}
+	presented, err := token.Parse(password)
+	if err != nil {
+		return invalidToken()
+	}
+	d.presented, d.owner, d.hasOwner = presented, user, true
+	return nil
+}
+
+func (h *Handler) bearer(d *Decision, credentials string) *denial {
+	if !claimsToken(credentials) {
+		return h.noToken(d)
+	}
+	presented, err := token.Parse(credentials)
+	if err != nil {
+		return invalidToken()
+	}
+	d.presented = presented
+	return nil
+}
+
+// claimsToken tells whether a secret is meant to be a token of ours, if
+// perhaps a damaged one: such a secret is never handed to Jira.
+func claimsToken(secret string) bool { return strings.HasPrefix(secret, "jt_") }
+
+// noCredentials is for requests without Authorization: in front of a whole
+// site those are browser sessions.
+func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
+	if h.Front != frontSite {
+		return deny(ReasonNoCredentials, "Authentication is needed: send an API token as the password of HTTP Basic authentication, with its owner as the user name.")
+	}
+	if h.Passwords == passwordsDeny {
+		if jira.QueryHasCredentials(r.URL.RawQuery) || jira.LogsIn(r.URL.EscapedPath()) {
+			return passwordRefused()
+		}
+	}
+	d.passThrough = true
+	return nil
+}
+
+// noToken is for Basic and Bearer credentials that are none of ours.
+func (h *Handler) noToken(d *Decision) *denial {
+	switch {
+	case h.Front != frontSite:
+		return invalidToken()
+	case h.Passwords == passwordsDeny:
+		return passwordRefused()
+	}
+	d.passThrough = true
+	return nil
+}
+
+// otherScheme is for what is neither Basic nor Bearer. The schemes of single
+// sign-on and of application links carry no password; one that is not known
+// may be another spelling of Basic to a server more lenient than this one.
+func (h *Handler) otherScheme(d *Decision, scheme string) *denial {
+	if h.Front != frontSite {
+		return deny(ReasonNoCredentials, "This kind of authentication is not accepted here: send an API token by HTTP Basic or Bearer.")
+	}
+	if h.Passwords == passwordsDeny {
+		switch strings.ToLower(scheme) {
+		case "negotiate", "ntlm", "oauth", "jwt":
+		default:
+			return passwordRefused()
+		}
+	}
+	d.passThrough = true
+	return nil
+}
+
+func invalidToken() *denial {
+	return deny(ReasonInvalidToken, "The API token is not valid. Check that it was copied whole and that the user name is the token's owner.")
+}
+
+func passwordRefused() *denial {
+	return deny(ReasonPasswordRefused, "Passwords and Jira's own tokens are not accepted here. Use an API token of this gateway: its owner as the user name, the token as the password.")
+}
+
+// splitScheme cuts an Authorization value at its first space, or at a tab,
+// which some servers take for one.
+func splitScheme(value string) (scheme, credentials string) {
+	value = strings.Trim(value, " \t")
+	i := strings.IndexAny(value, " \t")
+	if i < 0 {
+		return value, ""
+	}
+	return value[:i], strings.TrimLeft(value[i:], " \t")
+}
+
+// decodeBasic reads RFC 7617 credentials.
+func decodeBasic(encoded string) (user, password string, ok bool) {
+	if len(encoded) > base64.StdEncoding.EncodedLen(maxCredentials) {
+		return "", "", false
+	}
+	var buf [maxCredentials + 2]byte
+	n, err := base64.StdEncoding.Strict().Decode(buf[:], []byte(encoded))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(buf[:n]), ":")
+}

@@ -1,0 +1,158 @@
+package handler
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// Reason is why a request was denied: a stable code for programs.
+type Reason string
+
+// The reasons.
+const (
+	ReasonAmbiguousRequest Reason = "ambiguous_request"
+
+	ReasonNoCredentials    Reason = "no_credentials"
+	ReasonInvalidToken     Reason = "invalid_token"
+	ReasonTokenExpired     Reason = "token_expired"
+	ReasonTokenRevoked     Reason = "token_revoked"
+	ReasonTokenDisabled    Reason = "token_disabled"
+	ReasonTokenNotYetValid Reason = "token_not_yet_valid"
+	ReasonPasswordRefused  Reason = "password_refused"
+
+	ReasonNetworkDenied     Reason = "network_denied"
+	ReasonScopeInsufficient Reason = "scope_insufficient"
+	ReasonPathDenied        Reason = "path_denied"
+
+	ReasonJiraRejectedAccount Reason = "jira_rejected_account"
+	ReasonJiraUnreachable     Reason = "jira_unreachable"
+
+	ReasonStoreUnavailable Reason = "store_unavailable"
+)
+
+// status returns the HTTP status that goes with a reason.
+func (r Reason) status() int {
+	switch r {
+	case ReasonAmbiguousRequest:
+		return http.StatusBadRequest
+	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied:
+		return http.StatusForbidden
+	case ReasonJiraRejectedAccount, ReasonJiraUnreachable:
+		return http.StatusBadGateway
+	case ReasonStoreUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusUnauthorized
+}
+
+// headerReason tells programs why a request was denied.
+const headerReason = "X-Jira-Token-Reason"
+
+// denial ends a request.
+type denial struct {
+	reason Reason
+	// message is for the person behind the client.
+	message string
+	// retryAfter, if not 0, tells when to try again.
+	retryAfter time.Duration
+	// cause is for the log only.
+	cause error
+}
+
+func deny(reason Reason, message string) *denial {
+	return &denial{reason: reason, message: message}
+}
+
+// deny answers a denied request with Jira's own error body, so that Jira's
+// clients show the message, and leaves one log line.
+func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *Decision, why *denial) error {
+	h.logDenial(r, d, why)
+
+	header := w.Header()
+	header.Set(headerReason, string(why.reason))
+	header.Set("Content-Type", "application/json;charset=UTF-8")
+	header.Set("Cache-Control", "no-store")
+	if why.retryAfter > 0 {
+		seconds := (why.retryAfter + time.Second - 1) / time.Second
+		header.Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	status := why.reason.status()
+	if status == http.StatusUnauthorized {
+		// curl --anyauth, Java's Authenticator, urllib and wget send
+		// credentials only after this.
+		header.Set("WWW-Authenticate", `Basic realm="Jira API tokens"`)
+	}
+	body, err := json.Marshal(jiraError{
+		ErrorMessages: []string{why.message}, Errors: map[string]string{}, Reason: why.reason,
+	})
+	if err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, err = w.Write(body)
+	}
+	return err
+}
+
+// jiraError is Jira's error body, and the reason.
+type jiraError struct {
+	ErrorMessages []string          `json:"errorMessages"`
+	Errors        map[string]string `json:"errors"`
+	Reason        Reason            `json:"reason"`
+}
+
+// logDenial writes the line that a denied request is on record with. Headers
+// and query stay out of it: they may hold secrets.
+func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
+	level := zapcore.InfoLevel
+	if why.reason.status() >= http.StatusInternalServerError {
+		level = zapcore.ErrorLevel
+	}
+	line := h.logger.Check(level, "request denied")
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("reason", string(why.reason)),
+		zap.Int("status", why.reason.status()),
+		zap.String("method", r.Method),
+		zap.String("path", r.URL.Path),
+		zap.Stringer("client_ip", d.Address),
+		zap.String("host", r.Host),
+	}
+	if d.Record != nil {
+		fields = append(fields,
+			zap.String("jira_token_id", d.Record.ID),
+			zap.String("jira_token_owner", d.Record.Owner))
+	} else if d.presented.ID() != noToken.ID() {
+		// Public, but only claimed: whoever reads the line should know.
+		fields = append(fields, zap.String("claimed_token_id", d.presented.ID()))
+	}
+	if why.cause != nil {
+		fields = append(fields, zap.Error(why.cause))
+	}
+	line.Write(fields...)
+}
+
+// unreachable turns a failure to forward into a denial: the proxy's errors
+// name upstreams, which are no business of the client.
+func unreachable(err error) *denial {
+	var forwarding caddyhttp.HandlerError
+	if !errors.As(err, &forwarding) || forwarding.StatusCode < http.StatusInternalServerError {
+		return nil
+	}
+	return &denial{
+		reason:  ReasonJiraUnreachable,
+		message: "Jira could not be reached by the gateway. The request may be tried again later; whether a change was made is not known.",
+		cause:   err,
+	}
+}

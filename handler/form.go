@@ -1,0 +1,69 @@
+package handler
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+// maxForm is the size to which form bodies are accepted. Only they are looked
+// into, because Data Center takes credentials from them; all other bodies are
+// streamed.
+const maxForm = 64 << 10
+
+// checkForm refuses a form that Data Center would take credentials from, or
+// whose fields it could read differently than we do.
+func checkForm(r *http.Request) *denial {
+	types := r.Header["Content-Type"]
+	if len(types) > 1 {
+		return deny(ReasonAmbiguousRequest, "The request has several Content-Type headers. Send one.")
+	}
+	if len(types) == 0 || r.Body == nil || r.Body == http.NoBody || !isForm(types[0]) {
+		return nil
+	}
+	if !plainFormCharset(types[0]) || r.Header.Get("Content-Encoding") != "" {
+		return deny(ReasonAmbiguousRequest, "A form body must be in UTF-8 and without Content-Encoding. Send JSON with Content-Type: application/json.")
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	if err != nil {
+		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end.", cause: err}
+	}
+	if len(body) > maxForm {
+		return deny(ReasonAmbiguousRequest, "The form body is too large. Send JSON with Content-Type: application/json.")
+	}
+	if clean, err := jira.CleanQuery(string(body), false); err != nil || len(clean) != len(body) {
+		return deny(ReasonAmbiguousRequest, "The form body holds fields that Jira takes credentials or another method from. Send JSON with Content-Type: application/json.")
+	}
+	r.Body = &checkedForm{Reader: bytes.NewReader(body), Closer: r.Body}
+	return nil
+}
+
+// checkedForm is a form body that was read and found good.
+type checkedForm struct {
+	io.Reader
+	io.Closer
+}
+
+func isForm(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType, _, _ = strings.Cut(mediaType, ",")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded")
+}
+
+// plainFormCharset tells whether a form's field names can be read as ASCII: a
+// charset such as UTF-16 or IBM037 would spell os_username in other bytes.
+func plainFormCharset(contentType string) bool {
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "us-ascii", "iso-8859-1":
+		return true
+	}
+	return false
+}

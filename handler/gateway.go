@@ -1,0 +1,266 @@
+package handler
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("jira_gateway", parseGateway)
+	httpcaddyfile.RegisterDirectiveOrder("jira_gateway", httpcaddyfile.Before, "reverse_proxy")
+}
+
+// idleConnections is how many idle connections to Jira are kept, unless the
+// transport says otherwise: with reverse_proxy's 32 a busy gateway opens
+// connections all the time.
+const idleConnections = 256
+
+// parseGateway parses the jira_gateway directive. Syntax:
+//
+//	jira_gateway [<matcher>] <url> {
+//		front     api|site
+//		passwords deny|pass
+//		scope_by  operation|method
+//		reads     <method> <path>
+//		paths     <paths...>
+//		allow_ip  <ranges...>
+//		deny_ip   <ranges...>
+//		rewrite_links on|off
+//		jira_base_url <urls...>
+//		<any subdirective of reverse_proxy>
+//	}
+//
+// It is shorthand for jira_token_auth and a reverse_proxy with the jira
+// transport, and a rewrite in between when the URL has a path:
+//
+//	jira_token_auth { … }
+//	reverse_proxy <url> {
+//		transport jira { … }
+//	}
+func parseGateway(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matchers, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	g, err := readGateway(h.Dispenser.NewFromNextSegment())
+	if err != nil {
+		return nil, err
+	}
+	route, err := g.route(h)
+	if err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matchers, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{route}}), nil
+}
+
+// gateway is a jira_gateway directive as it was read.
+type gateway struct {
+	d        *caddyfile.Dispenser
+	jira     *url.URL
+	handler  Handler
+	links    string // on or off
+	baseURLs []string
+	// proxy holds the subdirectives that are reverse_proxy's.
+	proxy []caddyfile.Token
+}
+
+func readGateway(d *caddyfile.Dispenser) (*gateway, error) {
+	g := &gateway{d: d}
+	d.Next()           // the directive's name
+	first := d.Token() // what reverse_proxy's tokens are placed at
+	if !d.NextArg() {
+		return nil, d.Err("jira_gateway: wants Jira's URL, such as https://acme.atlassian.net")
+	}
+	var err error
+	if g.jira, err = parseJiraURL(d.Val()); err != nil {
+		return nil, d.WrapErr(err)
+	}
+	if d.NextArg() {
+		return nil, d.Errf("jira_gateway: unexpected %q after the URL", d.Val())
+	}
+	g.handler.ContextPath = g.jira.Path
+	seen := make(optionsSeen)
+	for d.NextBlock(0) {
+		if err := g.readOption(d, seen); err != nil {
+			return nil, err
+		}
+	}
+	g.proxy = proxyTokens(first, g.jira, g.proxy)
+	return g, nil
+}
+
+func (g *gateway) readOption(d *caddyfile.Dispenser, seen optionsSeen) error {
+	switch known, err := g.handler.unmarshalOption(d, seen); {
+	case known || err != nil:
+		return err
+	case d.Val() == "rewrite_links":
+		return seen.choice(d, &g.links, "on", "off")
+	case d.Val() == "jira_base_url":
+		urls, err := values(d)
+		for _, u := range urls {
+			if _, err := parseJiraURL(u); err != nil {
+				return d.WrapErr(err)
+			}
+		}
+		g.baseURLs = append(g.baseURLs, urls...)
+		return err
+	}
+	g.proxy = append(g.proxy, d.NextSegment()...)
+	return nil
+}
+
+// proxyTokens spells a reverse_proxy directive.
+func proxyTokens(at caddyfile.Token, jira *url.URL, subdirectives []caddyfile.Token) []caddyfile.Token {
+	token := func(text string) caddyfile.Token {
+		t := at
+		t.Text = text
+		return t
+	}
+	tokens := []caddyfile.Token{token("reverse_proxy"), token(jira.Scheme + "://" + jira.Host)}
+	if len(subdirectives) == 0 {
+		return tokens
+	}
+	tokens = append(tokens, token("{"))
+	tokens = append(tokens, subdirectives...)
+	end := subdirectives[len(subdirectives)-1]
+	end.Line++
+	end.Text = "}"
+	return append(tokens, end)
+}
+
+// parseJiraURL reads the URL that Jira is installed at.
+func parseJiraURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("jira URL %q: want one such as https://acme.atlassian.net or https://jira.example.com/jira", s)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("jira URL of host %q: want no user, query or fragment; credentials belong to an account of jira_tokens", u.Host)
+	case strings.Contains(s, "{"):
+		return nil, fmt.Errorf("jira URL %q: placeholders are not known here; {$NAME} takes the environment's", s)
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	return u, nil
+}
+
+// route returns the handlers that the directive stands for.
+func (g *gateway) route(h httpcaddyfile.Helper) (caddyhttp.Route, error) {
+	proxy, err := g.reverseProxy(h)
+	if err != nil {
+		return caddyhttp.Route{}, err
+	}
+	handlers := []json.RawMessage{caddyconfig.JSONModuleObject(&g.handler, "handler", "jira_token_auth", nil)}
+	if path := g.handler.ContextPath; path != "" {
+		handlers = append(handlers, caddyconfig.JSONModuleObject(intoContext(path), "handler", "rewrite", nil))
+	}
+	handlers = append(handlers, caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil))
+	return caddyhttp.Route{HandlersRaw: handlers}, nil
+}
+
+// intoContext is a rewrite handler that puts a path before those that do not
+// have it.
+func intoContext(path string) any {
+	type replacement struct {
+		Find    string `json:"find"`
+		Replace string `json:"replace"`
+	}
+	return struct {
+		PathRegexp []replacement `json:"path_regexp"`
+	}{[]replacement{{
+		Find:    "^(?:" + regexp.QuoteMeta(path) + ")?(?:/|$)",
+		Replace: strings.ReplaceAll(path, "$", "$$") + "/",
+	}}}
+}
+
+// reverseProxy returns the proxy with defaults for this job: the jira
+// transport, connections kept, the right Host.
+func (g *gateway) reverseProxy(h httpcaddyfile.Helper) (*reverseproxy.Handler, error) {
+	proxy := new(reverseproxy.Handler)
+	d := caddyfile.NewDispenser(g.proxy)
+	if err := proxy.UnmarshalCaddyfile(d); err != nil {
+		return nil, g.explain(err)
+	}
+	if err := proxy.FinalizeUnmarshalCaddyfile(h.WithDispenser(d)); err != nil {
+		return nil, err
+	}
+	if g.jira.Scheme == "https" {
+		setHost(proxy, g.jira.Host)
+	}
+	return proxy, g.setTransport(proxy)
+}
+
+// explain adds the names that are allowed to reverse_proxy's own error.
+func (g *gateway) explain(err error) error {
+	if !strings.Contains(err.Error(), "unrecognized subdirective") {
+		return err
+	}
+	return fmt.Errorf("%w; jira_gateway knows %s, rewrite_links, jira_base_url and what reverse_proxy knows",
+		err, strings.Join(optionNames, ", "))
+}
+
+// setHost names Jira's host to Jira, unless the directive names another.
+func setHost(proxy *reverseproxy.Handler, host string) {
+	if proxy.Headers == nil {
+		proxy.Headers = new(headers.Handler)
+	}
+	if proxy.Headers.Request == nil {
+		proxy.Headers.Request = new(headers.HeaderOps)
+	}
+	if proxy.Headers.Request.Set == nil {
+		proxy.Headers.Request.Set = make(http.Header)
+	}
+	if proxy.Headers.Request.Set.Get("Host") == "" {
+		proxy.Headers.Request.Set.Set("Host", host)
+	}
+}
+
+// setTransport makes the proxy's http transport a jira one.
+func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
+	var transport Transport
+	if proxy.TransportRaw != nil {
+		var protocol struct {
+			Protocol string `json:"protocol"`
+		}
+		if err := json.Unmarshal(proxy.TransportRaw, &protocol); err != nil {
+			return g.d.WrapErr(err)
+		}
+		if protocol.Protocol != "http" {
+			return g.d.Errf("jira_gateway: transport %s: want http", protocol.Protocol)
+		}
+		if err := json.Unmarshal(proxy.TransportRaw, &transport); err != nil {
+			return g.d.WrapErr(err)
+		}
+	}
+	if transport.KeepAlive == nil {
+		transport.KeepAlive = new(reverseproxy.KeepAlive)
+	}
+	if transport.KeepAlive.MaxIdleConnsPerHost == 0 {
+		transport.KeepAlive.MaxIdleConnsPerHost = idleConnections
+	}
+	transport.URL = g.jira.String()
+	transport.BaseURLs = g.baseURLs
+	transport.Paths = g.handler.Paths
+	if g.links == "off" {
+		off := false
+		transport.RewriteLinks = &off
+	}
+	proxy.TransportRaw = caddyconfig.JSONModuleObject(&transport, "protocol", "jira", nil)
+	return nil
+}
+
+var _ caddy.Module = (*Transport)(nil)

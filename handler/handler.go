@@ -1,0 +1,257 @@
+// Package handler is the way of a request: credentials, token, networks, scope
+// and outbound on the way to Jira, inbound on the way back. Every step is one
+// file, works on the request's Decision and can end it with a denial.
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Handler lets requests pass that carry an API token of the `jira_tokens` app
+// which allows them, and denies the others with Jira's own error body and the
+// header `X-Jira-Token-Reason`.
+//
+// What passes carries nothing of the client's credentials any more. The
+// credential of the Jira account is added by the `jira` transport of
+// reverse_proxy; the directive `jira_gateway` sets up both.
+//
+// These placeholders are set for requests with a token:
+//
+// Placeholder | Description
+// ------------|-------------
+// `{http.auth.user.id}` | The owner of the token
+// `{http.jira_token.id}` | The token's id, its public name
+// `{http.jira_token.owner}` | The owner of the token
+// `{http.jira_token.scope}` | `read`, `write` or `admin`
+// `{http.jira_token.account}` | The name of the Jira account used
+// `{http.jira_token.reason}` | Why the request was denied; empty when allowed
+type Handler struct {
+	// What stands behind the gateway for clients. `api`: the API for tokens
+	// and nothing else, so that everything without a valid token is refused.
+	// `site`: the whole of Jira, so that browser sessions, and all else that
+	// carries no credentials, pass untouched. Default: `api`
+	Front string `json:"front,omitempty"`
+
+	// What happens, with front `site`, to Basic and Bearer credentials that
+	// are no tokens of the gateway, to log-ins through the REST API and to
+	// credentials in the query. `deny`: they are refused. `pass`: they go to
+	// Jira as they are. Default: `deny`
+	Passwords string `json:"passwords,omitempty"`
+
+	// How to tell what scope a request needs. `operation`: by the table of
+	// Jira's operations, where for example a search by POST reads.
+	// `method`: GET, HEAD and OPTIONS read, everything else writes.
+	// Default: `operation`
+	ScopeBy string `json:"scope_by,omitempty"`
+
+	// More operations that only read, beside those that the table knows.
+	Reads []Read `json:"reads,omitempty"`
+
+	// What tokens can reach at all: exact paths, or prefixes that end in /*.
+	// Default: /rest/*, /secure/attachment/*, /secure/thumbnail/*,
+	// /secure/issueAttachments/*, /secure/projectavatar and
+	// /secure/viewavatar.
+	Paths []string `json:"paths,omitempty"`
+
+	// Client addresses or CIDR ranges from which tokens work here; a token's
+	// own ranges narrow them further. Default: all
+	AllowIP []string `json:"allow_ip,omitempty"`
+
+	// Client addresses or CIDR ranges from which no token works here, also
+	// inside an allowed one.
+	DenyIP []string `json:"deny_ip,omitempty"`
+
+	// The path that Jira is installed at, such as /jira. Clients may send it
+	// or leave it out. Default: none
+	ContextPath string `json:"context_path,omitempty"`
+
+	app        App
+	operations *jira.Operations
+	reachable  jira.Paths
+	permitted  token.Networks
+	now        func() time.Time
+	logger     *zap.Logger
+}
+
+// Read is an operation that changes nothing in Jira.
+type Read struct {
+	// The HTTP method, such as POST.
+	Method string `json:"method"`
+	// The path, such as /rest/tempo-timesheets/4/worklogs/search. A segment
+	// `*` stands for any one segment, a last segment `**` for all that follow.
+	Path string `json:"path"`
+}
+
+// The values of Front, Passwords and ScopeBy.
+const (
+	frontAPI         = "api"
+	frontSite        = "site"
+	passwordsDeny    = "deny"
+	passwordsPass    = "pass"
+	scopeByOperation = "operation"
+	scopeByMethod    = "method"
+)
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.jira_token_auth",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets up the handler.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.now = time.Now
+	h.setDefaults()
+
+	var err error
+	if h.app, err = loadApp(ctx); err != nil {
+		return err
+	}
+	if h.permitted, err = parseRanges(h.AllowIP, h.DenyIP); err != nil {
+		return err
+	}
+	if h.reachable, err = reachablePaths(h.Paths); err != nil {
+		return err
+	}
+	h.operations, err = h.readOperations()
+	return err
+}
+
+func (h *Handler) setDefaults() {
+	if h.Front == "" {
+		h.Front = frontAPI
+	}
+	if h.Passwords == "" {
+		h.Passwords = passwordsDeny
+	}
+	if h.ScopeBy == "" {
+		h.ScopeBy = scopeByOperation
+	}
+	h.ContextPath = strings.TrimSuffix(h.ContextPath, "/")
+}
+
+// readOperations returns the table of operations with the configured reads.
+func (h *Handler) readOperations() (*jira.Operations, error) {
+	reads := make([]jira.Operation, len(h.Reads))
+	for i, read := range h.Reads {
+		var err error
+		if reads[i], err = jira.ParseOperation(read.Method, read.Path); err != nil {
+			return nil, fmt.Errorf("reads: %w", err)
+		}
+	}
+	operations, err := jira.DefaultOperations()
+	if err != nil {
+		return nil, err
+	}
+	if operations, err = operations.With(reads); err != nil {
+		return nil, fmt.Errorf("reads: %w", err)
+	}
+	return operations, nil
+}
+
+// Validate checks the configuration.
+func (h *Handler) Validate() error {
+	if err := oneOf("front", h.Front, frontAPI, frontSite); err != nil {
+		return err
+	}
+	if err := oneOf("passwords", h.Passwords, passwordsDeny, passwordsPass); err != nil {
+		return err
+	}
+	if err := oneOf("scope_by", h.ScopeBy, scopeByOperation, scopeByMethod); err != nil {
+		return err
+	}
+	if h.Passwords == passwordsPass && h.Front != frontSite {
+		return errors.New("passwords pass: needs front site; with front api only tokens pass")
+	}
+	if h.ContextPath != "" && jira.CheckPath(h.ContextPath) != nil {
+		return fmt.Errorf("context_path %q: want a path such as /jira", h.ContextPath)
+	}
+	return nil
+}
+
+func oneOf(option, value, a, b string) error {
+	if value != a && value != b {
+		return fmt.Errorf("%s %q: want %s or %s", option, value, a, b)
+	}
+	return nil
+}
+
+// ServeHTTP leads a request on its way.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.TLS != nil && !r.TLS.HandshakeComplete {
+		// Early data can be replayed (RFC 8470), and its sender's address is
+		// not proven.
+		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
+	}
+	started := h.now()
+	d := &Decision{Address: clientAddress(r)}
+	why := h.decide(r, d)
+	if d.passThrough {
+		return next.ServeHTTP(w, r)
+	}
+	h.tell(r, d, why)
+	h.app.Decided(why.reasonOrNone(), d.accessOrNone(), h.now().Sub(started))
+	if why != nil {
+		return h.deny(w, r, d, why)
+	}
+	err := next.ServeHTTP(w, outbound(r, d))
+	if why := unreachable(err); why != nil {
+		h.tell(r, d, why)
+		return h.deny(w, r, d, why)
+	}
+	return err
+}
+
+// decide takes the steps in their order. The first denial ends it.
+func (h *Handler) decide(r *http.Request, d *Decision) *denial {
+	if why := h.credentials(r, d); why != nil || d.passThrough {
+		return why
+	}
+	if why := h.lookup(r, d); why != nil {
+		return why
+	}
+	if why := h.networks(r, d); why != nil {
+		return why
+	}
+	if why := h.scope(r, d); why != nil {
+		return why
+	}
+	return h.account(r, d)
+}
+
+// inContext returns a path as Jira's own, without the path that it is
+// installed at.
+func (h *Handler) inContext(path string) string {
+	if h.ContextPath == "" {
+		return path
+	}
+	if rest, ok := strings.CutPrefix(path, h.ContextPath); ok && strings.HasPrefix(rest, "/") {
+		return rest
+	}
+	return path
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

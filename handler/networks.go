@@ -1,0 +1,41 @@
+package handler
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// networks is the step that asks whether the client's address may use this
+// gateway, and this token.
+func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
+	if h.permitted.Permits(d.Address) && d.Record.Networks.Permits(d.Address) {
+		return nil
+	}
+	return deny(ReasonNetworkDenied, "This API token does not work from the address "+d.Address.String()+".")
+}
+
+// clientAddress is the client's address as Caddy found it: trusted_proxies
+// decides, never a header read here. Caddy does not unmap IPv4 addresses in
+// IPv6 form.
+func clientAddress(r *http.Request) netip.Addr {
+	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
+// parseRanges reads allow_ip and deny_ip with the names that Caddy knows, such
+// as private_ranges, already expanded.
+func parseRanges(allow, deny []string) (n token.Networks, err error) {
+	if n.Allow, err = token.ParseNetworks(allow); err != nil {
+		return n, err
+	}
+	n.Deny, err = token.ParseNetworks(deny)
+	return n, err
+}

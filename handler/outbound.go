@@ -1,0 +1,161 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// userAgent replaces the client's: Jira refuses changes that carry a browser's
+// ("XSRF check failed").
+const userAgent = "caddy-jira-tokens"
+
+// cleanRequest finds what of the query and of a form must not reach Jira.
+func (h *Handler) cleanRequest(r *http.Request, d *Decision) *denial {
+	readOnly := d.Record.Scope == token.ScopeRead
+	query, err := jira.CleanQuery(r.URL.RawQuery, readOnly)
+	if err != nil {
+		return deny(ReasonAmbiguousRequest, "The request's query could be read in more than one way: "+err.Error()+".")
+	}
+	d.query = query
+	return checkForm(r)
+}
+
+// account is the step that finds the Jira account of the token.
+func (h *Handler) account(r *http.Request, d *Decision) *denial {
+	account, ok := h.app.Account(d.Record.Account)
+	if !ok {
+		return &denial{
+			reason:  ReasonJiraRejectedAccount,
+			message: "The Jira account of this API token is not configured in the gateway. Tell an administrator.",
+			cause:   errors.New("no account " + d.Record.Account + " in the configuration"),
+		}
+	}
+	d.Account = account
+	d.publicURL = publicURL(r)
+	return nil
+}
+
+// outbound returns the request as it goes on to Jira. It is a copy: what comes
+// in stays as it is, because error routes get it and may hand it to another
+// backend. The account's credential is in neither; the transport adds it to
+// what goes to Jira and nowhere else.
+func outbound(r *http.Request, d *Decision) *http.Request {
+	out := r.WithContext(withDecision(r.Context(), d))
+	u := *r.URL
+	u.RawQuery = d.query
+	u.User = nil
+	out.URL = &u
+	out.Header = forwardable(r.Header)
+	out.Header["User-Agent"] = []string{userAgent}
+	if jira.AccessByMethod(r.Method) != jira.AccessRead {
+		// Reads by POST included: Jira checks the method.
+		out.Header["X-Atlassian-Token"] = []string{"no-check"}
+	}
+	out.Trailer = nil
+	return out
+}
+
+// forwardable returns the headers that may reach Jira. The values are shared
+// with what came in; nothing changes them in place.
+func forwardable(in http.Header) http.Header {
+	out := make(http.Header, len(in)+2)
+	for name, values := range in {
+		if plainHeaders[name] || !carriesIdentity(name) {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+// plainHeaders are common headers that need no closer look. X-Forwarded-For,
+// -Host and -Proto are the proxy's: it keeps them from trusted proxies only.
+var plainHeaders = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
+	"Connection": true, "Content-Disposition": true, "Content-Encoding": true, "Content-Length": true,
+	"Content-Type": true, "Expect": true, "If-Match": true, "If-Modified-Since": true,
+	"If-None-Match": true, "If-Range": true, "If-Unmodified-Since": true, "Pragma": true,
+	"Range": true, "Te": true, "Traceparent": true, "Tracestate": true, "X-Request-Id": true,
+	"X-Requested-With": true, "X-Experimentalapi": true, "X-Force-Accept-Language": true,
+	"X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true,
+}
+
+// droppedHeaders never reach Jira from a token request: see "Requests" in
+// docs/jira.md for each one's reason.
+var droppedHeaders = map[string]bool{
+	"user-agent": true, "origin": true, "referer": true, "upgrade": true, "http2-settings": true,
+	"forwarded": true, "x-real-ip": true, "true-client-ip": true, "x-atlassian-token": true,
+	"x-original-url": true, "x-rewrite-url": true, "x-http-method": true, "x-method": true,
+	"method": true, "from": true, "trailer": true,
+}
+
+// droppedPrefixes begin the names of headers that never reach Jira.
+var droppedPrefixes = []string{"sec-", "proxy-", "x-forwarded-", "remote-", "x-remote-", "x-client-"}
+
+// droppedParts are in the names of headers that tell a server behind a single
+// sign-on proxy who the user is, or that carry a credential or a session, or
+// that change the method. No list of such names is ever whole, so whatever has
+// one of these parts is dropped.
+var droppedParts = []string{
+	"auth", "user", "sudo", "cookie", "session", "token", "jwt", "oidc", "saml", "sso",
+	"identity", "principal", "credential", "password", "passwd", "secret", "api-key", "apikey",
+	"override", "impersonat", "cert", "seraph", "login", "email", "account",
+}
+
+// carriesIdentity tells whether a header of this name could say to Jira who is
+// asking, or what. Underscores count as hyphens: some servers cannot tell them
+// apart.
+func carriesIdentity(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	if droppedHeaders[name] {
+		return true
+	}
+	for _, prefix := range droppedPrefixes {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	for _, part := range droppedParts {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// publicURL is the gateway's base URL as the client used it: scheme and host,
+// trusted proxies respected, and what handle_path took off the path.
+func publicURL(r *http.Request) string {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if proto := lastValue(r.Header.Get("X-Forwarded-Proto")); proto == "http" || proto == "https" {
+			scheme = proto
+		}
+		if forwarded := lastValue(r.Header.Get("X-Forwarded-Host")); forwarded != "" {
+			host = forwarded
+		}
+	}
+	public := scheme + "://" + host
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		if prefix, ok := strings.CutSuffix(original.URL.Path, r.URL.Path); ok {
+			public += prefix
+		}
+	}
+	return public
+}
+
+// lastValue is the last of a comma-separated list: the nearest proxy's word.
+func lastValue(list string) string {
+	if i := strings.LastIndexByte(list, ','); i >= 0 {
+		list = list[i+1:]
+	}
+	return strings.TrimSpace(list)
+}

@@ -1,0 +1,207 @@
+// Package jiratokens is API tokens for Jira as a Caddy plugin: the app, its
+// Caddyfile syntax, its admin endpoints and its command. The way of a request
+// is in package handler.
+package jiratokens
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+
+	// The stores that come with the plugin.
+	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
+	_ "github.com/jiratokens/caddy-jira-tokens/storage/redis"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// App keeps the API tokens: their store and the cache in front of it, the Jira
+// accounts that requests are forwarded with, and the audit trail. Handlers and
+// the admin endpoints work on it.
+type App struct {
+	// Where tokens and the audit trail live. Default: the `file` store in
+	// Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=jira_tokens.stores inline_key=module"`
+
+	// The cache of tokens in memory.
+	Cache *Cache `json:"cache,omitempty"`
+
+	// The Jira credentials that requests are forwarded with, by name. A token
+	// names its account; `default` otherwise.
+	Accounts map[string]*Account `json:"accounts,omitempty"`
+
+	store    storage.Module
+	accounts map[string]*jira.Account
+	registry *registry.Registry
+	jiras    []handler.Jira
+	shared   *sharedCache
+	logger   *zap.Logger
+}
+
+// Cache bounds the tokens that are kept in memory and how long they are
+// believed.
+type Cache struct {
+	// How many tokens are kept at the most. Default: 100000
+	Size int `json:"size,omitempty"`
+
+	// The age from which a token is read again from the store, however quiet
+	// that is. Changes are heard of at once; this bounds what a change that
+	// was not heard of can do. Default: `30s`
+	TTL caddy.Duration `json:"ttl,omitempty"`
+
+	// How long known tokens still work while the store cannot be reached,
+	// from when they were last read. `0`: no longer than ttl. Default: `10m`
+	Grace *caddy.Duration `json:"grace,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "jira_tokens",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision sets up the app. Nothing is opened or dialled before Start, so
+// that `caddy validate` works beside a running Caddy and with Redis down.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	a.setDefaults()
+	if err := a.loadStore(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionAccounts(); err != nil {
+		return err
+	}
+	shared, err := acquireCache(a.store, a.Cache.options(), a.logger)
+	if err != nil {
+		return err
+	}
+	a.shared = shared
+	a.registry = registry.New(shared.store, shared.Cache, slices.Collect(maps.Keys(a.accounts)))
+	return shared.store.metrics.register(ctx.GetMetricsRegistry())
+}
+
+func (a *App) setDefaults() {
+	if a.Cache == nil {
+		a.Cache = new(Cache)
+	}
+	if a.Cache.Size == 0 {
+		a.Cache.Size = 100_000
+	}
+	if a.Cache.TTL == 0 {
+		a.Cache.TTL = caddy.Duration(30 * time.Second)
+	}
+	if a.Cache.Grace == nil {
+		grace := caddy.Duration(10 * time.Minute)
+		a.Cache.Grace = &grace
+	}
+}
+
+func (a *App) loadStore(ctx caddy.Context) error {
+	if a.StoreRaw == nil {
+		a.StoreRaw = json.RawMessage(`{"module":"` + (filestore.Store{}).CaddyModule().ID.Name() + `"}`)
+	}
+	module, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("loading the token store: %w", err)
+	}
+	var ok bool
+	if a.store, ok = module.(storage.Module); !ok {
+		return fmt.Errorf("module %T is no token store", module)
+	}
+	return nil
+}
+
+func (a *App) provisionAccounts() error {
+	a.accounts = make(map[string]*jira.Account, len(a.Accounts))
+	for name, account := range a.Accounts {
+		provisioned, err := account.provision(name)
+		if err != nil {
+			return fmt.Errorf("account %s: %w", name, err)
+		}
+		a.accounts[name] = provisioned
+	}
+	return nil
+}
+
+// Validate checks the configuration.
+func (a *App) Validate() error {
+	switch {
+	case a.Cache.Size < 1:
+		return fmt.Errorf("cache size %d: want at least 1", a.Cache.Size)
+	case a.Cache.TTL < caddy.Duration(time.Second):
+		return fmt.Errorf("cache ttl %s: want at least 1s", time.Duration(a.Cache.TTL))
+	case *a.Cache.Grace < 0:
+		return fmt.Errorf("cache grace %s: want 0 or more", time.Duration(*a.Cache.Grace))
+	}
+	return nil
+}
+
+// Start opens the store.
+func (a *App) Start() error {
+	if len(a.accounts) == 0 {
+		a.logger.Warn("no Jira account is configured: no token can be created or used; add `account default { … }` to jira_tokens")
+	}
+	return a.shared.start(a.logger)
+}
+
+// Stop implements caddy.App; what the app holds is given back by Cleanup.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives the store back, to be closed when no other configuration uses
+// it.
+func (a *App) Cleanup() error {
+	if a.shared == nil {
+		return nil
+	}
+	return a.shared.release()
+}
+
+// Lookup returns the record of a token whose secret is right.
+func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
+	return a.registry.Lookup(ctx, presented)
+}
+
+// Account returns the Jira account with this name.
+func (a *App) Account(name string) (*jira.Account, bool) {
+	account, ok := a.accounts[name]
+	return account, ok
+}
+
+// Decided counts a decision about a request.
+func (a *App) Decided(reason handler.Reason, access string, took time.Duration) {
+	a.shared.store.metrics.decided(string(reason), access, took)
+}
+
+func (c *Cache) options() storage.CacheOptions {
+	return storage.CacheOptions{
+		Size:        c.Size,
+		TTL:         time.Duration(c.TTL),
+		Grace:       time.Duration(*c.Grace),
+		ReadTimeout: 5 * time.Second, // a store has its own, shorter ones
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+	_ handler.App        = (*App)(nil)
+)

@@ -1,0 +1,124 @@
+package jiratokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// What outlives a reload of the configuration: stores by their connection, and
+// the caches in front of them by store and bounds.
+var (
+	stores = caddy.NewUsagePool()
+	caches = caddy.NewUsagePool()
+)
+
+// openTimeout bounds how long Start waits for the store to open.
+const openTimeout = 10 * time.Second
+
+// sharedStore is a store with what was measured of it.
+type sharedStore struct {
+	storage.Store
+	metrics *metrics
+}
+
+// Destruct closes the store when no configuration uses it any more.
+func (s *sharedStore) Destruct() error { return s.Store.Close() }
+
+// sharedCache is a cache and the watch that keeps it true.
+type sharedCache struct {
+	*storage.Cache
+	store *sharedStore
+	key   cacheKey
+
+	watchOnce sync.Once
+	ctx       context.Context
+	cancel    context.CancelFunc
+	watching  sync.WaitGroup
+}
+
+type cacheKey struct {
+	store   string
+	options storage.CacheOptions
+}
+
+// acquireCache returns the cache with these bounds in front of the store that
+// module configures: the one in use, if there is one.
+func acquireCache(module storage.Module, options storage.CacheOptions, logger *zap.Logger) (*sharedCache, error) {
+	key := cacheKey{store: module.Key(), options: options}
+	value, _, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
+		store, err := acquireStore(module, logger)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithCancel(context.Background()) // ended by Destruct
+		cache := storage.NewCache(store, options)
+		store.metrics.watch(cache)
+		return &sharedCache{Cache: cache, store: store, key: key, ctx: ctx, cancel: cancel}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*sharedCache), nil
+}
+
+func acquireStore(module storage.Module, logger *zap.Logger) (*sharedStore, error) {
+	value, _, err := stores.LoadOrNew(module.Key(), func() (caddy.Destructor, error) {
+		store, err := module.NewStore(logger)
+		if err != nil {
+			return nil, err
+		}
+		metrics := newMetrics()
+		return &sharedStore{Store: storage.Observe(store, metrics.storeCalled), metrics: metrics}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*sharedStore), nil
+}
+
+// start opens the store, and begins to watch it if nobody did yet.
+func (s *sharedCache) start(logger *zap.Logger) error {
+	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
+	defer cancel()
+	if err := s.store.Open(ctx); err != nil {
+		return fmt.Errorf("opening the token store: %w", err)
+	}
+	s.watchOnce.Do(func() {
+		s.watching.Go(func() {
+			if err := s.store.Watch(s.ctx, s.Cache); err != nil && !errors.Is(err, context.Canceled) {
+				logger.Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+			}
+		})
+	})
+	return nil
+}
+
+// release gives the cache back.
+func (s *sharedCache) release() error {
+	_, err := caches.Delete(s.key)
+	return err
+}
+
+// Destruct ends the watch when no configuration uses the cache any more, and
+// gives the store back.
+func (s *sharedCache) Destruct() error {
+	s.cancel()
+	s.watching.Wait()
+	s.store.metrics.unwatch(s.Cache)
+	_, err := stores.Delete(s.key.store)
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.Destructor = (*sharedStore)(nil)
+	_ caddy.Destructor = (*sharedCache)(nil)
+)

@@ -1,0 +1,199 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// A store keeps, beside the records, one ordered set of strings: its index.
+// Every list is a range of it, and every entry holds what filters need, so
+// that a search through a million tokens reads none of their records:
+//
+//	list        "*" all records · "d" disabled · "r" revoked · "o" owner NUL
+//	created     12 hex digits: milliseconds, counted down, so newest first
+//	id          10 characters; created and id together are the entry's key
+//	status      a, d or r
+//	not before  12 hex digits: milliseconds; 0 for none
+//	expires     12 hex digits: milliseconds; 0 for never
+//	text        owner NUL name, both folded
+//
+// Active tokens have no list of their own: they are most of all tokens, and
+// those that time has ended cannot be told apart without looking anyway.
+const (
+	listAll      = "*"
+	listDisabled = "d"
+	listRevoked  = "r"
+	listOwner    = "o"
+	listEvents   = "e" // see EventEntry
+
+	timeLength = 12
+	idLength   = 10
+	keyLength  = timeLength + idLength
+
+	statusAt    = keyLength
+	notBeforeAt = statusAt + 1
+	expiresAt   = notBeforeAt + timeLength
+	textAt      = expiresAt + timeLength
+
+	noTime = "000000000000"
+)
+
+// ErrBadCursor tells that a cursor is none that a page of this store had as
+// its Next. It is the caller's mistake, no outage.
+var ErrBadCursor = errors.New("not a cursor of this list: leave it out to begin at the first page")
+
+// IndexEntries returns the entries that the index holds of a record; none of
+// nil. An entry of before a change that is also one of after it can stay.
+func IndexEntries(r *token.Record) []string {
+	if r == nil {
+		return nil
+	}
+	owner := Fold(r.Owner)
+	var b strings.Builder
+	b.Grow(textAt + len(owner) + 1 + len(r.Name))
+	b.WriteString(hexTime(latest - millis(r.CreatedAt)))
+	b.WriteString(r.ID)
+	status := statusLetter(r.Status)
+	b.WriteByte(status)
+	b.WriteString(hexTime(millis(r.NotBefore)))
+	b.WriteString(hexTime(millis(r.ExpiresAt)))
+	b.WriteString(owner)
+	b.WriteByte(0) // owners and names hold no control characters
+	b.WriteString(Fold(r.Name))
+	row := b.String()
+
+	entries := []string{listAll + row, listOwner + owner + "\x00" + row}
+	if status != 'a' {
+		entries = append(entries, string(status)+row)
+	}
+	return entries
+}
+
+// statusLetter goes the way of token.StateAt: a status that is not known is as
+// good as revoked.
+func statusLetter(s token.Status) byte {
+	switch s {
+	case token.StatusActive:
+		return 'a'
+	case token.StatusDisabled:
+		return 'd'
+	}
+	return 'r'
+}
+
+// Scan says how to find the records of a list in an index: go through the
+// entries from Start to before End, in byte order, and take what matches.
+type Scan struct {
+	// Start is the first entry that can belong to the page, whether the index
+	// has it or not.
+	Start string
+	// End is greater than all entries of the list.
+	End string
+
+	row   int // where the row begins in an entry: after the list's name
+	state token.State
+	now   string
+	text  string // folded
+	id    string
+}
+
+// Scan returns how to find the query's records, or ErrBadCursor.
+func (q *Query) Scan() (Scan, error) {
+	list := listAll
+	switch {
+	case q.Owner != "":
+		list = listOwner + Fold(q.Owner) + "\x00"
+	case q.State == token.StateDisabled:
+		list = listDisabled
+	case q.State == token.StateRevoked:
+		list = listRevoked
+	}
+	s := Scan{
+		Start: list, End: list + "\xff", row: len(list),
+		state: q.State, now: hexTime(millis(q.Now)), text: Fold(q.Search), id: q.Search,
+	}
+	if q.Cursor != "" {
+		if !validKey(q.Cursor) {
+			return Scan{}, fmt.Errorf("cursor %q: %w", q.Cursor, ErrBadCursor)
+		}
+		s.Start = list + q.Cursor + "\xff" // after every entry of this key
+	}
+	return s, nil
+}
+
+// Match tells whether the record of this entry is one of the query's, as far
+// as the entry knows: Query.Match has the last word.
+func (s *Scan) Match(entry string) bool {
+	if len(entry) < s.row+textAt {
+		return false // nothing that IndexEntries wrote
+	}
+	row := entry[s.row:]
+	if s.state != "" && s.stateOf(row) != s.state {
+		return false
+	}
+	return s.text == "" || strings.Contains(row[textAt:], s.text) ||
+		strings.Contains(row[timeLength:keyLength], s.id)
+}
+
+// stateOf is token.StateAt on a row. Its times compare as text.
+func (s *Scan) stateOf(row string) token.State {
+	expires := row[expiresAt:textAt]
+	switch {
+	case row[statusAt] == 'r':
+		return token.StateRevoked
+	case row[statusAt] == 'd':
+		return token.StateDisabled
+	case expires != noTime && s.now >= expires:
+		return token.StateExpired
+	case s.now < row[notBeforeAt:expiresAt]:
+		return token.StateNotYetValid
+	}
+	return token.StateActive
+}
+
+// ID returns the id of a matching entry's record.
+func (s *Scan) ID(entry string) string {
+	return entry[s.row+timeLength : s.row+keyLength]
+}
+
+// Cursor returns the cursor of the page that begins after a matching entry.
+func (s *Scan) Cursor(entry string) string { return entry[s.row : s.row+keyLength] }
+
+func validKey(s string) bool {
+	if len(s) != keyLength || !token.ValidID(s[timeLength:]) {
+		return false
+	}
+	for i := range timeLength {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// latest is the last moment that an entry can hold, some 8900 years from 1970.
+const latest int64 = 1<<(4*timeLength) - 1
+
+// millis returns t in the index's precision: 0 is no time, and moments that an
+// entry cannot hold become the nearest that it can. Records hold whole seconds
+// at the finest, so milliseconds lose nothing.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return min(max(t.UnixMilli(), 1), latest)
+}
+
+func hexTime(ms int64) string {
+	const digits = "0123456789abcdef"
+	var b [timeLength]byte
+	for i := timeLength - 1; i >= 0; i-- {
+		b[i] = digits[ms&15]
+		ms >>= 4
+	}
+	return string(b[:])
+}

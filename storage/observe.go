@@ -1,0 +1,46 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Observer is told of every call to a store: which, how long it took, and how
+// it ended.
+type Observer func(op string, took time.Duration, err error)
+
+// Observe returns a store that tells observer of its calls.
+func Observe(store Store, observer Observer) Store {
+	return &observed{Store: store, observe: observer}
+}
+
+type observed struct {
+	Store
+	observe Observer
+}
+
+func (o *observed) Get(ctx context.Context, id string) (record *token.Record, err error) {
+	defer o.done("get", time.Now(), &err)
+	return o.Store.Get(ctx, id)
+}
+
+func (o *observed) Apply(ctx context.Context, change Change) (err error) {
+	defer o.done("apply", time.Now(), &err)
+	return o.Store.Apply(ctx, change)
+}
+
+func (o *observed) List(ctx context.Context, query Query) (page Page, err error) {
+	defer o.done("list", time.Now(), &err)
+	return o.Store.List(ctx, query)
+}
+
+func (o *observed) Events(ctx context.Context, query EventQuery) (page EventPage, err error) {
+	defer o.done("events", time.Now(), &err)
+	return o.Store.Events(ctx, query)
+}
+
+func (o *observed) done(op string, started time.Time, err *error) {
+	o.observe(op, time.Since(started), *err)
+}
