@@ -114,7 +114,7 @@ func (a *App) setDefaults() {
 
 func (a *App) loadStore(ctx caddy.Context) error {
 	if a.StoreRaw == nil {
-		a.StoreRaw = json.RawMessage(`{"module":"` + (filestore.Store{}).CaddyModule().ID.Name() + `"}`)
+		a.StoreRaw = json.RawMessage(`{"module":"` + (*filestore.Store)(nil).CaddyModule().ID.Name() + `"}`)
 	}
 	module, err := ctx.LoadModule(a, "StoreRaw")
 	if err != nil {

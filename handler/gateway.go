@@ -50,13 +50,12 @@ const idleConnections = 256
 //		transport jira { … }
 //	}
 func parseGateway(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	if !h.Next() {
-		return nil, h.ArgErr()
-	}
+	h.Next() // the directive's name
 	matchers, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
 	}
+	h.Next() // once more: ExtractMatcherSet leaves the beginning
 	g, err := readGateway(h.Dispenser.NewFromNextSegment())
 	if err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler/links"
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
 func init() {

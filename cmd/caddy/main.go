@@ -5,8 +5,9 @@ package main
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
-	// Caddy's standard modules and ours.
+	// The standard modules, and ours.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	_ "github.com/jiratokens/caddy-jira-tokens"
 )
 
 func main() {

@@ -1,0 +1,425 @@
+package jiratokens
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "jira-token",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|audit|check|export|import",
+		Short: "Manages API tokens for Jira",
+		Long: `
+Manages the API tokens of the jira_tokens app in a running Caddy, through its
+admin API (as ` + "`caddy reload`" + ` does): at '` + caddy.DefaultAdminListen + `', or
+where --address or the admin option of --config says.
+
+Results go to standard output, all else to standard error. With --output json
+they are JSON. The exit status is 0 only when what was asked is done.`,
+		CobraFunc: addCommands,
+	})
+}
+
+func addCommands(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.String("address", "", "Address of the administration API listener (if --config is not used)")
+	flags.StringP("config", "c", "", "Configuration file (if --address is not used)")
+	flags.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
+	flags.StringP("output", "o", "text", "Output: text or json")
+	root.AddCommand(
+		createCommand(), listCommand(), showCommand(), updateCommand(), rotateCommand(),
+		changeCommand("disable", "Make a token stop to work until it is enabled"),
+		changeCommand("enable", "Make a disabled token work again"),
+		changeCommand("revoke", "End a token for ever"),
+		auditCommand(), checkCommand(), exportCommand(), importCommand(),
+	)
+}
+
+func createCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "create --owner NAME --name TEXT [--scope read|write|admin] [--expires 90d|2027-01-31|never]",
+		Short:   "Create a token and show it, this once",
+		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d",
+		Args:    cobra.NoArgs,
+		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
+			var view registry.View
+			if err := c.call(http.MethodPost, "tokens", nil, changedFields(cmd), &view); err != nil {
+				return err
+			}
+			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Created") })
+		}),
+	}
+	cmd.Flags().String("owner", "", "Who the token is for: the user name it is presented with (required)")
+	cmd.Flags().String("name", "", "What the token is for, 1 to 100 characters (required)")
+	fieldFlags(cmd, "read", "default", "never")
+	for _, required := range []string{"owner", "name"} {
+		_ = cmd.MarkFlagRequired(required) // fails only for a flag that is not there
+	}
+	return cmd
+}
+
+func updateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "update ID [--name TEXT] [--scope read|write|admin] [--expires …]",
+		Short:   "Change a token; what is not given stays as it is",
+		Example: "  caddy jira-token update 4fT0aB9xYz --expires 30d --allow-ip 203.0.113.0/24",
+		Args:    exactID,
+		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			fields := changedFields(cmd)
+			if len(fields) == 0 {
+				return errors.New("nothing to change: give at least one of --name, --scope, --expires, --not-before, --allow-ip, --deny-ip, --account")
+			}
+			return c.change(http.MethodPatch, tokenPath(args[0]), fields, "Updated")
+		}),
+	}
+	cmd.Flags().String("name", "", "What the token is for, 1 to 100 characters")
+	fieldFlags(cmd, "", "", "")
+	cmd.Flags().Uint64("version", 0, "Refuse the change if the token has another version by now")
+	return cmd
+}
+
+// fieldFlags are the flags that create and update share.
+func fieldFlags(cmd *cobra.Command, scope, account, expires string) {
+	flags := cmd.Flags()
+	flags.String("scope", scope, "What it may do: read, write or admin")
+	flags.String("expires", expires, "When it stops to work: from now (90d, 12h), a date (2027-01-31), a time (RFC 3339) or never")
+	flags.String("not-before", "", "When it begins to work: as --expires")
+	flags.StringArray("allow-ip", nil, "Network it works from, a CIDR range or an address; can be repeated; '' for all")
+	flags.StringArray("deny-ip", nil, "Network it does not work from, also inside an allowed one; can be repeated")
+	flags.String("account", account, "The Jira account it is forwarded with")
+}
+
+// flagFields are the names in JSON of what flags set.
+var flagFields = map[string]string{
+	"owner": "owner", "name": "name", "scope": "scope", "expires": "expires_at", "not-before": "not_before",
+	"allow-ip": "allow_ip", "deny-ip": "deny_ip", "account": "account", "version": "version", "overlap": "overlap",
+}
+
+// changedFields returns the JSON fields of the flags that were given.
+func changedFields(cmd *cobra.Command) map[string]any {
+	fields := make(map[string]any)
+	for flag, field := range flagFields {
+		if !cmd.Flags().Changed(flag) {
+			continue
+		}
+		switch flag {
+		case "allow-ip", "deny-ip":
+			networks, _ := cmd.Flags().GetStringArray(flag)
+			if len(networks) == 1 && networks[0] == "" {
+				networks = []string{}
+			}
+			fields[field] = networks
+		case "version":
+			fields[field], _ = cmd.Flags().GetUint64(flag)
+		default:
+			fields[field], _ = cmd.Flags().GetString(flag)
+		}
+	}
+	return fields
+}
+
+func listCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list [--owner NAME] [--state STATE] [--search TEXT]",
+		Short: "List tokens, newest first",
+		Args:  cobra.NoArgs,
+		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
+			most, _ := cmd.Flags().GetInt("limit")
+			if most < 0 {
+				return fmt.Errorf("--limit: %d: want 0 for all, or more", most)
+			}
+			query := url.Values{}
+			for _, flag := range []string{"owner", "state", "search"} {
+				if value, _ := cmd.Flags().GetString(flag); value != "" {
+					query.Set(flag, value)
+				}
+			}
+			return c.list(query, most)
+		}),
+	}
+	cmd.Flags().String("owner", "", "Only this owner's")
+	cmd.Flags().String("state", "", "Only those that are active, not_yet_valid, expired, disabled or revoked")
+	cmd.Flags().String("search", "", "Only those with this text in name, owner or id")
+	cmd.Flags().Int("limit", 0, "At most so many; 0 is all")
+	return cmd
+}
+
+func showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a token's record",
+		Args:  exactID,
+		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
+			var view registry.View
+			if err := c.call(http.MethodGet, tokenPath(args[0]), nil, nil, &view); err != nil {
+				return err
+			}
+			return c.print(view, func(w io.Writer) { printToken(w, view) })
+		}),
+	}
+}
+
+func rotateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rotate ID [--overlap 24h]",
+		Short: "Give a token a new secret under the same id, and show it, this once",
+		Args:  exactID,
+		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			var view registry.View
+			if err := c.call(http.MethodPost, tokenPath(args[0])+"/rotate", nil, changedFields(cmd), &view); err != nil {
+				return err
+			}
+			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Rotated") })
+		}),
+	}
+	cmd.Flags().String("overlap", "", "How long the old token still works, such as 24h (default: not at all)")
+	return cmd
+}
+
+// changeCommand is for a change that needs no more than the token's id.
+func changeCommand(verb, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:   verb + " ID",
+		Short: short,
+		Args:  exactID,
+		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
+			return c.change(http.MethodPost, tokenPath(args[0])+"/"+verb, nil, strings.ToUpper(verb[:1])+verb[1:]+"d")
+		}),
+	}
+}
+
+func auditCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit [--follow] [--since 24h] [--token ID]",
+		Short: "Show who changed which token, and how",
+		Args:  cobra.NoArgs,
+		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
+			query := url.Values{}
+			for _, flag := range []string{"since", "token"} {
+				if value, _ := cmd.Flags().GetString(flag); value != "" {
+					query.Set(flag, value)
+				}
+			}
+			follow, _ := cmd.Flags().GetBool("follow")
+			return c.audit(cmd.Context(), query, follow)
+		}),
+	}
+	cmd.Flags().String("since", "", "Only what happened after: a time ago (24h, 7d), a date or a time")
+	cmd.Flags().String("token", "", "Only what happened to this token")
+	cmd.Flags().BoolP("follow", "f", false, "Go on with what happens from now on, until interrupted")
+	return cmd
+}
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check [--account NAME]",
+		Short: "Ask Jira whether it accepts the accounts",
+		Args:  cobra.NoArgs,
+		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
+			query := url.Values{}
+			if account, _ := cmd.Flags().GetString("account"); account != "" {
+				query.Set("account", account)
+			}
+			return c.check(query)
+		}),
+	}
+	cmd.Flags().String("account", "", "Only this account")
+	return cmd
+}
+
+func exportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "export > tokens.ndjson",
+		Short: "Write all records (digests, never tokens) to standard output, to move them to another store",
+		Args:  cobra.NoArgs,
+		RunE: run(func(c *client, _ *cobra.Command, _ []string) error {
+			response, err := c.request(http.MethodGet, "export", nil, nil)
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			n, err := io.Copy(c.out, response.Body)
+			if err != nil {
+				return fmt.Errorf("the export broke off after %d bytes: %w", n, err)
+			}
+			return nil
+		}),
+	}
+}
+
+func importCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "import < tokens.ndjson",
+		Short: "Read records that export wrote from standard input",
+		Long:  "Read records that export wrote from standard input. Records that are there already and the same are left alone, so that an import that broke off can be made again.",
+		Args:  cobra.NoArgs,
+		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
+			response, err := c.request(http.MethodPost, "import", nil, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			var result registry.ImportResult
+			if err := json.NewDecoder(response.Body).Decode(&result); err != nil {
+				return fmt.Errorf("reading the answer: %w", err)
+			}
+			return c.print(result, func(w io.Writer) {
+				fmt.Fprintf(w, "Imported %d, %d were there already.\n", result.Imported, result.Unchanged)
+			})
+		}),
+	}
+}
+
+// exactID wants one argument: a token's id. A whole token is refused without
+// being shown: it is on the command line by mistake.
+func exactID(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) != 1:
+		return errors.New("want one argument: the token's id, as `caddy jira-token list` shows it")
+	case strings.HasPrefix(args[0], "jt_"):
+		return errors.New("that is a token, or a part of one: want its id only, the 10 characters after jt_")
+	}
+	return nil
+}
+
+func tokenPath(id string) string { return "tokens/" + url.PathEscape(id) }
+
+// client talks to the admin API of a running Caddy.
+type client struct {
+	address string
+	json    bool
+	out     io.Writer
+	err     io.Writer
+}
+
+// run makes a command of a function that needs a client.
+func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cmd.SilenceUsage = true // the mistake is not in the flags
+		output, _ := cmd.Flags().GetString("output")
+		if output != "text" && output != "json" {
+			return fmt.Errorf("--output: %q: want text or json", output)
+		}
+		address, _ := cmd.Flags().GetString("address")
+		config, _ := cmd.Flags().GetString("config")
+		adapter, _ := cmd.Flags().GetString("adapter")
+		address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
+		if err != nil {
+			return fmt.Errorf("finding the address of the admin API: %w", err)
+		}
+		return f(&client{address: address, json: output == "json", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, cmd, args)
+	}
+}
+
+// change makes a change and prints the token as it is then.
+func (c *client) change(method, path string, fields map[string]any, done string) error {
+	var view registry.View
+	if err := c.call(method, path, nil, fields, &view); err != nil {
+		return err
+	}
+	return c.print(view, func(w io.Writer) {
+		fmt.Fprintf(w, "%s token %s of %s (%s). It is %s.\n", done, view.ID, view.Owner, view.Name, stateText(view.State))
+	})
+}
+
+// print shows a result as JSON, or as text.
+func (c *client) print(result any, text func(io.Writer)) error {
+	if c.json {
+		encoder := json.NewEncoder(c.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(result)
+	}
+	text(c.out)
+	return nil
+}
+
+// call makes a request and reads its JSON answer.
+func (c *client) call(method, path string, query url.Values, fields map[string]any, answer any) error {
+	var body io.Reader
+	if method != http.MethodGet {
+		text, err := json.Marshal(fields)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	response, err := c.request(method, path, query, body)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("reading the answer of the admin API: %w", err)
+	}
+	return nil
+}
+
+func (c *client) request(method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+	uri := adminBase + path
+	if len(query) > 0 {
+		uri += "?" + query.Encode()
+	}
+	response, err := caddycmd.AdminAPIRequest(c.address, method, uri, http.Header{"User-Agent": {userAgent()}}, body)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return response, nil
+}
+
+// userAgent tells the audit trail who runs the command, as far as this machine
+// knows.
+func userAgent() string {
+	agent := "caddy jira-token"
+	if u, err := user.Current(); err == nil {
+		agent += " as " + u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		agent += "@" + host
+	}
+	return agent
+}
+
+// explain makes of an error of the admin API what the user needs to know: the
+// message alone, with the flag it is about.
+func (c *client) explain(err error) error {
+	_, answer, ok := strings.Cut(err.Error(), "caddy responded with error: HTTP ")
+	if !ok {
+		return fmt.Errorf("%w: is Caddy running, with its admin API at %s? --address or --config say where else", err, c.address)
+	}
+	status, text, _ := strings.Cut(answer, ": ")
+	var api struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal([]byte(text), &api) != nil || api.Error == "" {
+		if status == "404" {
+			return fmt.Errorf("the Caddy at %s has no jira_tokens: is it built with the plugin?", c.address)
+		}
+		return err
+	}
+	for flag, field := range flagFields {
+		if message, ok := strings.CutPrefix(api.Error, field+": "); ok {
+			return fmt.Errorf("--%s: %s", flag, message)
+		}
+	}
+	for _, flag := range []string{"state", "since", "limit"} {
+		if message, ok := strings.CutPrefix(api.Error, flag+": "); ok {
+			return fmt.Errorf("--%s: %s", flag, message)
+		}
+	}
+	return errors.New(api.Error)
+}

@@ -1,0 +1,179 @@
+// Package links makes the absolute URLs in Jira's answers lead to the gateway.
+//
+// Clients follow the URLs that Jira hands out (self, content, nextPage, Location …). Left alone, these lead past the
+// gateway to Jira's own host, and take the caller's token there.
+package links
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
+
+// maxText bounds each base and each path, and with them what a Body holds back.
+const maxText = 1024
+
+// Mapper knows which URLs lead to Jira and would be served by the gateway. It is safe for concurrent use.
+type Mapper struct {
+	plain, escaped form
+	maxHold        int // no undecided URL, with the quote before it, is longer
+}
+
+// New returns a Mapper for the URLs below bases, such as https://acme.atlassian.net, https://dc.example.com/jira or
+// https://api.atlassian.com/ex/jira/<cloudId>, whose path, after the base, is one that the gateway serves: everything
+// below /rest/ or /rest/* (both mean the same), or exactly /secure/viewavatar (whatever its query). Other URLs stay as
+// they are: a /browse/ link is for people and belongs to Jira's own host.
+func New(bases, paths []string) (*Mapper, error) {
+	if len(bases) == 0 {
+		return nil, errors.New("links: no base URL of Jira given")
+	}
+	if len(paths) == 0 {
+		return nil, errors.New("links: no served paths given")
+	}
+	plain := form{slash: "/"}
+	for _, raw := range bases {
+		forms, err := parseBase(raw)
+		if err != nil {
+			return nil, err
+		}
+		plain.bases = append(plain.bases, forms...)
+	}
+	for _, raw := range paths {
+		p, err := parsePath(raw)
+		if err != nil {
+			return nil, err
+		}
+		plain.paths = append(plain.paths, p)
+	}
+	slices.SortFunc(plain.bases, func(a, b base) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
+	})
+	plain.bases = slices.Compact(plain.bases)
+	m := &Mapper{plain: plain, escaped: plain.escaped()}
+	m.maxHold = len(`"`) + m.escaped.longest()
+	return m, nil
+}
+
+// parseBase returns the forms in which a base is written: with and without its scheme's default port.
+func parseBase(raw string) ([]base, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" || !isHost(u.Hostname()) {
+		return nil, baseError(raw, "must be an http or https URL, such as https://acme.atlassian.net")
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(raw, "#") {
+		return nil, baseError(raw, "must have no user name, query or fragment")
+	}
+	prefix := strings.TrimRight(u.EscapedPath(), "/")
+	if prefix != "" && path.Clean(prefix) != prefix {
+		return nil, baseError(raw, "must have a plain path, without //, /./ or /../")
+	}
+	if len(raw) > maxText || len(prefix) > maxText {
+		return nil, baseError(raw[:40]+"…", fmt.Sprintf("is longer than %d bytes", maxText))
+	}
+
+	defaultPort := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	host := strings.ToLower(u.Hostname())
+	port := cmp.Or(u.Port(), defaultPort)
+	origin := u.Scheme + "://" + net.JoinHostPort(host, port)
+	forms := []base{{origin + prefix + "/", len(origin)}}
+	if port == defaultPort {
+		short := strings.TrimSuffix(origin, ":"+port)
+		forms = append(forms, base{short + prefix + "/", len(short)})
+	}
+	return forms, nil
+}
+
+// baseError names the base without the password that somebody may have put into it.
+func baseError(raw, what string) error {
+	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
+		raw = "…" + raw[at:]
+	}
+	return fmt.Errorf("links: base URL %q %s", raw, what)
+}
+
+func parsePath(raw string) (servedPath, error) {
+	text := strings.TrimSuffix(raw, "*")
+	switch {
+	case !strings.HasPrefix(text, "/"):
+		return servedPath{}, fmt.Errorf("links: served path %q must begin with /", raw)
+	case !isURLText(text) || strings.ContainsAny(text, "*?#"):
+		return servedPath{}, fmt.Errorf("links: served path %q may end in * and must else be a plain, percent-encoded path", raw)
+	case len(text) > maxText:
+		return servedPath{}, fmt.Errorf("links: served path %q is longer than %d bytes", text[:40]+"…", maxText)
+	}
+	return servedPath{text: text, exact: text == raw && !strings.HasSuffix(text, "/")}, nil
+}
+
+// URL maps the value of a header such as Location or Content-Location. Relative URLs, and those that do not lead to
+// Jira or to nothing the gateway serves, stay as they are.
+func (m *Mapper) URL(s, public string) string {
+	n, v := m.plain.match([]byte(s), inHeader)
+	if v != yes || !isURLText(public) {
+		return s
+	}
+	return public + s[n:]
+}
+
+// Header maps each target in the value of a Link header: <url>; rel="next", <url>; rel="last".
+func (m *Mapper) Header(s, public string) string {
+	var out strings.Builder
+	for {
+		open := targetStart(s)
+		if open < 0 {
+			break
+		}
+		length := strings.IndexByte(s[open:], '>')
+		if length < 0 {
+			break
+		}
+		out.WriteString(s[:open])
+		out.WriteString(m.URL(s[open:open+length], public))
+		s = s[open+length:]
+	}
+	out.WriteString(s)
+	return out.String()
+}
+
+// targetStart returns the index after the first < that is not inside a quoted parameter, or -1.
+func targetStart(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case quoted && s[i] == '\\':
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case !quoted && s[i] == '<':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// isURLText tells whether s can stand in a JSON string, in a header and between < and > without escaping. The public
+// URL is made from what the client sent as Host, so it is not to be trusted blindly.
+func isURLText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c <= ' ', c >= 0x7f, c == '"', c == '\\', c == '<', c == '>':
+			return false
+		}
+	}
+	return true
+}
+
+// isHost tells whether s is a host name, an IPv4 or (without brackets) an IPv6 address.
+func isHost(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := lower(s[i])
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte(".-_:", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}

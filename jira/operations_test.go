@@ -1,0 +1,684 @@
+package jira
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os"
+	"strings"
+	"testing"
+)
+
+func defaultOperations(t testing.TB) *Operations {
+	t.Helper()
+	o, err := DefaultOperations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// documentedRows reads operations.csv by itself, not through the code under test.
+func documentedRows(t testing.TB) [][]string {
+	t.Helper()
+	data, err := os.ReadFile("operations.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows = rows[1:]
+	if len(rows) != 1814 {
+		t.Fatalf("operations.csv has %d operations, want 1814", len(rows))
+	}
+	return rows
+}
+
+// anyVersion is a row's path with what is alike made alike: the version, and
+// the names of free segments.
+func anyVersion(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") || i == 3 && s[0] >= '0' && s[0] <= '9' {
+			segments[i] = "{}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+func fill(path, value string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			segments[i] = value
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+var plausibleValues = []string{"ABC-1", "10001", "a%40b.com", "%C3%BCn%C3%AFcode", "com.example.my-key_1", "In%20Progress", "-1", "~admin"}
+
+func TestEveryDocumentedOperation(t *testing.T) {
+	o := defaultOperations(t)
+	rows := documentedRows(t)
+	strictest := map[string]Access{}
+	for _, row := range rows {
+		access, err := parseAccess(row[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := row[1] + anyVersion(row[2])
+		strictest[key] = max(strictest[key], access)
+	}
+	for _, row := range rows {
+		method, path := row[1], row[2]
+		want := strictest[method+anyVersion(path)]
+		versions := []string{strings.Split(path, "/")[3]}
+		if anyVersion(path) != anyVersion(strings.Replace(path, "/"+versions[0]+"/", "/x/", 1)) && versions[0][0] <= '9' {
+			versions = append(versions, "2", "3", "latest", "1.0", "2.0.alpha1")
+		}
+		for _, version := range versions {
+			for _, value := range plausibleValues {
+				segments := strings.Split(fill(path, value), "/")
+				segments[3] = version
+				request := strings.Join(segments, "/")
+				if strings.HasPrefix(path, "/rest/servicedeskapi/") {
+					request = fill(path, value)
+				}
+				if err := CheckPath(request); err != nil {
+					t.Errorf("CheckPath(%q): %v", request, err)
+				}
+				got, match := o.Access(method, request)
+				if got != want {
+					t.Errorf("%s %s is %v by %v, want %v", method, request, got, match, want)
+				}
+				if match.Template == "" {
+					t.Errorf("%s %s: decided by %v, not by an operation", method, request, match)
+				}
+				if slash, _ := o.Access(method, request+"/"); slash != want {
+					t.Errorf("%s %s/ is %v, want %v", method, request, slash, want)
+				}
+				if method == "GET" {
+					if head, _ := o.Access("HEAD", request); head != want {
+						t.Errorf("HEAD %s is %v, want %v", request, head, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestOperationsAgreeWhereProductsDiffer(t *testing.T) {
+	o := defaultOperations(t)
+	for _, c := range []struct{ method, path string }{
+		{"GET", "/rest/api/2/priorityscheme"},
+		{"GET", "/rest/api/2/priorityscheme/priorities/available"},
+		{"GET", "/rest/api/2/priorityscheme/1/priorities"},
+		{"GET", "/rest/api/2/priorityscheme/1/projects"},
+		{"POST", "/rest/api/2/project-template"},
+	} {
+		if got, match := o.Access(c.method, c.path); got != AccessAdmin {
+			t.Errorf("%s %s is %v by %v, want the stricter: admin", c.method, c.path, got, match)
+		}
+	}
+}
+
+func TestAccess(t *testing.T) {
+	o := defaultOperations(t)
+	for _, line := range strings.Split(strings.TrimSpace(accessCases), "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			t.Fatalf("bad line %q", line)
+		}
+		method, path, want := f[0], f[1], f[2]
+		got := "refused"
+		var match Match
+		if err := CheckPath(path); err == nil {
+			var a Access
+			a, match = o.Access(method, path)
+			got = a.String()
+		}
+		if got != want {
+			t.Errorf("%s %s is %s by %v, want %s", method, path, got, match, want)
+		}
+	}
+}
+
+// accessCases: what a request is; "refused" by CheckPath. Attacks are written
+// from the view of somebody who holds a read token.
+const accessCases = `
+# the 19 core POSTs that read, and that of Service Management
+POST /rest/api/2/search read
+POST /rest/api/3/search/jql read
+POST /rest/api/3/search/approximate-count read
+POST /rest/api/3/search/id read
+POST /rest/api/3/issue/bulkfetch read
+POST /rest/api/latest/issue/watching read
+POST /rest/api/3/issue/ABC-1/changelog/list read
+POST /rest/api/3/changelog/bulkfetch read
+POST /rest/api/3/comment/list read
+POST /rest/api/2/worklog/list read
+POST /rest/api/3/jql/parse read
+POST /rest/api/3/jql/match read
+POST /rest/api/3/jql/autocompletedata read
+POST /rest/api/3/jql/pdcleaner read
+POST /rest/api/3/permissions/check read
+POST /rest/api/3/permissions/project read
+POST /rest/api/3/expression/analyse read
+POST /rest/api/3/expression/evaluate read
+POST /rest/api/3/expression/eval read
+POST /rest/servicedeskapi/servicedesk/1/requesttype/permissions/check read
+POST /rest/api/2/search/ read
+POST /rest/assets/1.0/object/aql read
+POST /rest/assets/1.0/object/navlist/aql read
+POST /rest/insight/1.0/object/navlist/iql read
+
+# look-alikes that write, and reads by POST turned into writes
+PUT /rest/api/3/issues/archive/export write
+POST /rest/api/3/issue/properties write
+POST /rest/api/2/issue/ABC-1/notify write
+PUT /rest/api/2/issue/bulkfetch write
+DELETE /rest/api/2/issue/bulkfetch write
+PUT /rest/api/3/issue/watching write
+POST /rest/api/2/issue write
+POST /rest/api/2/issue/ write
+POST /rest/api/2/issue/bulk write
+POST /rest/api/2/issue/ABC-1/comment write
+POST /rest/api/2/issue/search/comment write
+POST /rest/api/3/task/1/cancel admin
+POST /rest/assets/1.0/object/create write
+DELETE /rest/assets/1.0/object/aql write
+PUT /rest/api/2/search admin
+DELETE /rest/api/2/search admin
+PATCH /rest/api/2/search admin
+POST /rest/api/2/search/x admin
+POST /rest/api/2/search/jql/x admin
+POST /rest/api/3/jql/function/computation/search never
+POST /rest/api/3/jql/function/computation write
+GET /rest/api/3/jql/function/computation/search never
+
+# extensions, slashes and case
+POST /rest/api/2/search.json admin
+POST /rest/api/2/search.JSON/ admin
+POST /rest/api/2/issue/bulkfetch.json admin
+POST /rest/api/2/SEARCH admin
+POST /rest/api/2/Issue/ABC-1/changelog/list admin
+POST /REST/api/2/search write
+GET /rest/api/2/issue/ABC-1.json read
+PUT /rest/api/2/issue/ABC-1.json write
+GET /rest/api/2/search.json read
+GET /rest/api/2/reindex admin
+GET /rest/API/2/Reindex admin
+GET /rest/api/2/reindex.json admin
+GET /rest/api/2/reindex.json.xml admin
+GET /rest/api/2/reindex.HTML/ admin
+GET /rest/api/2/reindex/.json admin
+GET /REST/API/LATEST/REINDEX/.json.xml/ admin
+GET /rest/api/2/reindex/foo admin
+GET /rest/auth/1/session never
+GET /rest/auth/1/session.json never
+GET /rest/auth/latest/session never
+GET /rest/auth/2/session.json.atom/ never
+GET /rest/Auth/1/Session never
+GET /REST/AUTH/1/SESSION never
+HEAD /rest/auth/1/session never
+OPTIONS /rest/auth/1/session never
+GET /rest/auth/1/whatever never
+GET /rest/auth never
+GET /rest/auth/ never
+GET /rest/auth.json never
+POST /rest/auth/1/session/ never
+GET /rest/api/2/a.json.json.json.json.json.json.json.json.json.json never
+GET /rest/%EF%BD%81uth/1/session never
+GET /rest/auth/1/%C5%BFession never
+GET /rest/p%EF%BD%81t/latest/tokens never
+GET /rest/api/2/%C5%BFtatus/page admin
+POST /rest/api/2/%C5%BFearch admin
+
+# methods
+TRACE /rest/api/2/issue/ABC-1 never
+get /rest/api/2/issue/ABC-1 never
+PROPFIND /rest/api/2/issue/ABC-1 never
+CONNECT /rest/api/2/issue/ABC-1 never
+HEAD /rest/api/2/issue/ABC-1 read
+HEAD /rest/api/2/cluster/nodes admin
+OPTIONS /rest/api/2/issue/ABC-1 read
+OPTIONS /rest/api/2/reindex read
+OPTIONS /rest/api/2/user/password never
+OPTIONS /rest/pat/latest/tokens never
+OPTIONS /rest/forge/1/unknown never
+OPTIONS /rest/other/1/x read
+
+# never
+GET /rest/pat/latest/tokens never
+POST /rest/pat/latest/tokens never
+GET /rest/pat never
+DELETE /rest/pat/1.0/tokens/1 never
+PUT /rest/api/2/myself/password never
+PUT /rest/api/latest/user/password never
+GET /rest/api/2/user/password never
+GET /rest/api/2/password/policy never
+GET /rest/api/2/password never
+DELETE /rest/api/3/user/session/fred never
+GET /rest/api/2/user/session/fred never
+GET /rest/atlassian-connect/1/addons/x/properties never
+GET /rest/atlassian-connect/latest/unknown never
+GET /rest/forge/1/app/properties never
+POST /rest/internal/api/latest/worklog/bulk never
+GET /rest/internal/2/user/mention/search never
+POST /rest/gadget/1.0/login never
+GET /rest/gadget/1.0/login.json never
+GET /rest/gadget/1.0/statistics read
+POST /rest/tsv/1.0/authenticate never
+GET /rest/authconfig/1.0/idps never
+POST /rest/oauth2/latest/token never
+GET /rest/usermanagement/1/user never
+POST /gateway/api/graphql never
+GET /gateway/api/graphql never
+POST /gateway/api/jsm/assets/workspace/1/v1/object/aql never
+POST /rpc/soap/jirasoapservice-v2 never
+
+# administration
+GET /rest/plugins/1.0/ admin
+POST /rest/plugins/1.0/ admin
+GET /rest/plugins admin
+POST /rest/webhooks/1.0/webhook admin
+POST /rest/scriptrunner/latest/user/exec admin
+GET /rest/scriptrunner/latest/custom/report read
+POST /rest/scriptrunner/latest/custom/report write
+GET /rest/scriptrunner/latest/CUSTOM/report admin
+GET /rest/scriptrunner/custom/report admin
+GET /rest/applinks/3.0/applinks admin
+GET /rest/auditing/1.0/events admin
+
+# undocumented operations of Jira's own APIs, odd versions
+GET /rest/api/2/undocumented read
+POST /rest/api/2/undocumented admin
+POST /rest/api/1.0/render admin
+DELETE /rest/agile/1.0/undocumented admin
+PATCH /rest/servicedeskapi/undocumented admin
+POST /rest/api/search admin
+POST /rest/api/private/search admin
+GET /rest/api/private/search read
+POST /rest/api/latest/search read
+POST /rest/api/2.0.alpha1/search read
+POST /rest/api/LATEST/search read
+POST /rest/agile/latest/board write
+GET /rest/api/2/workflow/search/x admin
+GET /rest/api read
+POST /rest/api/2 admin
+
+# other apps, downloads and pages
+GET /rest/tempo-timesheets/4/worklogs read
+POST /rest/tempo-timesheets/4/worklogs/search write
+PUT /rest/greenhopper/1.0/x write
+GET /secure/attachment/10000/report.pdf read
+GET /secure/attachment/10000/Trick.jspa read
+GET /secure/thumbnail/10000/_thumb_10000.png read
+GET /secure/viewavatar read
+POST /secure/attachment/10000/x write
+GET /secure/DeleteIssue.jspa write
+GET /secure/admin/EditAnnouncementBanner.jspa admin
+GET /secure/admin/x admin
+GET /rest/x/DeleteIssue.jspa never
+GET /rest/api/2/issue/ABC-1/properties/DeleteIssue.JSPA never
+GET /rest/api/2/issue/DeleteIssue.jspa.json never
+OPTIONS /rest/x/DeleteIssue.jspa never
+GET /browse/ABC-1 read
+GET /s/x/_/rest/auth/1/session never
+GET /S/x/_/rest/auth/1/session never
+GET /plugins/servlet/gadgets/makeRequest never
+
+# paths with two readings
+GET /rest/api/2/issue/../../../auth/1/session refused
+GET /rest/api/2/issue/..%2F..%2Freindex refused
+GET /rest/api/2/issue/%2e%2e/reindex refused
+GET /rest/api/2/issue/.%2e/reindex refused
+GET /rest/api/2/issue/..;/reindex refused
+GET /rest/api/2/issue/..;x=y/reindex refused
+GET /rest/api/2/issue/%2E%2E;/reindex refused
+GET /rest/api/2/./reindex refused
+GET /rest/api/2/.../reindex refused
+GET /rest/api/2/issue/...json refused
+GET /rest/api/2/issue/..json/ refused
+GET /rest/api/2/issue/...json.xml refused
+GET /rest//auth/1/session refused
+GET //rest/auth/1/session refused
+GET /rest/auth/1/session// refused
+GET /rest/auth;x/1/session refused
+GET /rest/auth/1/session;.json refused
+GET /rest/auth/1/session%3Bx refused
+GET /rest/auth/1/sessio%6e refused
+GET /rest/a%75th/1/session refused
+GET /rest/api/2/re%69ndex refused
+GET /rest/api/2/reindex%2ejson refused
+GET /rest/auth\1\session refused
+GET /rest/auth%5C1%5Csession refused
+GET /rest/auth%2f1%2fsession refused
+GET /rest/auth%252f1%252fsession refused
+GET /rest/auth/1/session%00 refused
+GET /rest/auth/1/session%0d%0aX:y refused
+GET /rest/auth/1/session%7F refused
+GET /rest/auth/1/session%C2%85 refused
+GET /rest/auth/1/session%3Fx refused
+GET /rest/auth/1/session%23x refused
+GET /rest/auth/1/session# refused
+GET /rest/auth/1/session%u002e refused
+GET /rest/auth/1/session% refused
+GET /rest/auth/1/session%4 refused
+GET /rest/api/2/issue/%c0%ae%c0%ae/reindex refused
+GET /rest%c0%afauth/1/session refused
+GET /rest%EF%BC%8Fauth/1/session refused
+GET /rest/api/2/%EF%BC%8E%EF%BC%8E/reindex refused
+GET /rest/api/2/%E2%80%A5/reindex refused
+GET /rest/auth/1/session%CD%BEx refused
+GET /rest/auth/1/session%ED%A0%80 refused
+GET /rest/auth/1/sessionü refused
+GET /rest/auth/1/session"x refused
+GET /rest/auth/1/{session} refused
+GET rest/auth/1/session refused
+GET * refused
+GET http://jira/rest/auth/1/session refused
+GET /secure/attachment/1/..%2f..%2frest%2fauth refused
+GET /secure/attachment/1/%2e%2e/x refused
+GET /secure/attachment/1/%252e%252e%252frest refused
+`
+
+func TestWith(t *testing.T) {
+	reads := func(lines ...string) []Operation {
+		var operations []Operation
+		for _, line := range lines {
+			method, path, _ := strings.Cut(line, " ")
+			op, err := ParseOperation(method, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			operations = append(operations, op)
+		}
+		return operations
+	}
+	base := defaultOperations(t)
+	o, err := base.With(reads(
+		"POST /rest/tempo-timesheets/4/worklogs/search",
+		"POST /rest/reports/*/run",
+		"POST /rest/charts/1.0/**",
+		"POST /rest/export/1.0/*",
+		"POST /rest/app/1/report.json",
+		"POST /rest/api/2/undocumented/find",
+		"POST /rest/scriptrunner/latest/custom/report",
+		"PUT /rest/scriptrunner/{v}/custom/**",
+		"GET /secure/QuickSearch.jspa",
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"POST /rest/tempo-timesheets/4/worklogs/search read",
+		"POST /rest/tempo-timesheets/4/worklogs/search/ read",
+		"POST /rest/tempo-timesheets/4/worklogs write",
+		"POST /rest/tempo-timesheets/4/worklogs/search/x write",
+		"POST /rest/tempo-timesheets/4/worklogs/search.json write",
+		"POST /rest/Tempo-Timesheets/4/worklogs/search write",
+		"PUT /rest/tempo-timesheets/4/worklogs/search write",
+		"POST /rest/reports/2/run read",
+		"POST /rest/reports/2/3/run write",
+		"POST /rest/charts/1.0 read",
+		"POST /rest/charts/1.0/a/b/c read",
+		"POST /rest/charts/1.0/a/b/c.jspa never",
+		"POST /rest/charts/2.0/a write",
+		"POST /rest/export/1.0/a/b read",
+		"POST /rest/app/1/report.json read",
+		"POST /rest/app/1/report write",
+		"POST /rest/api/3/undocumented/find read",
+		"POST /rest/api/3/undocumented/find.json admin",
+		"POST /rest/api/3/undocumented/other admin",
+		"POST /rest/scriptrunner/latest/custom/report read",
+		"POST /rest/scriptrunner/latest/custom/other write",
+		"PUT /rest/scriptrunner/latest/custom/other read",
+		"POST /rest/scriptrunner/latest/exec admin",
+		"GET /secure/QuickSearch.jspa read",
+		"GET /secure/Other.jspa write",
+		"POST /rest/api/2/issue write",
+	} {
+		f := strings.Fields(line)
+		if got, match := o.Access(f[0], f[1]); got.String() != f[2] {
+			t.Errorf("%s %s is %v by %v, want %s", f[0], f[1], got, match, f[2])
+		}
+	}
+	if got, _ := base.Access("POST", "/rest/reports/2/run"); got != AccessWrite {
+		t.Error("With changed the table it was called on")
+	}
+	for line, named := range map[string]string{
+		"POST /rest/auth/1/session":                  "/rest/auth/",
+		"POST /rest/auth/latest/other":               "/rest/auth/**",
+		"GET /rest/pat/latest/tokens":                "/rest/pat/**",
+		"POST /rest/*/latest/tokens":                 "never",
+		"POST /**":                                   "is",
+		"POST /rest/*":                               "is",
+		"POST /rest/api/2/**":                        "is",
+		"POST /rest/api/*/{what}":                    "is",
+		"GET /rest/api/2/reindex":                    "/rest/api/2/reindex",
+		"GET /rest/api/latest/Reindex":               "/rest/api/2/reindex",
+		"GET /rest/api/latest/reindex.json":          "/rest/api/2/reindex",
+		"POST /rest/api/2/issue":                     "/issue",
+		"POST /rest/api/2/issue/ABC-1/notify":        "notify",
+		"POST /rest/scriptrunner/latest/exec":        "/rest/scriptrunner/**",
+		"POST /rest/scriptrunner/latest/**":          "/rest/scriptrunner/**",
+		"GET /rest/scriptrunner/{v}/{x}":             "/rest/scriptrunner/**",
+		"POST /rest/x/Action.jspa":                   "page",
+		"POST /gateway/api/graphql":                  "/gateway/api/**",
+		"POST /rest/api/3/user/session/fred/session": "",
+		"PUT /rest/api/2/user/password":              "/rest/api/2/user/password",
+	} {
+		_, err := base.With(reads(line))
+		if named == "" {
+			if err != nil {
+				t.Errorf("reads %s: %v", line, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), named) || !strings.Contains(err.Error(), strings.Fields(line)[1]) {
+			t.Errorf("reads %s: error %v, want one that names %q", line, err, named)
+		}
+	}
+}
+
+func TestParseOperationErrors(t *testing.T) {
+	for _, c := range [][3]string{
+		{"post", "/rest/x", "must be GET, POST"},
+		{"HEAD", "/rest/x", "HEAD goes with GET"},
+		{"OPTIONS", "/rest/x", "must be"},
+		{"*", "/rest/x", "must be"},
+		{"POST", "rest/x", "start with a slash"},
+		{"POST", "", "start with a slash"},
+		{"POST", "/rest/x/", "slash at its end"},
+		{"POST", "/rest/**/x", "last segment"},
+		{"POST", "/rest/x*", "whole segments"},
+		{"POST", "/rest/{x", "whole segments"},
+		{"POST", "/rest/{}", "whole segments"},
+		{"POST", "/rest/../x", "dots only"},
+		{"POST", "/rest//x", "empty segment"},
+		{"POST", "/rest/x?y=1", "percent-encoded"},
+		{"POST", strings.Repeat("/x", 40), "more than"},
+		{"POST", "/rest/x/" + strings.Repeat("x", 64), "use *"},
+		{"POST", "/rest/x/%C3%BC", "use *"},
+	} {
+		if _, err := ParseOperation(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) {
+			t.Errorf("ParseOperation(%q, %q): error %v, want %q in it", c[0], c[1], err, c[2])
+		}
+	}
+}
+
+func TestMatchExplains(t *testing.T) {
+	o := defaultOperations(t)
+	for _, c := range []struct{ method, path, want string }{
+		{"GET", "/rest/api/latest/issue/ABC-1", "GET /rest/api/2/issue/{issueIdOrKey} (cloud-v2)"},
+		{"POST", "/rest/pat/latest/tokens", "* /rest/pat/** (dc-pat): issues"},
+		{"POST", "/rest/tempo/1/x", "by method"},
+		{"POST", "/rest/api/2/zzz", "undocumented: "},
+		{"TRACE", "/", "method: "},
+	} {
+		if _, match := o.Access(c.method, c.path); !strings.HasPrefix(match.String(), c.want) {
+			t.Errorf("%s %s: decided by %q, want %q…", c.method, c.path, match, c.want)
+		}
+	}
+}
+
+func TestAdditionsHaveReasons(t *testing.T) {
+	operations, err := parseTable(bytes.NewReader(additionsCSV), "additions.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range operations {
+		if op.Reason == "" {
+			t.Errorf("%s has no reason", op)
+		}
+	}
+}
+
+func TestParseTableErrors(t *testing.T) {
+	const head = "product,method,path,access,addressing,locator\n"
+	for table, want := range map[string]string{
+		"":                           "t.csv: EOF",
+		head + "dc,GET,/x,read\n":    "t.csv: ",
+		head + "dc,GET,/x,root,a,b":  "t.csv:2: access \"root\"",
+		head + "dc,FLY,/x,read,a,b":  "t.csv:2: method",
+		head + "dc,GET,x/y,read,a,b": "t.csv:2: path",
+		"a,b,c\nd,e,f\n":             "t.csv:2: 3 columns",
+	} {
+		if _, err := parseTable(strings.NewReader(table), "t.csv"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("parseTable(%q): %v, want %q in it", table, err, want)
+		}
+	}
+}
+
+// TestTableAssumptions holds the assumptions about the data that the code makes.
+func TestTableAssumptions(t *testing.T) {
+	o := defaultOperations(t)
+	for _, api := range []string{"api", "agile", "auth", "atlassian-connect", "forge", "software", "builds"} {
+		if !o.versioned[api] {
+			t.Errorf("/rest/%s is not seen as versioned", api)
+		}
+	}
+	for _, api := range []string{"servicedeskapi", "internal"} {
+		if o.versioned[api] {
+			t.Errorf("/rest/%s is seen as versioned", api)
+		}
+	}
+	for _, r := range o.list {
+		for _, s := range r.segments {
+			if len(s) >= longestLiteral {
+				t.Errorf("%s: literal of %d bytes", r.Path, len(s))
+			}
+		}
+		if len(r.segments) > maxTemplateSegments {
+			t.Errorf("%s: too many segments", r.Path)
+		}
+	}
+}
+
+// FuzzAccess: Access never panics; a trailing slash changes nothing; and for an
+// instance of any operation in the table, no other spelling of its path (letter
+// case, an extension, a trailing slash, HEAD for GET, another version) asks less
+// than the operation does.
+func FuzzAccess(f *testing.F) {
+	f.Add("GET", "/rest/api/2/issue/ABC-1", uint16(7), "ABC-1", uint64(3))
+	f.Add("POST", "/rest/api/2/search.json/", uint16(900), "a%40b.com", uint64(0xffff))
+	f.Add("OPTIONS", "/%", uint16(1800), "%C3%BC", uint64(1<<40))
+	f.Add("GET", "//.json/%EF%BD%81", uint16(0), "x.json", uint64(5))
+	o, rows := defaultOperations(f), documentedRows(f)
+	f.Fuzz(func(t *testing.T, method, path string, index uint16, value string, variant uint64) {
+		access, _ := o.Access(method, path)
+		if access > AccessNever {
+			t.Fatalf("%s %q is %v", method, path, access)
+		}
+		if CheckPath(path) == nil && !strings.HasSuffix(path, "/") {
+			if slash, _ := o.Access(method, path+"/"); slash != access {
+				t.Fatalf("%s %q is %v, with a slash %v", method, path, access, slash)
+			}
+		}
+
+		row := rows[int(index)%len(rows)]
+		if value == "" || strings.Contains(value, "/") {
+			return
+		}
+		request := fill(row[2], value)
+		if CheckPath(request) != nil {
+			return
+		}
+		method = row[1]
+		want, _ := o.Access(method, request)
+		if documented, _ := parseAccess(row[3]); want < documented {
+			// The value made it a more specific operation, /issue/bulkfetch say.
+			_, match := o.Access(method, request)
+			if match.Template == row[2] {
+				t.Fatalf("%s %s is %v, documented as %v", method, request, want, documented)
+			}
+			return
+		}
+		spelled := []byte(request)
+		for i, c := range spelled {
+			letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+			if variant>>(uint(i)%48)&1 == 1 && letter {
+				spelled[i] = c ^ 0x20
+			}
+		}
+		other := string(spelled)
+		if variant>>48&1 == 1 {
+			other += extensions[int(variant>>50)%len(extensions)]
+		}
+		if variant>>49&1 == 1 {
+			other += "/"
+		}
+		if method == "GET" && variant>>60&1 == 1 {
+			method = "HEAD"
+		}
+		if got, match := o.Access(method, other); got < want {
+			t.Fatalf("%s %s is %v by %v, but %s is %v", method, other, got, match, request, want)
+		}
+	})
+}
+
+func BenchmarkAccess(b *testing.B) {
+	o := defaultOperations(b)
+	for _, c := range []struct{ name, method, path string }{
+		{"issue", "GET", "/rest/api/2/issue/ABC-1234"},
+		{"search", "POST", "/rest/api/3/search/jql"},
+		{"comment", "PUT", "/rest/api/latest/issue/ABC-1234/comment/10001"},
+		{"properties", "GET", "/rest/agile/1.0/board/12/properties/my.key"},
+		{"encoded", "GET", "/rest/api/2/status/In%20Progress"},
+		{"app", "GET", "/rest/tempo-timesheets/4/worklogs/12"},
+		{"download", "GET", "/secure/attachment/10000/report.pdf"},
+		{"folded", "GET", "/rest/API/2/Issue/ABC-1.json"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				o.Access(c.method, c.path)
+			}
+		})
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	o := defaultOperations(b)
+	op, _ := ParseOperation("POST", "/rest/tempo-timesheets/4/worklogs/search")
+	for b.Loop() {
+		if _, err := o.With([]Operation{op}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestAccessDoesNotAllocate(t *testing.T) {
+	o := defaultOperations(t)
+	for _, path := range []string{"/rest/api/2/issue/ABC-1", "/rest/API/2/Issue/ABC-1.json/", "/rest/x/1", "/rest/api/2/status/%C5%BF"} {
+		if n := testing.AllocsPerRun(100, func() { o.Access("GET", path) }); n != 0 {
+			t.Errorf("Access of %s allocates %v times", path, n)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package jira
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// PathPattern is one pattern of the option `paths`: a path in which "*" may
+// stand for one whole segment, or, as the last segment, for all the rest,
+// slashes included. /rest/* is everything below /rest/.
+type PathPattern struct {
+	segments []string
+	rest     bool // the last segment was "*"
+}
+
+// ParsePathPattern parses one pattern.
+func ParsePathPattern(pattern string) (PathPattern, error) {
+	if !strings.HasPrefix(pattern, "/") {
+		return PathPattern{}, fmt.Errorf("path pattern %q: must start with a slash, as /rest/*", pattern)
+	}
+	segments := strings.Split(pattern[1:], "/")
+	for _, segment := range segments {
+		if segment != "*" && strings.Contains(segment, "*") {
+			return PathPattern{}, fmt.Errorf("path pattern %q: * must be a whole segment, as /rest/* or /rest/*/latest", pattern)
+		}
+	}
+	if err := CheckPath(pattern); err != nil {
+		return PathPattern{}, fmt.Errorf("path pattern %q would match no request: %w", pattern, err)
+	}
+	last := len(segments) - 1
+	if segments[last] == "*" {
+		return PathPattern{segments[:last], true}, nil
+	}
+	return PathPattern{segments, false}, nil
+}
+
+// Match tells whether rawPath, as sent, fits the pattern. Letter case counts,
+// and so does a trailing slash.
+func (p PathPattern) Match(rawPath string) bool {
+	for _, want := range p.segments {
+		if rawPath == "" || rawPath[0] != '/' {
+			return false
+		}
+		rawPath = rawPath[1:]
+		end := strings.IndexByte(rawPath, '/')
+		if end < 0 {
+			end = len(rawPath)
+		}
+		segment := rawPath[:end]
+		if want == "*" && segment == "" || want != "*" && want != segment {
+			return false
+		}
+		rawPath = rawPath[end:]
+	}
+	if p.rest {
+		return rawPath != ""
+	}
+	return rawPath == ""
+}
+
+// String returns the pattern as it was written.
+func (p PathPattern) String() string {
+	text := ""
+	if len(p.segments) > 0 {
+		text = "/" + strings.Join(p.segments, "/")
+	}
+	if p.rest {
+		text += "/*"
+	}
+	return text
+}
+
+// Paths are the paths that tokens reach. The zero value matches none.
+type Paths struct {
+	patterns []PathPattern
+}
+
+// ParsePaths parses the patterns of the option `paths`; at least one.
+func ParsePaths(patterns []string) (Paths, error) {
+	if len(patterns) == 0 {
+		return Paths{}, errors.New("no path patterns: give at least one, as /rest/*")
+	}
+	parsed := make([]PathPattern, 0, len(patterns))
+	for _, pattern := range patterns {
+		p, err := ParsePathPattern(pattern)
+		if err != nil {
+			return Paths{}, err
+		}
+		parsed = append(parsed, p)
+	}
+	return Paths{parsed}, nil
+}
+
+// DefaultPaths are Jira's REST APIs and its downloads.
+func DefaultPaths() Paths {
+	return Paths{[]PathPattern{
+		{segments: []string{"rest"}, rest: true},
+		{segments: []string{"secure", "attachment"}, rest: true},
+		{segments: []string{"secure", "thumbnail"}, rest: true},
+		{segments: []string{"secure", "issueAttachments"}, rest: true},
+		{segments: []string{"secure", "projectavatar"}},
+		{segments: []string{"secure", "viewavatar"}},
+	}}
+}
+
+// Match tells whether one of the patterns fits rawPath.
+func (p Paths) Match(rawPath string) bool {
+	for _, pattern := range p.patterns {
+		if pattern.Match(rawPath) {
+			return true
+		}
+	}
+	return false
+}
+
+// Strings returns the patterns as they were written.
+func (p Paths) Strings() []string {
+	texts := make([]string, len(p.patterns))
+	for i, pattern := range p.patterns {
+		texts[i] = pattern.String()
+	}
+	return texts
+}

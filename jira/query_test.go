@@ -1,0 +1,175 @@
+package jira
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestCleanQuery(t *testing.T) {
+	for _, c := range []struct{ query, want string }{
+		{"", ""},
+		{"jql=project%20%3D%20A&fields=a,b", "jql=project%20%3D%20A&fields=a,b"},
+		{"a=1&&b=2&", "a=1&&b=2&"},
+		{"os_username=x", ""},
+		{"os_username", ""},
+		{"a=1&os_username=x&b=2", "a=1&b=2"},
+		{"os_username=x&a=1", "a=1"},
+		{"a=1&os_username=x", "a=1"},
+		{"a=1&os_password=x&", "a=1&"},
+		{"os_username=x&os_password=y", ""},
+		{"OS_USERNAME=x&Os_AuthType=basic&os_cookie=true&_METHOD=DELETE&a=%zz", "a=%zz"},
+		{"%6Fs_username=x&a=1", "a=1"},
+		{"os%5Fusername=x&a=1", "a=1"},
+		{"%256fs_username=x&a=1", "a=1"},
+		{"%25256fs_username=x&a=1", "a=1"},
+		{"o%C5%BF_username=x&a=1", "a=1"},
+		{"os_coo%E2%84%AAie=x&a=1", "a=1"},
+		{"%EF%BD%8Fs_username=x&a=1", "a=1"},
+		{"os_username+=x&+os_username=x&os_username[]=x&?os_password=x&a=1", "a=1"},
+		{"os%E2%80%8B_username=x&a=1", "a=1"},
+		{"os_username;b=2&a=1", "refused"},
+		{"os_username%3D=x", ""},
+		{"jql=os_username&os_usernames=1&xos_username=2&os_destination=x", "jql=os_username&os_usernames=1&xos_username=2&os_destination=x"},
+		{"a=1;b=2&c=os_username%3Dx", "a=1;b=2&c=os_username%3Dx"},
+		{"updateHistory=true&a=1", "a=1"},
+		{"a=1&UPDATEHISTORY=true", "a=1"},
+		{"a=1;os_username=x", "refused"},
+		{"a=1;;OS_%50assword=x", "refused"},
+		{";os_username=x&a=1", "a=1"},
+		{";b=1;os_username=x", "refused"},
+		{"a=1;os_username", "refused"},
+		{"a=1;updateHistory=true", "refused"},
+		{"a=1;%6fs_username=x", "refused"},
+		{"a=1;b=%zz", "a=1;b=%zz"},
+		{"os%5username=x", "refused"},
+		{"%u006fs_username=x", "refused"},
+		{"os_username%=x", "refused"},
+		{"%00os_username=x", "refused"},
+		{"os_username%00=x", "refused"},
+		{"%C1%AFs_username=x", "refused"},
+		{"a%0d%0a=x", "refused"},
+		{"a\x00=1", "refused"},
+		{"a=1 HTTP/1.1", "refused"},
+		{"a=1\r\nX:y", "refused"},
+		{"na%C3%AFve=1", "na%C3%AFve=1"},
+		{"\xff=1", "refused"},
+		{"a=\xff", "a=\xff"},
+		{"100%25=1", "100%25=1"},
+	} {
+		got, err := CleanQuery(c.query, true)
+		var ambiguous *AmbiguousQueryError
+		switch {
+		case c.want == "refused" && !errors.As(err, &ambiguous):
+			t.Errorf("CleanQuery(%q) = %q, %v, want it refused", c.query, got, err)
+		case c.want != "refused" && (err != nil || got != c.want):
+			t.Errorf("CleanQuery(%q) = %q, %v, want %q", c.query, got, err, c.want)
+		}
+	}
+	if got, err := CleanQuery("updateHistory=true&a;updateHistory=1", false); err != nil || got != "updateHistory=true&a;updateHistory=1" {
+		t.Errorf("updateHistory is taken from a token that writes: %q, %v", got, err)
+	}
+}
+
+func TestAmbiguousQueryErrorSaysWhere(t *testing.T) {
+	_, err := CleanQuery("a=1&b=secret;os_username=secret", false)
+	if err == nil || !strings.Contains(err.Error(), "semicolon at byte 13") || strings.Contains(err.Error(), "secret") {
+		t.Error(err)
+	}
+}
+
+func TestCleanQueryDoesNotAllocate(t *testing.T) {
+	const query = "jql=project%20%3D%20A&fields=summary,status&startAt=0&maxResults=50&expand=names"
+	if n := testing.AllocsPerRun(100, func() { _, _ = CleanQuery(query, true) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// hasCredential is the oracle: does a parser that separates parameters at
+// `separators` and decodes names, once, as leniently as Tomcat read a
+// parameter that must not reach Jira?
+func hasCredential(query, separators string, readOnly bool) bool {
+	for _, parameter := range strings.FieldsFunc(query, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+		name, _, _ := strings.Cut(parameter, "=")
+		name = strings.ReplaceAll(name, "+", " ")
+		if isForbidden(name, readOnly) || isForbidden(unescapeLeniently(name), readOnly) {
+			return true
+		}
+	}
+	return false
+}
+
+func isForbidden(name string, readOnly bool) bool {
+	name, _, _ = strings.Cut(name, "\x00")
+	name = strings.TrimSpace(name)
+	for _, forbidden := range []string{"os_username", "os_password", "os_authType", "os_cookie", "_method"} {
+		if strings.EqualFold(name, forbidden) {
+			return true
+		}
+	}
+	return readOnly && strings.EqualFold(name, "updateHistory")
+}
+
+// FuzzCleanQuery: no parser finds a credential in what was let through;
+// cleaning twice changes nothing; what remains is the query's own parameters in
+// their order; what has no credential stays as it is.
+func FuzzCleanQuery(f *testing.F) {
+	for _, q := range []string{
+		"a=1&os_username=x&b=2", "os%5Fusername=x", "a;os_cookie=1", "%256fs_username", "updateHistory=true", "o%C5%BF_username=x",
+		"&&_method=DELETE&", "os_username%00=x", "a=%zz&%=1", "os_passwor%64;=1",
+	} {
+		f.Add(q, true)
+		f.Add(q, false)
+	}
+	f.Fuzz(func(t *testing.T, query string, readOnly bool) {
+		clean, err := CleanQuery(query, readOnly)
+		if err != nil {
+			if clean != "" {
+				t.Fatalf("a query comes with the error %v", err)
+			}
+			return
+		}
+		for _, separators := range []string{"&", "&;"} {
+			if hasCredential(clean, separators, readOnly) {
+				t.Fatalf("%q leaves a credential in %q, separated by %q", query, clean, separators)
+			}
+		}
+		values, _ := url.ParseQuery(clean) // what it could parse counts
+		for name := range values {
+			if isForbidden(name, readOnly) {
+				t.Fatalf("%q leaves %q", query, name)
+			}
+		}
+		if again, err := CleanQuery(clean, readOnly); err != nil || again != clean {
+			t.Fatalf("%q cleaned twice: %q, %v", query, again, err)
+		}
+		rest := strings.Split(query, "&")
+		if clean != "" {
+			for _, parameter := range strings.Split(clean, "&") {
+				for len(rest) > 0 && rest[0] != parameter {
+					rest = rest[1:]
+				}
+				if len(rest) == 0 {
+					t.Fatalf("%q has %q, which is not in %q in this order", clean, parameter, query)
+				}
+				rest = rest[1:]
+			}
+		}
+	})
+}
+
+func BenchmarkCleanQuery(b *testing.B) {
+	for name, query := range map[string]string{
+		"clean":      "jql=project%20%3D%20A&fields=summary,status&startAt=0&maxResults=50",
+		"credential": "jql=project%20%3D%20A&os_username=fred&os_password=x&startAt=0",
+		"empty":      "",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = CleanQuery(query, true)
+			}
+		})
+	}
+}

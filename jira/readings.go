@@ -1,0 +1,118 @@
+package jira
+
+import "strings"
+
+// extensions are what Data Center's REST layer takes off the end of a path to
+// choose the content type (ExtensionJerseyFilter of atlassian-rest): /search.json
+// is /search there, while Cloud takes it as it is.
+var extensions = [...]string{".json", ".xml", ".txt", ".html", ".htm", ".atom"}
+
+// maxReadings bounds the work for /x.json.json.json…; nothing that people or
+// programs send comes near.
+const maxReadings = 8
+
+// firstReading is the path as every server reads it: a trailing slash makes no
+// other resource for JAX-RS, and one client posts to /search/.
+func firstReading(path string) string {
+	if len(path) > 1 {
+		return strings.TrimSuffix(path, "/")
+	}
+	return path
+}
+
+// nextReading is another path that some server could take the given one for:
+// the same without an extension, or without the slash that was in front of it.
+// Called again on its answer it yields all of them, one after the other.
+func nextReading(path string) (string, bool) {
+	if len(path) > 1 && path[len(path)-1] == '/' {
+		return path[:len(path)-1], true
+	}
+	if ext := extensionOf(path); isExtension(ext) {
+		return path[:len(path)-len(ext)], true
+	}
+	return "", false
+}
+
+// extensionOf is the end of a path from its last dot on, if it is so short that
+// it may matter; "" otherwise, which is most often.
+func extensionOf(path string) string {
+	for i := len(path) - 1; i >= 0 && i >= len(path)-len(".jspa"); i-- {
+		if path[i] == '.' {
+			return path[i:]
+		}
+	}
+	return ""
+}
+
+func isExtension(ext string) bool {
+	if ext == "" {
+		return false
+	}
+	for _, e := range extensions {
+		if strings.EqualFold(ext, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// isActionPage tells whether a path ends as the pages do that are no REST
+// resource: Jira's web.xml maps *.jspa, below any path, to webwork, which runs
+// the action named by the last segment. It acts on GET as on POST.
+func isActionPage(path string) bool {
+	ext := extensionOf(path)
+	return ext != "" && (strings.EqualFold(ext, ".jspa") || strings.EqualFold(ext, ".jsp") || strings.EqualFold(ext, ".jspx"))
+}
+
+// foldSegment appends seg to dst in the spelling under which literals are
+// found: as a server sees it that compares names without case. It gives up
+// (false) on what no literal of the table can be: too long, or with a character
+// that does not fold to ASCII.
+func foldSegment(dst []byte, seg string) ([]byte, bool) {
+	for i := 0; i < len(seg); {
+		if len(dst) == cap(dst) {
+			return nil, false
+		}
+		c := seg[i]
+		if c == '%' {
+			r, n := decodeRune(seg[i:])
+			if c = foldsTo(r); n == 0 || c == 0 {
+				return nil, false
+			}
+			dst = append(dst, c)
+			i += n
+			continue
+		}
+		if c >= 0x80 {
+			return nil, false
+		}
+		dst = append(dst, lower(c))
+		i++
+	}
+	return dst, true
+}
+
+// foldsTo is the ASCII character, in lower case, that some case or width
+// folding makes of r; 0 if none does.
+func foldsTo(r rune) byte {
+	switch {
+	case r < 0x80:
+		return lower(byte(r))
+	case r == 'ſ':
+		return 's'
+	case r == '\u212A': // Kelvin sign
+		return 'k'
+	case r == 'ı', r == 'İ': // Turkish rules
+		return 'i'
+	case r >= '！' && r <= '～': // fullwidth forms
+		return lower(byte(r - '！' + '!'))
+	}
+	return 0
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,333 @@
+package jira
+
+import "strings"
+
+// The table as a tree of path segments. A search walks down all branches that
+// fit, which are few, and notes the operations it comes by.
+
+// methods of operations, as indexes; HEAD is GET.
+const methodCount = 5
+
+func methodIndex(method string) (int, bool) {
+	switch method {
+	case "GET", "HEAD":
+		return 0, true
+	case "POST":
+		return 1, true
+	case "PUT":
+		return 2, true
+	case "PATCH":
+		return 3, true
+	case "DELETE":
+		return 4, true
+	}
+	return 0, false
+}
+
+// node is a place in the tree.
+type node struct {
+	literals map[string][]edge // by their folded spelling
+	lengths  uint64            // bit n is set if there is a literal of n bytes
+	free     *node             // behind {…}
+	version  bool              // free is an API's version
+
+	here *endpoint // operations whose path ends here
+	rest *endpoint // operations with ** here
+
+	// documented: at or below here are operations of Atlassian's lists. floor is
+	// the least that they ask.
+	documented bool
+	floor      Access
+}
+
+// edge leads to a literal in its own spelling.
+type edge struct {
+	literal string
+	to      *node
+}
+
+// endpoint holds one operation for each method: the strictest, or a read that
+// was added, which With let in only where it may take the other's place.
+type endpoint [methodCount]*Operation
+
+func (e *endpoint) add(op *Operation) {
+	for i := range e {
+		if index, _ := methodIndex(op.Method); op.Method != "*" && i != index {
+			continue
+		}
+		if e[i] == nil || op.Source == SourceReads || e[i].Source != SourceReads && op.Access > e[i].Access {
+			e[i] = op
+		}
+	}
+}
+
+func buildTree(rows []row, versioned map[string]bool) *node {
+	root := &node{}
+	for i := range rows {
+		r := &rows[i]
+		at := root
+		at.lowerFloor(r)
+		for depth, segment := range r.segments {
+			if depth == 2 && r.segments[0] == "rest" && versioned[r.segments[1]] {
+				at.version = true
+			}
+			at = at.child(segment)
+			at.lowerFloor(r)
+		}
+		end := &at.here
+		if r.rest {
+			end = &at.rest
+		}
+		if *end == nil {
+			*end = &endpoint{}
+		}
+		(*end).add(&r.Operation)
+	}
+	return root
+}
+
+func (n *node) lowerFloor(r *row) {
+	if !r.documented {
+		return
+	}
+	if !n.documented || r.Access < n.floor {
+		n.floor = r.Access
+	}
+	n.documented = true
+}
+
+// child returns the node behind a segment, "" for a free one, and makes it if
+// it is not there.
+func (n *node) child(segment string) *node {
+	if segment == "" {
+		if n.free == nil {
+			n.free = &node{}
+		}
+		return n.free
+	}
+	key := strings.ToLower(segment)
+	for _, e := range n.literals[key] {
+		if e.literal == segment {
+			return e.to
+		}
+	}
+	if n.literals == nil {
+		n.literals = make(map[string][]edge)
+	}
+	n.lengths |= 1 << len(segment)
+	to := &node{}
+	n.literals[key] = append(n.literals[key], edge{segment, to})
+	return to
+}
+
+// search is one walk down the tree.
+type search struct {
+	path string
+	fold bool // compare literals without case
+
+	// found holds the ends that fit; a fixed array, so that a search needs no
+	// memory but the stack. A path fits four at most of the built-in table.
+	found       [maxHits]hit
+	count       int
+	crowded     bool // there were more than that
+	foldMatters bool // some literal differed in case only
+	oddVersion  bool // went through a version that looks like none
+
+	// documentedDepth is how many segments lead to the deepest documented places
+	// reached; floor is the most that one of these asks at least.
+	documentedDepth int
+	floor           Access
+}
+
+const maxHits = 12
+
+func (s *search) hits() []hit { return s.found[:s.count] }
+
+func (s *search) add(end *endpoint, mask uint32) {
+	if s.count == len(s.found) {
+		s.crowded = true
+		return
+	}
+	s.found[s.count] = hit{end, mask}
+	s.count++
+}
+
+// hit is an end that fits the path. Each bit of mask is a segment that it has
+// as a literal: the more, the more specific.
+type hit struct {
+	end  *endpoint
+	mask uint32
+}
+
+// visit walks on from n, which was reached after the first `at` bytes of the
+// path, depth segments.
+func (s *search) visit(n *node, at, depth int, mask uint32) {
+	if n.documented {
+		if depth > s.documentedDepth {
+			s.documentedDepth, s.floor = depth, n.floor
+		} else if depth == s.documentedDepth {
+			s.floor = max(s.floor, n.floor)
+		}
+	}
+	if n.rest != nil {
+		s.add(n.rest, mask)
+	}
+	if at >= len(s.path) {
+		if n.here != nil {
+			s.add(n.here, mask)
+		}
+		return
+	}
+	at++ // the slash
+	end := strings.IndexByte(s.path[at:], '/')
+	if end < 0 {
+		end = len(s.path)
+	} else {
+		end += at
+	}
+	segment := s.path[at:end]
+	for _, e := range n.lookup(segment) {
+		if s.fold || e.literal == segment {
+			s.visit(e.to, end, depth+1, mask|1<<depth)
+		}
+		if e.literal != segment {
+			s.foldMatters = true
+		}
+	}
+	if n.free != nil {
+		if n.version && !isVersion(segment) {
+			s.oddVersion = true
+		}
+		s.visit(n.free, end, depth+1, mask)
+	}
+}
+
+// lookup returns the literals that segment is, or would be without letter case.
+func (n *node) lookup(segment string) []edge {
+	// An issue's key, say, seldom has the length of a literal: no need to fold.
+	// What is percent-encoded gets shorter.
+	if n.lengths>>len(segment)&1 == 0 && strings.IndexByte(segment, '%') < 0 {
+		return nil
+	}
+	var space [longestLiteral]byte
+	folded, ok := foldSegment(space[:0], segment)
+	if !ok {
+		return nil
+	}
+	return n.literals[string(folded)]
+}
+
+// longestLiteral is more than any literal has bytes; one bit of node.lengths
+// each.
+const longestLiteral = 64
+
+// judge searches the path and tells what the method asks there.
+func (s *search) judge(root *node, method string) (Access, Match) {
+	s.visit(root, 0, 0, 0)
+	if s.crowded {
+		return AccessNever, crowded
+	}
+	// Depth 1 is /rest itself: other apps' APIs are there too.
+	own := s.documentedDepth >= 2
+	if method == "OPTIONS" {
+		return s.judgeOptions(own)
+	}
+	index, _ := methodIndex(method)
+	decisive := s.decisive(index)
+	access, match := AccessByMethod(method), byMethod
+	switch {
+	case decisive != nil:
+		access, match = decisive.Access, Match{decisive.Method, decisive.Path, decisive.Source, decisive.Reason}
+		if s.oddVersion && access < AccessAdmin && index != 0 {
+			access, match = AccessAdmin, undocumented
+		}
+	case own:
+		match = undocumented
+		if index != 0 {
+			access = AccessAdmin
+		}
+		if s.floor >= AccessAdmin {
+			access = max(access, s.floor)
+		}
+	}
+	return s.judgePage(access, match)
+}
+
+// decisive is the operation that decides for a method: the most specific one,
+// the strictest of several.
+func (s *search) decisive(index int) *Operation {
+	var decisive *Operation
+	for _, h := range s.hits() {
+		op := h.end[index]
+		if op == nil || s.givesWay(h, index) {
+			continue
+		}
+		if decisive == nil || op.Access > decisive.Access {
+			decisive = op
+		}
+	}
+	return decisive
+}
+
+// givesWay tells whether another hit is a literal wherever h is, and somewhere
+// else too. A read that was added wins over what is no more specific: With lets
+// only those in that may.
+func (s *search) givesWay(h hit, index int) bool {
+	for _, other := range s.hits() {
+		if other.end[index] == nil || other.mask&h.mask != h.mask {
+			continue
+		}
+		if other.mask != h.mask || other.end[index].Source == SourceReads && h.end[index].Source != SourceReads {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *search) judgeOptions(own bool) (Access, Match) {
+	access, match := AccessRead, byMethod
+	if s.count == 0 {
+		if own && s.floor == AccessNever {
+			access, match = AccessNever, undocumented
+		}
+		return s.judgePage(access, match)
+	}
+	least := AccessNever
+	for _, h := range s.hits() {
+		for _, op := range h.end {
+			if op != nil && op.Access <= least {
+				least = op.Access
+				match = Match{op.Method, op.Path, op.Source, op.Reason}
+			}
+		}
+	}
+	if least == AccessNever {
+		access = AccessNever
+	}
+	return s.judgePage(access, match)
+}
+
+// judgePage looks at what ends like a page of Jira rather than a resource.
+// Below /rest no operation does, and webwork would run the page. Elsewhere only
+// downloads do, which Jira's web.xml maps by prefix, and that goes before *.jspa.
+func (s *search) judgePage(access Access, match Match) (Access, Match) {
+	if !isActionPage(s.path) {
+		return access, match
+	}
+	switch {
+	case hasPrefixFold(s.path, "/rest/"):
+		return AccessNever, actionPage
+	case access == AccessRead && match == byMethod && !isDownload(s.path):
+		return AccessWrite, actionPage
+	}
+	return access, match
+}
+
+func isDownload(path string) bool {
+	return strings.HasPrefix(path, "/secure/attachment/") || strings.HasPrefix(path, "/secure/thumbnail/") ||
+		strings.HasPrefix(path, "/secure/issueAttachments/")
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}

@@ -1,0 +1,298 @@
+package jiratokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// printNewToken shows a token the one time that it can be, with a line to try
+// it.
+func printNewToken(w io.Writer, view registry.View, done string) {
+	fmt.Fprintf(w, "%s token %s of %s (%s), scope %s, expires %s.\n\n", done, view.ID, view.Owner, view.Name, view.Scope, whenOrNever(view.ExpiresAt))
+	fmt.Fprintf(w, "  %s\n\n", view.Token)
+	if view.Previous != nil {
+		fmt.Fprintf(w, "The old token still works until %s.\n", when(*view.Previous))
+	}
+	fmt.Fprintln(w, "Keep it now: it is not shown again. To try it, with your gateway's URL:")
+	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
+}
+
+// shellQuote quotes s for a shell, if it needs it.
+func shellQuote(s string) string {
+	if strings.IndexFunc(s, func(c rune) bool { return !strings.ContainsRune(shellPlain, c) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+const shellPlain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz@%+=:,./_-"
+
+func printToken(w io.Writer, view registry.View) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
+	row("id", view.ID)
+	row("owner", view.Owner)
+	row("name", view.Name)
+	row("state", stateText(view.State))
+	row("scope", view.Scope.String())
+	row("account", view.Account)
+	row("networks", networksText(view))
+	if view.NotBefore != nil {
+		row("works from", when(*view.NotBefore))
+	}
+	row("expires", whenOrNever(view.ExpiresAt))
+	row("created", when(view.Created))
+	row("changed", when(view.Updated))
+	if view.Rotated != nil {
+		row("rotated", when(*view.Rotated))
+	}
+	if view.Previous != nil && view.Previous.After(time.Now()) {
+		row("old secret", "works until "+when(*view.Previous))
+	}
+	row("version", strconv.FormatUint(view.Version, 10))
+	table.Flush()
+}
+
+func networksText(view registry.View) string {
+	text := "all"
+	if len(view.AllowIP) > 0 {
+		text = strings.Join(view.AllowIP, ", ")
+	}
+	if len(view.DenyIP) > 0 {
+		text += ", but not " + strings.Join(view.DenyIP, ", ")
+	}
+	return text
+}
+
+func stateText(state token.State) string { return strings.ReplaceAll(string(state), "_", " ") }
+
+// list prints tokens as their pages come in, at most so many; 0: all.
+func (c *client) list(query url.Values, most int) error {
+	shown := 0
+	rows := newRows(c)
+	for {
+		size := storage.MaxPageSize
+		if most > 0 {
+			size = min(size, most-shown)
+		}
+		query.Set("limit", strconv.Itoa(size))
+		var page struct {
+			Tokens []registry.View `json:"tokens"`
+			Next   string          `json:"next"`
+		}
+		if err := c.call(http.MethodGet, "tokens", query, nil, &page); err != nil {
+			return err
+		}
+		rows.add(page.Tokens)
+		shown += len(page.Tokens)
+		if page.Next == "" || most > 0 && shown >= most {
+			return rows.end(page.Next != "")
+		}
+		query.Set("cursor", page.Next)
+		if c.json || shown%10_000 == 0 {
+			c.progress("%d tokens read …", shown)
+		}
+	}
+}
+
+// rows prints a list page by page, so that a long one shows at once.
+type rows struct {
+	c     *client
+	count int
+}
+
+func newRows(c *client) *rows {
+	r := &rows{c: c}
+	if c.json {
+		fmt.Fprint(c.out, `{"tokens":[`)
+	}
+	return r
+}
+
+func (r *rows) add(views []registry.View) {
+	if r.c.json {
+		for _, view := range views {
+			if r.count > 0 {
+				fmt.Fprint(r.c.out, ",")
+			}
+			text, _ := json.Marshal(view) // plain values: cannot fail
+			fmt.Fprintf(r.c.out, "\n%s", text)
+			r.count++
+		}
+		return
+	}
+	table := tabwriter.NewWriter(r.c.out, 0, 0, 2, ' ', 0)
+	if r.count == 0 && len(views) > 0 {
+		fmt.Fprintln(table, "ID\tOWNER\tNAME\tSCOPE\tSTATE\tEXPIRES\tCREATED")
+	}
+	for _, view := range views {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			view.ID, view.Owner, view.Name, view.Scope, stateText(view.State), whenOrNever(view.ExpiresAt), when(view.Created))
+	}
+	table.Flush()
+	r.count += len(views)
+}
+
+func (r *rows) end(more bool) error {
+	switch {
+	case r.c.json:
+		fmt.Fprint(r.c.out, "\n]}\n")
+	case r.count == 0:
+		fmt.Fprintln(r.c.err, "No tokens.")
+	case more:
+		fmt.Fprintf(r.c.err, "The newest %d; there are more.\n", r.count)
+	}
+	return nil
+}
+
+// audit prints the audit trail, and with follow what is added to it.
+func (c *client) audit(ctx context.Context, query url.Values, follow bool) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	query.Set("limit", strconv.Itoa(storage.MaxPageSize))
+	for {
+		var page struct {
+			Events []storage.Event `json:"events"`
+			Next   string          `json:"next"`
+			More   bool            `json:"more"`
+		}
+		if err := c.call(http.MethodGet, "audit", query, nil, &page); err != nil {
+			return err
+		}
+		for _, event := range page.Events {
+			c.printEvent(event)
+		}
+		query.Set("cursor", page.Next)
+		if page.More {
+			continue
+		}
+		if !follow {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// printEvent prints an event: a line of JSON, or lines for people.
+func (c *client) printEvent(event storage.Event) {
+	if c.json {
+		text, _ := json.Marshal(event) // plain values: cannot fail
+		fmt.Fprintf(c.out, "%s\n", text)
+		return
+	}
+	who := event.Actor.Kind
+	for _, more := range []string{event.Actor.Name, event.Actor.Address} {
+		if more != "" {
+			who += ", " + more
+		}
+	}
+	fmt.Fprintf(c.out, "%s  %-7s  %s of %s (%s)  by %s\n",
+		event.At.UTC().Format(time.RFC3339), event.Action, event.TokenID, event.Owner, event.Name, who)
+	for _, change := range event.Changes {
+		fmt.Fprintf(c.out, "    %s: %s → %s\n", change.Field, valueOrNone(change.Old), valueOrNone(change.New))
+	}
+}
+
+func valueOrNone(value json.RawMessage) string {
+	if len(value) == 0 {
+		return "–"
+	}
+	return string(value)
+}
+
+// check prints which Jira accepts which account. It is an error if one does
+// not.
+func (c *client) check(query url.Values) error {
+	var answer struct {
+		Accounts []CheckResult `json:"accounts"`
+	}
+	if err := c.call(http.MethodGet, "check", query, nil, &answer); err != nil {
+		return err
+	}
+	err := c.print(answer, func(w io.Writer) {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "ACCOUNT\tJIRA\tRESULT")
+		for _, result := range answer.Accounts {
+			text := "accepted as " + result.User
+			if !result.OK {
+				text = result.Error
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, text)
+		}
+		table.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	for _, result := range answer.Accounts {
+		if !result.OK {
+			return errors.New("not every account is accepted")
+		}
+	}
+	return nil
+}
+
+// progress tells that a slow command is at work.
+func (c *client) progress(format string, args ...any) {
+	fmt.Fprintf(c.err, format+"\n", args...)
+}
+
+// when writes a moment both ways: as it stands to now, and exactly.
+func when(t time.Time) string {
+	return relative(time.Until(t)) + " (" + t.UTC().Format("2006-01-02 15:04 UTC") + ")"
+}
+
+func whenOrNever(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return when(*t)
+}
+
+// relative writes a distance in time in its largest unit.
+func relative(d time.Duration) string {
+	future := d > 0
+	d = d.Abs().Round(time.Second)
+	text := "now"
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d.Round(unit.length) / unit.length; d >= unit.length {
+			text = fmt.Sprintf("%d %s", n, unit.name)
+			if n != 1 {
+				text += "s"
+			}
+			break
+		}
+	}
+	switch {
+	case text == "now":
+		return text
+	case future:
+		return "in " + text
+	}
+	return text + " ago"
+}
