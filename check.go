@@ -85,7 +85,7 @@ func myself(ctx context.Context, upstream handler.Jira, account *jira.Account) (
 	request.Header.Set("Accept", "application/json")
 	response, err := upstream.Transport.RoundTrip(request)
 	if err != nil {
-		return "", fmt.Errorf("jira cannot be reached: %w", err)
+		return "", fmt.Errorf("Jira cannot be reached: %w", err)
 	}
 	defer response.Body.Close()
 	if err := refusal(response); err != nil {
@@ -112,15 +112,15 @@ func myself(ctx context.Context, upstream handler.Jira, account *jira.Account) (
 func refusal(response *http.Response) error {
 	switch login := response.Header.Get("X-Seraph-Loginreason"); {
 	case strings.HasPrefix(response.Header.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
-		return fmt.Errorf("jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser")
+		return fmt.Errorf("Jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser")
 	case response.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("jira refuses the credential (HTTP 401): is it right, and not expired?")
+		return fmt.Errorf("Jira refuses the credential (HTTP 401): is it right, and not expired?")
 	case response.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("jira forbids the account (HTTP 403): may it use the API, is Basic authentication enabled?")
+		return fmt.Errorf("Jira forbids the account (HTTP 403): may it use the API, is Basic authentication enabled?")
 	case login == "AUTHENTICATED_FAILED" || login == "AUTHENTICATION_DENIED" || login == "OUT":
-		return fmt.Errorf("jira answers as to an anonymous caller (%s): the credential is not accepted", login)
+		return fmt.Errorf("Jira answers as to an anonymous caller (%s): the credential is not accepted", login)
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("jira answers HTTP %d: is the URL right?", response.StatusCode)
+		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
 	}
 	return nil
 }

@@ -36,6 +36,12 @@ they are JSON. The exit status is 0 only when what was asked is done.`,
 }
 
 func addCommands(root *cobra.Command) {
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("unknown command %q: want one of %s", args[0], root.Use[strings.IndexByte(root.Use, ' ')+1:])
+		}
+		return cmd.Help()
+	}
 	flags := root.PersistentFlags()
 	flags.String("address", "", "Address of the administration API listener (if --config is not used)")
 	flags.StringP("config", "c", "", "Configuration file (if --address is not used)")

@@ -26,7 +26,7 @@ func printNewToken(w io.Writer, view registry.View, done string) {
 	fmt.Fprintf(w, "%s token %s of %s (%s), scope %s, expires %s.\n\n", done, view.ID, view.Owner, view.Name, view.Scope, whenOrNever(view.ExpiresAt))
 	fmt.Fprintf(w, "  %s\n\n", view.Token)
 	if view.Previous != nil {
-		fmt.Fprintf(w, "The old token still works until %s.\n", when(*view.Previous))
+		fmt.Fprintf(w, "The old token stops to work %s.\n", when(*view.Previous))
 	}
 	fmt.Fprintln(w, "Keep it now: it is not shown again. To try it, with your gateway's URL:")
 	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
@@ -62,7 +62,7 @@ func printToken(w io.Writer, view registry.View) {
 		row("rotated", when(*view.Rotated))
 	}
 	if view.Previous != nil && view.Previous.After(time.Now()) {
-		row("old secret", "works until "+when(*view.Previous))
+		row("old token", "stops to work "+when(*view.Previous))
 	}
 	row("version", strconv.FormatUint(view.Version, 10))
 	table.Flush()

@@ -1,0 +1,511 @@
+package fakejira
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// errNoIssue is Jira's answer for an issue that is not there or not for the caller's eyes.
+func errNoIssue() error {
+	return fail(http.StatusNotFound, "Issue does not exist or you do not have permission to see it.")
+}
+
+// issue finds the issue that the path's first parameter names.
+func (c *call) issue() (*issue, error) { return c.issueNamed(c.params[0]) }
+
+// issueNamed finds an issue for the caller. Anonymous callers see none.
+func (c *call) issueNamed(keyOrID string) (*issue, error) {
+	if c.who != nil {
+		if i := c.server.site.issueBy(keyOrID); i != nil {
+			return i, nil
+		}
+	}
+	return nil, errNoIssue()
+}
+
+// changed finds the path's issue for a change.
+func (c *call) changed() (*issue, error) {
+	i, err := c.issue()
+	if err != nil {
+		return nil, err
+	}
+	c.server.site.keep(i)
+	return i, nil
+}
+
+// touch notes that an issue was changed just now.
+func (i *issue) touch() { i.updated = time.Now().UTC() }
+
+// issueGet shows one issue.
+func issueGet(c *call) (reply, error) {
+	i, err := c.issue()
+	if err != nil {
+		return reply{}, err
+	}
+	query := c.r.URL.Query()
+	wanted := selectFields(query["fields"], selection{all: true})
+	return ok(c.issueJSON(i, wanted, listOf(query["expand"])))
+}
+
+// listOf splits comma-separated values.
+func listOf(values []string) []string {
+	var list []string
+	for _, value := range values {
+		for _, part := range strings.Split(value, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				list = append(list, part)
+			}
+		}
+	}
+	return list
+}
+
+// issuePost creates an issue.
+func issuePost(c *call) (reply, error) {
+	var in struct {
+		Fields     map[string]any `json:"fields"`
+		Update     map[string]any `json:"update"`
+		Transition map[string]any `json:"transition"`
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	i, err := c.create(in.Fields, in.Update)
+	if err != nil {
+		return reply{}, err
+	}
+	short := c.createdJSON(i)
+	return created(short, c.issueURL(i.issueRef))
+}
+
+// createdJSON is what creating an issue answers.
+func (c *call) createdJSON(i *issue) map[string]any {
+	return map[string]any{"id": strconv.Itoa(i.id()), "key": i.key(), "self": c.issueURL(i.issueRef)}
+}
+
+// issueBulkPost creates several issues; each succeeds or fails alone.
+func issueBulkPost(c *call) (reply, error) {
+	var in struct {
+		IssueUpdates []struct {
+			Fields map[string]any `json:"fields"`
+			Update map[string]any `json:"update"`
+		} `json:"issueUpdates"`
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	issues, problems := []any{}, []any{}
+	for n, entry := range in.IssueUpdates {
+		i, err := c.create(entry.Fields, entry.Update)
+		if err != nil {
+			problem := map[string]any{"status": http.StatusBadRequest, "failedElementNumber": n}
+			if f, isFailure := err.(*failure); isFailure {
+				problem["elementErrors"] = map[string]any{"errorMessages": append([]string{}, f.messages...), "errors": f.fields}
+			}
+			problems = append(problems, problem)
+			continue
+		}
+		issues = append(issues, c.createdJSON(i))
+	}
+	status := http.StatusCreated
+	if len(issues) == 0 {
+		status = http.StatusBadRequest
+	}
+	return reply{status: status, body: map[string]any{"issues": issues, "errors": problems}}, nil
+}
+
+// create makes an issue of the fields of a request.
+func (c *call) create(values, update map[string]any) (*issue, error) {
+	site := c.server.site
+	problems := map[string]string{}
+	p := site.projectBy(referred(values["project"], "key", "id"))
+	if p == nil {
+		problems["project"] = "Specify a valid project ID or key"
+	}
+	kind, found := site.typeBy(referred(values["issuetype"], "id", "name"))
+	if !found {
+		problems["issuetype"] = "Specify an issue type"
+	}
+	if text, _ := values["summary"].(string); strings.TrimSpace(text) == "" {
+		problems["summary"] = "You must specify a summary of the issue."
+	}
+	if len(problems) > 0 {
+		return nil, &failure{status: http.StatusBadRequest, fields: problems}
+	}
+	now := time.Now().UTC()
+	i := &issue{
+		issueRef: issueRef{p, p.last + 1}, kind: kind, status: site.statuses[0], priority: site.priorities[2],
+		reporter: c.who.user, created: now, updated: now, watchers: []*user{c.who.user},
+	}
+	rest := map[string]any{}
+	for name, value := range values {
+		if name != "project" && name != "issuetype" {
+			rest[name] = value
+		}
+	}
+	if err := c.apply(i, rest, update); err != nil {
+		return nil, err
+	}
+	if kind.subtask && i.parent == nil {
+		return nil, invalid("parent", "Issue type is a sub-task but parent issue key or id not specified.")
+	}
+	p.last++
+	site.keep(i)
+	return i, nil
+}
+
+// issuePut changes an issue, entirely or not at all.
+func issuePut(c *call) (reply, error) {
+	var in struct {
+		Fields map[string]any `json:"fields"`
+		Update map[string]any `json:"update"`
+	}
+	i, err := c.issue()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	draft := *i
+	draft.labels = slices.Clone(i.labels)
+	draft.comments = slices.Clone(i.comments)
+	if err := c.apply(&draft, in.Fields, in.Update); err != nil {
+		return reply{}, err
+	}
+	draft.touch()
+	c.server.site.keep(&draft)
+	if c.cloud() && c.query("returnIssue") == "true" {
+		return ok(c.issueJSON(&draft, selection{all: true}, nil))
+	}
+	return done()
+}
+
+// issueDelete deletes an issue.
+func issueDelete(c *call) (reply, error) {
+	i, err := c.changed()
+	if err != nil {
+		return reply{}, err
+	}
+	subtasks := c.server.site.subtasks(i.issueRef)
+	if len(subtasks) > 0 && c.query("deleteSubtasks") != "true" {
+		return reply{}, fail(http.StatusBadRequest, "The issue '%s' has subtasks. You must specify the 'deleteSubtasks' parameter to delete this issue and all its subtasks.", i.key())
+	}
+	for _, sub := range subtasks {
+		if err := c.server.site.remove(sub); err != nil {
+			return reply{}, err
+		}
+	}
+	if err := c.server.site.remove(i); err != nil {
+		return reply{}, err
+	}
+	return done()
+}
+
+// issueAssign sets the assignee.
+func issueAssign(c *call) (reply, error) {
+	var in map[string]any
+	i, err := c.issue()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	draft := *i
+	if err := c.apply(&draft, map[string]any{"assignee": in}, nil); err != nil {
+		return reply{}, err
+	}
+	draft.touch()
+	c.server.site.keep(&draft)
+	return done()
+}
+
+// apply changes the fields of an issue as a request says, and collects what is
+// wrong with them the way Jira does: field by field.
+func (c *call) apply(i *issue, values, update map[string]any) error {
+	problems := map[string]string{}
+	for name, value := range values {
+		if problem := c.set(i, name, value); problem != "" {
+			problems[name] = problem
+		}
+	}
+	for name, operations := range update {
+		list, isList := operations.([]any)
+		if !isList {
+			problems[name] = "The operations must be a list."
+			continue
+		}
+		for _, entry := range list {
+			operation, _ := entry.(map[string]any)
+			for verb, value := range operation {
+				if problem := c.updateField(i, name, verb, value); problem != "" {
+					problems[name] = problem
+				}
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return &failure{status: http.StatusBadRequest, fields: problems}
+	}
+	return nil
+}
+
+// set sets one field and returns what is wrong with its value.
+func (c *call) set(i *issue, name string, value any) string {
+	site := c.server.site
+	switch name {
+	case "summary":
+		text, isText := value.(string)
+		switch {
+		case !isText || strings.TrimSpace(text) == "":
+			return "You must specify a summary of the issue."
+		case len(text) > 255:
+			return "Summary must be less than 255 characters."
+		case strings.ContainsAny(text, "\r\n"):
+			return "The summary is invalid because it contains newline characters."
+		}
+		i.summary = text
+	case "description":
+		document, valid := parseDocument(value, c.version)
+		if !valid {
+			if c.version == 3 {
+				return "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
+			}
+			return "Operation value must be a string"
+		}
+		i.description = document
+	case "issuetype":
+		kind, found := site.typeBy(referred(value, "id", "name"))
+		if !found {
+			return "The issue type selected is invalid."
+		}
+		i.kind = kind
+	case "priority":
+		priority, found := site.priorityBy(referred(value, "id", "name"))
+		if !found {
+			return "The priority selected is invalid."
+		}
+		i.priority = priority
+	case "assignee", "reporter":
+		u, problem := c.userRef(value)
+		if problem != "" {
+			return problem
+		}
+		if name == "assignee" {
+			i.assignee = u
+		} else if u != nil {
+			i.reporter = u
+		}
+	case "labels":
+		list, isList := value.([]any)
+		if !isList && value != nil {
+			return "data was not an array"
+		}
+		i.labels = nil
+		for _, entry := range list {
+			text, isText := entry.(string)
+			if !isText {
+				return "string expected at index 0"
+			}
+			if strings.ContainsAny(text, " \t\n") {
+				return "The label '" + text + "' contains spaces which is invalid."
+			}
+			i.labels = append(i.labels, text)
+		}
+	case "duedate":
+		text, isText := value.(string)
+		if value == nil || isText && text == "" {
+			i.due = ""
+			return ""
+		}
+		if _, err := time.Parse(time.DateOnly, text); err != nil {
+			return "Error parsing date string: " + text
+		}
+		i.due = text
+	case "parent":
+		if name := referred(value, "key", "id", "set"); value == nil || name == "" || strings.EqualFold(name, "none") {
+			// jira-cli sends an empty reference with every change.
+			i.parent = nil
+			return ""
+		}
+		ref, found := site.refBy(referred(value, "key", "id"))
+		if !found || site.issueAt(ref) == nil {
+			return "Could not find issue by id or key."
+		}
+		i.parent = &ref
+	case "customfield_10016":
+		points, isNumber := value.(float64)
+		if !isNumber && value != nil {
+			return "Operation value must be a number"
+		}
+		i.points = points
+	case "project":
+		if site.projectBy(referred(value, "key", "id")) != i.project {
+			return "Changing the project of an issue is not possible here."
+		}
+	case "components", "fixVersions", "versions", "environment":
+		// Clients send these empty; the sample has nothing to put there.
+		if list, isList := value.([]any); value != nil && (!isList || len(list) > 0) {
+			return "Field '" + name + "' has no values here."
+		}
+	default:
+		return "Field '" + name + "' cannot be set. It is not on the appropriate screen, or unknown."
+	}
+	return ""
+}
+
+// updateField carries out one operation of an update.
+func (c *call) updateField(i *issue, name, verb string, value any) string {
+	switch {
+	case verb == "set":
+		return c.set(i, name, value)
+	case name == "labels" && (verb == "add" || verb == "remove"):
+		text, isText := value.(string)
+		if !isText || strings.ContainsAny(text, " \t\n") {
+			return "The label contains spaces which is invalid."
+		}
+		i.labels = slices.DeleteFunc(slices.Clone(i.labels), func(l string) bool { return l == text })
+		if verb == "add" {
+			i.labels = append(i.labels, text)
+		}
+		return ""
+	case name == "comment" && verb == "add":
+		fields, _ := value.(map[string]any)
+		body, valid := parseDocument(fields["body"], c.version)
+		if !valid || body.empty() {
+			return "Comment body is not valid!"
+		}
+		c.addComment(i, body)
+		return ""
+	}
+	return "Field '" + name + "' does not support operation '" + verb + "' Supported operation(s) are: 'set'"
+}
+
+// referred reads a reference such as {"key": "DEMO"} or {"id": 10000}.
+func referred(value any, names ...string) string {
+	fields, _ := value.(map[string]any)
+	for _, name := range names {
+		switch v := fields[name].(type) {
+		case string:
+			return v
+		case float64:
+			return strconv.FormatFloat(v, 'f', -1, 64)
+		case json.Number:
+			return v.String()
+		}
+	}
+	return ""
+}
+
+// userRef reads a user in a request's body: by accountId on Cloud, by name on
+// Data Center. Nobody is a nil user.
+func (c *call) userRef(value any) (*user, string) {
+	if value == nil {
+		return nil, ""
+	}
+	fields, isObject := value.(map[string]any)
+	if !isObject {
+		return nil, "data was not an object"
+	}
+	names := []string{"name", "key"}
+	if c.cloud() {
+		names = []string{"accountId", "id"}
+	}
+	name := ""
+	for _, n := range names {
+		if text, isText := fields[n].(string); isText {
+			name = text
+			break
+		}
+	}
+	switch name {
+	case "":
+		for _, n := range names {
+			if v, there := fields[n]; there && v == nil || there && v == "" {
+				return nil, ""
+			}
+		}
+		if c.cloud() {
+			return nil, "'accountId' must be the only user identifying query parameter"
+		}
+		return nil, "expected Object containing a 'name' property"
+	case "-1":
+		return nil, ""
+	}
+	u := c.server.site.userBy(name)
+	if u == nil || c.cloud() && u.accountID != name || !c.cloud() && u.accountID == name {
+		return nil, "User '" + name + "' does not exist."
+	}
+	return u, ""
+}
+
+// bulkFetch shows several issues by one POST that only reads.
+func bulkFetch(c *call) (reply, error) {
+	var in struct {
+		IssueIDsOrKeys []string `json:"issueIdsOrKeys"`
+		Fields         []string `json:"fields"`
+		Expand         []string `json:"expand"`
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	if len(in.IssueIDsOrKeys) == 0 || len(in.IssueIDsOrKeys) > 100 {
+		return reply{}, fail(http.StatusBadRequest, "issueIdsOrKeys must hold between 1 and 100 issues.")
+	}
+	wanted := selectFields(in.Fields, selection{navigable: true})
+	issues, problems := []any{}, []any{}
+	for _, name := range in.IssueIDsOrKeys {
+		i, err := c.issueNamed(name)
+		if err != nil {
+			problems = append(problems, map[string]any{"id": name, "errorMessage": err.(*failure).messages[0]})
+			continue
+		}
+		issues = append(issues, c.issueJSON(i, wanted, in.Expand))
+	}
+	return ok(map[string]any{"expand": "names,schema", "issues": issues, "issueErrors": problems})
+}
+
+// editMeta tells which fields of an issue can be changed.
+func editMeta(c *call) (reply, error) {
+	if _, err := c.issue(); err != nil {
+		return reply{}, err
+	}
+	out := map[string]any{}
+	for n := range fields {
+		if f := &fields[n]; f.create && f.id != "project" {
+			out[f.id] = c.metaJSON(f, nil)
+		}
+	}
+	return ok(map[string]any{"fields": out})
+}
+
+// changelog of an issue: nothing is kept, which is a valid answer.
+func changelog(c *call) (reply, error) {
+	i, err := c.issue()
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(map[string]any{
+		"self": c.issueURL(i.issueRef) + "/changelog?maxResults=100&startAt=0", "maxResults": 100, "startAt": 0, "total": 0, "isLast": true, "values": []any{},
+	})
+}
+
+// issuePicker suggests issues for what somebody typed.
+func issuePicker(c *call) (reply, error) {
+	typed := strings.ToLower(c.query("query"))
+	list := []any{}
+	if c.who != nil {
+		c.server.site.each(func(i *issue) bool {
+			if typed != "" && (strings.Contains(strings.ToLower(i.key()), typed) || strings.Contains(strings.ToLower(i.summary), typed)) {
+				list = append(list, map[string]any{"id": i.id(), "key": i.key(), "keyHtml": i.key(), "summary": i.summary, "summaryText": i.summary, "img": "/secure/viewavatar?size=xsmall&avatarId=10300&avatarType=issuetype"})
+			}
+			return len(list) < 20
+		})
+	}
+	return ok(map[string]any{"sections": []any{map[string]any{"id": "cs", "label": "Current Search", "sub": "Showing matching issues", "issues": list}}})
+}

@@ -1,0 +1,251 @@
+package registry
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+var admin = storage.Actor{Kind: storage.ActorAdmin, Name: "test", Address: "127.0.0.1"}
+
+// newRegistry returns a registry over a file store, at a clock that the test
+// sets.
+func newRegistry(t *testing.T) (*Registry, *time.Time) {
+	t.Helper()
+	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	cache := storage.NewCache(store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
+	r := New(store, cache, []string{"default", "reporting"})
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	r.now = func() time.Time { return now }
+	return r, &now
+}
+
+func create(t *testing.T, r *Registry, spec Spec) (*token.Record, token.Token) {
+	t.Helper()
+	record, secret, err := r.Create(t.Context(), admin, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record, secret
+}
+
+func TestTokenLife(t *testing.T) {
+	r, now := newRegistry(t)
+	ctx := t.Context()
+	record, first := create(t, r, Spec{Owner: "alice", Name: "BI"})
+	if record.Scope != token.ScopeRead || record.Account != DefaultAccount {
+		t.Errorf("defaults are %s and %s", record.Scope, record.Account)
+	}
+	works := func(secret token.Token, want bool) {
+		t.Helper()
+		if _, err := r.Lookup(ctx, secret); (err == nil) != want {
+			t.Errorf("lookup of %v: %v", secret, err)
+		}
+	}
+	works(first, true)
+	works(token.New(), false)
+
+	_, second, err := r.Rotate(ctx, admin, record.ID, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(first, true)
+	works(second, true)
+	*now = now.Add(time.Hour)
+	works(first, false)
+	works(second, true)
+
+	for _, step := range []struct {
+		change func() (*token.Record, error)
+		want   token.Status
+	}{
+		{func() (*token.Record, error) { return r.Disable(ctx, admin, record.ID) }, token.StatusDisabled},
+		{func() (*token.Record, error) { return r.Disable(ctx, admin, record.ID) }, token.StatusDisabled},
+		{func() (*token.Record, error) { return r.Enable(ctx, admin, record.ID) }, token.StatusActive},
+		{func() (*token.Record, error) { return r.Revoke(ctx, admin, record.ID) }, token.StatusRevoked},
+		{func() (*token.Record, error) { return r.Revoke(ctx, admin, record.ID) }, token.StatusRevoked},
+	} {
+		changed, err := step.change()
+		if err != nil || changed.Status != step.want {
+			t.Fatalf("status %v, %v, want %s", changed, err, step.want)
+		}
+		found, err := r.Lookup(ctx, second)
+		if err != nil || found.Status != step.want {
+			t.Fatalf("this node sees %v, %v right after the change", found, err)
+		}
+	}
+	var state StateError
+	if _, err := r.Enable(ctx, admin, record.ID); !errors.As(err, &state) {
+		t.Errorf("enabling a revoked token: %v", err)
+	}
+	if _, _, err := r.Rotate(ctx, admin, record.ID, 0); !errors.As(err, &state) {
+		t.Errorf("rotating a revoked token: %v", err)
+	}
+	if err := r.Delete(ctx, admin, record.ID); err != nil {
+		t.Fatal(err)
+	}
+	works(second, false)
+
+	events, err := r.Events(ctx, storage.EventQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var actions []string
+	for _, e := range events.Events {
+		actions = append(actions, e.Action)
+		if e.Actor != admin || e.TokenID != record.ID || e.Owner != "alice" {
+			t.Errorf("event %+v", e)
+		}
+	}
+	// The changes that changed nothing left no event.
+	if got, want := strings.Join(actions, " "), "create rotate disable enable revoke delete"; got != want {
+		t.Errorf("the trail has %s, want %s", got, want)
+	}
+	trail, _ := json.Marshal(events)
+	for _, secret := range []token.Token{first, second} {
+		digest := secret.Digest()
+		hex, _ := digest.MarshalText()
+		if bytes.Contains(trail, hex) || bytes.Contains(trail, []byte(secret.Reveal())) {
+			t.Error("the trail holds a token or its digest")
+		}
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	r, now := newRegistry(t)
+	for field, spec := range map[string]Spec{
+		"owner":      {Owner: "a:b", Name: "x"},
+		"name":       {Owner: "a", Name: ""},
+		"account":    {Owner: "a", Name: "x", Account: "nope"},
+		"expires_at": {Owner: "a", Name: "x", ExpiresAt: *now},
+	} {
+		_, _, err := r.Create(t.Context(), admin, spec)
+		var invalid InvalidError
+		if !errors.As(err, &invalid) || invalid.Field != field {
+			t.Errorf("%+v: %v, want a fault of %s", spec, err, field)
+		}
+	}
+	for _, spec := range []Spec{
+		{Owner: "a", Name: "x", NotBefore: now.Add(2 * time.Hour), ExpiresAt: now.Add(time.Hour)},
+		{Owner: "a", Name: "x", ExpiresAt: now.AddDate(300, 0, 0)},
+	} {
+		if _, _, err := r.Create(t.Context(), admin, spec); err == nil {
+			t.Errorf("%+v was accepted", spec)
+		}
+	}
+	if page, err := r.List(t.Context(), storage.Query{}); err != nil || len(page.Records) != 0 {
+		t.Errorf("what was refused left %d records, %v", len(page.Records), err)
+	}
+}
+
+func TestConcurrentChangesOfDifferentFieldsAreAllKept(t *testing.T) {
+	r, _ := newRegistry(t)
+	record, _ := create(t, r, Spec{Owner: "alice", Name: "x"})
+	name, scope, account := "renamed", token.ScopeWrite, "reporting"
+	var done sync.WaitGroup
+	for _, patch := range []Patch{{Name: &name}, {Scope: &scope}, {Account: &account}} {
+		done.Go(func() {
+			if _, err := r.Update(t.Context(), admin, record.ID, patch); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	got, err := r.Show(t.Context(), record.ID)
+	if err != nil || got.Name != name || got.Scope != scope || got.Account != account || got.Version != 4 {
+		t.Errorf("after three changes at once: %+v, %v", got, err)
+	}
+}
+
+func TestChangeOfAnOldVersionIsRefused(t *testing.T) {
+	r, _ := newRegistry(t)
+	record, _ := create(t, r, Spec{Owner: "alice", Name: "x"})
+	a, b := "from a", "from b"
+	if _, err := r.Update(t.Context(), admin, record.ID, Patch{Name: &a, Version: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Update(t.Context(), admin, record.ID, Patch{Name: &b, Version: 1}); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("a change of an old version: %v", err)
+	}
+	if got, _ := r.Show(t.Context(), record.ID); got.Name != a {
+		t.Errorf("the name is %q", got.Name)
+	}
+}
+
+func TestExportAndImport(t *testing.T) {
+	from, _ := newRegistry(t)
+	to, _ := newRegistry(t)
+	secrets := make([]token.Token, 0, 5)
+	for i := range 5 {
+		_, secret := create(t, from, Spec{Owner: fmt.Sprintf("owner %d", i), Name: "x", ExpiresAt: from.now().Add(time.Hour)})
+		secrets = append(secrets, secret)
+	}
+	var file bytes.Buffer
+	if err := from.Export(t.Context(), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range secrets {
+		if strings.Contains(file.String(), secret.Reveal()) {
+			t.Fatal("the export holds a token")
+		}
+	}
+	for _, want := range []ImportResult{{Imported: 5}, {Unchanged: 5}} {
+		got, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes()))
+		if err != nil || got != want {
+			t.Fatalf("import: %+v, %v, want %+v", got, err, want)
+		}
+	}
+	for _, secret := range secrets {
+		if _, err := to.Lookup(t.Context(), secret); err != nil {
+			t.Errorf("%v after the import: %v", secret, err)
+		}
+	}
+	if _, err := to.Revoke(t.Context(), admin, secrets[0].ID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes())); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("an import over a changed token: %v", err)
+	}
+	for _, bad := range []string{"{", `{"id":"x"}`, `{"unknown":1}`, "[]", strings.Replace(file.String(), "active", "open", 1)} {
+		if _, err := to.Import(t.Context(), admin, strings.NewReader(bad)); err == nil {
+			t.Errorf("%.60q was imported", bad)
+		}
+	}
+}
+
+func TestParseMoment(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"never":                     {},
+		"90d":                       now.AddDate(0, 0, 90),
+		"12h":                       now.Add(12 * time.Hour),
+		"2027-01-31":                time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+		"2027-01-31T18:00:00+02:00": time.Date(2027, 1, 31, 16, 0, 0, 0, time.UTC),
+	} {
+		if got, err := ParseMoment(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %s, %v, want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "90", "-1d", "-5m", "1.5d", "99999999d", "31.01.2027", "2027-02-30", "tomorrow", "never "} {
+		if got, err := ParseMoment(text, now); err == nil {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}

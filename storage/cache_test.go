@@ -1,0 +1,220 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// slowStore is a store of which the test decides when and how a read ends.
+type slowStore struct {
+	Store
+	mu      sync.Mutex
+	records map[string]*token.Record
+	err     error
+	reads   atomic.Int32
+	// hold, if set, is waited for between reading and answering.
+	hold chan struct{}
+}
+
+func (s *slowStore) Get(_ context.Context, id string) (*token.Record, error) {
+	s.reads.Add(1)
+	s.mu.Lock()
+	record, err, hold := s.records[id], s.err, s.hold
+	s.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	if err != nil {
+		return nil, err
+	}
+	if record == nil {
+		return nil, ErrNotFound
+	}
+	return record, nil
+}
+
+func (s *slowStore) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+var cacheOptions = CacheOptions{Size: 1000, TTL: 30 * time.Second, Grace: 10 * time.Minute, ReadTimeout: time.Second}
+
+func newCached(records ...*token.Record) (*slowStore, *Cache) {
+	store := &slowStore{records: make(map[string]*token.Record)}
+	for _, r := range records {
+		store.records[r.ID] = r
+	}
+	return store, NewCache(store, cacheOptions)
+}
+
+func TestKnownTokensCostNoRead(t *testing.T) {
+	store, cache := newCached(&token.Record{ID: "a", Version: 1})
+	for range 1000 {
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cache.Get(t.Context(), "unknown"); !errors.Is(err, ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	if n := store.reads.Load(); n != 2 {
+		t.Errorf("%d reads, want one for each id", n)
+	}
+}
+
+func TestFirstRequestsShareOneRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, cache := newCached(&token.Record{ID: "a", Version: 1})
+		store.hold = make(chan struct{})
+		for range 1000 {
+			go func() {
+				if _, err := cache.Get(t.Context(), "a"); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		synctest.Wait()
+		if n := store.reads.Load(); n != 1 {
+			t.Errorf("%d reads for a thousand first requests", n)
+		}
+		close(store.hold)
+		synctest.Wait()
+	})
+}
+
+func TestChangeWinsOverReadUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, cache := newCached(&token.Record{ID: "a", Version: 1})
+		store.hold = make(chan struct{})
+		got := make(chan *token.Record)
+		go func() {
+			record, _ := cache.Get(t.Context(), "a")
+			got <- record
+		}()
+		synctest.Wait() // the read holds version 1
+		store.set(func() { store.records["a"] = &token.Record{ID: "a", Version: 2} })
+		cache.Changed("a")
+		close(store.hold)
+		if record := <-got; record.Version != 2 {
+			t.Errorf("the read that was overtaken gave version %d", record.Version)
+		}
+		if record, _ := cache.Get(t.Context(), "a"); record.Version != 2 {
+			t.Errorf("version %d is kept", record.Version)
+		}
+	})
+}
+
+func TestOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, cache := newCached(&token.Record{ID: "a", Version: 1}, &token.Record{ID: "b", Version: 1})
+		for _, id := range []string{"a", "b"} {
+			if _, err := cache.Get(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store.set(func() { store.err = fmt.Errorf("refused: %w", ErrUnavailable) })
+
+		time.Sleep(cacheOptions.TTL)
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Errorf("a known token within grace: %v", err)
+		}
+		if _, err := cache.Get(t.Context(), "new"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("an unknown token: %v, want unavailable", err)
+		}
+		cache.Changed("b")
+		if _, err := cache.Get(t.Context(), "b"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a token that is known to have changed: %v, want unavailable", err)
+		}
+		time.Sleep(cacheOptions.Grace)
+		if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a known token after grace: %v, want unavailable", err)
+		}
+		store.set(func() { store.err = nil })
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Errorf("after the outage: %v", err)
+		}
+	})
+}
+
+func TestMissedChangesAreReadAgain(t *testing.T) {
+	store, cache := newCached(&token.Record{ID: "a", Version: 1})
+	if _, err := cache.Get(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	store.records["a"] = &token.Record{ID: "a", Version: 2}
+	cache.Restored()
+	if record, err := cache.Get(t.Context(), "a"); err != nil || record.Version != 2 {
+		t.Errorf("after the watch was lost: %+v, %v", record, err)
+	}
+}
+
+func TestOldRecordsAreReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, cache := newCached(&token.Record{ID: "a", Version: 1})
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		store.set(func() { delete(store.records, "a") })
+		time.Sleep(cacheOptions.TTL)
+		if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a token that is gone from the store, after ttl: %v", err)
+		}
+	})
+}
+
+func TestBusyTokensAreReadAgainWithoutWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, cache := newCached(&token.Record{ID: "a", Version: 1})
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		store.set(func() { store.hold = make(chan struct{}) })
+		time.Sleep(cacheOptions.TTL/2 + time.Second)
+		for range 10 {
+			if _, err := cache.Get(t.Context(), "a"); err != nil {
+				t.Fatal(err) // would wait for the held read otherwise
+			}
+		}
+		synctest.Wait()
+		if n := store.reads.Load(); n != 2 {
+			t.Errorf("%d reads, want the first and one early", n)
+		}
+		close(store.hold)
+		synctest.Wait()
+	})
+}
+
+func TestStoredDoesNotCoverALaterChange(t *testing.T) {
+	store, cache := newCached(&token.Record{ID: "a", Version: 1})
+	if _, err := cache.Get(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	// This node wrote version 2; another wrote 3 before our answer came back.
+	store.records["a"] = &token.Record{ID: "a", Version: 3}
+	cache.Changed("a")
+	cache.Stored("a", &token.Record{ID: "a", Version: 2})
+	if record, err := cache.Get(t.Context(), "a"); err != nil || record.Version != 3 {
+		t.Errorf("got %+v, %v, want version 3", record, err)
+	}
+}
+
+func TestNewTokenIsKnownAtOnce(t *testing.T) {
+	_, cache := newCached()
+	if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrNotFound) {
+		t.Fatal(err)
+	}
+	cache.Stored("a", &token.Record{ID: "a", Version: 1})
+	if _, err := cache.Get(t.Context(), "a"); err != nil {
+		t.Errorf("a token that was just created: %v", err)
+	}
+}

@@ -1,0 +1,175 @@
+package filestore
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// childFile names the file that this test binary works on when a test has
+// started it as another process.
+const childFile = "FILESTORE_TEST_CHILD_FILE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childFile); path != "" {
+		work(path)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// work makes changes for ever, several at a time, and prints each one that was
+// acknowledged: id and version, 0 when it was deleted.
+func work(path string) {
+	s := New(path, zap.NewNop())
+	if err := s.Open(context.Background()); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("open")
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				r := storagetest.NewRecord(i, fmt.Sprint("worker ", worker), "x")
+				update := storagetest.Update(r, func(r *token.Record) { r.Name = "y" })
+				changes := []storage.Change{storagetest.Create(r), update}
+				if i%3 == 0 {
+					changes = append(changes, storagetest.Delete(update.New))
+				}
+				for _, change := range changes {
+					if err := s.Apply(context.Background(), change); err != nil {
+						fmt.Println(err)
+						os.Exit(1)
+					}
+					version := uint64(0)
+					if change.New != nil {
+						version = change.New.Version
+					}
+					// One write each: lines are whole also when it is killed.
+					fmt.Printf("%s %s %d\n", change.Event.Action, change.ID(), version)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// startChild starts another process that works on the file, and returns what
+// it prints once it has the file open.
+func startChild(t *testing.T, path string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(exe)
+	child.Env = append(os.Environ(), childFile+"="+path)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { child.Process.Kill(); child.Wait() })
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "open" {
+		t.Fatalf("the other process says %q", lines.Text())
+	}
+	return child, lines
+}
+
+// TestKilled kills a process in the middle of its changes, several times:
+// whatever it has acknowledged is there, with its event.
+func TestKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	versions, events := make(map[string]string), 0
+	acknowledged := make(map[string]bool)
+	for round := range 4 {
+		child, lines := startChild(t, path)
+		for n := 0; lines.Scan(); n++ {
+			if n == 50+30*round {
+				child.Process.Kill() // what it has printed by then is read still
+			}
+			fields := strings.Fields(lines.Text())
+			if len(fields) != 3 {
+				t.Fatalf("the other process says %q", lines.Text())
+			}
+			acknowledged[fields[0]+" "+fields[1]] = true
+			versions[fields[1]] = fields[2]
+		}
+		child.Wait()
+
+		s := New(path, zap.NewNop())
+		recorded := make(map[string]bool)
+		for q := (storage.EventQuery{Limit: storage.MaxPageSize}); ; {
+			page, err := s.Events(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Events {
+				recorded[e.Action+" "+e.TokenID] = true
+			}
+			if q.Cursor = page.Next; !page.More {
+				break
+			}
+		}
+		if len(recorded) < events {
+			t.Fatalf("round %d: %d events, there were %d", round, len(recorded), events)
+		}
+		events = len(recorded)
+		for change := range acknowledged {
+			if !recorded[change] {
+				t.Errorf("round %d: no event of %s, which was acknowledged", round, change)
+			}
+		}
+		for id, version := range versions {
+			r, err := s.Get(t.Context(), id)
+			switch {
+			case err == storage.ErrNotFound && (version == "0" || recorded["delete "+id]):
+			case err != nil:
+				t.Errorf("round %d: token %s, version %s was acknowledged: %v", round, id, version, err)
+			case version == "0" || fmt.Sprint(r.Version) < version:
+				t.Errorf("round %d: token %s has version %d, %s was acknowledged", round, id, r.Version, version)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d acknowledged changes, %d events", len(acknowledged), events)
+}
+
+func TestSecondProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	child, lines := startChild(t, path)
+
+	module := provisioned(t, path) // as caddy validate does
+	s, err := module.NewStore(zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	wantRefusal(t, s, path, "is open in another process")
+
+	child.Process.Kill()
+	for lines.Scan() {
+	}
+	child.Wait()
+	if err := open(t, path).Open(t.Context()); err != nil {
+		t.Errorf("after the other process ended: %v", err)
+	}
+}

@@ -1,0 +1,183 @@
+package filestore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+type store struct {
+	path   string
+	logger *zap.Logger
+
+	mu       sync.Mutex // guards what follows
+	db       *bbolt.DB
+	closed   bool
+	failure  error
+	failedAt time.Time
+
+	watchers watchers
+}
+
+// New returns the store in the file at path. The file is opened on first use.
+func New(path string, logger *zap.Logger) storage.Store {
+	return &store{path: path, logger: logger}
+}
+
+// Close closes the file, after the changes that are under way.
+func (s *store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.db == nil {
+		return nil
+	}
+	db := s.db
+	s.db = nil
+	return db.Close()
+}
+
+// Get returns the record with this id, or ErrNotFound.
+func (s *store) Get(ctx context.Context, id string) (record *token.Record, err error) {
+	err = s.view(ctx, "read the token "+id, func(tx *bbolt.Tx) error {
+		record, err = get(tx, id)
+		return err
+	})
+	return record, err
+}
+
+func get(tx *bbolt.Tx, id string) (*token.Record, error) {
+	data := tx.Bucket(bucketRecords).Get([]byte(id))
+	if data == nil {
+		return nil, storage.ErrNotFound
+	}
+	record := new(token.Record)
+	if err := json.Unmarshal(data, record); err != nil {
+		return nil, fmt.Errorf("its record: %w", err)
+	}
+	return record, nil
+}
+
+// Apply makes a change and writes its event. Changes that are made at the same
+// time share a transaction, and its fsync.
+func (s *store) Apply(ctx context.Context, change storage.Change) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	db, err := s.open()
+	if err != nil {
+		return err
+	}
+	var conflict bool
+	err = db.Batch(func(tx *bbolt.Tx) error {
+		err := apply(tx, change)
+		// A conflict is found before anything is written. Returned from here,
+		// it would undo the other changes of the transaction for nothing.
+		if conflict = errors.Is(err, storage.ErrConflict); conflict {
+			return nil
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return s.fail("change the token "+change.ID(), err)
+	case conflict:
+		return storage.ErrConflict
+	}
+	s.watchers.changed(change.ID())
+	return nil
+}
+
+func apply(tx *bbolt.Tx, change storage.Change) error {
+	records, index, id := tx.Bucket(bucketRecords), tx.Bucket(bucketIndex), []byte(change.ID())
+	old, err := get(tx, change.ID())
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		if change.Old != nil {
+			return storage.ErrConflict
+		}
+	case err != nil:
+		return err
+	case change.Old == nil || change.Old.Version != old.Version:
+		return storage.ErrConflict
+	}
+
+	for _, entry := range storage.IndexEntries(old) {
+		if err := index.Delete([]byte(entry)); err != nil {
+			return err
+		}
+	}
+	for _, entry := range storage.IndexEntries(change.New) {
+		if err := index.Put([]byte(entry), nil); err != nil {
+			return err
+		}
+	}
+	if change.New == nil {
+		err = records.Delete(id)
+	} else {
+		err = putJSON(records, id, change.New)
+	}
+	if err != nil {
+		return err
+	}
+	return record(tx, change.Event)
+}
+
+// record appends an event to the audit trail.
+func record(tx *bbolt.Tx, event storage.Event) error {
+	events := tx.Bucket(bucketEvents)
+	var last storage.EventID
+	if key, _ := events.Cursor().Last(); key != nil {
+		var err error
+		if last, err = storage.ParseEventID(string(key)); err != nil {
+			return err
+		}
+	}
+	id := last.Next(time.Now())
+	event.ID = id.String()
+	if err := tx.Bucket(bucketIndex).Put([]byte(storage.EventEntry(event.TokenID, id)), nil); err != nil {
+		return err
+	}
+	return putJSON(events, []byte(id.Key()), event)
+}
+
+func putJSON(b *bbolt.Bucket, key []byte, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, data)
+}
+
+// view runs read in a transaction. What it returns is an outage, unless it is
+// ErrNotFound or the end of ctx.
+func (s *store) view(ctx context.Context, doing string, read func(*bbolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	db, err := s.open()
+	if err != nil {
+		return err
+	}
+	err = db.View(read)
+	if err == nil || errors.Is(err, storage.ErrNotFound) || err == ctx.Err() {
+		return err
+	}
+	return s.fail(doing, err)
+}
+
+func (s *store) fail(doing string, err error) error {
+	return fmt.Errorf("%w: cannot %s in %s: %w", storage.ErrUnavailable, doing, s.path, err)
+}
+
+// Interface guard
+var _ storage.Store = (*store)(nil)

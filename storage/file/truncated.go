@@ -1,0 +1,58 @@
+package filestore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+)
+
+// checkSize refuses a file that ends before its own pages do: a copy that ran
+// out of disk. bbolt maps the file into memory, and reading a page that is not
+// there would kill the process with SIGBUS instead of failing.
+//
+// It knows no more of the format than where a meta page has its page size and
+// its number of pages, and lets pass whatever it does not understand: bbolt
+// says better what is wrong with that.
+func checkSize(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // bbolt makes it, or tells why not
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	const (
+		magic      = 0xED0CDAED
+		magicAt    = 16 // after the page's header
+		pageSizeAt = magicAt + 8
+		pagesAt    = magicAt + 40
+		txAt       = magicAt + 48
+		metaEnd    = magicAt + 64
+	)
+	var needed, newest uint64
+	pageSize := int64(os.Getpagesize())
+	for page := range int64(2) {
+		var meta [metaEnd]byte
+		if _, err := f.ReadAt(meta[:], page*pageSize); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil
+		}
+		if binary.NativeEndian.Uint32(meta[magicAt:]) != magic {
+			continue
+		}
+		size := binary.NativeEndian.Uint32(meta[pageSizeAt:])
+		if tx := binary.NativeEndian.Uint64(meta[txAt:]); tx >= newest {
+			newest = tx
+			needed = binary.NativeEndian.Uint64(meta[pagesAt:]) * uint64(size)
+		}
+		pageSize = int64(size)
+	}
+	if have := uint64(info.Size()); have > 0 && have < needed {
+		return fmt.Errorf("the token store file %s is damaged: it has %d of %d bytes: restore a backup; it was left as it is", path, have, needed)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package storage
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func TestFoldIsEqualFold(t *testing.T) {
+	letters := rapid.StringOf(rapid.SampledFrom([]rune("aAkKK sSſßẞµΜμΩωΩiIİı0_é É日")))
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := letters.Draw(t, "a"), letters.Draw(t, "b")
+		if equal := Fold(a) == Fold(b); equal != strings.EqualFold(a, b) {
+			t.Fatalf("%q and %q: folded equal %t", a, b, equal)
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a := rapid.String().Draw(t, "a")
+		for _, b := range []string{strings.ToUpper(a), strings.ToLower(a), strings.ToTitle(a)} {
+			if strings.EqualFold(a, b) != (Fold(a) == Fold(b)) {
+				t.Fatalf("%q and %q", a, b)
+			}
+		}
+	})
+}
+
+// TestEntriesOfExtremeTimes: moments that an entry cannot hold become ones
+// that are as good.
+func TestEntriesOfExtremeTimes(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	times := []time.Time{
+		{}, time.Unix(0, 0), time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC),
+		now.Add(-time.Second), now, now.Add(time.Second),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(200000, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	for _, notBefore := range times {
+		for _, expires := range times {
+			r := &token.Record{ID: "0123456789", Owner: "a", Name: "b", Status: token.StatusActive, NotBefore: notBefore, ExpiresAt: expires, CreatedAt: expires}
+			for _, state := range token.States() {
+				q := Query{State: state, Now: now}
+				scan, err := q.Scan()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := len(in(scan, IndexEntries(r))) == 1; got != q.Match(r) {
+					t.Errorf("not before %s, expires %s: in the list of %s: %t", notBefore, expires, state, got)
+				}
+			}
+		}
+	}
+}
+
+func TestCursors(t *testing.T) {
+	var entries []string
+	for i, created := range []time.Time{time.Unix(300, 0), time.Unix(200, 0), time.Unix(100, 0), {}} {
+		r := &token.Record{ID: "000000000" + string(rune('0'+i)), Owner: "a", Name: "b", Status: token.StatusActive, CreatedAt: created}
+		entries = append(entries, IndexEntries(r)[0])
+	}
+	if !slices.IsSorted(entries) {
+		t.Fatalf("newest first: %q", entries)
+	}
+	for i, entry := range entries {
+		first, _ := (&Query{}).Scan()
+		q := Query{Cursor: first.Cursor(entry)}
+		scan, err := q.Scan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := in(scan, entries); !slices.Equal(got, entries[i+1:]) {
+			t.Errorf("after %d: %q", i, got)
+		}
+	}
+}
+
+func in(scan Scan, entries []string) []string {
+	out := []string{}
+	for _, e := range entries {
+		if scan.Start <= e && e < scan.End && scan.Match(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func TestEventIDs(t *testing.T) {
+	id := EventID{}
+	at := time.UnixMilli(1_700_000_000_000)
+	for i, now := range []time.Time{at, at, at.Add(-time.Hour), at.Add(time.Millisecond), at} {
+		next := id.Next(now)
+		if !id.Before(next) || id.Key() >= next.Key() {
+			t.Fatalf("%d: %s is not after %s", i, next, id)
+		}
+		parsed, err := ParseEventID(next.String())
+		fromKey, err2 := ParseEventID(next.Key())
+		if err != nil || err2 != nil || parsed != next || fromKey != next {
+			t.Fatalf("%s: %v, %v", next, err, err2)
+		}
+		id = next
+	}
+	if last := (EventID{1, 1<<32 - 1}); last.Next(time.UnixMilli(0)) != (EventID{Millis: 2}) {
+		t.Errorf("after %s: %s", last, last.Next(time.UnixMilli(0)))
+	}
+}

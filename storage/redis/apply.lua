@@ -1,0 +1,65 @@
+-- Makes one change of one record, with its index entries, its audit event and
+-- its notification: all or nothing. All keys share a hash tag, so that this
+-- runs on every topology.
+--
+-- KEYS  1 record  2 index  3 events  4 receipt
+-- ARGV  1 version that the stored record must have; 0: there must be none
+--       2 record to store; empty: delete
+--       3 event  4 token's id  5 channel  6 milliseconds that the receipt lives
+--       7 number of entries to remove, then these, then the entries to add
+--
+-- Returns 1 when the change is made, 0 when the version is another.
+
+-- The client sends a change again when a connection died before the answer.
+if redis.call('EXISTS', KEYS[4]) == 1 then
+	return 1
+end
+
+local stored, version = redis.call('GET', KEYS[1]), '0'
+if stored then
+	version = string.format('%.0f', cjson.decode(stored).version)
+end
+if version ~= ARGV[1] then
+	return 0
+end
+
+-- Redis does not undo what a script did before it failed: what can fail is
+-- tried before anything is written. Permissions first,
+if redis.acl_check_cmd then
+	local needed = {
+		{ 'SET', KEYS[1], '' }, { 'DEL', KEYS[1] }, { 'SET', KEYS[4], '' },
+		{ 'ZADD', KEYS[2], '0', '' }, { 'ZREM', KEYS[2], '' },
+		{ 'XADD', KEYS[3], '*', 'e', '' }, { 'PUBLISH', ARGV[5], '' },
+	}
+	for _, command in ipairs(needed) do
+		if not redis.acl_check_cmd(unpack(command)) then
+			return redis.error_reply('NOPERM the user may not ' .. command[1] .. ' ' .. command[2])
+		end
+	end
+end
+-- then the types of what is there,
+redis.call('ZCARD', KEYS[2])
+redis.call('XLEN', KEYS[3])
+-- then memory: once this went through, a script may write on.
+redis.call('SET', KEYS[4], '', 'PX', ARGV[6])
+
+if ARGV[2] == '' then
+	redis.call('DEL', KEYS[1])
+else
+	redis.call('SET', KEYS[1], ARGV[2])
+end
+
+local last = 7 + tonumber(ARGV[7])
+for i = 8, last do
+	redis.call('ZREM', KEYS[2], ARGV[i])
+end
+for i = last + 1, #ARGV do
+	redis.call('ZADD', KEYS[2], 0, ARGV[i])
+end
+
+local id = redis.call('XADD', KEYS[3], '*', 'e', ARGV[3])
+local ms, seq = string.match(id, '(%d+)-(%d+)')
+redis.call('ZADD', KEYS[2], 0, 'e' .. ARGV[4] .. string.format('%013d-%010d', tonumber(ms), tonumber(seq)))
+
+redis.call('PUBLISH', ARGV[5], ARGV[4])
+return 1

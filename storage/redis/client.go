@@ -1,0 +1,93 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"go.uber.org/zap"
+)
+
+// newClient returns a client for the settings' kind of Redis. It connects when
+// it is first used.
+//
+// What the library would do by itself is bounded here: by default it waits for
+// half a second whatever the context says, and tries a refused port for 1.7 s.
+func newClient(r *settings) (redis.UniversalClient, error) {
+	config, err := r.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	options := &redis.UniversalOptions{
+		Addrs: r.Address, DB: r.DB, Username: r.Username, Password: r.Password,
+		MasterName: r.SentinelMaster, SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword,
+		TLSConfig: config,
+
+		ContextTimeoutEnabled: true,
+		DialTimeout:           r.DialTimeout,
+		DialerRetries:         1,
+		DialerRetryTimeout:    time.Millisecond,
+		ReadTimeout:           r.Timeout,
+		WriteTimeout:          r.Timeout,
+		PoolTimeout:           r.Timeout,
+		PoolSize:              r.PoolSize,
+		// Once more, for a connection that died while it was idle. Changes
+		// can stand it: see apply.lua.
+		MaxRetries:      1,
+		MinRetryBackoff: time.Millisecond,
+		MaxRetryBackoff: 20 * time.Millisecond,
+
+		// Nothing of RESP 3 is needed, and an ACL user can do with less.
+		Protocol:                 2,
+		DisableIdentity:          true,
+		ClientName:               "",
+		PipelinePoolSize:         -1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	switch {
+	case r.Cluster:
+		return redis.NewClusterClient(options.Cluster()), nil
+	case r.SentinelMaster != "":
+		return redis.NewFailoverClient(options.Failover()), nil
+	}
+	simple := options.Simple()
+	if isSocket(simple.Addr) {
+		simple.Network = "unix"
+		if config != nil && config.ServerName == "" {
+			config.ServerName = "localhost"
+		}
+	}
+	return redis.NewClient(simple), nil
+}
+
+// libraryLog passes on what go-redis logs, at debug level: every failure is
+// reported by an error too, and in an outage there is a line per attempt.
+type libraryLog struct{ logger *zap.Logger }
+
+// Printf implements the interface of redis.SetLogger.
+func (l libraryLog) Printf(_ context.Context, format string, v ...any) {
+	if c := l.logger.Check(zap.DebugLevel, "go-redis"); c != nil {
+		c.Write(zap.String("text", fmt.Sprintf(format, v...)))
+	}
+}
+
+// describe names the server in errors and logs.
+func (r *settings) describe() string {
+	list := r.Address[0]
+	for _, address := range r.Address[1:] {
+		list += ", " + address
+	}
+	switch {
+	case r.Cluster:
+		return "the redis cluster at " + list
+	case r.SentinelMaster != "":
+		return fmt.Sprintf("redis %q of the sentinels at %s", r.SentinelMaster, list)
+	}
+	if host, _, err := net.SplitHostPort(list); err == nil && host == "" {
+		list = "localhost" + list
+	}
+	return "redis at " + list
+}

@@ -1,0 +1,165 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// outage is an error that tells an operator which server failed, how, and what
+// to do.
+type outage struct {
+	text  string
+	cause error
+}
+
+func (o *outage) Error() string { return o.text }
+
+// Unwrap returns storage.ErrUnavailable and the cause.
+func (o *outage) Unwrap() []error { return []error{storage.ErrUnavailable, o.cause} }
+
+// fail returns what to tell of err. That the caller gave up is no outage.
+func (s *store) fail(ctx context.Context, doing string, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("%s: %w", doing, ctx.Err())
+	}
+	return s.outage(doing, err, "")
+}
+
+// failChange is fail for a change: of one that was sent, nobody knows whether
+// it was made before the server answers.
+func (s *store) failChange(ctx context.Context, doing string, err error) error {
+	if !mayBeMade(err) {
+		return s.fail(ctx, doing, err)
+	}
+	const unknown = "; the change may have been made or not: look before trying again"
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("%s: %w%s", doing, ctx.Err(), unknown)
+	}
+	return s.outage(doing, err, unknown)
+}
+
+func (s *store) outage(doing string, err error, unknown string) error {
+	text := fmt.Sprintf("%s: cannot %s: %s %s%s (%v)",
+		storage.ErrUnavailable, doing, s.settings.describe(), explain(err, s.settings), unknown, err)
+	// Servers echo what they do not understand, such as AUTH and its arguments.
+	for _, secret := range []string{s.settings.Password, s.settings.SentinelPassword} {
+		if secret != "" && strings.Contains(text, secret) {
+			text = strings.ReplaceAll(text, secret, "…")
+			err = errors.New("an error that shows a password")
+		}
+	}
+	return &outage{text, err}
+}
+
+// mayBeMade tells whether a change that failed with err may have been made: it
+// was not if the server said so, or if it was never reached.
+func mayBeMade(err error) bool {
+	var answer redis.Error
+	var op *net.OpError
+	switch {
+	case errors.As(err, &answer), errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrClosed):
+		return false
+	case errors.As(err, &op) && op.Op == "dial":
+		return false
+	case isTLSError(err):
+		return false
+	}
+	return true
+}
+
+func isTLSError(err error) bool {
+	var (
+		header    tls.RecordHeaderError
+		alert     tls.AlertError
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	return errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &authority) ||
+		errors.As(err, &host) || errors.As(err, &invalid)
+}
+
+// explain says what err means and what to do about it, as the rest of a
+// sentence that begins with the server.
+func explain(err error, r *settings) string {
+	if text := explainAnswer(err, r); text != "" {
+		return text
+	}
+	var timeout net.Error
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refuses connections: is it running, and is the address right?"
+	case errors.Is(err, fs.ErrNotExist):
+		return "has no socket there: is it running, and is the path right?"
+	case errors.Is(err, fs.ErrPermission):
+		return "may not be connected to by Caddy's user: set its unixsocketperm"
+	case errors.As(err, &dns):
+		return "cannot be found: is the name right, and does DNS work?"
+	case isTLSError(err):
+		return "and this gateway do not agree on TLS: check tls, its ca and server_name, and that the port speaks TLS"
+	case errors.Is(err, redis.ErrPoolTimeout):
+		return "answers too slowly for the load: look at its latency, or raise pool_size"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Sprintf("did not answer within %s: is it overloaded or cut off?", r.Timeout)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "closed the connection: is it ending, or does it expect TLS?"
+	case errors.Is(err, redis.ErrClosed):
+		return "is not used any more: this store was closed"
+	case strings.Contains(err.Error(), "sentinels"):
+		return "cannot be found: no sentinel answers for it: check the addresses and the name of sentinel_master"
+	}
+	return "failed"
+}
+
+// explainAnswer does so for what the server itself answered.
+func explainAnswer(err error, r *settings) string {
+	_, moved := redis.IsMovedError(err)
+	_, ask := redis.IsAskError(err)
+	switch {
+	case redis.IsPermissionError(err):
+		return fmt.Sprintf("does not permit this to the user: give it ~{%s}:* &{%s}:* and "+
+			"+get +mget +set +del +exists +zadd +zrem +zrange +zcard +xadd +xrange +xlen +eval +evalsha +publish +subscribe +ping +select +info",
+			r.KeyPrefix, r.KeyPrefix)
+	case redis.IsAuthError(err), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOAUTH"),
+		redis.HasErrorPrefix(err, "ERR AUTH"), redis.HasErrorPrefix(err, "ERR invalid password"):
+		return "refuses the credentials: check username and password"
+	case redis.IsLoadingError(err):
+		return "is loading its data: it will answer when it is done"
+	case redis.IsReadOnlyError(err):
+		return "is a replica, which cannot be written: give the address of the primary, or use sentinel_master"
+	case redis.IsOOMError(err):
+		return "is out of memory: raise its maxmemory"
+	case moved, ask:
+		return "is a node of a cluster: add the option cluster"
+	case redis.IsClusterDownError(err):
+		return "is down as a cluster: part of its slots has no primary: look at CLUSTER INFO"
+	case redis.IsMasterDownError(err):
+		return "is a replica that has lost its primary"
+	case redis.HasErrorPrefix(err, "MISCONF"):
+		return "refuses writes because it cannot save to disk: look at its log and its disk"
+	case redis.IsNoReplicasError(err), redis.HasErrorPrefix(err, "NOREPLICAS"):
+		return "refuses writes because it has too few replicas: see its min-replicas-to-write"
+	case redis.IsMaxClientsError(err):
+		return "has too many clients: raise its maxclients, or lower pool_size"
+	case redis.HasErrorPrefix(err, "NOSCRIPT"):
+		return "forgets scripts at once: does something in between split EVALSHA and EVAL?"
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return fmt.Sprintf("has something else under a key that begins with {%s}: choose another key_prefix", r.KeyPrefix)
+	case redis.HasErrorPrefix(err, "ERR DB index"):
+		return "has no such database: lower db, or raise its databases"
+	}
+	return ""
+}

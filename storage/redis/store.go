@@ -1,0 +1,136 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+//go:embed apply.lua
+var applySource string
+
+// receiptLife is how long a change is remembered, so that it can be sent
+// again: far longer than any attempt lasts.
+const receiptLife = time.Minute
+
+type store struct {
+	settings *settings
+	client   redis.UniversalClient
+	apply    *redis.Script
+	logger   *zap.Logger
+
+	// The names of keys, and of the channel of changes.
+	index, events, channel string
+}
+
+func newStore(r *settings, logger *zap.Logger) (*store, error) {
+	redis.SetLogger(libraryLog{logger})
+	client, err := newClient(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &store{settings: r, client: client, apply: redis.NewScript(applySource), logger: logger}
+	s.index, s.events, s.channel = s.key("index"), s.key("events"), s.key("changes")
+	return s, nil
+}
+
+// key returns the full name of a key. The braces make a hash tag: of a
+// cluster, all keys are on one node.
+func (s *store) key(name string) string { return "{" + s.settings.KeyPrefix + "}:" + name }
+
+func (s *store) recordKey(id string) string { return s.key("token:" + id) }
+
+// within bounds one command.
+func (s *store) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.settings.Timeout)
+}
+
+// Close closes all connections.
+func (s *store) Close() error { return s.client.Close() }
+
+// Get returns the record with this id, or ErrNotFound.
+func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	data, err := s.client.Get(bounded, s.recordKey(id)).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, storage.ErrNotFound
+	}
+	if err != nil {
+		return nil, s.fail(ctx, "read the token "+id, err)
+	}
+	return s.decode(id, data)
+}
+
+func (s *store) decode(id string, data []byte) (*token.Record, error) {
+	record := new(token.Record)
+	if err := json.Unmarshal(data, record); err != nil {
+		return nil, fmt.Errorf("%w: %s: the key %s holds no token's record: %w",
+			storage.ErrUnavailable, s.settings.describe(), s.recordKey(id), err)
+	}
+	return record, nil
+}
+
+// Apply makes a change, with its event, in one script.
+func (s *store) Apply(ctx context.Context, change storage.Change) error {
+	args, err := s.applyArgs(change)
+	if err != nil {
+		return err
+	}
+	keys := []string{s.recordKey(change.ID()), s.index, s.events, s.key("receipt:" + rand.Text())}
+
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	made, err := s.apply.Run(bounded, s.client, keys, args...).Bool()
+	switch {
+	case err != nil:
+		return s.failChange(ctx, "change the token "+change.ID(), err)
+	case !made:
+		return storage.ErrConflict
+	}
+	return nil
+}
+
+func (s *store) applyArgs(change storage.Change) ([]any, error) {
+	var version uint64
+	var record []byte
+	var err error
+	if change.Old != nil {
+		version = change.Old.Version
+	}
+	if change.New != nil {
+		if record, err = json.Marshal(change.New); err != nil {
+			return nil, fmt.Errorf("token %s: %w", change.ID(), err)
+		}
+	}
+	event, err := json.Marshal(change.Event)
+	if err != nil {
+		return nil, fmt.Errorf("event of token %s: %w", change.ID(), err)
+	}
+	remove := storage.IndexEntries(change.Old)
+	args := []any{
+		strconv.FormatUint(version, 10), record, event, change.ID(), s.channel,
+		receiptLife.Milliseconds(), len(remove),
+	}
+	for _, entry := range remove {
+		args = append(args, entry)
+	}
+	for _, entry := range storage.IndexEntries(change.New) {
+		args = append(args, entry)
+	}
+	return args, nil
+}
+
+// Interface guard
+var _ storage.Store = (*store)(nil)

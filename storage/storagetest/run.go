@@ -1,0 +1,38 @@
+// Package storagetest is the one suite that every token store must pass.
+package storagetest
+
+import (
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// Run tests the stores that open returns. Each call of open returns another,
+// empty store, and closes it at the end of the test that it was called for.
+func Run(t *testing.T, open func(t *testing.T) storage.Store) {
+	t.Helper()
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, s storage.Store)
+	}{
+		{"Open", testOpen},
+		{"RoundTrip", testRoundTrip},
+		{"Lifecycle", testLifecycle},
+		{"Conflicts", testConflicts},
+		{"ConcurrentChanges", testConcurrentChanges},
+		{"ConcurrentCreates", testConcurrentCreates},
+		{"ListOrderAndPages", testListPages},
+		{"ListCursorSurvivesChanges", testListCursorSurvivesChanges},
+		{"ListFilters", testListFilters},
+		{"ListFollowsUpdates", testListFollowsUpdates},
+		{"ListLimits", testListLimits},
+		{"BadCursors", testBadCursors},
+		{"Events", testEvents},
+		{"EventsFollowed", testEventsFollowed},
+		{"Watch", testWatch},
+		{"CancelledContext", testCancelledContext},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+	t.Run("Model", func(t *testing.T) { testModel(t, open) })
+}

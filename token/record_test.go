@@ -1,0 +1,95 @@
+package token
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestState(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	before, after := now.Add(-time.Second), now.Add(time.Second)
+	for _, test := range []struct {
+		record Record
+		want   State
+	}{
+		{Record{Status: StatusActive}, StateActive},
+		{Record{Status: StatusActive, ExpiresAt: after}, StateActive},
+		{Record{Status: StatusActive, ExpiresAt: now}, StateExpired},
+		{Record{Status: StatusActive, NotBefore: now}, StateActive},
+		{Record{Status: StatusActive, NotBefore: after}, StateNotYetValid},
+		{Record{Status: StatusActive, NotBefore: before, ExpiresAt: before}, StateExpired},
+		{Record{Status: StatusDisabled, ExpiresAt: before}, StateDisabled},
+		{Record{Status: StatusRevoked, ExpiresAt: before}, StateRevoked},
+		{Record{Status: "from a later version"}, StateRevoked},
+		{Record{}, StateRevoked},
+	} {
+		if got := test.record.State(now); got != test.want {
+			t.Errorf("%+v is %s, want %s", test.record, got, test.want)
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	now := time.Now()
+	current, previous, other := New(), New(), New()
+	record := Record{Digest: current.Digest(), PreviousDigest: previous.Digest(), PreviousUntil: now.Add(time.Minute)}
+	if !record.Matches(current.Digest(), now) || !record.Matches(previous.Digest(), now) {
+		t.Error("the token, or the one before while it still works, does not match")
+	}
+	if record.Matches(previous.Digest(), now.Add(time.Minute)) {
+		t.Error("the token before the rotation matches after its time")
+	}
+	if record.Matches(other.Digest(), now) {
+		t.Error("another token matches")
+	}
+	record.PreviousDigest = Digest{}
+	if record.Matches(Digest{}, now) {
+		t.Error("no digest matches a record without a previous one")
+	}
+}
+
+func TestOwnersAndNames(t *testing.T) {
+	for _, owner := range []string{"a", "alice@example.com", "Jörg Müller", strings.Repeat("é", 254), "日本"} {
+		if err := CheckOwner(owner); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, owner := range []string{"", "a:b", strings.Repeat("a", 255), "a\nb", "a\x00", " a", "a\u0085b", "\xff"} {
+		if CheckOwner(owner) == nil {
+			t.Errorf("owner %q was accepted", owner)
+		}
+	}
+	if CheckName(strings.Repeat("x", 100)) != nil || CheckName("a: b") != nil {
+		t.Error("a good name was refused")
+	}
+	for _, name := range []string{"", strings.Repeat("x", 101), "a\tb"} {
+		if CheckName(name) == nil {
+			t.Errorf("name %q was accepted", name)
+		}
+	}
+	if !(&Record{Owner: "Alice@Example.com"}).OwnedBy("alice@example.COM") {
+		t.Error("owners are compared with case")
+	}
+}
+
+func TestScopes(t *testing.T) {
+	for i, scope := range []Scope{ScopeRead, ScopeWrite, ScopeAdmin} {
+		for j, needed := range []Scope{ScopeRead, ScopeWrite, ScopeAdmin} {
+			if scope.Includes(needed) != (i >= j) {
+				t.Errorf("%s includes %s: %t", scope, needed, scope.Includes(needed))
+			}
+		}
+		if parsed, err := ParseScope(scope.String()); err != nil || parsed != scope {
+			t.Errorf("scope %s came back as %s, %v", scope, parsed, err)
+		}
+	}
+	for _, s := range []string{"", "all", "READ", "read "} {
+		if _, err := ParseScope(s); err == nil {
+			t.Errorf("scope %q was accepted", s)
+		}
+	}
+	if Scope(0).Includes(ScopeRead) {
+		t.Error("no scope includes read")
+	}
+}
