@@ -15,6 +15,7 @@ func init() {
 
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
+		d.Next()
 		return nil, d.Err("jira_tokens is given twice")
 	}
 	app := new(App)

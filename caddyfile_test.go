@@ -1,0 +1,245 @@
+package jiratokens_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/jiratokens/caddy-jira-tokens"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func adapt(name, text string) ([]byte, error) {
+	result, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": name})
+	return result, err
+}
+
+// golden separates Caddyfile and JSON in testdata/*.caddyfiletest, as in
+// Caddy's own.
+const golden = "\n----------\n"
+
+func TestCaddyfilesAdapt(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.caddyfiletest")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, want, _ := strings.Cut(string(text), golden)
+			adapted, err := adapt("Caddyfile", source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := json.Indent(&got, adapted, "", "\t"); err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(source+golden+got.String()+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if strings.TrimSpace(want) != got.String() {
+				t.Errorf("adapts to\n%s", got.String())
+			}
+		})
+	}
+}
+
+// TestExamplesProvision loads every example and every Caddyfile in the docs as
+// far as `caddy validate` does: they are what people copy.
+func TestExamplesProvision(t *testing.T) {
+	home := t.TempDir()
+	for name, value := range map[string]string{
+		"JIRA_USER": "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret",
+		"JIRA_REPORTING_PAT": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
+	} {
+		t.Setenv(name, value)
+	}
+	for name, text := range documentedCaddyfiles(t) {
+		t.Run(name, func(t *testing.T) {
+			text = strings.NewReplacer(
+				"/var/log/", home+"/", "/etc/ssl/internal-ca.pem", certificate(t),
+				"/run/secrets/reporting_pat", secretFile(t),
+			).Replace(text)
+			adapted, err := adapt("Caddyfile", text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var config caddy.Config
+			if err := json.Unmarshal(adapted, &config); err != nil {
+				t.Fatal(err)
+			}
+			if err := caddy.Validate(&config); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// documentedCaddyfiles returns the examples, and what stands in the docs
+// between ```caddyfile and ```.
+func documentedCaddyfiles(t *testing.T) map[string]string {
+	t.Helper()
+	texts := make(map[string]string)
+	for _, pattern := range []string{"examples/*/Caddyfile", "README.md", "docs/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no files, %v", pattern, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if filepath.Ext(file) != ".md" {
+				texts[file] = string(text)
+				continue
+			}
+			for i, block := range regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+				texts[fmt.Sprintf("%s block %d", file, i+1)] = block[1]
+			}
+		}
+	}
+	return texts
+}
+
+func secretFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestCaddyfileMistakes: each gets one line that names file and line, what is
+// wrong and what is right.
+func TestCaddyfileMistakes(t *testing.T) {
+	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
+	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
+	for _, test := range []struct{ name, text, want string }{
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: want store, cache or account, at Caddyfile:3`},
+		{"argument", "{\n\tjira_tokens on\n}\n", `unexpected argument "on"`},
+		{"twice", "{\n\tjira_tokens {\n\t}\n\tjira_tokens {\n\t}\n}\n", "jira_tokens is given twice"},
+		{"no store", app("store"), "want file [<path>] or redis <url>"},
+		{"unknown store", app("store etcd"), `unknown store "etcd": want file or redis`},
+		{"store twice", app("store file\nstore file"), "Caddyfile:4"},
+		{"two paths", app("store file a b"), `unexpected "b"`},
+		{"redis URL", app("store redis http://x"), "redis://"},
+		{"cache size", app("cache {\nsize many\n}"), `size "many": want a number`},
+		{"cache size 0", app("cache {\nsize 0\n}"), "at least 1"},
+		{"cache ttl", app("cache {\nttl soon\n}"), `ttl "soon": want a duration`},
+		{"cache ttl 0", app("cache {\nttl 0\n}"), "at least 1s"},
+		{"cache option", app("cache {\nage 5m\n}"), "unknown option \"age\" of cache: want size, ttl or grace, at Caddyfile:4"},
+		{"cache option twice", app("cache {\nttl 5m\nttl 6m\n}"), "Caddyfile:5"},
+		{"account name", app("account {\nbasic a b\n}"), "want one name"},
+		{"account empty", app("account default"), "wants basic <user> <secret> or bearer <secret>"},
+		{"account two", app("account default {\nbearer x\nbasic a b\n}"), "it has a credential already"},
+		{"account twice", app("account a {\nbearer x\n}\naccount a {\nbearer x\n}"), "account a is given twice"},
+		{"basic without secret", app("account default {\nbasic a\n}"), "basic wants a user and a secret"},
+		{"account option", app("account default {\ntoken x\n}"), "want basic or bearer"},
+		{"gateway without URL", site("jira_gateway"), "wants Jira's URL"},
+		{"gateway URL", site("jira_gateway acme.atlassian.net"), "want one such as https://acme.atlassian.net"},
+		{"gateway URL with secret", site("jira_gateway https://user:hunter2@acme.atlassian.net"), "want no user, query or fragment"},
+		{"gateway two URLs", site("jira_gateway https://a.example https://b.example"), `unexpected "https://b.example"`},
+		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, rewrite_links, jira_base_url"},
+		{"gateway transport", site("jira_gateway http://a.example {\ntransport fastcgi\n}"), "want http"},
+		{"front", site("jira_gateway https://a.example {\nfront all\n}"), `Caddyfile:3`},
+		{"front twice", site("jira_gateway https://a.example {\nfront api\nfront site\n}"), "front is given twice"},
+		{"scope_by", site("jira_gateway https://a.example {\nscope_by verb\n}"), `scope_by "verb": want operation or method`},
+		{"reads", site("jira_gateway https://a.example {\nreads /rest/x\n}"), "want a method and a path"},
+		{"allow_ip", site("jira_gateway https://a.example {\nallow_ip 10.1.0.0/8\n}"), "did you mean 10.0.0.0/8?"},
+		{"allow_ip none", site("jira_gateway https://a.example {\nallow_ip\n}"), "wants at least one value"},
+		{"rewrite_links", site("jira_gateway https://a.example {\nrewrite_links maybe\n}"), "want on or off"},
+		{"jira_base_url", site("jira_gateway https://a.example {\njira_base_url a.example\n}"), "want one such as"},
+		{"auth option", site("jira_token_auth {\nfronts api\n}"), "or context_path"},
+		{"auth argument", site("jira_token_auth 5"), `unexpected argument "5"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := adapt("Caddyfile", test.text)
+			if err == nil {
+				t.Fatal("adapts")
+			}
+			message := err.Error()
+			if !strings.Contains(message, test.want) || !regexp.MustCompile(`Caddyfile:\d+`).MatchString(message) {
+				t.Errorf("error %q, want file, line and %q", message, test.want)
+			}
+			if strings.Contains(message, "hunter2") {
+				t.Errorf("error %q shows a secret", message)
+			}
+		})
+	}
+}
+
+// TestMistakesInValues are found when a configuration is provisioned, in JSON
+// as in the Caddyfile.
+func TestMistakesInValues(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	gateway := func(option string) string {
+		return "{\nadmin off\njira_tokens {\naccount default {\nbearer x\n}\n}\n}\nhttp://:0 {\njira_gateway https://a.example {\n" + option + "\n}\n}\n"
+	}
+	account := func(line string) string {
+		return "{\nadmin off\njira_tokens {\naccount default {\n" + line + "\n}\n}\n}\n"
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"empty secret", account("bearer {env.NOT_SET_ANYWHERE}"), "account default"},
+		{"unknown placeholder", account("bearer {nonsense.x}"), "account default"},
+		{"reads lowers an admin operation", gateway("reads POST /rest/api/2/project"), "/rest/api/2/project"},
+		{"reads with an odd method", gateway("reads FETCH /rest/x"), "FETCH"},
+		{"passwords without site", gateway("passwords pass"), "needs front site"},
+		{"paths", gateway("paths rest"), "rest"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			adapted, err := adapt("Caddyfile", test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var config caddy.Config
+			if err := json.Unmarshal(adapted, &config); err != nil {
+				t.Fatal(err)
+			}
+			if err := caddy.Validate(&config); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one about %q", err, test.want)
+			}
+		})
+	}
+}
+
+func FuzzCaddyfile(f *testing.F) {
+	files, _ := filepath.Glob("examples/*/Caddyfile")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("{\njira_tokens {\ncache {\n")
+	f.Add(":80 {\njira_gateway @m https://a.example {\nto b\n}\n}")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "import") || strings.Contains(text, "{$") {
+			return // would read files or the environment
+		}
+		adapted, err := adapt("Caddyfile", text)
+		if err == nil && !json.Valid(adapted) {
+			t.Errorf("adapts to invalid JSON: %s", adapted)
+		}
+	})
+}
