@@ -157,6 +157,8 @@ func apiError(err error) error {
 	case errors.As(err, &invalid):
 		// The field comes first, so that the command can name its flag.
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err, Message: invalid.Field + ": " + err.Error()}
+	case errors.Is(err, storage.ErrBadCursor):
+		status = http.StatusBadRequest
 	case errors.As(err, &state), errors.Is(err, storage.ErrConflict):
 		status = http.StatusConflict
 	case errors.Is(err, storage.ErrNotFound):

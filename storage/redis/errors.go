@@ -99,6 +99,7 @@ func explain(err error, r *settings) string {
 	}
 	var timeout net.Error
 	var dns *net.DNSError
+	var op *net.OpError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refuses connections: is it running, and is the address right?"
@@ -108,7 +109,7 @@ func explain(err error, r *settings) string {
 		return "may not be connected to by Caddy's user: set its unixsocketperm"
 	case errors.As(err, &dns):
 		return "cannot be found: is the name right, and does DNS work?"
-	case isTLSError(err):
+	case isTLSError(err), errors.As(err, &op) && op.Op == "remote error": // an alert of the server's
 		return "and this gateway do not agree on TLS: check tls, its ca and server_name, and that the port speaks TLS"
 	case errors.Is(err, redis.ErrPoolTimeout):
 		return "answers too slowly for the load: look at its latency, or raise pool_size"

@@ -34,9 +34,7 @@ func Bench(b *testing.B, s storage.Store, size func() int64) {
 	before, began := size(), time.Now()
 	ids := Fill(b, s, n)
 	filled := time.Since(began)
-	b.Run("Fill", func(b *testing.B) {
-		for b.Loop() { // it is done: this is to have a line in the output
-		}
+	b.Run("Fill", func(b *testing.B) { // is done: this is to have a line in the output
 		b.ReportMetric(float64(size()-before)/float64(n), "bytes/token")
 		b.ReportMetric(float64(n)/filled.Seconds(), "tokens/s")
 		b.ReportMetric(0, "ns/op")
