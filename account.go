@@ -3,13 +3,18 @@ package jiratokens
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// Account is a Jira credential: either basic or bearer.
+// Account is a Jira credential: one of basic, bearer and oauth.
 type Account struct {
 	// User and secret: an e-mail address and an API token for Jira Cloud.
 	Basic *BasicAccount `json:"basic,omitempty"`
@@ -17,6 +22,19 @@ type Account struct {
 	// A personal access token of Jira Data Center, or another bearer token.
 	// Takes placeholders such as `{env.JIRA_PAT}` or `{file./run/secrets/pat}`.
 	Bearer string `json:"bearer,omitempty"`
+
+	// The OAuth 2.0 client of a service account of Jira Cloud. Access tokens
+	// are fetched when needed and replaced before they end. The API is called
+	// by cloud id.
+	OAuth *OAuthAccount `json:"oauth,omitempty"`
+
+	// Calls Jira Cloud's API by cloud id, at api.atlassian.com, as scoped
+	// tokens and service accounts must.
+	Cloud *CloudSite `json:"cloud,omitempty"`
+
+	// How long the account rests after Jira refused it, before Jira is asked
+	// again. Default: `30s`
+	ProbeInterval caddy.Duration `json:"probe_interval,omitempty"`
 }
 
 // BasicAccount is a user with a secret. Both take placeholders.
@@ -27,22 +45,123 @@ type BasicAccount struct {
 	Secret string `json:"secret"`
 }
 
-func (a *Account) provision(name string) (*jira.Account, error) {
-	switch {
-	case a == nil || a.Basic == nil && a.Bearer == "":
-		return nil, errors.New("wants basic <user> <secret> or bearer <secret>")
-	case a.Basic != nil && a.Bearer != "":
-		return nil, errors.New("has both basic and bearer: want one")
-	case a.Bearer != "":
-		secret, err := resolve("bearer", a.Bearer)
-		return jira.BearerAccount(name, secret), err
+// OAuthAccount is an OAuth 2.0 client for the client credentials grant.
+type OAuthAccount struct {
+	// The client's id. Takes placeholders.
+	ClientID string `json:"client_id"`
+	// The client's secret. Takes placeholders.
+	ClientSecret string `json:"client_secret"`
+	// Where access tokens are given out.
+	// Default: `https://auth.atlassian.com/oauth/token`
+	TokenURL string `json:"token_url,omitempty"`
+}
+
+// CloudSite is a site of Jira Cloud. Its cloud id is asked of the site.
+type CloudSite struct {
+	// The site, such as acme.atlassian.net. Default: the one that the gateway
+	// is in front of.
+	Site string `json:"site,omitempty"`
+	// Where the API is called by cloud id. Default: `https://api.atlassian.com`
+	APIURL string `json:"api_url,omitempty"`
+}
+
+func (app *App) provisionAccount(name string, a *Account) (*jira.Account, error) {
+	if a == nil {
+		return nil, errNoCredential
 	}
-	user, err := resolve("user", a.Basic.User)
+	credential, err := a.credential()
 	if err != nil {
 		return nil, err
 	}
-	secret, err := resolve("secret", a.Basic.Secret)
-	return jira.BasicAccount(name, user, secret), err
+	if a.ProbeInterval == 0 {
+		a.ProbeInterval = caddy.Duration(30 * time.Second)
+	}
+	if a.ProbeInterval < 0 {
+		return nil, fmt.Errorf("probe_interval %s: want more than 0", time.Duration(a.ProbeInterval))
+	}
+	cloud, err := a.cloudSite()
+	if err != nil {
+		return nil, err
+	}
+	return jira.NewAccount(name, credential, jira.AccountOptions{
+		Cloud: cloud, ProbeInterval: time.Duration(a.ProbeInterval), Changed: app.accountChanged,
+	}), nil
+}
+
+var errNoCredential = errors.New("wants one of basic <user> <secret>, bearer <secret> and oauth <client_id> <client_secret>")
+
+func (a *Account) credential() (jira.Credential, error) {
+	given := 0
+	for _, is := range []bool{a.Basic != nil, a.Bearer != "", a.OAuth != nil} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return nil, errNoCredential
+	case a.Basic != nil:
+		user, secret, err := resolvePair("user", a.Basic.User, "secret", a.Basic.Secret)
+		return jira.Basic(user, secret), err
+	case a.OAuth != nil:
+		return a.OAuth.credential()
+	}
+	secret, err := resolve("bearer", a.Bearer)
+	return jira.Bearer(secret), err
+}
+
+func (o *OAuthAccount) credential() (jira.Credential, error) {
+	id, secret, err := resolvePair("client_id", o.ClientID, "client_secret", o.ClientSecret)
+	if err != nil {
+		return nil, err
+	}
+	tokenURL := jira.DefaultTokenURL
+	if o.TokenURL != "" {
+		tokenURL = o.TokenURL
+	}
+	if err := checkURL("token_url", tokenURL); err != nil {
+		return nil, err
+	}
+	return jira.OAuth(id, secret, tokenURL, http.DefaultTransport), nil
+}
+
+func (a *Account) cloudSite() (*jira.Cloud, error) {
+	if a.Cloud == nil {
+		if a.OAuth == nil {
+			return nil, nil
+		}
+		a.Cloud = new(CloudSite)
+	}
+	cloud := &jira.Cloud{Site: a.Cloud.Site, APIURL: strings.TrimSuffix(a.Cloud.APIURL, "/")}
+	if cloud.Site != "" && !strings.Contains(cloud.Site, "://") {
+		cloud.Site = "https://" + cloud.Site
+	}
+	if cloud.APIURL == "" {
+		cloud.APIURL = jira.DefaultAPIURL
+	}
+	if cloud.Site != "" {
+		if err := checkURL("cloud", cloud.Site); err != nil {
+			return nil, err
+		}
+	}
+	return cloud, checkURL("api_url", cloud.APIURL)
+}
+
+func checkURL(what, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return fmt.Errorf("%s %q: want a URL such as https://api.atlassian.com", what, s)
+	}
+	return nil
+}
+
+func resolvePair(whatA, a, whatB, b string) (string, string, error) {
+	a, err := resolve(whatA, a)
+	if err != nil {
+		return "", "", err
+	}
+	b, err = resolve(whatB, b)
+	return a, b, err
 }
 
 // resolve replaces the placeholders of a credential. One that is unknown or
@@ -61,4 +180,22 @@ func resolve(what, value string) (string, error) {
 		}
 	}
 	return resolved, nil
+}
+
+// accountChanged makes it known that Jira does not take an account any more,
+// or takes it again.
+func (app *App) accountChanged(account *jira.Account, refused error) {
+	app.shared.store.metrics.accountChanged(account.Name(), refused == nil)
+	if refused != nil {
+		app.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
+			zap.String("account", account.Name()), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
+	} else {
+		app.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
+	}
+	// A request waits for this: the trail is not to hold it up.
+	go func() {
+		if err := app.registry.RecordAccount(app.shared.ctx, account.Name(), refused); err != nil {
+			app.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
+		}
+	}()
 }

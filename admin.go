@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -76,6 +78,8 @@ var endpoints = []struct {
 	{http.MethodPost, "tokens/{id}/revoke", (*adminCall).revoke},
 	{http.MethodGet, "audit", (*adminCall).audit},
 	{http.MethodGet, "check", (*adminCall).check},
+	{http.MethodGet, "health", (*adminCall).health},
+	{http.MethodGet, "explain", (*adminCall).explain},
 	{http.MethodGet, "export", (*adminCall).export},
 	{http.MethodPost, "import", (*adminCall).importRecords},
 }
@@ -394,6 +398,35 @@ func (c *adminCall) check() (int, any, error) {
 		return 0, nil, err
 	}
 	return http.StatusOK, map[string]any{"accounts": results}, nil
+}
+
+// health answers 503 when something is wrong, for probes that read no JSON.
+func (c *adminCall) health() (int, any, error) {
+	health := c.app.health(c.Context())
+	if !health.OK {
+		return http.StatusServiceUnavailable, health, nil
+	}
+	return http.StatusOK, health, nil
+}
+
+// explain says what would happen to a request with a token.
+func (c *adminCall) explain() (int, any, error) {
+	parameters := c.URL.Query()
+	record, err := c.registry.Show(c.Context(), parameters.Get("token"))
+	if err != nil {
+		return 0, nil, err
+	}
+	question := handler.Question{Record: record, Method: parameters.Get("method"), URI: parameters.Get("path")}
+	if from := parameters.Get("from"); from != "" {
+		if question.Address, err = netip.ParseAddr(from); err != nil {
+			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("address %q: want one such as 203.0.113.7", from)}
+		}
+	}
+	explanations, err := c.app.explain(question)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"gateways": explanations}, nil
 }
 
 // Interface guards

@@ -37,10 +37,16 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		account <name> {
 //			basic  <user> <secret>
 //			bearer <secret>
+//			oauth  <client_id> <client_secret>
+//			cloud  <site> basic|bearer|oauth <as above...>
+//			api_url        <url>
+//			token_url      <url>
+//			probe_interval <duration>
 //		}
 //	}
 //
-// account can be repeated with other names. Credentials take placeholders.
+// account can be repeated with other names; it has one credential, after cloud
+// or without. Credentials take placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if d.NextArg() {
@@ -150,26 +156,8 @@ func (a *App) unmarshalAccount(d *caddyfile.Dispenser) error {
 		return d.Errf("account %s is given twice", name)
 	}
 	account := new(Account)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if account.Basic != nil || account.Bearer != "" {
-			return d.Errf("account %s: unexpected %q: it has a credential already", name, d.Val())
-		}
-		switch d.Val() {
-		case "basic":
-			account.Basic = new(BasicAccount)
-			if !d.Args(&account.Basic.User, &account.Basic.Secret) || d.NextArg() {
-				return d.Errf("account %s: basic wants a user and a secret", name)
-			}
-		case "bearer":
-			if !d.Args(&account.Bearer) || d.NextArg() {
-				return d.Errf("account %s: bearer wants a secret", name)
-			}
-		default:
-			return d.Errf("unknown option %q of account %s: want basic or bearer", d.Val(), name)
-		}
-	}
-	if account.Basic == nil && account.Bearer == "" {
-		return d.Errf("account %s: wants basic <user> <secret> or bearer <secret> in a block", name)
+	if err := account.unmarshal(d); err != nil {
+		return err
 	}
 	if a.Accounts == nil {
 		a.Accounts = make(map[string]*Account)

@@ -2,13 +2,13 @@ package jiratokens
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -22,15 +22,45 @@ type CheckResult struct {
 	Account string `json:"account"`
 	Jira    string `json:"jira"`
 	OK      bool   `json:"ok"`
-	// User is who the account is in Jira.
-	User string `json:"user,omitempty"`
+	// User is who the account is in Jira; Version and Deployment say which
+	// Jira that is.
+	User       string `json:"user,omitempty"`
+	Version    string `json:"version,omitempty"`
+	Deployment string `json:"deployment,omitempty"`
 	// Error is what is wrong.
 	Error string `json:"error,omitempty"`
 }
 
 // AddJira makes a Jira known that a gateway of this configuration forwards to.
 func (a *App) AddJira(upstream handler.Jira) {
+	for _, known := range a.jiras {
+		if known.URL == upstream.URL {
+			return
+		}
+	}
 	a.jiras = append(a.jiras, upstream)
+}
+
+// AddGateway makes a handler of this configuration known.
+func (a *App) AddGateway(gateway *handler.Handler) {
+	a.gateways = append(a.gateways, gateway)
+}
+
+// explain asks every gateway of the configuration what it would do.
+func (a *App) explain(question handler.Question) ([]handler.Explanation, error) {
+	if len(a.gateways) == 0 {
+		return nil, caddy.APIError{HTTPStatus: http.StatusConflict,
+			Err: errors.New("the configuration has no jira_gateway: there is nothing to explain")}
+	}
+	var explanations []handler.Explanation
+	for _, gateway := range a.gateways {
+		explanation, err := gateway.Explain(question)
+		if err != nil {
+			return nil, registry.InvalidError{Field: "path", Err: err}
+		}
+		explanations = append(explanations, explanation)
+	}
+	return explanations, nil
 }
 
 // check asks every Jira of the configuration whether it accepts the account
@@ -45,15 +75,12 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 	}
 	if len(a.jiras) == 0 {
 		return nil, caddy.APIError{HTTPStatus: http.StatusConflict,
-			Err: fmt.Errorf("the configuration has no jira_gateway: there is no Jira to ask")}
+			Err: errors.New("the configuration has no jira_gateway: there is no Jira to ask")}
 	}
+	// The transport finds placeholders of its options here.
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 	results := []CheckResult{}
-	asked := make(map[string]bool)
 	for _, upstream := range a.jiras {
-		if asked[upstream.URL] {
-			continue
-		}
-		asked[upstream.URL] = true
 		for _, name := range names {
 			results = append(results, checkAccount(ctx, upstream, a.accounts[name]))
 		}
@@ -63,64 +90,54 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 
 func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account) CheckResult {
 	result := CheckResult{Account: account.Name(), Jira: upstream.URL}
-	user, err := myself(ctx, upstream, account)
-	if err != nil {
+	identity, err := jira.Identify(ctx, upstream.Transport, upstream.URL, account)
+	var refused jira.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		account.Refused(refused, time.Now())
 		result.Error = err.Error()
-		return result
+	case err != nil:
+		result.Error = err.Error()
+	default:
+		account.Accepted()
+		result.OK = true
+		result.User, result.Version, result.Deployment = identity.User, identity.Version, identity.Deployment
 	}
-	result.OK, result.User = true, user
 	return result
 }
 
-// myself asks Jira who the account is. It is the one question that Jira does
-// not answer to anonymous callers.
-func myself(ctx context.Context, upstream handler.Jira, account *jira.Account) (string, error) {
-	// The transport finds placeholders of its options here.
-	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.URL+"/rest/api/2/myself", nil)
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Authorization", account.Authorization())
-	request.Header.Set("Accept", "application/json")
-	response, err := upstream.Transport.RoundTrip(request)
-	if err != nil {
-		return "", fmt.Errorf("Jira cannot be reached: %w", err)
-	}
-	defer response.Body.Close()
-	if err := refusal(response); err != nil {
-		return "", err
-	}
-	var user struct {
-		DisplayName  string `json:"displayName"`
-		Name         string `json:"name"`
-		EmailAddress string `json:"emailAddress"`
-		AccountID    string `json:"accountId"`
-	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&user); err != nil {
-		return "", fmt.Errorf("the answer is not Jira's: %w", err)
-	}
-	for _, name := range []string{user.EmailAddress, user.Name, user.DisplayName, user.AccountID} {
-		if name != "" {
-			return name, nil
-		}
-	}
-	return "", fmt.Errorf("the answer names no user: is this Jira?")
+// Health is what the health endpoint answers.
+type Health struct {
+	OK       bool                     `json:"ok"`
+	Store    StoreHealth              `json:"store"`
+	Accounts map[string]AccountHealth `json:"accounts"`
 }
 
-// refusal says how Jira refused an account, if it did.
-func refusal(response *http.Response) error {
-	switch login := response.Header.Get("X-Seraph-Loginreason"); {
-	case strings.HasPrefix(response.Header.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
-		return fmt.Errorf("Jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser")
-	case response.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("Jira refuses the credential (HTTP 401): is it right, and not expired?")
-	case response.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("Jira forbids the account (HTTP 403): may it use the API, is Basic authentication enabled?")
-	case login == "AUTHENTICATED_FAILED" || login == "AUTHENTICATION_DENIED" || login == "OUT":
-		return fmt.Errorf("Jira answers as to an anonymous caller (%s): the credential is not accepted", login)
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
+// StoreHealth says whether the token store answers.
+type StoreHealth struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+// AccountHealth says whether Jira takes an account, as far as was seen.
+type AccountHealth struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+// health tells how the store and the accounts are. It asks the store, and
+// Jira not at all.
+func (a *App) health(ctx context.Context) Health {
+	h := Health{OK: true, Store: StoreHealth{OK: true}, Accounts: make(map[string]AccountHealth)}
+	if err := a.registry.Reachable(ctx); err != nil {
+		h.OK, h.Store = false, StoreHealth{Error: err.Error()}
 	}
-	return nil
+	for name, account := range a.accounts {
+		state := AccountHealth{OK: true}
+		if err := account.Refusal(); err != nil {
+			h.OK, state = false, AccountHealth{Error: err.Error()}
+		}
+		h.Accounts[name] = state
+	}
+	return h
 }

@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|audit|check|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|audit|explain|check|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -52,7 +52,7 @@ func addCommands(root *cobra.Command) {
 		changeCommand("disable", "Make a token stop to work until it is enabled"),
 		changeCommand("enable", "Make a disabled token work again"),
 		changeCommand("revoke", "End a token for ever"),
-		auditCommand(), checkCommand(), exportCommand(), importCommand(),
+		auditCommand(), explainCommand(), checkCommand(), exportCommand(), importCommand(),
 	)
 }
 
@@ -228,6 +228,33 @@ func auditCommand() *cobra.Command {
 	cmd.Flags().String("since", "", "Only what happened after: a time ago (24h, 7d), a date or a time")
 	cmd.Flags().String("token", "", "Only what happened to this token")
 	cmd.Flags().BoolP("follow", "f", false, "Go on with what happens from now on, until interrupted")
+	return cmd
+}
+
+func explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "explain --token ID [--from ADDRESS] METHOD PATH",
+		Short:   "Say what would happen to a request with a token, step by step",
+		Example: "  caddy jira-token explain --token 4fT0aB9xYz POST /rest/api/2/search",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return errors.New("want a method and a path, such as POST /rest/api/2/search")
+			}
+			return nil
+		},
+		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			query := url.Values{"method": {args[0]}, "path": {args[1]}}
+			for _, flag := range []string{"token", "from"} {
+				if value, _ := cmd.Flags().GetString(flag); value != "" {
+					query.Set(flag, value)
+				}
+			}
+			return c.explainRequest(query)
+		}),
+	}
+	cmd.Flags().String("token", "", "The token's id (required)")
+	cmd.Flags().String("from", "", "The client's address")
+	_ = cmd.MarkFlagRequired("token") // fails only for a flag that is not there
 	return cmd
 }
 
@@ -422,7 +449,7 @@ func (c *client) explain(err error) error {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}
 	}
-	for _, flag := range []string{"state", "since", "limit"} {
+	for _, flag := range []string{"state", "since", "limit", "from", "path"} {
 		if message, ok := strings.CutPrefix(api.Error, flag+": "); ok {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}

@@ -20,6 +20,7 @@ type metrics struct {
 	decision  prometheus.Histogram
 	storeTime *prometheus.HistogramVec
 	storeUp   prometheus.Gauge
+	accountUp *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	caches map[*storage.Cache]struct{}
@@ -49,14 +50,26 @@ func newMetrics() *metrics {
 			Namespace: namespace, Name: "store_up",
 			Help: "Whether the last call to the token store was answered.",
 		}),
+		accountUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "account_up",
+			Help: "Whether Jira takes the account, as far as was seen.",
+		}, []string{"account"}),
 		caches: make(map[*storage.Cache]struct{}),
 	}
+}
+
+func (m *metrics) accountChanged(account string, accepted bool) {
+	up := 0.0
+	if accepted {
+		up = 1
+	}
+	m.accountUp.WithLabelValues(account).Set(up)
 }
 
 // register makes the metrics known to a configuration's registry. Two apps
 // never share one; a second registration is a fault.
 func (m *metrics) register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, cacheCollector{m}} {
+	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.accountUp, cacheCollector{m}} {
 		if err := registry.Register(collector); err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ type App struct {
 	accounts map[string]*jira.Account
 	registry *registry.Registry
 	jiras    []handler.Jira
+	gateways []*handler.Handler
 	shared   *sharedCache
 	logger   *zap.Logger
 }
@@ -130,7 +131,7 @@ func (a *App) loadStore(ctx caddy.Context) error {
 func (a *App) provisionAccounts() error {
 	a.accounts = make(map[string]*jira.Account, len(a.Accounts))
 	for name, account := range a.Accounts {
-		provisioned, err := account.provision(name)
+		provisioned, err := a.provisionAccount(name, account)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", name, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -208,8 +209,11 @@ func (c *client) printEvent(event storage.Event) {
 			who += ", " + more
 		}
 	}
-	fmt.Fprintf(c.out, "%s  %-7s  %s of %s (%s)  by %s\n",
-		event.At.UTC().Format(time.RFC3339), event.Action, event.TokenID, event.Owner, event.Name, who)
+	what := "account " + event.Name
+	if event.TokenID != "" {
+		what = fmt.Sprintf("%s of %s (%s)", event.TokenID, event.Owner, event.Name)
+	}
+	fmt.Fprintf(c.out, "%s  %-7s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who)
 	for _, change := range event.Changes {
 		fmt.Fprintf(c.out, "    %s: %s → %s\n", change.Field, valueOrNone(change.Old), valueOrNone(change.New))
 	}
@@ -220,6 +224,37 @@ func valueOrNone(value json.RawMessage) string {
 		return "–"
 	}
 	return string(value)
+}
+
+// explainRequest prints what would happen to a request.
+func (c *client) explainRequest(query url.Values) error {
+	var answer struct {
+		Gateways []handler.Explanation `json:"gateways"`
+	}
+	if err := c.call(http.MethodGet, "explain", query, nil, &answer); err != nil {
+		return err
+	}
+	return c.print(answer, func(w io.Writer) {
+		for i, gateway := range answer.Gateways {
+			if len(answer.Gateways) > 1 {
+				fmt.Fprintf(w, "Gateway %d, front %s%s:\n", i+1, gateway.Front, gateway.ContextPath)
+			}
+			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			for _, step := range gateway.Steps {
+				mark := "ok"
+				if !step.Passed {
+					mark = "denied"
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\n", step.Step, mark, step.Detail)
+			}
+			table.Flush()
+			if gateway.Allowed {
+				fmt.Fprintln(w, "It would be forwarded.")
+			} else {
+				fmt.Fprintf(w, "It would get %d %s.\n", gateway.Status, gateway.Reason)
+			}
+		}
+	})
 }
 
 // check prints which Jira accepts which account. It is an error if one does
@@ -235,9 +270,9 @@ func (c *client) check(query url.Values) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "ACCOUNT\tJIRA\tRESULT")
 		for _, result := range answer.Accounts {
-			text := "accepted as " + result.User
-			if !result.OK {
-				text = result.Error
+			text := result.Error
+			if result.OK {
+				text = strings.TrimSpace("accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version)
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, text)
 		}

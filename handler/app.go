@@ -26,6 +26,8 @@ type App interface {
 	// AddJira makes a Jira known that requests are forwarded to. It is called
 	// while a configuration is provisioned.
 	AddJira(upstream Jira)
+	// AddGateway makes a handler known that can explain what it would do.
+	AddGateway(gateway *Handler)
 }
 
 // Jira is a Jira that requests are forwarded to, and the way to it.

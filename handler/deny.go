@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
 // Reason is why a request was denied: a stable code for programs.
@@ -143,9 +145,18 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 	line.Write(fields...)
 }
 
-// unreachable turns a failure to forward into a denial: the proxy's errors
+// notForwarded turns a failure to forward into a denial: the proxy's errors
 // name upstreams, which are no business of the client.
-func unreachable(err error) *denial {
+func notForwarded(err error, d *Decision) *denial {
+	var refused jira.RefusedError
+	if errors.As(err, &refused) {
+		return &denial{
+			reason:     ReasonJiraRejectedAccount,
+			message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
+			retryAfter: d.Account.Interval(),
+			cause:      refused,
+		}
+	}
 	var forwarding caddyhttp.HandlerError
 	if !errors.As(err, &forwarding) || forwarding.StatusCode < http.StatusInternalServerError {
 		return nil

@@ -39,6 +39,7 @@ const idleConnections = 256
 //		deny_ip   <ranges...>
 //		rewrite_links on|off
 //		jira_base_url <urls...>
+//		attachments proxy|redirect
 //		<any subdirective of reverse_proxy>
 //	}
 //
@@ -74,6 +75,8 @@ type gateway struct {
 	handler  Handler
 	links    string // on or off
 	baseURLs []string
+	// attachments is proxy or redirect.
+	attachments string
 	// proxy holds the subdirectives that are reverse_proxy's.
 	proxy []caddyfile.Token
 }
@@ -109,6 +112,8 @@ func (g *gateway) readOption(d *caddyfile.Dispenser, seen optionsSeen) error {
 		return err
 	case d.Val() == "rewrite_links":
 		return seen.choice(d, &g.links, "on", "off")
+	case d.Val() == "attachments":
+		return seen.choice(d, &g.attachments, attachmentsProxy, attachmentsRedirect)
 	case d.Val() == "jira_base_url":
 		urls, err := values(d)
 		for _, u := range urls {
@@ -208,7 +213,7 @@ func (g *gateway) explain(err error) error {
 	if !strings.Contains(err.Error(), "unrecognized subdirective") {
 		return err
 	}
-	return fmt.Errorf("%w; jira_gateway knows %s, rewrite_links, jira_base_url and what reverse_proxy knows",
+	return fmt.Errorf("%w; jira_gateway knows %s, rewrite_links, jira_base_url, attachments and what reverse_proxy knows",
 		err, strings.Join(optionNames, ", "))
 }
 
@@ -254,6 +259,7 @@ func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
 	transport.URL = g.jira.String()
 	transport.BaseURLs = g.baseURLs
 	transport.Paths = g.handler.Paths
+	transport.Attachments = g.attachments
 	if g.links == "off" {
 		off := false
 		transport.RewriteLinks = &off

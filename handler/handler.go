@@ -131,8 +131,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.reachable, err = reachablePaths(h.Paths); err != nil {
 		return err
 	}
-	h.operations, err = h.readOperations()
-	return err
+	if h.operations, err = h.readOperations(); err != nil {
+		return err
+	}
+	h.app.AddGateway(h)
+	return nil
 }
 
 func (h *Handler) setDefaults() {
@@ -213,7 +216,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.deny(w, r, d, why)
 	}
 	err := next.ServeHTTP(w, outbound(r, d))
-	if why := unreachable(err); why != nil {
+	if why := notForwarded(err, d); why != nil {
 		h.tell(r, d, why)
 		return h.deny(w, r, d, why)
 	}

@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler/links"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
 func init() {
@@ -28,11 +34,6 @@ func init() {
 type Transport struct {
 	reverseproxy.HTTPTransport
 
-	// Whether links to Jira in responses are made to lead to the gateway:
-	// absolute URLs in JSON, Location, Content-Location and Link.
-	// Default: true
-	RewriteLinks *bool `json:"rewrite_links,omitempty"`
-
 	// Where Jira is installed, such as https://acme.atlassian.net: what its
 	// links start with, and what `caddy jira-token check` asks.
 	URL string `json:"url,omitempty"`
@@ -41,12 +42,25 @@ type Transport struct {
 	// configured base URL, when that differs.
 	BaseURLs []string `json:"base_urls,omitempty"`
 
+	// Whether links to Jira in responses are made to lead to the gateway:
+	// absolute URLs in JSON, Location, Content-Location and Link.
+	// Default: true
+	RewriteLinks *bool `json:"rewrite_links,omitempty"`
+
 	// What tokens can reach, as in jira_token_auth: only links to these
 	// paths are rewritten, so that links for people (/browse/…) stay on Jira.
 	// Default: as in jira_token_auth.
 	Paths []string `json:"paths,omitempty"`
 
+	// How attachments of Jira Cloud are downloaded. `proxy`: through the
+	// gateway. `redirect`: Jira's redirect to a signed URL on its media host
+	// goes to the client as it is. Default: `proxy`
+	Attachments string `json:"attachments,omitempty"`
+
+	served []string
 	mapper *links.Mapper
+	// cloudMappers are for accounts that call the API by cloud id, by its URL.
+	cloudMappers sync.Map
 }
 
 // CaddyModule returns the Caddy module information.
@@ -65,6 +79,9 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.URL == "" {
 		return errors.New("url: wants the URL that Jira is installed at, such as https://acme.atlassian.net")
 	}
+	if t.Attachments == "" {
+		t.Attachments = attachmentsProxy
+	}
 	app, err := loadApp(ctx)
 	if err != nil {
 		return err
@@ -81,11 +98,14 @@ func (t *Transport) provisionLinks() error {
 	if err != nil {
 		return err
 	}
-	bases := append([]string{t.URL}, t.BaseURLs...)
-	if t.mapper, err = links.New(bases, paths.Strings()); err != nil {
-		return fmt.Errorf("base_urls: %w", err)
-	}
-	return nil
+	t.served = paths.Strings()
+	t.mapper, err = links.New(append([]string{t.URL}, t.BaseURLs...), t.served)
+	return err
+}
+
+// Validate checks the configuration.
+func (t *Transport) Validate() error {
+	return oneOf("attachments", t.Attachments, attachmentsProxy, attachmentsRedirect)
 }
 
 // RoundTrip sends a request to Jira.
@@ -94,24 +114,123 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d == nil {
 		return t.HTTPTransport.RoundTrip(r)
 	}
-	// The proxy uses its copy again for a retry, and a RoundTripper must not
-	// change what it is given.
-	out := r.WithContext(withoutTrace{r.Context()})
-	out.Header = make(http.Header, len(r.Header)+1)
-	for name, values := range r.Header {
-		out.Header[name] = values
+	if err := t.usable(r.Context(), d.Account); err != nil {
+		return nil, err
 	}
-	out.Header["Authorization"] = []string{d.Account.Authorization()}
-	if t.mapper != nil && mayHoldLinks(r.URL.Path) {
-		// Links cannot be found in compressed text. Without this header Go's
-		// transport asks for gzip and unpacks it.
-		delete(out.Header, "Accept-Encoding")
+	base, err := d.Account.BaseURL(r.Context(), &t.HTTPTransport, t.URL)
+	if err != nil {
+		return nil, err
+	}
+	mapper, err := t.mapperFor(base)
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.authorized(r, d, base, mapper != nil)
+	if err != nil {
+		return nil, t.refusedBy(d.Account, err)
 	}
 	response, err := t.HTTPTransport.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}
-	return t.inbound(response, r, d), nil
+	if err := jira.Refusal(response); err != nil {
+		_ = response.Body.Close() // such an answer is not for the caller
+		return nil, t.refusedBy(d.Account, err)
+	}
+	return inbound(response, r, d, mapper), nil
+}
+
+// usable returns nil when the account does not rest after Jira refused it.
+func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
+	probe, refused := account.Usable(time.Now())
+	if !probe {
+		return refused
+	}
+	if _, err := jira.Identify(ctx, &t.HTTPTransport, t.URL, account); err != nil {
+		return t.refusedBy(account, err)
+	}
+	account.Accepted()
+	return nil
+}
+
+// refusedBy lets an account rest when err says that Jira does not take it.
+func (t *Transport) refusedBy(account *jira.Account, err error) error {
+	var refused jira.RefusedError
+	if errors.As(err, &refused) {
+		account.Refused(refused, time.Now())
+	}
+	return err
+}
+
+// authorized returns the request with the account's credential. The proxy uses
+// its copy again for a retry, and a RoundTripper must not change what it is
+// given.
+func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped bool) (*http.Request, error) {
+	authorization, err := d.Account.Authorization(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := r.WithContext(withoutTrace{r.Context()})
+	out.Header = make(http.Header, len(r.Header)+1)
+	for name, values := range r.Header {
+		out.Header[name] = values
+	}
+	out.Header["Authorization"] = []string{authorization}
+	if mapped && mayHoldLinks(r.URL.Path) {
+		// Links cannot be found in compressed text. Without this header Go's
+		// transport asks for gzip and unpacks it.
+		delete(out.Header, "Accept-Encoding")
+	}
+	if t.Attachments == attachmentsProxy && isAttachment(r.URL.Path) {
+		u := *out.URL
+		u.RawQuery = withoutRedirect(u.RawQuery)
+		out.URL = &u
+	}
+	if base == t.URL {
+		return out, nil
+	}
+	return byCloudID(out, t.URL, base)
+}
+
+// byCloudID sends a request to the API's address for a cloud id instead of the
+// site's own.
+func byCloudID(r *http.Request, site, base string) (*http.Request, error) {
+	from, err := url.Parse(site)
+	if err != nil {
+		return nil, err
+	}
+	to, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	u := *r.URL
+	u.Scheme, u.Host = to.Scheme, to.Host
+	u.RawPath = to.EscapedPath() + strings.TrimPrefix(r.URL.EscapedPath(), from.EscapedPath())
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		return nil, fmt.Errorf("path for %s: %w", base, err)
+	}
+	// Without the proxy's variables the transport dials the URL's host, not
+	// the upstream that the proxy chose.
+	vars := make(map[string]any)
+	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, vars))
+	r.URL, r.Host = &u, to.Host
+	return r, nil
+}
+
+// mapperFor returns what maps links to base, and to Jira's other URLs; nil when
+// links are not rewritten.
+func (t *Transport) mapperFor(base string) (*links.Mapper, error) {
+	if t.mapper == nil || base == t.URL {
+		return t.mapper, nil
+	}
+	if mapper, ok := t.cloudMappers.Load(base); ok {
+		return mapper.(*links.Mapper), nil
+	}
+	mapper, err := links.New(append([]string{t.URL, base}, t.BaseURLs...), t.served)
+	if err == nil {
+		t.cloudMappers.Store(base, mapper)
+	}
+	return mapper, err
 }
 
 // withoutTrace keeps the proxy from forwarding 1xx responses, which would pass
@@ -129,6 +248,7 @@ func (c withoutTrace) Value(key any) any {
 // Interface guards
 var (
 	_ caddy.Provisioner                                = (*Transport)(nil)
+	_ caddy.Validator                                  = (*Transport)(nil)
 	_ caddy.CleanerUpper                               = (*Transport)(nil)
 	_ http.RoundTripper                                = (*Transport)(nil)
 	_ reverseproxy.TLSTransport                        = (*Transport)(nil)

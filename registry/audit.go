@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -18,7 +19,24 @@ const (
 	ActionRevoke  = "revoke"
 	ActionDelete  = "delete"
 	ActionImport  = "import"
+
+	ActionAccountRefused  = "account_refused"
+	ActionAccountAccepted = "account_accepted"
 )
+
+// RecordAccount writes to the trail that Jira does not take an account any
+// more, or takes it again.
+func (r *Registry) RecordAccount(ctx context.Context, account string, refused error) error {
+	event := storage.Event{
+		At: r.now().UTC(), Action: ActionAccountAccepted, Name: account,
+		Actor: storage.Actor{Kind: storage.ActorSystem},
+	}
+	if refused != nil {
+		event.Action = ActionAccountRefused
+		event.Changes = []storage.FieldChange{{Field: "reason", New: encode(refused.Error())}}
+	}
+	return r.store.AddEvent(ctx, event)
+}
 
 // event says what a change does, field by field.
 func (r *Registry) event(actor storage.Actor, action string, old, new *token.Record) storage.Event {

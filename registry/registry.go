@@ -83,6 +83,12 @@ func (r *Registry) Events(ctx context.Context, query storage.EventQuery) (storag
 	return page, nil
 }
 
+// Reachable returns nil when the store answers.
+func (r *Registry) Reachable(ctx context.Context) error {
+	_, err := r.store.List(ctx, storage.Query{Now: r.now(), Limit: 1})
+	return err
+}
+
 // apply makes one change with its event, and lets this node know of it.
 func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string, old, new *token.Record) error {
 	change := storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)}

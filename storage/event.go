@@ -11,12 +11,13 @@ type Event struct {
 	ID string `json:"id"`
 	// At is when it happened, by the clock of the node that did it.
 	At time.Time `json:"at"`
-	// Action is what happened to the token: create, update, rotate, disable,
-	// enable, revoke, delete or import.
+	// Action is what happened: to a token create, update, rotate, disable,
+	// enable, revoke, delete or import; to an account account_refused or
+	// account_accepted.
 	Action string `json:"action"`
-	// TokenID, Owner and Name say to which token.
-	TokenID string `json:"token_id"`
-	Owner   string `json:"owner"`
+	// TokenID, Owner and Name say to which token; Name alone to which account.
+	TokenID string `json:"token_id,omitempty"`
+	Owner   string `json:"owner,omitempty"`
 	Name    string `json:"name"`
 	// Actor is who did it.
 	Actor Actor `json:"actor"`

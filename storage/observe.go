@@ -31,6 +31,11 @@ func (o *observed) Apply(ctx context.Context, change Change) (err error) {
 	return o.Store.Apply(ctx, change)
 }
 
+func (o *observed) AddEvent(ctx context.Context, event Event) (err error) {
+	defer o.done("add_event", time.Now(), &err)
+	return o.Store.AddEvent(ctx, event)
+}
+
 func (o *observed) List(ctx context.Context, query Query) (page Page, err error) {
 	defer o.done("list", time.Now(), &err)
 	return o.Store.List(ctx, query)

@@ -27,6 +27,9 @@ type Store interface {
 	// the record since change.Old was read (or created it).
 	Apply(ctx context.Context, change Change) error
 
+	// AddEvent writes an audit event that comes with no change of a token.
+	AddEvent(ctx context.Context, event Event) error
+
 	// List returns the page of records that query asks for, newest first.
 	List(ctx context.Context, query Query) (Page, error)
 

@@ -132,6 +132,21 @@ func apply(tx *bbolt.Tx, change storage.Change) error {
 	return record(tx, change.Event)
 }
 
+// AddEvent writes an audit event that comes with no change of a token.
+func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	db, err := s.open()
+	if err != nil {
+		return err
+	}
+	if err := db.Batch(func(tx *bbolt.Tx) error { return record(tx, event) }); err != nil {
+		return s.fail("write an audit event", err)
+	}
+	return nil
+}
+
 // record appends an event to the audit trail.
 func record(tx *bbolt.Tx, event storage.Event) error {
 	events := tx.Bucket(bucketEvents)
@@ -144,8 +159,10 @@ func record(tx *bbolt.Tx, event storage.Event) error {
 	}
 	id := last.Next(time.Now())
 	event.ID = id.String()
-	if err := tx.Bucket(bucketIndex).Put([]byte(storage.EventEntry(event.TokenID, id)), nil); err != nil {
-		return err
+	if event.TokenID != "" {
+		if err := tx.Bucket(bucketIndex).Put([]byte(storage.EventEntry(event.TokenID, id)), nil); err != nil {
+			return err
+		}
 	}
 	return putJSON(events, []byte(id.Key()), event)
 }

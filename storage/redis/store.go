@@ -132,5 +132,20 @@ func (s *store) applyArgs(change storage.Change) ([]any, error) {
 	return args, nil
 }
 
+// AddEvent writes an audit event that comes with no change of a token.
+func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
+	data, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("event %s: %w", event.Action, err)
+	}
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	err = s.client.XAdd(bounded, &redis.XAddArgs{Stream: s.events, Values: []any{"e", data}}).Err()
+	if err != nil {
+		return s.failChange(ctx, "write an audit event", err)
+	}
+	return nil
+}
+
 // Interface guard
 var _ storage.Store = (*store)(nil)

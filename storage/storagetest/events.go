@@ -125,3 +125,23 @@ func testCancelledContext(t *testing.T, s storage.Store) {
 		t.Fatalf("after the deadline: %v", err)
 	}
 }
+
+// testEventOfNoToken: an event without a change is in the trail, in its place.
+func testEventOfNoToken(t *testing.T, s storage.Store) {
+	before := NewRecord(1, "owner", "before")
+	apply(t, s, Create(before))
+	if err := s.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
+		t.Fatal(err)
+	}
+	page, err := s.Events(t.Context(), storage.EventQuery{})
+	if err != nil || len(page.Events) != 2 {
+		t.Fatalf("the trail has %+v, %v, want two events", page.Events, err)
+	}
+	if first, last := page.Events[0], page.Events[1]; first.TokenID != before.ID || last.Action != "account_refused" || last.ID == "" {
+		t.Errorf("the trail has %+v", page.Events)
+	}
+	page, err = s.Events(t.Context(), storage.EventQuery{TokenID: before.ID})
+	if err != nil || len(page.Events) != 1 {
+		t.Errorf("the token's trail has %+v, %v, want its own event", page.Events, err)
+	}
+}

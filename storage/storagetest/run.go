@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"BadCursors", testBadCursors},
 		{"Events", testEvents},
 		{"EventsFollowed", testEventsFollowed},
+		{"EventOfNoToken", testEventOfNoToken},
 		{"Watch", testWatch},
 		{"CancelledContext", testCancelledContext},
 	} {

@@ -1,0 +1,99 @@
+package jiratokens
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// unmarshal sets up an account from the block of the option account.
+func (a *Account) unmarshal(d *caddyfile.Dispenser) error {
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if seen[option] {
+			return d.Errf("account: %s is given twice", option)
+		}
+		seen[option] = true
+		if err := a.unmarshalOption(d, option); err != nil {
+			return err
+		}
+	}
+	if a.Basic == nil && a.Bearer == "" && a.OAuth == nil {
+		return d.Errf("account: %s", errNoCredential)
+	}
+	return nil
+}
+
+func (a *Account) unmarshalOption(d *caddyfile.Dispenser, option string) error {
+	switch option {
+	case "basic", "bearer", "oauth":
+		return a.unmarshalCredential(d, option)
+	case "cloud":
+		return a.unmarshalCloud(d)
+	case "api_url":
+		if a.Cloud == nil {
+			a.Cloud = new(CloudSite)
+		}
+		return oneArg(d, option, &a.Cloud.APIURL)
+	case "token_url":
+		if a.OAuth == nil {
+			return d.Err("account: token_url is for oauth: write it after the oauth line")
+		}
+		return oneArg(d, option, &a.OAuth.TokenURL)
+	case "probe_interval":
+		var text string
+		if err := oneArg(d, option, &text); err != nil {
+			return err
+		}
+		interval, err := caddy.ParseDuration(text)
+		if err != nil || interval <= 0 {
+			return d.Errf("account: probe_interval %q: want a duration such as 30s", text)
+		}
+		a.ProbeInterval = caddy.Duration(interval)
+		return nil
+	}
+	return d.Errf("unknown option %q of account: want basic, bearer, oauth, cloud, api_url, token_url or probe_interval", option)
+}
+
+// unmarshalCredential reads what follows basic, bearer or oauth.
+func (a *Account) unmarshalCredential(d *caddyfile.Dispenser, kind string) error {
+	if a.Basic != nil || a.Bearer != "" || a.OAuth != nil {
+		return d.Errf("account: unexpected %q: it has a credential already", kind)
+	}
+	switch kind {
+	case "basic":
+		a.Basic = new(BasicAccount)
+		if !d.Args(&a.Basic.User, &a.Basic.Secret) || d.NextArg() {
+			return d.Err("account: basic wants a user and a secret")
+		}
+	case "bearer":
+		return oneArg(d, kind, &a.Bearer)
+	case "oauth":
+		a.OAuth = new(OAuthAccount)
+		if !d.Args(&a.OAuth.ClientID, &a.OAuth.ClientSecret) || d.NextArg() {
+			return d.Err("account: oauth wants a client's id and secret")
+		}
+	default:
+		return d.Errf("account: cloud wants basic, bearer or oauth after the site, not %q", kind)
+	}
+	return nil
+}
+
+func (a *Account) unmarshalCloud(d *caddyfile.Dispenser) error {
+	if a.Cloud == nil {
+		a.Cloud = new(CloudSite)
+	}
+	var kind string
+	if !d.Args(&a.Cloud.Site, &kind) {
+		return d.Err("account: cloud wants a site and a credential, such as cloud acme.atlassian.net basic <user> <secret>")
+	}
+	return a.unmarshalCredential(d, kind)
+}
+
+// oneArg reads the single value of an option.
+func oneArg(d *caddyfile.Dispenser, option string, value *string) error {
+	if !d.Args(value) || d.NextArg() {
+		return d.Errf("account: %s wants one value", option)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package jira
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Identity is who an account is, and in which Jira.
+type Identity struct {
+	User    string
+	Version string
+	// Deployment is Cloud, Server or Data Center, as Jira says.
+	Deployment string
+}
+
+// Identify asks the Jira at site who the account is: a RefusedError when Jira
+// does not take it.
+func Identify(ctx context.Context, transport http.RoundTripper, site string, account *Account) (Identity, error) {
+	base, err := account.BaseURL(ctx, transport, site)
+	if err != nil {
+		return Identity{}, err
+	}
+	var user struct {
+		DisplayName  string `json:"displayName"`
+		Name         string `json:"name"`
+		EmailAddress string `json:"emailAddress"`
+		AccountID    string `json:"accountId"`
+	}
+	// The one question that Jira never answers to anonymous callers.
+	if err := ask(ctx, transport, base+"/rest/api/2/myself", account, &user); err != nil {
+		return Identity{}, err
+	}
+	var identity Identity
+	for _, name := range []string{user.EmailAddress, user.Name, user.DisplayName, user.AccountID} {
+		if name != "" {
+			identity.User = name
+			break
+		}
+	}
+	if identity.User == "" {
+		return Identity{}, errors.New("the answer names no user: is this Jira?")
+	}
+	var server struct {
+		Version        string `json:"version"`
+		DeploymentType string `json:"deploymentType"`
+	}
+	if ask(ctx, transport, base+"/rest/api/2/serverInfo", account, &server) == nil {
+		identity.Version, identity.Deployment = server.Version, server.DeploymentType
+	}
+	return identity, nil
+}
+
+// ask reads JSON from Jira as the account.
+func ask(ctx context.Context, transport http.RoundTripper, url string, account *Account, answer any) error {
+	authorization, err := account.Authorization(ctx)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", authorization)
+	request.Header.Set("Accept", "application/json")
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return fmt.Errorf("Jira cannot be reached: %w", err)
+	}
+	defer response.Body.Close()
+	if err := Refusal(response); err != nil {
+		return err
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusForbidden:
+		return RefusedError{"Jira forbids the account (HTTP 403): may it use the API?"}
+	default:
+		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(answer); err != nil {
+		return errors.New("the answer is not Jira's: is the URL right?")
+	}
+	return nil
+}
