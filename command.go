@@ -449,7 +449,7 @@ func (c *client) explain(err error) error {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}
 	}
-	for _, flag := range []string{"state", "since", "limit", "from", "path"} {
+	for _, flag := range []string{"state", "since", "limit", "from"} {
 		if message, ok := strings.CutPrefix(api.Error, flag+": "); ok {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}

@@ -75,11 +75,11 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 
 func newQuestion(q Question) (*http.Request, error) {
 	if !strings.HasPrefix(q.URI, "/") {
-		return nil, fmt.Errorf("path %q: want one that begins with /, such as /rest/api/2/search", q.URI)
+		return nil, fmt.Errorf("%q: want one that begins with /, such as /rest/api/2/search", q.URI)
 	}
 	u, err := url.ParseRequestURI(q.URI)
 	if err != nil {
-		return nil, fmt.Errorf("path %q: want one such as /rest/api/2/search?jql=project=DEMO", q.URI)
+		return nil, fmt.Errorf("%q: want one such as /rest/api/2/search?jql=project=DEMO", q.URI)
 	}
 	return &http.Request{Method: q.Method, URL: u, Header: make(http.Header), Body: http.NoBody, Host: "gateway"}, nil
 }
@@ -109,5 +109,5 @@ func (h *Handler) explainScope(r *http.Request) string {
 		return fmt.Sprintf("%s is %s by its method", r.Method, h.access(r.Method, path))
 	}
 	access, match := h.operations.Access(r.Method, path)
-	return fmt.Sprintf("the request is %s, by %s", access, match)
+	return fmt.Sprintf("The request is %s, by %s", access, match)
 }
