@@ -169,7 +169,9 @@ func resolvePair(whatA, a, whatB, b string) (string, string, error) {
 func resolve(what, value string) (string, error) {
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", what, err)
+		// The error names the placeholder; in a secret with braces that would
+		// be a part of it.
+		return "", fmt.Errorf("%s: has a placeholder that is unknown or empty; a brace that begins none is written \\{", what)
 	}
 	if resolved == "" {
 		return "", fmt.Errorf("%s: is empty", what)
@@ -193,9 +195,9 @@ func (app *App) accountChanged(account *jira.Account, refused error) {
 		app.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
 	}
 	// A request waits for this: the trail is not to hold it up.
-	go func() {
+	app.shared.watching.Go(func() {
 		if err := app.registry.RecordAccount(app.shared.ctx, account.Name(), refused); err != nil {
 			app.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
 		}
-	}()
+	})
 }

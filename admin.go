@@ -336,10 +336,38 @@ func limit(text string) (int, error) {
 func (c *adminCall) export() (int, any, error) {
 	c.w.Header().Set("Content-Type", "application/x-ndjson")
 	c.w.Header().Set("Cache-Control", "no-store")
-	return 0, nil, c.registry.Export(c.Context(), c.w)
+	c.noDeadline()
+	out := &countingWriter{Writer: c.w}
+	err := c.registry.Export(c.Context(), out)
+	if err != nil && out.written > 0 {
+		// It has begun as a success: only a broken connection tells the client
+		// that this is not all.
+		panic(http.ErrAbortHandler)
+	}
+	return 0, nil, err
+}
+
+// countingWriter knows whether an answer has begun.
+type countingWriter struct {
+	io.Writer
+	written int
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.written += len(p)
+	return w.Writer.Write(p)
+}
+
+// noDeadline takes off the time limits that Caddy's admin endpoint puts on
+// every request: what is long here may be long.
+func (c *adminCall) noDeadline() {
+	control := http.NewResponseController(c.w)
+	_ = control.SetReadDeadline(time.Time{}) // not every connection has one
+	_ = control.SetWriteDeadline(time.Time{})
 }
 
 func (c *adminCall) importRecords() (int, any, error) {
+	c.noDeadline()
 	result, err := c.registry.Import(c.Context(), c.actor(), c.Body)
 	if err != nil {
 		return 0, nil, err
@@ -391,6 +419,7 @@ func printable(s string) string {
 
 // check asks Jira about the accounts.
 func (c *adminCall) check() (int, any, error) {
+	c.noDeadline()
 	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second)
 	defer cancel()
 	results, err := c.app.check(ctx, c.URL.Query().Get("account"))

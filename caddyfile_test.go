@@ -159,7 +159,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"gateway URL", site("jira_gateway acme.atlassian.net"), "want one such as https://acme.atlassian.net"},
 		{"gateway URL with secret", site("jira_gateway https://user:hunter2@acme.atlassian.net"), "want no user, query or fragment"},
 		{"gateway two URLs", site("jira_gateway https://a.example https://b.example"), `unexpected "https://b.example"`},
-		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, rewrite_links, jira_base_url, attachments"},
+		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, accounts, rewrite_links, jira_base_url, attachments"},
 		{"gateway transport", site("jira_gateway http://a.example {\ntransport fastcgi\n}"), "want http"},
 		{"front", site("jira_gateway https://a.example {\nfront all\n}"), `Caddyfile:3`},
 		{"front twice", site("jira_gateway https://a.example {\nfront api\nfront site\n}"), "front is given twice"},

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -82,7 +81,9 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 	results := []CheckResult{}
 	for _, upstream := range a.jiras {
 		for _, name := range names {
-			results = append(results, checkAccount(ctx, upstream, a.accounts[name]))
+			if upstream.Takes(name) {
+				results = append(results, checkAccount(ctx, upstream, a.accounts[name]))
+			}
 		}
 	}
 	return results, nil
@@ -91,18 +92,13 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account) CheckResult {
 	result := CheckResult{Account: account.Name(), Jira: upstream.URL}
 	identity, err := jira.Identify(ctx, upstream.Transport, upstream.URL, account)
-	var refused jira.RefusedError
-	switch {
-	case errors.As(err, &refused):
-		account.Refused(refused, time.Now())
+	if err != nil {
 		result.Error = err.Error()
-	case err != nil:
-		result.Error = err.Error()
-	default:
-		account.Accepted()
-		result.OK = true
-		result.User, result.Version, result.Deployment = identity.User, identity.Version, identity.Deployment
+		return result
 	}
+	account.Accepted()
+	result.OK = true
+	result.User, result.Version, result.Deployment = identity.User, identity.Version, identity.Deployment
 	return result
 }
 

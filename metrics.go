@@ -1,12 +1,15 @@
 package jiratokens
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -34,7 +37,7 @@ func newMetrics() *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
-			Help: "Requests by decision (allowed or denied), reason of the denial and access (what the operation does in Jira).",
+			Help: "Requests by decision (allowed, denied, or passed: no token, front site), reason of the denial and access (what the operation does in Jira).",
 		}, []string{"decision", "reason", "access"}),
 		decision: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decision_seconds",
@@ -52,9 +55,18 @@ func newMetrics() *metrics {
 		}),
 		accountUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "account_up",
-			Help: "Whether Jira takes the account, as far as was seen.",
+			Help: "Whether Jira takes the account: 1 until it was seen to refuse it.",
 		}, []string{"account"}),
 		caches: make(map[*storage.Cache]struct{}),
+	}
+}
+
+// accountsConfigured begins anew: what was seen of the accounts of an earlier
+// configuration says nothing of these.
+func (m *metrics) accountsConfigured(accounts map[string]*jira.Account) {
+	m.accountUp.Reset()
+	for name := range accounts {
+		m.accountChanged(name, true)
 	}
 }
 
@@ -77,21 +89,20 @@ func (m *metrics) register(registry *prometheus.Registry) error {
 	return nil
 }
 
-func (m *metrics) decided(reason, access string, took time.Duration) {
-	decision := "allowed"
-	if reason != "" {
-		decision = "denied"
-	}
-	m.requests.WithLabelValues(decision, reason, access).Inc()
-	m.decision.Observe(took.Seconds())
+func (m *metrics) decided(outcome handler.Outcome) {
+	m.requests.WithLabelValues(outcome.Decision, string(outcome.Reason), outcome.Access).Inc()
+	m.decision.Observe(outcome.Took.Seconds())
 }
 
 // storeCalled is the store's observer.
 func (m *metrics) storeCalled(op string, took time.Duration, err error) {
 	m.storeTime.WithLabelValues(op).Observe(took.Seconds())
-	if errors.Is(err, storage.ErrUnavailable) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		// Nobody waited for the answer: it tells nothing.
+	case errors.Is(err, storage.ErrUnavailable):
 		m.storeUp.Set(0)
-	} else {
+	default:
 		m.storeUp.Set(1)
 	}
 }

@@ -88,7 +88,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionAccounts(); err != nil {
 		return err
 	}
-	shared, err := acquireCache(a.store, a.Cache.options(), a.logger)
+	shared, err := acquireCache(a.store, a.Cache.options())
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,8 @@ func (a *App) Start() error {
 	if len(a.accounts) == 0 {
 		a.logger.Warn("no Jira account is configured: no token can be created or used; add `account default { … }` to jira_tokens")
 	}
-	return a.shared.start(a.logger)
+	a.shared.store.metrics.accountsConfigured(a.accounts)
+	return a.shared.start()
 }
 
 // Stop implements caddy.App; what the app holds is given back by Cleanup.
@@ -185,8 +186,8 @@ func (a *App) Account(name string) (*jira.Account, bool) {
 }
 
 // Decided counts a decision about a request.
-func (a *App) Decided(reason handler.Reason, access string, took time.Duration) {
-	a.shared.store.metrics.decided(string(reason), access, took)
+func (a *App) Decided(outcome handler.Outcome) {
+	a.shared.store.metrics.decided(outcome)
 }
 
 func (c *Cache) options() storage.CacheOptions {

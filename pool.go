@@ -51,15 +51,15 @@ type cacheKey struct {
 
 // acquireCache returns the cache with these bounds in front of the store that
 // module configures: the one in use, if there is one.
-func acquireCache(module storage.Module, options storage.CacheOptions, logger *zap.Logger) (*sharedCache, error) {
+func acquireCache(module storage.Module, options storage.CacheOptions) (*sharedCache, error) {
 	key := cacheKey{store: module.Key(), options: options}
 	value, _, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
-		store, err := acquireStore(module, logger)
+		store, err := acquireStore(module)
 		if err != nil {
 			return nil, err
 		}
 		ctx, cancel := context.WithCancel(context.Background()) // ended by Destruct
-		cache := storage.NewCache(store, options)
+		cache := storage.NewCache(ctx, store, options)
 		store.metrics.watch(cache)
 		return &sharedCache{Cache: cache, store: store, key: key, ctx: ctx, cancel: cancel}, nil
 	})
@@ -69,9 +69,10 @@ func acquireCache(module storage.Module, options storage.CacheOptions, logger *z
 	return value.(*sharedCache), nil
 }
 
-func acquireStore(module storage.Module, logger *zap.Logger) (*sharedStore, error) {
+func acquireStore(module storage.Module) (*sharedStore, error) {
 	value, _, err := stores.LoadOrNew(module.Key(), func() (caddy.Destructor, error) {
-		store, err := module.NewStore(logger)
+		// Not the configuration's logger: the store outlives it.
+		store, err := module.NewStore(caddy.Log().Named("jira_tokens.store"))
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +86,7 @@ func acquireStore(module storage.Module, logger *zap.Logger) (*sharedStore, erro
 }
 
 // start opens the store, and begins to watch it if nobody did yet.
-func (s *sharedCache) start(logger *zap.Logger) error {
+func (s *sharedCache) start() error {
 	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
 	defer cancel()
 	if err := s.store.Open(ctx); err != nil {
@@ -94,7 +95,7 @@ func (s *sharedCache) start(logger *zap.Logger) error {
 	s.watchOnce.Do(func() {
 		s.watching.Go(func() {
 			if err := s.store.Watch(s.ctx, s.Cache); err != nil && !errors.Is(err, context.Canceled) {
-				logger.Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
 			}
 		})
 	})
@@ -112,6 +113,7 @@ func (s *sharedCache) release() error {
 func (s *sharedCache) Destruct() error {
 	s.cancel()
 	s.watching.Wait()
+	s.Wait()
 	s.store.metrics.unwatch(s.Cache)
 	_, err := stores.Delete(s.key.store)
 	return err

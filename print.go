@@ -163,13 +163,10 @@ func (r *rows) end(more bool) error {
 
 // audit prints the audit trail, and with follow what is added to it.
 func (c *client) audit(ctx context.Context, query url.Values, follow bool) error {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	query.Set("limit", strconv.Itoa(storage.MaxPageSize))
-	for {
+	for ctx.Err() == nil {
 		var page struct {
 			Events []storage.Event `json:"events"`
 			Next   string          `json:"next"`
@@ -190,10 +187,10 @@ func (c *client) audit(ctx context.Context, query url.Values, follow bool) error
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(time.Second):
 		}
 	}
+	return nil
 }
 
 // printEvent prints an event: a line of JSON, or lines for people.

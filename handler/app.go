@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,9 +21,8 @@ type App interface {
 	Lookup(ctx context.Context, presented token.Token) (*token.Record, error)
 	// Account returns the Jira account with this name.
 	Account(name string) (*jira.Account, bool)
-	// Decided counts a decision. Reason is empty when allowed; access is what
-	// the operation does, as far as it was found out.
-	Decided(reason Reason, access string, took time.Duration)
+	// Decided counts what became of a request.
+	Decided(outcome Outcome)
 	// AddJira makes a Jira known that requests are forwarded to. It is called
 	// while a configuration is provisioned.
 	AddJira(upstream Jira)
@@ -30,11 +30,31 @@ type App interface {
 	AddGateway(gateway *Handler)
 }
 
+// Outcome is what became of a request.
+type Outcome struct {
+	// Decision is allowed, denied, or passed for requests without a token in
+	// front of a whole site.
+	Decision string
+	// Reason is empty unless denied.
+	Reason Reason
+	// Access is what the operation does in Jira, as far as it was found out.
+	Access string
+	// Took is the time that the decision took, without the forwarding.
+	Took time.Duration
+}
+
 // Jira is a Jira that requests are forwarded to, and the way to it.
 type Jira struct {
 	// URL is where it is installed, such as https://acme.atlassian.net.
 	URL       string
 	Transport http.RoundTripper
+	// Accounts are the accounts that it gets; none named: all.
+	Accounts []string
+}
+
+// Takes tells whether the account with this name is for this Jira.
+func (j Jira) Takes(account string) bool {
+	return len(j.Accounts) == 0 || slices.Contains(j.Accounts, account)
 }
 
 // loadApp returns the jira_tokens app of the configuration.

@@ -10,8 +10,8 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("jira_token_auth", parseHandler)
-	// Before all that could answer or forward, `handle` and `route` included:
-	// a site that asks for tokens asks everywhere.
+	// Before all that forwards, and before `handle` and `route`: a site that
+	// asks for tokens asks everywhere.
 	httpcaddyfile.RegisterDirectiveOrder("jira_token_auth", httpcaddyfile.Before, "basicauth")
 }
 
@@ -30,6 +30,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		paths     <paths...>
 //		allow_ip  <ranges...>
 //		deny_ip   <ranges...>
+//		accounts  <names...>
 //		context_path <path>
 //	}
 //
@@ -60,7 +61,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // optionNames are the options that jira_token_auth and jira_gateway share.
-var optionNames = []string{"front", "passwords", "scope_by", "reads", "paths", "allow_ip", "deny_ip"}
+var optionNames = []string{"front", "passwords", "scope_by", "reads", "paths", "allow_ip", "deny_ip", "accounts"}
 
 // unmarshalOption reads the option at d, if it is one of optionNames.
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, seen optionsSeen) (known bool, err error) {
@@ -83,6 +84,12 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, seen optionsSeen) (kno
 			return true, err
 		}
 		h.Paths, err = values(d)
+		return true, err
+	case "accounts":
+		if err := seen.first(d); err != nil {
+			return true, err
+		}
+		h.Accounts, err = values(d)
 		return true, err
 	case "allow_ip":
 		return true, ranges(d, &h.AllowIP)

@@ -26,13 +26,16 @@ func (h *Handler) credentials(r *http.Request, d *Decision) *denial {
 		return h.noCredentials(r, d)
 	}
 	scheme, credentials := splitScheme(values[0])
+	if !isToken68(credentials) && (strings.EqualFold(scheme, "Basic") || strings.EqualFold(scheme, "Bearer")) {
+		return invalidToken()
+	}
 	switch {
 	case strings.EqualFold(scheme, "Basic"):
 		return h.basic(d, credentials)
 	case strings.EqualFold(scheme, "Bearer"):
 		return h.bearer(d, credentials)
 	}
-	return h.otherScheme(d, scheme)
+	return h.otherScheme(d, scheme, credentials)
 }
 
 // basic reads user name and password: owner and token.
@@ -42,7 +45,7 @@ func (h *Handler) basic(d *Decision, encoded string) *denial {
 		return invalidToken()
 	}
 	if !claimsToken(password) {
-		return h.noToken(d)
+		return h.foreign(d, user+":"+password)
 	}
 	presented, err := token.Parse(password)
 	if err != nil {
@@ -54,7 +57,7 @@ func (h *Handler) basic(d *Decision, encoded string) *denial {
 
 func (h *Handler) bearer(d *Decision, credentials string) *denial {
 	if !claimsToken(credentials) {
-		return h.noToken(d)
+		return h.foreign(d, credentials)
 	}
 	presented, err := token.Parse(credentials)
 	if err != nil {
@@ -66,7 +69,9 @@ func (h *Handler) bearer(d *Decision, credentials string) *denial {
 
 // claimsToken tells whether a secret is meant to be a token of ours, if
 // perhaps a damaged one: such a secret is never handed to Jira.
-func claimsToken(secret string) bool { return strings.HasPrefix(secret, "jt_") }
+func claimsToken(secret string) bool { return strings.HasPrefix(secret, tokenPrefix) }
+
+const tokenPrefix = "jt_"
 
 // noCredentials is for requests without Authorization: in front of a whole
 // site those are browser sessions.
@@ -75,7 +80,7 @@ func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
 		return deny(ReasonNoCredentials, "Authentication is needed: send an API token as the password of HTTP Basic authentication, with its owner as the user name.")
 	}
 	if h.Passwords == passwordsDeny {
-		if jira.QueryHasCredentials(r.URL.RawQuery) || jira.LogsIn(r.URL.EscapedPath()) {
+		if jira.QueryHasCredentials(r.URL.RawQuery) || jira.LogsIn(r.Method, r.URL.EscapedPath()) {
 			return passwordRefused()
 		}
 	}
@@ -83,10 +88,11 @@ func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
 	return nil
 }
 
-// noToken is for Basic and Bearer credentials that are none of ours.
-func (h *Handler) noToken(d *Decision) *denial {
+// foreign is for Basic and Bearer credentials that are none of ours. A token in
+// the wrong place is no foreign one.
+func (h *Handler) foreign(d *Decision, credentials string) *denial {
 	switch {
-	case h.Front != frontSite:
+	case h.Front != frontSite || strings.Contains(credentials, tokenPrefix):
 		return invalidToken()
 	case h.Passwords == passwordsDeny:
 		return passwordRefused()
@@ -98,9 +104,12 @@ func (h *Handler) noToken(d *Decision) *denial {
 // otherScheme is for what is neither Basic nor Bearer. The schemes of single
 // sign-on and of application links carry no password; one that is not known
 // may be another spelling of Basic to a server more lenient than this one.
-func (h *Handler) otherScheme(d *Decision, scheme string) *denial {
+func (h *Handler) otherScheme(d *Decision, scheme, credentials string) *denial {
 	if h.Front != frontSite {
 		return deny(ReasonNoCredentials, "This kind of authentication is not accepted here: send an API token by HTTP Basic or Bearer.")
+	}
+	if strings.Contains(scheme+credentials, tokenPrefix) {
+		return invalidToken()
 	}
 	if h.Passwords == passwordsDeny {
 		switch strings.ToLower(scheme) {
@@ -130,6 +139,20 @@ func splitScheme(value string) (scheme, credentials string) {
 		return value, ""
 	}
 	return value[:i], strings.TrimLeft(value[i:], " \t")
+}
+
+// isToken68 tells whether credentials are of the form that Basic and Bearer
+// have (RFC 9110, section 11.2): no list, no parameters.
+func isToken68(credentials string) bool {
+	for i := range len(credentials) {
+		switch c := credentials[i]; {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/', c == '=':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // decodeBasic reads RFC 7617 credentials.

@@ -31,6 +31,9 @@ type Decision struct {
 	// Account is the credential that the request goes to Jira with.
 	Account *jira.Account
 
+	// why is the denial that ended the request, if one did.
+	why *denial
+
 	// query is the query string without what must not reach Jira.
 	query string
 	// publicURL is the gateway's own base URL as the client used it.

@@ -74,8 +74,14 @@ func deny(reason Reason, message string) *denial {
 
 // deny answers a denied request with Jira's own error body, so that Jira's
 // clients show the message, and leaves one log line.
-func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *Decision, why *denial) error {
+func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *Decision, took time.Duration) error {
+	why := d.why
 	h.logDenial(r, d, why)
+	outcome := Outcome{Decision: decisionDenied, Reason: why.reason, Took: took}
+	if d.classified {
+		outcome.Access = d.Access.String()
+	}
+	h.app.Decided(outcome)
 
 	header := w.Header()
 	header.Set(headerReason, string(why.reason))
@@ -98,6 +104,13 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *Decision, why 
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Header.Get("Expect") != "" {
+		// net/http would ask for the body, to throw it away, before it answers:
+		// Caddy wraps the body, so that net/http does not see that the client
+		// waits to be asked.
+		header.Set("Connection", "close")
+		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 needs none
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, err = w.Write(body)

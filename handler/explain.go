@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -45,32 +46,39 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 	}
 	d := &Decision{Record: q.Record, Address: q.Address}
 	e := Explanation{Front: h.Front, ContextPath: h.ContextPath}
-	for _, step := range []struct {
-		name string
-		take func(*http.Request, *Decision) *denial
-		pass func() string
-	}{
-		{"token", func(*http.Request, *Decision) *denial { return notActive(d.Record, h.now()) },
-			func() string { return "it is active" }},
-		{"networks", h.networksIfKnown, func() string { return h.explainNetworks(d) }},
-		{"scope", h.scope, func() string { return h.explainScope(r) + ", which scope " + d.Record.Scope.String() + " may do" }},
-		{"account", h.account, func() string { return "it goes to Jira as the account " + d.Record.Account }},
-	} {
-		why := step.take(r, d)
-		if why == nil {
-			e.Steps = append(e.Steps, Step{step.name, true, step.pass()})
+	for _, step := range h.steps() {
+		if step.name == "networks" && !d.Address.IsValid() {
+			e.Steps = append(e.Steps, Step{step.name, true, h.explainNetworks(d)})
 			continue
 		}
-		detail := why.message
-		if step.name == "scope" && d.classified {
-			detail += " " + h.explainScope(r) + "."
+		if why := step.take(r, d); why != nil {
+			e.Steps = append(e.Steps, Step{step.name, false, h.explainDenial(r, d, why)})
+			e.Status, e.Reason = why.reason.status(), why.reason
+			return e, nil
 		}
-		e.Steps = append(e.Steps, Step{step.name, false, detail})
-		e.Status, e.Reason = why.reason.status(), why.reason
-		return e, nil
+		e.Steps = append(e.Steps, Step{step.name, true, h.explainPassed(step.name, r, d)})
 	}
 	e.Allowed = true
 	return e, nil
+}
+
+func (h *Handler) explainPassed(step string, r *http.Request, d *Decision) string {
+	switch step {
+	case "token":
+		return "it is active"
+	case "networks":
+		return h.explainNetworks(d)
+	case "scope":
+		return h.explainScope(r) + ", which scope " + d.Record.Scope.String() + " may do"
+	}
+	return "it goes to Jira as the account " + d.Record.Account
+}
+
+func (h *Handler) explainDenial(r *http.Request, d *Decision, why *denial) string {
+	if !d.classified {
+		return why.message
+	}
+	return why.message + " " + h.explainScope(r) + "."
 }
 
 func newQuestion(q Question) (*http.Request, error) {
@@ -82,14 +90,6 @@ func newQuestion(q Question) (*http.Request, error) {
 		return nil, fmt.Errorf("%q: want one such as /rest/api/2/search?jql=project=DEMO", q.URI)
 	}
 	return &http.Request{Method: q.Method, URL: u, Header: make(http.Header), Body: http.NoBody, Host: "gateway"}, nil
-}
-
-// networksIfKnown leaves the networks out when no address was named.
-func (h *Handler) networksIfKnown(r *http.Request, d *Decision) *denial {
-	if !d.Address.IsValid() {
-		return nil
-	}
-	return h.networks(r, d)
 }
 
 func (h *Handler) explainNetworks(d *Decision) string {
@@ -105,9 +105,9 @@ func (h *Handler) explainNetworks(d *Decision) string {
 // explainScope says what the request is to Jira, by which line of the table.
 func (h *Handler) explainScope(r *http.Request) string {
 	path := h.inContext(r.URL.EscapedPath())
-	if h.ScopeBy == scopeByMethod {
-		return fmt.Sprintf("%s is %s by its method", r.Method, h.access(r.Method, path))
-	}
 	access, match := h.operations.Access(r.Method, path)
+	if h.ScopeBy == scopeByMethod && access != jira.AccessNever && match.Source != jira.SourceReads {
+		return fmt.Sprintf("%s is %s by its method", r.Method, jira.AccessByMethod(r.Method))
+	}
 	return fmt.Sprintf("The request is %s, by %s", access, match)
 }

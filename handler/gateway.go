@@ -37,6 +37,7 @@ const idleConnections = 256
 //		paths     <paths...>
 //		allow_ip  <ranges...>
 //		deny_ip   <ranges...>
+//		accounts  <names...>
 //		rewrite_links on|off
 //		jira_base_url <urls...>
 //		attachments proxy|redirect
@@ -260,6 +261,7 @@ func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
 	transport.BaseURLs = g.baseURLs
 	transport.Paths = g.handler.Paths
 	transport.Attachments = g.attachments
+	transport.Accounts = g.handler.Accounts
 	if g.links == "off" {
 		off := false
 		transport.RewriteLinks = &off

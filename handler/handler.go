@@ -64,8 +64,8 @@ type Handler struct {
 
 	// What tokens can reach at all: exact paths, or prefixes that end in /*.
 	// Default: /rest/*, /secure/attachment/*, /secure/thumbnail/*,
-	// /secure/issueAttachments/*, /secure/projectavatar and
-	// /secure/viewavatar.
+	// /secure/issueAttachments/*, /secure/projectavatar, /secure/viewavatar
+	// and /secure/useravatar.
 	Paths []string `json:"paths,omitempty"`
 
 	// Client addresses or CIDR ranges from which tokens work here; a token's
@@ -75,6 +75,11 @@ type Handler struct {
 	// Client addresses or CIDR ranges from which no token works here, also
 	// inside an allowed one.
 	DenyIP []string `json:"deny_ip,omitempty"`
+
+	// The accounts that requests go to this Jira with: tokens of others do
+	// not work here. With several Jiras in one configuration this keeps each
+	// account's credential from the others. Default: all
+	Accounts []string `json:"accounts,omitempty"`
 
 	// The path that Jira is installed at, such as /jira. Clients may send it
 	// or leave it out. Default: none
@@ -206,21 +211,33 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	started := h.now()
 	d := &Decision{Address: clientAddress(r)}
-	why := h.decide(r, d)
+	d.why = h.decide(r, d)
+	took := h.now().Sub(started)
+	h.tell(r, d)
+	if d.why != nil {
+		return h.deny(w, r, d, took)
+	}
 	if d.passThrough {
+		h.app.Decided(Outcome{Decision: decisionPassed, Took: took})
 		return next.ServeHTTP(w, r)
 	}
-	h.tell(r, d, why)
-	h.app.Decided(why.reasonOrNone(), d.accessOrNone(), h.now().Sub(started))
-	if why != nil {
-		return h.deny(w, r, d, why)
-	}
 	err := next.ServeHTTP(w, outbound(r, d))
-	if why := notForwarded(err, d); why != nil {
-		h.tell(r, d, why)
-		return h.deny(w, r, d, why)
+	if d.why = notForwarded(err, d); d.why != nil {
+		return h.deny(w, r, d, took)
 	}
+	h.app.Decided(Outcome{Decision: decisionAllowed, Access: d.Access.String(), Took: took})
 	return err
+}
+
+// step is one of the steps that a request with a token takes.
+type step struct {
+	name string
+	take func(*http.Request, *Decision) *denial
+}
+
+// steps are those after the token's record was found, in their order.
+func (h *Handler) steps() [4]step {
+	return [...]step{{"token", h.active}, {"networks", h.networks}, {"scope", h.scope}, {"account", h.account}}
 }
 
 // decide takes the steps in their order. The first denial ends it.
@@ -231,13 +248,12 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 	if why := h.lookup(r, d); why != nil {
 		return why
 	}
-	if why := h.networks(r, d); why != nil {
-		return why
+	for _, step := range h.steps() {
+		if why := step.take(r, d); why != nil {
+			return why
+		}
 	}
-	if why := h.scope(r, d); why != nil {
-		return why
-	}
-	return h.account(r, d)
+	return nil
 }
 
 // inContext returns a path as Jira's own, without the path that it is

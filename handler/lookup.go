@@ -13,8 +13,7 @@ import (
 // storeRetryAfter is when a client should try again while the store is away.
 const storeRetryAfter = 5 * time.Second
 
-// lookup is the step that finds the presented token's record and asks whether
-// the token works now.
+// lookup is the step that finds the presented token's record.
 func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	record, err := h.app.Lookup(r.Context(), d.presented)
 	switch {
@@ -31,13 +30,14 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 		return invalidToken()
 	}
 	d.Record = record
-	return notActive(record, h.now())
+	return nil
 }
 
-// notActive says why a token does not work now. Only who presented the right
-// secret gets here.
-func notActive(record *token.Record, now time.Time) *denial {
-	switch record.State(now) {
+// active is the step that asks whether the token works now. Only who presented
+// the right secret gets here.
+func (h *Handler) active(_ *http.Request, d *Decision) *denial {
+	record := d.Record
+	switch record.State(h.now()) {
 	case token.StateActive:
 		return nil
 	case token.StateExpired:

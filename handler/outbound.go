@@ -3,6 +3,7 @@ package handler
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -28,6 +29,9 @@ func (h *Handler) cleanRequest(r *http.Request, d *Decision) *denial {
 
 // account is the step that finds the Jira account of the token.
 func (h *Handler) account(r *http.Request, d *Decision) *denial {
+	if len(h.Accounts) > 0 && !slices.Contains(h.Accounts, d.Record.Account) {
+		return deny(ReasonPathDenied, "This API token is not for this Jira.")
+	}
 	account, ok := h.app.Account(d.Record.Account)
 	if !ok {
 		return &denial{
@@ -52,11 +56,6 @@ func outbound(r *http.Request, d *Decision) *http.Request {
 	u.User = nil
 	out.URL = &u
 	out.Header = forwardable(r.Header)
-	out.Header["User-Agent"] = []string{userAgent}
-	if jira.AccessByMethod(r.Method) != jira.AccessRead {
-		// Reads by POST included: Jira checks the method.
-		out.Header["X-Atlassian-Token"] = []string{"no-check"}
-	}
 	out.Trailer = nil
 	return out
 }
@@ -104,7 +103,8 @@ var droppedPrefixes = []string{"sec-", "proxy-", "x-forwarded-", "remote-", "x-r
 var droppedParts = []string{
 	"auth", "user", "sudo", "cookie", "session", "token", "jwt", "oidc", "saml", "sso",
 	"identity", "principal", "credential", "password", "passwd", "secret", "api-key", "apikey",
-	"override", "impersonat", "cert", "seraph", "login", "email", "account",
+	"override", "impersonat", "cert", "seraph", "login", "email", "account", "creds", "group", "-dn",
+	"acting-as", "on-behalf", "run-as",
 }
 
 // carriesIdentity tells whether a header of this name could say to Jira who is

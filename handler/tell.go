@@ -8,62 +8,59 @@ import (
 	"go.uber.org/zap"
 )
 
+// What becomes of a request, where that is no denial's reason.
+const (
+	decisionAllowed = "allowed"
+	decisionDenied  = "denied"
+	decisionPassed  = "passed"
+)
+
 // tell lets the access log and placeholders know what was decided.
-func (h *Handler) tell(r *http.Request, d *Decision, why *denial) {
+func (h *Handler) tell(r *http.Request, d *Decision) {
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		if d.Record != nil {
-			extra.Set(zap.String("jira_token_id", d.Record.ID))
-			extra.Set(zap.String("jira_token_owner", d.Record.Owner))
+			extra.Add(zap.String("jira_token_id", d.Record.ID))
+			extra.Add(zap.String("jira_token_owner", d.Record.Owner))
 		}
-		extra.Set(zap.String("jira_decision", decisionName(why)))
+		// Read when the line is written: forwarding can still fail.
+		extra.Add(zap.Stringer("jira_decision", d))
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(placeholders(d, why))
+		repl.Map(d.placeholder)
 	}
 }
 
-// placeholders returns the values of the handler's placeholders.
-func placeholders(d *Decision, why *denial) caddy.ReplacerFunc {
-	return func(key string) (any, bool) {
-		if key == "http.jira_token.reason" {
-			return string(why.reasonOrNone()), true
+// String returns what the decision is: allowed, passed, or why it was denied.
+func (d *Decision) String() string {
+	switch {
+	case d.why != nil:
+		return string(d.why.reason)
+	case d.passThrough:
+		return decisionPassed
+	}
+	return decisionAllowed
+}
+
+// placeholder returns the value of one of the handler's placeholders.
+func (d *Decision) placeholder(key string) (any, bool) {
+	if key == "http.jira_token.reason" {
+		if d.why == nil {
+			return "", true
 		}
-		if d.Record == nil {
-			return nil, false
-		}
-		switch key {
-		case "http.auth.user.id", "http.jira_token.owner":
-			return d.Record.Owner, true
-		case "http.jira_token.id":
-			return d.Record.ID, true
-		case "http.jira_token.scope":
-			return d.Record.Scope.String(), true
-		case "http.jira_token.account":
-			return d.Record.Account, true
-		}
+		return string(d.why.reason), true
+	}
+	if d.Record == nil {
 		return nil, false
 	}
-}
-
-func decisionName(why *denial) string {
-	if why == nil {
-		return "allowed"
+	switch key {
+	case "http.auth.user.id", "http.jira_token.owner":
+		return d.Record.Owner, true
+	case "http.jira_token.id":
+		return d.Record.ID, true
+	case "http.jira_token.scope":
+		return d.Record.Scope.String(), true
+	case "http.jira_token.account":
+		return d.Record.Account, true
 	}
-	return string(why.reason)
-}
-
-// reasonOrNone returns the reason of a denial; none for nil.
-func (why *denial) reasonOrNone() Reason {
-	if why == nil {
-		return ""
-	}
-	return why.reason
-}
-
-// accessOrNone returns what the operation does, if that was found out.
-func (d *Decision) accessOrNone() string {
-	if !d.classified {
-		return ""
-	}
-	return d.Access.String()
+	return nil, false
 }

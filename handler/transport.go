@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler/links"
@@ -20,7 +19,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(Transport{})
+	caddy.RegisterModule(new(Transport))
 }
 
 // Transport is reverse_proxy's HTTP transport for requests that
@@ -57,14 +56,17 @@ type Transport struct {
 	// goes to the client as it is. Default: `proxy`
 	Attachments string `json:"attachments,omitempty"`
 
+	// The accounts that this Jira gets, as in jira_token_auth. Default: all
+	Accounts []string `json:"accounts,omitempty"`
+
 	served []string
 	mapper *links.Mapper
 	// cloudMappers are for accounts that call the API by cloud id, by its URL.
-	cloudMappers sync.Map
+	cloudMappers *sync.Map
 }
 
 // CaddyModule returns the Caddy module information.
-func (Transport) CaddyModule() caddy.ModuleInfo {
+func (*Transport) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.reverse_proxy.transport.jira",
 		New: func() caddy.Module { return new(Transport) },
@@ -86,7 +88,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	app.AddJira(Jira{URL: t.URL, Transport: &t.HTTPTransport})
+	app.AddJira(Jira{URL: t.URL, Transport: &t.HTTPTransport, Accounts: t.Accounts})
 	return t.provisionLinks()
 }
 
@@ -98,7 +100,16 @@ func (t *Transport) provisionLinks() error {
 	if err != nil {
 		return err
 	}
-	t.served = paths.Strings()
+	t.cloudMappers = new(sync.Map)
+	for _, pattern := range paths.Strings() {
+		// What follows a free segment is left open: a link too many to the
+		// gateway is refused there, one too few takes the token to Jira.
+		beginning, _, free := strings.Cut(pattern, "*")
+		if free {
+			beginning += "*"
+		}
+		t.served = append(t.served, beginning)
+	}
 	t.mapper, err = links.New(append([]string{t.URL}, t.BaseURLs...), t.served)
 	return err
 }
@@ -114,10 +125,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d == nil {
 		return t.HTTPTransport.RoundTrip(r)
 	}
-	if err := t.usable(r.Context(), d.Account); err != nil {
+	ctx := ownContext{r.Context()}
+	if err := t.usable(ctx, d.Account); err != nil {
 		return nil, err
 	}
-	base, err := d.Account.BaseURL(r.Context(), &t.HTTPTransport, t.URL)
+	base, err := d.Account.BaseURL(ctx, &t.HTTPTransport, t.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +147,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err := jira.Refusal(response); err != nil {
 		_ = response.Body.Close() // such an answer is not for the caller
-		return nil, t.refusedBy(d.Account, err)
+		return nil, t.refused(ctx, d.Account, err)
 	}
 	return inbound(response, r, d, mapper), nil
 }
@@ -151,6 +163,20 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	}
 	account.Accepted()
 	return nil
+}
+
+// refused finds out whether it is the account that Jira does not take.
+func (t *Transport) refused(ctx context.Context, account *jira.Account, err error) error {
+	var refused jira.RefusedError
+	if !errors.As(err, &refused) || !refused.Doubtful {
+		return t.refusedBy(account, err)
+	}
+	account.Confirm(func() {
+		if _, err := jira.Identify(ctx, &t.HTTPTransport, t.URL, account); err != nil {
+			_ = t.refusedBy(account, err) // the caller gets the first answer
+		}
+	})
+	return err
 }
 
 // refusedBy lets an account rest when err says that Jira does not take it.
@@ -171,11 +197,18 @@ func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped
 		return nil, err
 	}
 	out := r.WithContext(withoutTrace{r.Context()})
-	out.Header = make(http.Header, len(r.Header)+1)
+	out.Header = make(http.Header, len(r.Header)+3)
 	for name, values := range r.Header {
 		out.Header[name] = values
 	}
+	// Here rather than before the proxy: a client's Connection header makes
+	// the proxy drop what it names.
 	out.Header["Authorization"] = []string{authorization}
+	out.Header["User-Agent"] = []string{userAgent}
+	if jira.AccessByMethod(r.Method) != jira.AccessRead {
+		// Reads by POST included: Jira checks the method.
+		out.Header["X-Atlassian-Token"] = []string{"no-check"}
+	}
 	if mapped && mayHoldLinks(r.URL.Path) {
 		// Links cannot be found in compressed text. Without this header Go's
 		// transport asks for gzip and unpacks it.
@@ -209,10 +242,7 @@ func byCloudID(r *http.Request, site, base string) (*http.Request, error) {
 	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
 		return nil, fmt.Errorf("path for %s: %w", base, err)
 	}
-	// Without the proxy's variables the transport dials the URL's host, not
-	// the upstream that the proxy chose.
-	vars := make(map[string]any)
-	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, vars))
+	r = r.WithContext(ownContext{r.Context()})
 	r.URL, r.Host = &u, to.Host
 	return r, nil
 }
@@ -240,6 +270,18 @@ type withoutTrace struct{ context.Context }
 func (c withoutTrace) Value(key any) any {
 	value := c.Context.Value(key)
 	if _, ok := value.(*httptrace.ClientTrace); ok {
+		return nil
+	}
+	return value
+}
+
+// ownContext is for requests that go elsewhere than the proxy meant: without
+// its dial info the transport dials the host of the URL.
+type ownContext struct{ context.Context }
+
+func (c ownContext) Value(key any) any {
+	value := withoutTrace{c.Context}.Value(key)
+	if _, ok := value.(reverseproxy.DialInfo); ok {
 		return nil
 	}
 	return value

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // DefaultAPIURL is where Jira Cloud's API is called by cloud id.
@@ -24,35 +26,53 @@ type Cloud struct {
 	// APIURL is what the cloud id is called at, such as DefaultAPIURL.
 	APIURL string
 
-	mu sync.Mutex
-	// bases are the base URLs found so far, by site: cloud ids never change.
-	bases map[string]string
+	// bases are what is known of sites, by their URL: cloudBase. Cloud ids
+	// never change; that one was not to be had is remembered for a moment.
+	bases   sync.Map
+	lookups singleflight.Group
 }
+
+// cloudBase is the base URL of a site's API, or why it is not known.
+type cloudBase struct {
+	url     string
+	err     error
+	retryAt time.Time
+}
+
+// tenantRetry is how long a look-up that failed is not made again.
+const tenantRetry = 5 * time.Second
 
 // cloudID is what a cloud id looks like: a UUID. Anything else is not put into
 // a URL.
 var cloudID = regexp.MustCompile(`^[0-9A-Za-z-]{8,64}$`)
 
-// baseURL returns the API's address of the site. It is looked up once.
+// baseURL returns the address of the site's API. It is looked up once, for all
+// who wait.
 func (c *Cloud) baseURL(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
 	if c.Site != "" {
 		site = c.Site
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if base, ok := c.bases[site]; ok {
-		return base, nil
+	if known, ok := c.bases.Load(site); ok {
+		base := known.(cloudBase)
+		if base.err == nil || time.Now().Before(base.retryAt) {
+			return base.url, base.err
+		}
 	}
-	id, err := tenantInfo(ctx, transport, site)
-	if err != nil {
-		return "", err
+	// Not the request's end, which must not end the look-up for the others.
+	background := context.WithoutCancel(ctx)
+	found := c.lookups.DoChan(site, func() (any, error) {
+		base := cloudBase{retryAt: time.Now().Add(tenantRetry)}
+		id, err := tenantInfo(background, transport, site)
+		base.url, base.err = c.APIURL+"/ex/jira/"+id, err
+		c.bases.Store(site, base)
+		return base.url, err
+	})
+	select {
+	case result := <-found:
+		return result.Val.(string), result.Err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
 	}
-	base := c.APIURL + "/ex/jira/" + id
-	if c.bases == nil {
-		c.bases = make(map[string]string)
-	}
-	c.bases[site] = base
-	return base, nil
 }
 
 // tenantInfo asks a site for its cloud id, which needs no credentials.

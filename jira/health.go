@@ -6,7 +6,11 @@ import (
 )
 
 // RefusedError says that Jira does not take the account.
-type RefusedError struct{ Why string }
+type RefusedError struct {
+	Why string
+	// Doubtful says that it may be about one resource only.
+	Doubtful bool
+}
 
 func (e RefusedError) Error() string { return e.Why }
 
@@ -17,9 +21,10 @@ type health struct {
 	interval time.Duration
 	changed  func(refused error)
 
-	mu        sync.Mutex
-	refused   error
-	nextProbe time.Time
+	mu         sync.Mutex
+	refused    error
+	nextProbe  time.Time
+	confirming bool
 }
 
 // Usable returns nil when the account is not resting. When it is, probe tells
@@ -35,6 +40,25 @@ func (h *health) Usable(now time.Time) (probe bool, refused error) {
 	}
 	h.nextProbe = now.Add(h.interval)
 	return true, h.refused
+}
+
+// Confirm runs ask, which finds out whether Jira refuses the account as such,
+// unless another request is asking already. One 401 alone does not say so: it
+// may be about one resource, and must not stop everybody else.
+func (h *health) Confirm(ask func()) {
+	h.mu.Lock()
+	busy := h.confirming
+	h.confirming = true
+	h.mu.Unlock()
+	if busy {
+		return
+	}
+	defer func() {
+		h.mu.Lock()
+		h.confirming = false
+		h.mu.Unlock()
+	}()
+	ask()
 }
 
 // Refused makes the account rest.

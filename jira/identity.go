@@ -77,7 +77,7 @@ func ask(ctx context.Context, transport http.RoundTripper, url string, account *
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusForbidden:
-		return RefusedError{"Jira forbids the account (HTTP 403): may it use the API?"}
+		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?"}
 	default:
 		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
 	}

@@ -6,17 +6,13 @@ import (
 	"strings"
 )
 
-// LogsIn tells whether a request to this path could log a user in by password
-// through the REST API, however a lenient server might read the path: path
-// parameters left out, escapes decoded, dots and slashes resolved, without
-// case.
-func LogsIn(rawPath string) bool {
-	for _, login := range []string{"/rest/auth/", "/rest/gadget/1.0/login", "/rest/gadget/latest/login", "/rest/usermanagement/", "/rest/pat/"} {
-		if strings.Contains(lenientPath(rawPath)+"/", login) {
-			return true
-		}
-	}
-	return false
+// LogsIn tells whether a request logs a user in by password through the REST
+// API, however a lenient server might read its path: path parameters left out,
+// escapes decoded, dots and slashes resolved, without case. The log-in forms of
+// Jira's own pages (login.jsp, /rest/tsv, the login gadget) are not meant: by
+// them people begin their sessions.
+func LogsIn(method, rawPath string) bool {
+	return method == "POST" && strings.Contains(lenientPath(rawPath)+"/", "/rest/auth/")
 }
 
 func lenientPath(rawPath string) string {
@@ -32,8 +28,18 @@ func lenientPath(rawPath string) string {
 }
 
 // QueryHasCredentials tells whether a query carries credentials that Data
-// Center would take.
+// Center would take, whether servers part it at "&" or at ";".
 func QueryHasCredentials(rawQuery string) bool {
-	clean, err := CleanQuery(rawQuery, false)
-	return err != nil || clean != rawQuery
+	for parameter := range strings.FieldsFuncSeq(rawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
+		name, _, _ := strings.Cut(parameter, "=")
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		}
+		for _, credential := range []string{"os_username", "os_password", "os_cookie"} {
+			if strings.EqualFold(name, credential) {
+				return true
+			}
+		}
+	}
+	return false
 }

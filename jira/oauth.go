@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+	"golang.org/x/sync/singleflight"
 )
 
 // DefaultTokenURL is where Atlassian gives out access tokens.
@@ -18,35 +20,68 @@ const DefaultTokenURL = "https://auth.atlassian.com/oauth/token"
 // still be valid when a request that it was added to arrives.
 const refreshEarly = 2 * time.Minute
 
+// oauthTimeout bounds one fetch of an access token.
+const oauthTimeout = 10 * time.Second
+
 // OAuth is the credential of a service account's OAuth 2.0 client (RFC 6749,
 // section 4.4). Access tokens are fetched when needed, kept in memory, and
-// replaced before they end, by one request at a time.
+// replaced before they end: by one request at a time, while the others go on
+// with the old one.
 func OAuth(clientID, clientSecret, tokenURL string, transport http.RoundTripper) Credential {
-	config := clientcredentials.Config{
-		ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
-		AuthStyle: oauth2.AuthStyleInParams,
+	return &oauth{
+		config: clientcredentials.Config{
+			ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
+			AuthStyle: oauth2.AuthStyleInParams,
+		},
+		client: &http.Client{Transport: transport, Timeout: oauthTimeout},
 	}
-	// Tokens are fetched for all requests to come, not for the one that asks
-	// first: its context does not end the fetch.
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient,
-		&http.Client{Transport: transport, Timeout: 10 * time.Second})
-	return &oauth{oauth2.ReuseTokenSourceWithExpiry(nil, config.TokenSource(ctx), refreshEarly), tokenURL}
 }
 
 type oauth struct {
-	tokens   oauth2.TokenSource
-	tokenURL string
+	config clientcredentials.Config
+	client *http.Client
+
+	current atomic.Pointer[oauth2.Token]
+	fetches singleflight.Group
 }
 
-func (o *oauth) Authorization(context.Context) (string, error) {
-	t, err := o.tokens.Token()
-	if err == nil {
+func (o *oauth) Authorization(ctx context.Context) (string, error) {
+	t := o.current.Load()
+	if t != nil && time.Until(t.Expiry) > refreshEarly {
 		return "Bearer " + t.AccessToken, nil
 	}
-	var answer *oauth2.RetrieveError
-	if errors.As(err, &answer) && answer.Response.StatusCode < http.StatusInternalServerError {
-		// The answer's body could repeat what was sent.
-		return "", RefusedError{fmt.Sprintf("%s refuses the OAuth client (HTTP %d %s)", o.tokenURL, answer.Response.StatusCode, answer.ErrorCode)}
+	fetched := o.fetches.DoChan("", o.fetch)
+	if t != nil && time.Until(t.Expiry) > 0 {
+		return "Bearer " + t.AccessToken, nil
 	}
-	return "", fmt.Errorf("no access token from %s", o.tokenURL)
+	select {
+	case result := <-fetched:
+		if result.Err != nil {
+			return "", result.Err
+		}
+		return "Bearer " + result.Val.(*oauth2.Token).AccessToken, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// fetch gets a token for all requests to come, not for the one that asked
+// first: its end does not end the fetch.
+func (o *oauth) fetch() (any, error) {
+	t, err := o.config.Token(context.WithValue(context.Background(), oauth2.HTTPClient, o.client))
+	if err == nil {
+		o.current.Store(t)
+		return t, nil
+	}
+	var answer *oauth2.RetrieveError
+	if !errors.As(err, &answer) {
+		return nil, fmt.Errorf("fetching an access token: %w", err)
+	}
+	// The answer's body could repeat what was sent.
+	status := answer.Response.StatusCode
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+		return nil, RefusedError{Why: fmt.Sprintf("%s refuses the OAuth client (HTTP %d %s)", o.config.TokenURL, status, answer.ErrorCode)}
+	}
+	return nil, fmt.Errorf("fetching an access token: %s answers HTTP %d", o.config.TokenURL, status)
 }

@@ -102,7 +102,7 @@ func templateOf(op Operation, versioned map[string]bool) template {
 	segments := strings.Split(strings.TrimPrefix(op.Path, "/"), "/")
 	t := template{segments: segments}
 	last := len(segments) - 1
-	if segments[last] == "**" || segments[last] == "*" && op.Source == SourceReads {
+	if segments[last] == "**" {
 		t.segments, t.rest = segments[:last], true
 	}
 	for i, segment := range t.segments {

@@ -406,7 +406,7 @@ func TestWith(t *testing.T) {
 		"POST /rest/tempo-timesheets/4/worklogs/search",
 		"POST /rest/reports/*/run",
 		"POST /rest/charts/1.0/**",
-		"POST /rest/export/1.0/*",
+		"POST /rest/export/1.0/**",
 		"POST /rest/app/1/report.json",
 		"POST /rest/api/2/undocumented/find",
 		"POST /rest/scriptrunner/latest/custom/report",

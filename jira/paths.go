@@ -101,6 +101,7 @@ func DefaultPaths() Paths {
 		{segments: []string{"secure", "issueAttachments"}, rest: true},
 		{segments: []string{"secure", "projectavatar"}},
 		{segments: []string{"secure", "viewavatar"}},
+		{segments: []string{"secure", "useravatar"}},
 	}}
 }
 

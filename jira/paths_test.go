@@ -27,7 +27,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestDefaultPaths(t *testing.T) {
-	want := []string{"/rest/*", "/secure/attachment/*", "/secure/thumbnail/*", "/secure/issueAttachments/*", "/secure/projectavatar", "/secure/viewavatar"}
+	want := []string{"/rest/*", "/secure/attachment/*", "/secure/thumbnail/*", "/secure/issueAttachments/*", "/secure/projectavatar", "/secure/viewavatar", "/secure/useravatar"}
 	if got := DefaultPaths().Strings(); !slices.Equal(got, want) {
 		t.Errorf("default paths %v", got)
 	}

@@ -19,13 +19,13 @@ func Refusal(response *http.Response) error {
 	login := anonymous(response.Header["X-Seraph-Loginreason"])
 	switch {
 	case strings.HasPrefix(response.Header.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
-		return RefusedError{"Jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser"}
+		return RefusedError{Why: "Jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser"}
 	case response.StatusCode == http.StatusUnauthorized:
-		return RefusedError{"Jira refuses the credential (HTTP 401): is it right, and not expired?"}
+		return RefusedError{Why: "Jira refuses the credential (HTTP 401): is it right, and not expired?", Doubtful: login == ""}
 	case login != "":
-		return RefusedError{"Jira answers as to an anonymous caller (" + login + "): the credential is not accepted"}
+		return RefusedError{Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted"}
 	case response.StatusCode == http.StatusForbidden && bodyBegins(response, basicDisabled):
-		return RefusedError{"Jira has Basic authentication disabled: use a personal access token"}
+		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token"}
 	}
 	return nil
 }

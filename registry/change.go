@@ -70,8 +70,14 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 	if overlap < 0 || overlap > MaxOverlap {
 		return nil, token.Token{}, invalid("overlap", fmt.Errorf("overlap %s: want 0 to %s", overlap, MaxOverlap))
 	}
+	// Of two rotations at once one is refused: made again on top of the other,
+	// it would end a token that was shown a moment ago.
+	now, err := r.Show(ctx, id)
+	if err != nil {
+		return nil, token.Token{}, err
+	}
 	var secret token.Token
-	record, err := r.change(ctx, actor, ActionRotate, id, 0, func(record *token.Record) (err error) {
+	record, err := r.change(ctx, actor, ActionRotate, id, now.Version, func(record *token.Record) (err error) {
 		switch state := record.State(r.now()); state {
 		case token.StateRevoked:
 			return StateError{id, state, "it cannot be rotated; create a new one"}

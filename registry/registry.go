@@ -1,5 +1,5 @@
-// Package registry decides who may issue, change and end tokens, and is the
-// only door to the store: for the admin API, the command and the handler.
+// Package registry issues, changes and ends tokens, and is the only door to the
+// store: for the admin API, the command and the handler.
 // Every change goes in with its audit event.
 package registry
 

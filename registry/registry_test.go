@@ -30,7 +30,7 @@ func newRegistry(t *testing.T) (*Registry, *time.Time) {
 			t.Error(err)
 		}
 	})
-	cache := storage.NewCache(store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
+	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
 	r := New(store, cache, []string{"default", "reporting"})
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	r.now = func() time.Time { return now }

@@ -35,6 +35,8 @@ const unknownTTL = 5 * time.Second
 // changes may have been missed every record is read again, but records that
 // were known still serve through Grace while the store is away.
 type Cache struct {
+	ctx     context.Context // of all reads
+	reads   sync.WaitGroup
 	store   Store
 	options CacheOptions
 	now     func() time.Time
@@ -56,8 +58,8 @@ type CacheStats struct {
 	Hits, Misses, Unknown, Stale, Failures atomic.Uint64
 }
 
-// cached is an immutable entry. A nil record says that the entry must be read
-// again (in known) or that there is none (in unknown).
+// cached is an immutable entry. In known a nil record says that it must be read
+// again: it was loaded at no time. In unknown all are nil.
 type cached struct {
 	record   *token.Record
 	loadedAt time.Time
@@ -76,9 +78,11 @@ type flight struct {
 	overtaken bool
 }
 
-// NewCache returns a cache in front of store.
-func NewCache(store Store, options CacheOptions) *Cache {
+// NewCache returns a cache in front of store. Its reads end with ctx; Wait
+// waits for that.
+func NewCache(ctx context.Context, store Store, options CacheOptions) *Cache {
 	return &Cache{
+		ctx:     ctx,
 		store:   store,
 		options: options,
 		now:     time.Now,
@@ -121,8 +125,7 @@ func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 }
 
 func (c *Cache) believed(entry *cached, now time.Time, ttl time.Duration) bool {
-	isRecord := entry.record != nil || ttl == unknownTTL
-	return isRecord && entry.epoch == c.epoch.Load() && now.Sub(entry.loadedAt) < ttl
+	return entry.epoch == c.epoch.Load() && now.Sub(entry.loadedAt) < ttl
 }
 
 // read waits for the one read of this id.
@@ -146,7 +149,7 @@ func (c *Cache) startRead(id string) *flight {
 	}
 	f := &flight{done: make(chan struct{})}
 	c.flights[id] = f
-	go c.fly(id, f)
+	c.reads.Go(func() { c.fly(id, f) })
 	return f
 }
 
@@ -154,7 +157,7 @@ func (c *Cache) fly(id string, f *flight) {
 	defer close(f.done)
 	for {
 		loadedAt, epoch := c.now(), c.epoch.Load()
-		ctx, cancel := context.WithTimeout(context.Background(), c.options.ReadTimeout)
+		ctx, cancel := context.WithTimeout(c.ctx, c.options.ReadTimeout)
 		f.record, f.err = c.store.Get(ctx, id)
 		cancel()
 		if c.land(id, f, &cached{record: f.record, loadedAt: loadedAt, epoch: epoch}) {
@@ -233,6 +236,9 @@ func (c *Cache) Lost(error) {}
 // Restored implements Watcher: changes may have been missed, so all is read
 // again at its next use.
 func (c *Cache) Restored() { c.epoch.Add(1) }
+
+// Wait returns when no read is under way any more. Nothing is read after it.
+func (c *Cache) Wait() { c.reads.Wait() }
 
 // Len returns about how many records are kept.
 func (c *Cache) Len() int { return c.known.EstimatedSize() }

@@ -54,7 +54,7 @@ func newCached(records ...*token.Record) (*slowStore, *Cache) {
 	for _, r := range records {
 		store.records[r.ID] = r
 	}
-	return store, NewCache(store, cacheOptions)
+	return store, NewCache(context.Background(), store, cacheOptions)
 }
 
 func TestKnownTokensCostNoRead(t *testing.T) {

@@ -38,7 +38,7 @@ type Store interface {
 	Events(ctx context.Context, query EventQuery) (EventPage, error)
 
 	// Watch tells watcher of changes until ctx is done, and returns
-	// ctx.Err(). It is called once for a store that is in use.
+	// ctx.Err(). Several can watch at once, as during a reload.
 	Watch(ctx context.Context, watcher Watcher) error
 
 	// Close gives back what the store holds. Nothing is called after it.

@@ -17,7 +17,7 @@ type Networks struct {
 // Permits tells whether a client at addr may pass. IPv4 addresses mapped into
 // IPv6 count as IPv4 ones; denied wins over allowed; no address, no passage.
 func (n Networks) Permits(addr netip.Addr) bool {
-	if len(n.Allow) == 0 && len(n.Deny) == 0 {
+	if n.IsZero() {
 		return true
 	}
 	if !addr.IsValid() {
@@ -34,6 +34,19 @@ func (n Networks) Permits(addr netip.Addr) bool {
 
 // IsZero tells whether n restricts nothing.
 func (n Networks) IsZero() bool { return len(n.Allow) == 0 && len(n.Deny) == 0 }
+
+// valid tells whether all ranges are such as ParseNetwork makes: others, such
+// as IPv4 mapped into IPv6, would match nothing.
+func (n Networks) valid() bool {
+	for _, list := range [][]netip.Prefix{n.Allow, n.Deny} {
+		for _, p := range list {
+			if parsed, err := ParseNetwork(p.String()); err != nil || parsed != p {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 	for _, p := range prefixes {

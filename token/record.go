@@ -173,6 +173,8 @@ func (r *Record) Check() error {
 		return errors.New("digest: must not be empty")
 	case r.Version == 0:
 		return errors.New("version: must not be 0")
+	case !r.Networks.valid():
+		return errors.New("networks: want CIDR ranges without host bits, IPv4 ones as such")
 	case !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(r.NotBefore):
 		return fmt.Errorf("expiry %s: must be after not-before %s",
 			r.ExpiresAt.Format(time.RFC3339), r.NotBefore.Format(time.RFC3339))

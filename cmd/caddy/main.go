@@ -4,10 +4,9 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard" // Caddy's own modules
 
-	// The standard modules, and ours.
-	_ "github.com/caddyserver/caddy/v2/modules/standard"
-	_ "github.com/jiratokens/caddy-jira-tokens"
+	_ "github.com/jiratokens/caddy-jira-tokens" // and ours
 )
 
 func main() {

@@ -38,7 +38,9 @@ type Action string
 // The actions. Myself asks who the caller is; Search lists the issues of DEMO;
 // View shows DEMO-2; Create makes a task; Comment comments on DEMO-1; Upload
 // attaches a file to DEMO-3 and Download fetches the attachment whose id is
-// given; Update and Delete use the self link of what a search returned.
+// given; Update and Delete change one issue, by the self link of what a search
+// returned where the client knows self links. Follow searches a hundred issues,
+// changes each by its self link and deletes the last ten.
 const (
 	ServerInfo Action = "serverInfo"
 	Myself     Action = "myself"
@@ -50,12 +52,13 @@ const (
 	Download   Action = "download"
 	Update     Action = "update"
 	Delete     Action = "delete"
+	Follow     Action = "follow"
 )
 
 // Writes tells whether the action changes something in Jira.
 func (a Action) Writes() bool {
 	switch a {
-	case Create, Comment, Upload, Update, Delete:
+	case Create, Comment, Upload, Update, Delete, Follow:
 		return true
 	}
 	return false
@@ -65,7 +68,7 @@ func (a Action) Writes() bool {
 type Arguments struct {
 	// Key of the issue for Update and Delete.
 	Key string
-	// Text is the summary of Create and Update, or the comment's text.
+	// Text is the summary of Create, Update and Follow, or the comment's text.
 	Text string
 	// File is the path to upload, or to download to.
 	File string
@@ -98,6 +101,12 @@ type Client struct {
 	Config func(Target) map[string]string
 	// Env are the variables it wants.
 	Env func(Target) []string
+	// Blind are the actions that end with status 0 even when they were refused:
+	// only what the client shows tells.
+	Blind map[Action]bool
+	// OldSearch is set when it searches Cloud by the operation that Atlassian
+	// has removed there.
+	OldSearch bool
 	// Actions are the arguments, and standard input, with which it does each thing. What
 	// is not here the client cannot do.
 	Actions map[Action]func(Target, Arguments) Invocation
@@ -173,4 +182,6 @@ func missing(t testing.TB, format string, args ...any) {
 }
 
 // All are the clients that are known.
-func All() []Client { return []Client{Curl(), CurlAnyAuth(), PythonJira(), GoJira(), JiraCLI()} }
+func All() []Client {
+	return []Client{Curl(), CurlAnyAuth(), PythonJira(), GoJira(), JiraCLI(), JiraJS()}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -106,5 +107,37 @@ func workDirectly(t *testing.T, client Client, dress fakejira.Dress) {
 	}
 	if n := len(server.Requests()); n > 20 {
 		t.Errorf("wrong credentials were sent %d times", n)
+	}
+}
+
+// TestClientsAreDocumented wants every client, and every pinned version, in docs/clients.md.
+func TestClientsAreDocumented(t *testing.T) {
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "clients.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, client := range All() {
+		for word := range strings.FieldsSeq(client.Name) {
+			if !bytes.Contains(docs, []byte(word)) {
+				t.Errorf("docs/clients.md says nothing of %s", client.Name)
+			}
+		}
+	}
+	gotools, err := os.ReadFile(filepath.Join("tools", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	npm, err := jiraJSPackage.ReadFile("npm/package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pin := range map[string][]byte{
+		"go-jira":  regexp.MustCompile(`github.com/go-jira/jira (v\S+)`).FindSubmatch(gotools)[1],
+		"jira-cli": regexp.MustCompile(`github.com/ankitpokhrel/jira-cli (v\S+)`).FindSubmatch(gotools)[1],
+		"jira.js":  regexp.MustCompile(`"jira.js": "(\S+)"`).FindSubmatch(npm)[1],
+	} {
+		if !bytes.Contains(docs, []byte("| "+name+" | "+string(pin))) {
+			t.Errorf("docs/clients.md does not say that %s is %s", name, pin)
+		}
 	}
 }

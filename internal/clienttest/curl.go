@@ -28,7 +28,7 @@ func curl(name string, options ...string) Client {
 		return run(base(t, "-X", method, "-H", "Content-Type: application/json", "--data", string(data), t.BaseURL+path)...)
 	}
 	return Client{
-		Name: name, Cloud: true, DataCenter: true,
+		Name: name, Cloud: true, DataCenter: true, OldSearch: true,
 		Find: func(t testing.TB) string {
 			path, err := exec.LookPath("curl")
 			if err != nil {

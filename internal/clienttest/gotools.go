@@ -79,8 +79,10 @@ func toolsDir(t testing.TB) string {
 // which Data Center no longer has since version 9.
 func GoJira() Client {
 	return Client{
-		Name: "go-jira", Cloud: true, DataCenter: true,
-		Find: func(t testing.TB) string { return goTool(t, goJiraPackage) },
+		Name: "go-jira", Cloud: true, DataCenter: true, OldSearch: true,
+		// It has no command that deletes an issue, and its request is content with any answer.
+		Blind: map[Action]bool{Delete: true},
+		Find:  func(t testing.TB) string { return goTool(t, goJiraPackage) },
 		Config: func(t Target) map[string]string {
 			return map[string]string{
 				".jira.d/config.yml": "endpoint: " + t.BaseURL + "\n" +

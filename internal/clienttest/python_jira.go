@@ -25,11 +25,11 @@ func PythonJira() Client {
 		}
 	}
 	actions := map[Action]func(Target, Arguments) Invocation{}
-	for _, a := range []Action{ServerInfo, Myself, Search, View, Create, Comment, Upload, Download, Update, Delete} {
+	for _, a := range []Action{ServerInfo, Myself, Search, View, Create, Comment, Upload, Download, Update, Delete, Follow} {
 		actions[a] = action(string(a))
 	}
 	return Client{
-		Name: "python3-jira", Cloud: true, DataCenter: true, Actions: actions,
+		Name: "python3-jira", Cloud: true, DataCenter: true, OldSearch: true, Actions: actions,
 		Find: func(t testing.TB) string {
 			if err := exec.Command(python, "-c", "import jira").Run(); err != nil {
 				missing(t, "python3-jira is not installed: apt-get install python3-jira")

@@ -1,0 +1,56 @@
+# The first build compiles all of Caddy, some minutes. Everything below uses
+# the same flags, so that one build cache serves build, run and test: whoever
+# calls go directly does well to export this GOFLAGS too.
+flags := -buildvcs=false -trimpath -tags=nobadger,nomysql,nopgx
+export GOFLAGS := $(strip $(filter-out $(flags),$(GOFLAGS)) $(flags))
+
+# How long each fuzz target runs under make test; 0 for not at all.
+FUZZTIME ?= 5s
+# What make bench runs, and how often.
+BENCH ?= .
+COUNT ?= 1
+
+# Directories of the Go modules.
+modules := . tools internal/clienttest/tools
+
+.PHONY: help run build test test-clients lint fmt bench
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Not exec'd by go run, which would leave its program behind on SIGTERM.
+run: ## try the gateway: JIRA=https://… ACCOUNT=basic:USER|bearer (secret in the environment: JIRA_SECRET), REDIS=redis://…
+ifeq ($(origin JIRA_SECRET),command line)
+	$(error JIRA_SECRET belongs in the environment, where no process list shows it: JIRA_SECRET=… make run …)
+endif
+	@go build -o bin/quickstart ./examples/quickstart
+	@exec bin/quickstart
+
+build: ## build bin/caddy with the Caddy and the plugins of xcaddy.json
+	@go -C tools build -o ../bin/build ./build
+	@exec bin/build
+
+test: ## vet, all tests with the race detector, every fuzz target for FUZZTIME (5s)
+	@.ci/prepare
+	@echo 'test: the first time, all of Caddy is compiled, plainly and for the race detector: minutes each'
+	go vet ./...
+	cd tools && go vet ./... && go test ./...
+	go test -race -timeout 25m ./...
+	@[ '$(FUZZTIME)' = 0 ] || .ci/fuzz '$(FUZZTIME)'
+
+test-clients: ## real Jira clients, straight at the stand-in Jira and through the gateway
+	@.ci/prepare
+	go test -count=1 -v -run TestClients ./internal/clienttest ./internal/gatewaytest
+
+lint: ## golangci-lint, gofmt, go.mod and go.sum up to date
+	@echo 'lint: golangci-lint (the first time it is compiled, some minutes)'
+	@linter=$$(go -C tools tool -n golangci-lint) && "$$linter" run ./... && cd tools && "$$linter" run -c ../.golangci.yml ./...
+	@echo 'lint: gofmt'
+	@files=$$(gofmt -l .) && [ -z "$$files" ] || { echo "not formatted, make fmt does it: $$files"; exit 1; }
+	@for dir in $(modules); do echo "lint: go mod tidy -diff in $$dir"; go -C $$dir mod tidy -diff || exit 1; done
+
+fmt: ## format the code as lint wants it
+	@linter=$$(go -C tools tool -n golangci-lint) && "$$linter" fmt ./...
+
+bench: ## run the benchmarks: BENCH=regexp COUNT=6
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m ./...

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// owner of the tokens: the user name they are presented with.
+const owner = "demo"
+
+// lifetime of the tokens, in days: they stay behind in a terminal's history.
+const lifetime = 7
+
+// tour is what there is to show.
+type tour struct {
+	gateway     *gateway
+	account     string // who the account is in Jira
+	cloud       bool
+	read, write string // tokens
+	issue       issue
+}
+
+// issue is one to show, and a model for a new one.
+type issue struct {
+	Key    string `json:"key"`
+	Fields struct {
+		Project struct {
+			Key string `json:"key"`
+		} `json:"project"`
+		Type struct {
+			Name    string `json:"name"`
+			Subtask bool   `json:"subtask"`
+		} `json:"issuetype"`
+	} `json:"fields"`
+}
+
+// prepareTour creates the tokens and looks through the gateway what is there.
+func prepareTour(ctx context.Context, g *gateway) (*tour, error) {
+	t := &tour{gateway: g}
+	var err error
+	if t.account, err = g.accountUser(ctx); err != nil {
+		return nil, err
+	}
+	if t.read, err = g.createToken(ctx, "read"); err != nil {
+		return nil, err
+	}
+	if t.write, err = g.createToken(ctx, "write"); err != nil {
+		return nil, err
+	}
+	var server struct {
+		DeploymentType string `json:"deploymentType"`
+	}
+	if err := t.get(ctx, "/rest/api/2/serverInfo", &server); err != nil {
+		return nil, fmt.Errorf("asking Jira through the gateway: %w", err)
+	}
+	t.cloud = server.DeploymentType == "Cloud"
+	if t.issue, err = t.findIssue(ctx); err != nil {
+		return nil, fmt.Errorf("searching Jira through the gateway: %w", err)
+	}
+	return t, nil
+}
+
+// accountUser asks Jira whether it accepts the account.
+func (g *gateway) accountUser(ctx context.Context) (string, error) {
+	var answer struct {
+		Accounts []struct {
+			OK    bool   `json:"ok"`
+			User  string `json:"user"`
+			Error string `json:"error"`
+		} `json:"accounts"`
+	}
+	err := g.manage(ctx, http.MethodGet, "check", nil, &answer)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("checking the account: %w", err)
+	case len(answer.Accounts) != 1:
+		return "", fmt.Errorf("checking the account: %d answers", len(answer.Accounts))
+	}
+	if account := answer.Accounts[0]; !account.OK {
+		return "", fmt.Errorf("%s: %s", g.settings.jira, account.Error)
+	}
+	return answer.Accounts[0].User, nil
+}
+
+func (g *gateway) createToken(ctx context.Context, scope string) (string, error) {
+	var created struct {
+		Token string `json:"token"`
+	}
+	err := g.manage(ctx, http.MethodPost, "tokens", map[string]string{
+		"owner": owner, "name": "quickstart, " + scope, "scope": scope, "expires_at": fmt.Sprintf("%dd", lifetime),
+	}, &created)
+	if err != nil {
+		return "", fmt.Errorf("creating a %s token: %w", scope, err)
+	}
+	return created.Token, nil
+}
+
+// get asks Jira through the gateway, with the token that reads.
+func (t *tour) get(ctx context.Context, path string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.gateway.address+path, nil)
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(owner, t.read)
+	return send(request, answer)
+}
+
+// findIssue finds an issue that others can be made like.
+func (t *tour) findIssue(ctx context.Context) (issue, error) {
+	query := url.Values{
+		// Cloud refuses a search without bounds.
+		"jql": {`created >= "2000-01-01" ORDER BY created ASC`}, "fields": {"project,issuetype"}, "maxResults": {"50"},
+	}
+	var found struct {
+		Issues []issue `json:"issues"`
+	}
+	if err := t.get(ctx, t.searchPath()+"?"+query.Encode(), &found); err != nil {
+		return issue{}, err
+	}
+	if len(found.Issues) == 0 {
+		return issue{}, errors.New("the account sees no issue: give it a project with one")
+	}
+	return found.Issues[max(0, slices.IndexFunc(found.Issues, issue.plain))], nil
+}
+
+// plain tells whether such an issue needs no more than a summary: a sub-task
+// needs a parent, and an epic on Data Center a name.
+func (i issue) plain() bool {
+	return !i.Fields.Type.Subtask && i.Fields.Type.Name != "Epic"
+}
+
+// api is the path of Jira's API: Data Center has no version 3.
+func (t *tour) api() string {
+	if t.cloud {
+		return "/rest/api/3"
+	}
+	return "/rest/api/2"
+}
+
+// searchPath is the search that this Jira has: Cloud has removed the old one.
+func (t *tour) searchPath() string {
+	if t.cloud {
+		return t.api() + "/search/jql"
+	}
+	return t.api() + "/search"
+}
+
+// paste is a command with what it shows.
+type paste struct{ does, command string }
+
+// pastes are the commands to try.
+func (t *tour) pastes() []paste {
+	base := "http://" + t.gateway.address
+	project := t.issue.Fields.Project.Key
+	jql := "project = " + project
+	search := fmt.Sprintf(`{"jql": %q, "fields": ["summary"], "maxResults": 3}`, jql)
+	created := fmt.Sprintf(`{"fields": {"project": {"key": %q}, "issuetype": {"name": %q}, "summary": "Made through the gateway"}}`,
+		project, t.issue.Fields.Type.Name)
+	return []paste{
+		{"Read an issue.", t.curl(t.read, "", base+t.api()+"/issue/"+t.issue.Key+"?fields=summary,status")},
+		{"Search by GET.", t.curl(t.read, "", base+t.searchPath()+"?jql="+url.QueryEscape(jql)+"&fields=summary&maxResults=3")},
+		{"Search by POST: a read as well.", t.curl(t.read, search, base+t.searchPath())},
+		{"Try to create an issue with the read token: 403.", t.curl(t.read, created, base+t.api()+"/issue") + ` -w '\nHTTP %{http_code}\n'`},
+		{"Create an issue with the write token" + t.caution() + ".", t.curl(t.write, created, base+t.api()+"/issue")},
+	}
+}
+
+// caution is a word where the issue stays.
+func (t *tour) caution() string {
+	if t.gateway.settings.standIn {
+		return ""
+	}
+	return ", a real one in " + t.issue.Fields.Project.Key
+}
+
+// curl is a command that sends JSON, if there is some, with a token.
+func (t *tour) curl(token, body, address string) string {
+	command := "curl -sS -u " + owner + ":" + token + " "
+	if body != "" {
+		command += "-H 'Content-Type: application/json' -d " + quote(body) + " "
+	}
+	return command + quote(address)
+}
+
+// quote quotes text for a shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// print shows everything.
+func (t *tour) print(out io.Writer) {
+	g := t.gateway
+	jira := g.settings.jira
+	if g.settings.standIn {
+		jira += "  (a stand-in with sample issues, gone when you stop)"
+	}
+	store := ".run/tokens.db"
+	if g.settings.redis != "" {
+		store = "Redis"
+	}
+	fmt.Fprint(out, "\nThe gateway is running. Ctrl-C stops everything.\n\n")
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"gateway", "http://" + g.address},
+		{"Jira", jira},
+		{"account", t.account},
+		{"admin API", "http://" + g.admin + "/jira_tokens/tokens"},
+		{"tokens", store},
+		{"Caddy", "configured by .run/Caddyfile, log in .run/caddy.log"},
+		{"read token", t.read},
+		{"write token", t.write},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1])
+	}
+	_ = table.Flush() // out is the terminal
+	fmt.Fprintf(out, "\nThe tokens are %s's and end in %d days. Paste into another terminal:\n", owner, lifetime)
+	for _, p := range t.pastes() {
+		fmt.Fprintf(out, "\n  # %s\n  %s\n", p.does, p.command)
+	}
+	command := ".run/caddy jira-token"
+	fmt.Fprintf(out, "\n  # List the tokens, make one of your own, see what happened.\n")
+	fmt.Fprintf(out, "  %s list --address %s\n", command, g.admin)
+	fmt.Fprintf(out, "  %s create --address %s --owner you --name 'My first' --scope read --expires 30d\n", command, g.admin)
+	fmt.Fprintf(out, "  %s audit --address %s\n", command, g.admin)
+}

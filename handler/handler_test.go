@@ -1,0 +1,169 @@
+package handler
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// oneToken is an app that knows one token.
+type oneToken struct {
+	token.Token
+	record *token.Record
+}
+
+func newToken(t testing.TB, scope token.Scope) oneToken {
+	t.Helper()
+	secret := token.New()
+	return oneToken{secret, &token.Record{
+		ID: secret.ID(), Owner: "alice", Scope: scope, Account: "default",
+		Status: token.StatusActive, Digest: secret.Digest(),
+	}}
+}
+
+func (o oneToken) Lookup(_ context.Context, presented token.Token) (*token.Record, error) {
+	if presented != o.Token {
+		return nil, storage.ErrNotFound
+	}
+	return o.record, nil
+}
+
+func (oneToken) Account(name string) (*jira.Account, bool) {
+	return jira.NewAccount(name, jira.Bearer("secret"), jira.AccountOptions{}), true
+}
+
+func (oneToken) Decided(Outcome)     {}
+func (oneToken) AddJira(Jira)        {}
+func (oneToken) AddGateway(*Handler) {}
+
+func newHandler(t testing.TB, app App, front, passwords string) *Handler {
+	t.Helper()
+	operations, err := jira.DefaultOperations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Handler{
+		Front: front, Passwords: passwords, app: app, operations: operations,
+		reachable: jira.DefaultPaths(), now: time.Now, logger: zap.NewNop(),
+	}
+	h.setDefaults()
+	return h
+}
+
+func basicOf(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// FuzzCredentials: no Authorization value passes that does not hold the token
+// byte for byte, with its owner; and none that claims to be a token of ours is
+// ever passed on to Jira.
+func FuzzCredentials(f *testing.F) {
+	app := newToken(f, token.ScopeRead)
+	secret := app.Reveal()
+	for _, value := range []string{
+		basicOf("alice", secret), basicOf("bob", secret), "Bearer " + secret, "bearer  " + secret, "Basic",
+		"Basic " + secret, basicOf("alice", "jt_nonsense"), basicOf("alice", "password"), "Negotiate abc", "", "\t",
+		"Basic " + base64.RawStdEncoding.EncodeToString([]byte("alice:"+secret)),
+	} {
+		f.Add(value)
+	}
+	api := newHandler(f, app, frontAPI, passwordsDeny)
+	site := newHandler(f, app, frontSite, passwordsPass)
+	f.Fuzz(func(t *testing.T, value string) {
+		r := httptest.NewRequest(http.MethodGet, "/rest/api/2/myself", nil)
+		r.Header["Authorization"] = []string{value}
+		d := &Decision{Address: netip.MustParseAddr("127.0.0.1")}
+		if why := api.decide(r, d); why == nil && !presents(value, secret) {
+			t.Errorf("%q passes", value)
+		}
+		if d.passThrough {
+			t.Errorf("%q passes through front api", value)
+		}
+		d = &Decision{Address: netip.MustParseAddr("127.0.0.1")}
+		if _ = site.decide(r, d); d.passThrough && strings.Contains(decodedCredentials(value), ":jt_") {
+			t.Errorf("%q is handed to Jira", value)
+		}
+	})
+}
+
+func presents(value, secret string) bool {
+	if strings.HasSuffix(strings.TrimRight(value, " \t"), secret) {
+		return true // Bearer
+	}
+	user, password, _ := strings.Cut(decodedCredentials(value), ":")
+	return password == secret && strings.EqualFold(user, "alice")
+}
+
+func decodedCredentials(value string) string {
+	scheme, rest := splitScheme(value)
+	if !strings.EqualFold(scheme, "basic") {
+		return ""
+	}
+	decoded, err := base64.StdEncoding.DecodeString(rest)
+	if err != nil {
+		return ""
+	}
+	return string(decoded)
+}
+
+func TestHeadersThatTellWhoAsks(t *testing.T) {
+	for _, name := range []string{
+		"Authorization", "Proxy-Authorization", "Cookie", "Cookie2", "X-Forwarded-User", "X_Forwarded_User", "Remote-User",
+		"X-Remote-User", "X-Auth-Token", "X-Webauth-User", "X-Sudo", "Sudo-User", "X-Http-Method-Override", "X-HTTP-Method",
+		"X-Method-Override", "Origin", "Referer", "Upgrade", "Http2-Settings", "X-Ssl-Client-Cert", "X-Original-Url",
+		"X-Rewrite-Url", "X-Real-Ip", "Forwarded", "X-Amzn-Oidc-Data", "Cf-Access-Jwt-Assertion", "X-Atlassian-Token",
+		"Sec-Fetch-Site", "X-Goog-Iap-Jwt-Assertion", "X-Ausername", "X-Seraph-Loginreason", "X-Api-Key",
+	} {
+		if got := forwardable(http.Header{name: {"x"}}); len(got) != 0 {
+			t.Errorf("%s reaches Jira", name)
+		}
+	}
+	for _, name := range []string{
+		"Accept", "Content-Type", "Range", "If-None-Match", "X-Experimentalapi", "Traceparent", "X-Custom", "Accept-Language", "Expect",
+	} {
+		if got := forwardable(http.Header{name: {"x"}}); len(got) != 1 {
+			t.Errorf("%s does not reach Jira", name)
+		}
+	}
+}
+
+func TestWithoutRedirect(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                           "redirect=false",
+		"redirect=true":              "redirect=false",
+		"Redirect=true&a=b":          "a=b&redirect=false",
+		"a=b&redirect=false&c=%20%2": "a=b&c=%20%2&redirect=false",
+	} {
+		if got := withoutRedirect(query); got != want {
+			t.Errorf("%q becomes %q, want %q", query, got, want)
+		}
+	}
+}
+
+// BenchmarkDecide is the decision alone: from credentials to allowed, with the
+// token known.
+func BenchmarkDecide(b *testing.B) {
+	app := newToken(b, token.ScopeRead)
+	h := newHandler(b, app, frontAPI, passwordsDeny)
+	r := httptest.NewRequest(http.MethodGet, "/rest/api/2/search?jql=project=DEMO", nil)
+	r.Header.Set("Authorization", basicOf("alice", app.Reveal()))
+	address := netip.MustParseAddr("127.0.0.1")
+	b.ReportAllocs()
+	for b.Loop() {
+		d := &Decision{Address: address}
+		if why := h.decide(r, d); why != nil {
+			b.Fatal(why.message)
+		}
+	}
+}
