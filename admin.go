@@ -93,8 +93,10 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	// before the apps, and stays when a reload fails.
 	value, err := caddy.ActiveContext().AppIfConfigured("jira_tokens")
 	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusNotFound,
-			Err: errors.New("the running configuration has no jira_tokens: add the global option jira_tokens")}
+		return caddy.APIError{
+			HTTPStatus: http.StatusNotFound,
+			Err:        errors.New("the running configuration has no jira_tokens: add the global option jira_tokens"),
+		}
 	}
 	app := value.(*App)
 	status, answer, err := serve(&adminCall{Request: r, w: w, app: app, registry: app.registry, id: id})
@@ -127,8 +129,10 @@ func findEndpoint(method, path string) (serve adminEndpoint, id string, err erro
 		allowed = append(allowed, e.method)
 	}
 	if allowed != nil {
-		return nil, "", caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed,
-			Err: fmt.Errorf("method %s is not allowed here: want %s", method, strings.Join(allowed, " or "))}
+		return nil, "", caddy.APIError{
+			HTTPStatus: http.StatusMethodNotAllowed,
+			Err:        fmt.Errorf("method %s is not allowed here: want %s", method, strings.Join(allowed, " or ")),
+		}
 	}
 	return nil, "", caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no such endpoint under " + adminBase)}
 }
@@ -288,6 +292,9 @@ func (c *adminCall) viewed(record *token.Record, err error) (int, any, error) {
 func (c *adminCall) audit() (int, any, error) {
 	parameters := c.URL.Query()
 	query := storage.EventQuery{TokenID: parameters.Get("token"), Cursor: parameters.Get("cursor")}
+	if query.TokenID != "" && !token.ValidID(query.TokenID) {
+		return 0, nil, registry.InvalidError{Field: "token", Err: errors.New("want a token's id, 10 characters")}
+	}
 	var err error
 	if since := parameters.Get("since"); since != "" {
 		if query.Since, err = parseSince(since, time.Now()); err != nil {
@@ -383,7 +390,7 @@ func (c *adminCall) decode(into any) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	if err == nil && decoder.More() {
+	if err == nil && !errors.Is(decoder.Decode(new(json.RawMessage)), io.EOF) {
 		err = errors.New("more than one value")
 	}
 	if err != nil {

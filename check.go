@@ -48,8 +48,10 @@ func (a *App) AddGateway(gateway *handler.Handler) {
 // explain asks every gateway of the configuration what it would do.
 func (a *App) explain(question handler.Question) ([]handler.Explanation, error) {
 	if len(a.gateways) == 0 {
-		return nil, caddy.APIError{HTTPStatus: http.StatusConflict,
-			Err: errors.New("the configuration has no jira_gateway: there is nothing to explain")}
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusConflict,
+			Err:        errors.New("the configuration has no jira_gateway: there is nothing to explain"),
+		}
 	}
 	var explanations []handler.Explanation
 	for _, gateway := range a.gateways {
@@ -73,8 +75,10 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 		names = []string{name}
 	}
 	if len(a.jiras) == 0 {
-		return nil, caddy.APIError{HTTPStatus: http.StatusConflict,
-			Err: errors.New("the configuration has no jira_gateway: there is no Jira to ask")}
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusConflict,
+			Err:        errors.New("the configuration has no jira_gateway: there is no Jira to ask"),
+		}
 	}
 	// The transport finds placeholders of its options here.
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 func init() {
@@ -87,7 +88,7 @@ func updateCommand() *cobra.Command {
 		Args:    exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := changedFields(cmd)
-			if len(fields) == 0 {
+			if _, only := fields["version"]; len(fields) == 0 || only && len(fields) == 1 {
 				return errors.New("nothing to change: give at least one of --name, --scope, --expires, --not-before, --allow-ip, --deny-ip, --account")
 			}
 			return c.change(http.MethodPatch, tokenPath(args[0]), fields, "Updated")
@@ -321,11 +322,8 @@ func importCommand() *cobra.Command {
 // exactID wants one argument: a token's id. A whole token is refused without
 // being shown: it is on the command line by mistake.
 func exactID(_ *cobra.Command, args []string) error {
-	switch {
-	case len(args) != 1:
-		return errors.New("want one argument: the token's id, as `caddy jira-token list` shows it")
-	case strings.HasPrefix(args[0], "jt_"):
-		return errors.New("that is a token, or a part of one: want its id only, the 10 characters after jt_")
+	if len(args) != 1 || !token.ValidID(args[0]) {
+		return errors.New("want one argument: the token's id, the 10 characters that `caddy jira-token list` shows and that follow jt_ in the token")
 	}
 	return nil
 }
@@ -449,7 +447,7 @@ func (c *client) explain(err error) error {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}
 	}
-	for _, flag := range []string{"state", "since", "limit", "from"} {
+	for _, flag := range []string{"state", "since", "limit", "from", "token"} {
 		if message, ok := strings.CutPrefix(api.Error, flag+": "); ok {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}

@@ -166,7 +166,7 @@ func (c *client) audit(ctx context.Context, query url.Values, follow bool) error
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	query.Set("limit", strconv.Itoa(storage.MaxPageSize))
-	for ctx.Err() == nil {
+	for shown := 0; ctx.Err() == nil; {
 		var page struct {
 			Events []storage.Event `json:"events"`
 			Next   string          `json:"next"`
@@ -178,11 +178,15 @@ func (c *client) audit(ctx context.Context, query url.Values, follow bool) error
 		for _, event := range page.Events {
 			c.printEvent(event)
 		}
+		shown += len(page.Events)
 		query.Set("cursor", page.Next)
 		if page.More {
 			continue
 		}
 		if !follow {
+			if shown == 0 {
+				c.progress("No events.")
+			}
 			return nil
 		}
 		select {
@@ -200,17 +204,18 @@ func (c *client) printEvent(event storage.Event) {
 		fmt.Fprintf(c.out, "%s\n", text)
 		return
 	}
-	who := event.Actor.Kind
+	var who strings.Builder
+	who.WriteString(event.Actor.Kind)
 	for _, more := range []string{event.Actor.Name, event.Actor.Address} {
 		if more != "" {
-			who += ", " + more
+			who.WriteString(", " + more)
 		}
 	}
 	what := "account " + event.Name
 	if event.TokenID != "" {
 		what = fmt.Sprintf("%s of %s (%s)", event.TokenID, event.Owner, event.Name)
 	}
-	fmt.Fprintf(c.out, "%s  %-7s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who)
+	fmt.Fprintf(c.out, "%s  %-7s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who.String())
 	for _, change := range event.Changes {
 		fmt.Fprintf(c.out, "    %s: %s → %s\n", change.Field, valueOrNone(change.Old), valueOrNone(change.New))
 	}

@@ -107,7 +107,14 @@ func ranges(d *caddyfile.Dispenser, list *[]string) error {
 	}
 	for _, arg := range args {
 		if arg == "private_ranges" {
-			*list = append(*list, caddyhttp.PrivateRangesCIDR()...)
+			for _, private := range caddyhttp.PrivateRangesCIDR() {
+				prefix, err := caddyhttp.CIDRExpressionToPrefix(private)
+				if err != nil {
+					return d.WrapErr(err)
+				}
+				// One of them is 127.0.0.1/8.
+				*list = append(*list, prefix.Masked().String())
+			}
 			continue
 		}
 		if _, err := parseRanges([]string{arg}, nil); err != nil {

@@ -95,7 +95,7 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *Decision, took
 	if status == http.StatusUnauthorized {
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
-		header.Set("WWW-Authenticate", `Basic realm="Jira API tokens"`)
+		header.Set("Www-Authenticate", `Basic realm="Jira API tokens"`)
 	}
 	body, err := json.Marshal(jiraError{
 		ErrorMessages: []string{why.message}, Errors: map[string]string{}, Reason: why.reason,
@@ -158,11 +158,17 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 	line.Write(fields...)
 }
 
+// noUpstream tells whether the proxy found no upstream to use. Its error has no
+// type of its own.
+func noUpstream(err error) bool {
+	var proxy caddyhttp.HandlerError
+	return errors.As(err, &proxy) && proxy.Err != nil && proxy.Err.Error() == "no upstreams available"
+}
+
 // notForwarded turns a failure to forward into a denial: the proxy's errors
 // name upstreams, which are no business of the client.
 func notForwarded(err error, d *Decision) *denial {
-	var refused jira.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		return &denial{
 			reason:     ReasonJiraRejectedAccount,
 			message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
@@ -170,8 +176,8 @@ func notForwarded(err error, d *Decision) *denial {
 			cause:      refused,
 		}
 	}
-	var forwarding caddyhttp.HandlerError
-	if !errors.As(err, &forwarding) || forwarding.StatusCode < http.StatusInternalServerError {
+	var forwarding forwardingError
+	if !errors.As(err, &forwarding) && !noUpstream(err) {
 		return nil
 	}
 	return &denial{

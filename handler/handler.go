@@ -207,6 +207,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if r.TLS != nil && !r.TLS.HandshakeComplete {
 		// Early data can be replayed (RFC 8470), and its sender's address is
 		// not proven.
+		forgetCredentials(r)
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
 	}
 	started := h.now()
@@ -226,7 +227,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.deny(w, r, d, took)
 	}
 	h.app.Decided(Outcome{Decision: decisionAllowed, Access: d.Access.String(), Took: took})
+	if err != nil {
+		forgetCredentials(r)
+	}
 	return err
+}
+
+// forgetCredentials takes the client's out of a request that error routes get:
+// they may hand it to some other backend.
+func forgetCredentials(r *http.Request) {
+	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
+		delete(r.Header, name)
+	}
 }
 
 // step is one of the steps that a request with a token takes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -125,6 +126,21 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d == nil {
 		return t.HTTPTransport.RoundTrip(r)
 	}
+	response, err := t.send(r, d)
+	if err != nil {
+		return nil, forwardingError{err}
+	}
+	return response, nil
+}
+
+// forwardingError tells the handler that Jira was not reached, as opposed to
+// an error that another handler made.
+type forwardingError struct{ error }
+
+func (e forwardingError) Unwrap() error { return e.error }
+
+// send sends a request with a token.
+func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	ctx := ownContext{r.Context()}
 	if err := t.usable(ctx, d.Account); err != nil {
 		return nil, err
@@ -144,6 +160,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.HTTPTransport.RoundTrip(out)
 	if err != nil {
 		return nil, err
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		// Nobody asked for it: no upgrade is forwarded.
+		_ = response.Body.Close()
+		return nil, errors.New("jira switches protocols without being asked")
 	}
 	if err := jira.Refusal(response); err != nil {
 		_ = response.Body.Close() // such an answer is not for the caller
@@ -181,8 +202,7 @@ func (t *Transport) refused(ctx context.Context, account *jira.Account, err erro
 
 // refusedBy lets an account rest when err says that Jira does not take it.
 func (t *Transport) refusedBy(account *jira.Account, err error) error {
-	var refused jira.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		account.Refused(refused, time.Now())
 	}
 	return err
@@ -198,9 +218,7 @@ func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped
 	}
 	out := r.WithContext(withoutTrace{r.Context()})
 	out.Header = make(http.Header, len(r.Header)+3)
-	for name, values := range r.Header {
-		out.Header[name] = values
-	}
+	maps.Copy(out.Header, r.Header)
 	// Here rather than before the proxy: a client's Connection header makes
 	// the proxy drop what it names.
 	out.Header["Authorization"] = []string{authorization}
@@ -280,7 +298,7 @@ func (c withoutTrace) Value(key any) any {
 type ownContext struct{ context.Context }
 
 func (c ownContext) Value(key any) any {
-	value := withoutTrace{c.Context}.Value(key)
+	value := withoutTrace(c).Value(key)
 	if _, ok := value.(reverseproxy.DialInfo); ok {
 		return nil
 	}

@@ -64,10 +64,17 @@ func audited(r *token.Record) []auditedField {
 		r = &token.Record{}
 	}
 	return []auditedField{
-		{"owner", r.Owner}, {"name", r.Name}, {"scope", r.Scope.String()}, {"status", r.Status},
-		{"account", r.Account}, {"allow_ip", r.Networks.Allow}, {"deny_ip", r.Networks.Deny},
-		{"not_before", r.NotBefore}, {"expires_at", r.ExpiresAt},
-		{"rotated_at", r.RotatedAt}, {"previous_until", r.PreviousUntil},
+		{"owner", r.Owner},
+		{"name", r.Name},
+		{"scope", r.Scope.String()},
+		{"status", r.Status},
+		{"account", r.Account},
+		{"allow_ip", r.Networks.Allow},
+		{"deny_ip", r.Networks.Deny},
+		{"not_before", r.NotBefore},
+		{"expires_at", r.ExpiresAt},
+		{"rotated_at", r.RotatedAt},
+		{"previous_until", r.PreviousUntil},
 	}
 }
 

@@ -68,7 +68,9 @@ func (r *Registry) checkValidity(notBefore, expiresAt time.Time) error {
 	switch {
 	case expiresAt.IsZero() && notBefore.IsZero():
 		return nil
-	case expiresAt.After(latest) || notBefore.After(latest):
+	case notBefore.After(latest):
+		return invalid("not_before", fmt.Errorf("time after %d: want an earlier one", latest.Year()))
+	case expiresAt.After(latest):
 		return invalid("expires_at", fmt.Errorf("time after %d: leave the expiry out for a token that never expires", latest.Year()))
 	case expiresAt.IsZero():
 		return nil

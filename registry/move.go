@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -44,30 +47,46 @@ type ImportResult struct {
 // are left alone, so that an import that was broken off can be made again;
 // one that differs ends it, with what was imported so far kept.
 func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Reader) (ImportResult, error) {
-	var result ImportResult
+	var imported, unchanged atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(importsAtOnce)
 	decoder := json.NewDecoder(reader)
 	decoder.DisallowUnknownFields()
-	for line := 1; ; line++ {
-		var record token.Record
-		if err := decoder.Decode(&record); errors.Is(err, io.EOF) {
-			return result, nil
-		} else if err != nil {
-			return result, invalid("import", fmt.Errorf("record %d: %w", line, err))
+	err := func() error {
+		for line := 1; ctx.Err() == nil; line++ {
+			var record token.Record
+			if err := decoder.Decode(&record); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				return invalid("import", fmt.Errorf("record %d: %w", line, err))
+			}
+			if err := record.Check(); err != nil {
+				return invalid("import", fmt.Errorf("record %d: %w", line, err))
+			}
+			group.Go(func() error {
+				isNew, err := r.importRecord(ctx, actor, &record)
+				switch {
+				case err != nil:
+					return fmt.Errorf("record %d: %w", line, err)
+				case isNew:
+					imported.Add(1)
+				default:
+					unchanged.Add(1)
+				}
+				return nil
+			})
 		}
-		if err := record.Check(); err != nil {
-			return result, invalid("import", fmt.Errorf("record %d: %w", line, err))
-		}
-		imported, err := r.importRecord(ctx, actor, &record)
-		if err != nil {
-			return result, fmt.Errorf("record %d: %w", line, err)
-		}
-		if imported {
-			result.Imported++
-		} else {
-			result.Unchanged++
-		}
+		return nil
+	}()
+	if failed := group.Wait(); failed != nil {
+		err = failed
 	}
+	return ImportResult{Imported: int(imported.Load()), Unchanged: int(unchanged.Load())}, err
 }
+
+// importsAtOnce is how many records are written at once: the file store writes
+// them to the disk together.
+const importsAtOnce = 64
 
 func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record) (imported bool, err error) {
 	there, err := r.store.Get(ctx, record.ID)

@@ -108,6 +108,9 @@ func (r *Registry) Patch(request Request) (Patch, error) {
 }
 
 func (r *Registry) patch(request Request) (patch Patch, err error) {
+	if request.Version != nil && *request.Version == 0 {
+		return patch, invalid("version", errors.New("want the version that the token was read with, from 1"))
+	}
 	patch.Name, patch.Account = request.Name, request.Account
 	set(&patch.Version, request.Version)
 	if request.Scope != nil {

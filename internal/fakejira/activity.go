@@ -273,7 +273,7 @@ func worklogDelete(c *call) (reply, error) {
 
 // spent reads time as Jira writes it ("1h 30m") or as seconds.
 func spent(text string, seconds int) (int, error) {
-	for _, part := range strings.Fields(text) {
+	for part := range strings.FieldsSeq(text) {
 		unit := map[byte]int{'w': 5 * 8 * 3600, 'd': 8 * 3600, 'h': 3600, 'm': 60}[part[len(part)-1]]
 		n, err := strconv.ParseFloat(part[:len(part)-1], 64)
 		if unit == 0 || err != nil || n < 0 || n > 1e6 {

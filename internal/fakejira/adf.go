@@ -26,7 +26,7 @@ func (d document) json(version int) any {
 		return d.adf
 	}
 	var content []any
-	for _, line := range strings.Split(d.text, "\n") {
+	for line := range strings.SplitSeq(d.text, "\n") {
 		paragraph := map[string]any{"type": "paragraph", "content": []any{}}
 		if line != "" {
 			paragraph["content"] = []any{map[string]any{"type": "text", "text": line}}

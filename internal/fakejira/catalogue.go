@@ -185,10 +185,14 @@ func configuration(*call) (reply, error) {
 
 // permissions are the permissions that the stand-in knows.
 var permissions = []struct{ key, name, kind string }{
-	{"BROWSE_PROJECTS", "Browse Projects", "PROJECT"}, {"CREATE_ISSUES", "Create Issues", "PROJECT"},
-	{"EDIT_ISSUES", "Edit Issues", "PROJECT"}, {"DELETE_ISSUES", "Delete Issues", "PROJECT"},
-	{"ADD_COMMENTS", "Add Comments", "PROJECT"}, {"CREATE_ATTACHMENTS", "Create Attachments", "PROJECT"},
-	{"WORK_ON_ISSUES", "Work On Issues", "PROJECT"}, {"TRANSITION_ISSUES", "Transition Issues", "PROJECT"},
+	{"BROWSE_PROJECTS", "Browse Projects", "PROJECT"},
+	{"CREATE_ISSUES", "Create Issues", "PROJECT"},
+	{"EDIT_ISSUES", "Edit Issues", "PROJECT"},
+	{"DELETE_ISSUES", "Delete Issues", "PROJECT"},
+	{"ADD_COMMENTS", "Add Comments", "PROJECT"},
+	{"CREATE_ATTACHMENTS", "Create Attachments", "PROJECT"},
+	{"WORK_ON_ISSUES", "Work On Issues", "PROJECT"},
+	{"TRANSITION_ISSUES", "Transition Issues", "PROJECT"},
 	{"ADMINISTER", "Administer Jira", "GLOBAL"},
 }
 

@@ -37,11 +37,15 @@ func newSite(options Options) *site {
 		{"11", "To Do", s.statuses[0]}, {"21", "In Progress", s.statuses[1]}, {"31", "Done", s.statuses[2]},
 	}
 	s.priorities = []*named{
-		{"1", "Highest", "This problem will block progress."}, {"2", "High", "Serious problem."},
-		{"3", "Medium", "Has the potential to affect progress."}, {"4", "Low", "Minor problem."}, {"5", "Lowest", "Trivial problem."},
+		{"1", "Highest", "This problem will block progress."},
+		{"2", "High", "Serious problem."},
+		{"3", "Medium", "Has the potential to affect progress."},
+		{"4", "Low", "Minor problem."},
+		{"5", "Lowest", "Trivial problem."},
 	}
 	s.resolutions = []*named{
-		{"10000", "Done", "Work has been completed on this issue."}, {"10001", "Won't Do", "This issue won't be actioned."},
+		{"10000", "Done", "Work has been completed on this issue."},
+		{"10001", "Won't Do", "This issue won't be actioned."},
 		{"10002", "Duplicate", "The problem is a duplicate of an existing issue."},
 	}
 	s.linkTypes = []*linkType{

@@ -126,16 +126,6 @@ func init() {
 	}
 }
 
-// fieldNamed finds a field by id or by name.
-func fieldNamed(name string) *field {
-	for n := range fields {
-		if f := &fields[n]; strings.EqualFold(f.id, name) || strings.EqualFold(f.name, name) {
-			return f
-		}
-	}
-	return nil
-}
-
 // schema is what Jira says about the type of a field.
 func (f *field) schema() map[string]any {
 	schema := map[string]any{"type": f.kind}
@@ -169,7 +159,7 @@ type selection struct {
 func selectFields(list []string, otherwise selection) selection {
 	var s selection
 	for _, entry := range list {
-		for _, name := range strings.Split(entry, ",") {
+		for name := range strings.SplitSeq(entry, ",") {
 			name = strings.TrimSpace(name)
 			switch {
 			case name == "":

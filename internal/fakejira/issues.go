@@ -55,7 +55,7 @@ func issueGet(c *call) (reply, error) {
 func listOf(values []string) []string {
 	var list []string
 	for _, value := range values {
-		for _, part := range strings.Split(value, ",") {
+		for part := range strings.SplitSeq(value, ",") {
 			if part = strings.TrimSpace(part); part != "" {
 				list = append(list, part)
 			}

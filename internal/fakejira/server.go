@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -242,7 +243,7 @@ func (s *Server) strip(c *call, segments []string) ([]string, bool) {
 		}
 		return segments, true
 	}
-	for _, part := range strings.Split(strings.Trim(s.options.ContextPath, "/"), "/") {
+	for part := range strings.SplitSeq(strings.Trim(s.options.ContextPath, "/"), "/") {
 		if part == "" {
 			continue
 		}
@@ -295,9 +296,7 @@ func (s *Server) dispatch(c *call, segments []string, faults Faults) {
 		s.sendError(c, err)
 		return
 	}
-	for name, values := range answer.header {
-		c.w.Header()[name] = values
-	}
+	maps.Copy(c.w.Header(), answer.header)
 	if answer.body == nil {
 		c.w.WriteHeader(answer.status)
 		return
@@ -354,8 +353,7 @@ func (s *Server) noOperation(c *call, segments []string, allowed []string) {
 func (c *call) readBody() error {
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return fail(http.StatusRequestEntityTooLarge, "The request is too large.")
 		}
 		return fail(http.StatusBadRequest, "The request body could not be read.")

@@ -19,7 +19,7 @@ func tomcatSegments(raw string) ([]string, error) {
 		return nil, errBadPath
 	}
 	var out []string
-	for _, segment := range strings.Split(raw[1:], "/") {
+	for segment := range strings.SplitSeq(raw[1:], "/") {
 		segment, _, _ = strings.Cut(segment, ";")
 		lower := strings.ToLower(segment)
 		if strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c") || strings.Contains(lower, "%00") {

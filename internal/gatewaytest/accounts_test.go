@@ -115,6 +115,49 @@ func TestRestingAccountIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// TestOneRefusedResourceIsNotTheAccount: a 401 for one path, while Jira takes
+// the account, stops nobody else.
+func TestOneRefusedResourceIsNotTheAccount(t *testing.T) {
+	g, _ := withJira(t, fakejira.Options{Accounts: takesAccount(), Faults: fakejira.Faults{
+		Intercept: func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "/watchers") {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+			return strings.Contains(r.URL.Path, "/watchers")
+		},
+	}}, options{})
+	tok := g.issue("alice", "read")
+	for range 3 {
+		if a := g.send(get("/rest/api/2/issue/DEMO-1/watchers", tok.basic())); a.status != http.StatusBadGateway {
+			t.Errorf("%s", a)
+		}
+		if a := g.send(get(myself, tok.basic())); a.status != http.StatusOK {
+			t.Errorf("%s", a)
+		}
+	}
+}
+
+// TestAccountsOfOneJira: with several Jiras each gets its own accounts only.
+func TestAccountsOfOneJira(t *testing.T) {
+	g, jira := withJira(t, fakejira.Options{Accounts: takesAccount()}, options{
+		site: "accounts default",
+		apps: "account other {\nbearer other-secret\n}",
+	})
+	g.account = append(g.account, "other-secret")
+	tok := g.issue("alice", "read", "account", "other")
+	if a := g.send(get(myself, tok.basic())); a.status != http.StatusForbidden || a.reason() != "path_denied" {
+		t.Errorf("%s", a)
+	}
+	if check := g.token("check"); check.code != 0 || strings.Contains(check.out, "other") {
+		t.Errorf("check: %s", check)
+	}
+	for _, r := range jira.Take() {
+		if strings.Contains(strings.Join(r.Header("Authorization"), " "), "other-secret") {
+			t.Error("an account's secret went to a Jira that is not its own")
+		}
+	}
+}
+
 func TestJirasOwnRefusalsPass(t *testing.T) {
 	for status, faults := range map[int]fakejira.Faults{
 		http.StatusTooManyRequests:    {RateLimit: &fakejira.RateLimit{}},
@@ -141,13 +184,21 @@ func TestAccountByCloudID(t *testing.T) {
 	for name, credential := range map[string]string{
 		"basic":  "cloud JIRA basic scoped@example.com scoped-secret",
 		"bearer": "cloud JIRA bearer scoped-bearer",
-		"oauth":  "oauth client-id client-secret\ntoken_url JIRA/oauth/token",
+		"oauth":  "oauth client-id client-secret\ntoken_url API/oauth/token",
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, jira := withJira(t, fakejira.Options{
+			// The API by cloud id is on a host of its own.
+			api := fakejira.New(fakejira.Options{
 				Accounts:     []fakejira.Account{scoped},
 				OAuthClients: []fakejira.OAuthClient{{ID: "client-id", Secret: "client-secret", User: scoped.User}},
-			}, options{apps: "account scoped {\n" + credential + "\napi_url JIRA\n}"})
+			})
+			apiURL, err := api.Start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { api.Close() })
+			credential = strings.ReplaceAll(credential, "API", apiURL)
+			g, jira := withJira(t, fakejira.Options{}, options{apps: "account scoped {\n" + credential + "\napi_url " + apiURL + "\n}"})
 			g.account = append(g.account, "scoped-secret", "scoped-bearer", "client-secret")
 			tok := g.issue("alice", "read", "account", "scoped")
 			for range 3 {
@@ -160,7 +211,7 @@ func TestAccountByCloudID(t *testing.T) {
 				}
 			}
 			counts := make(map[string]int)
-			for _, r := range jira.Take() {
+			for _, r := range append(jira.Take(), api.Take()...) {
 				path, _, _ := strings.Cut(r.RequestURI, "?")
 				counts[path[:min(len(path), 12)]]++
 			}

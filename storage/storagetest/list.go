@@ -90,11 +90,29 @@ func testListFilters(t *testing.T, s storage.Store) {
 		apply(t, s, Create(r))
 	}
 	queries := []storage.Query{
-		{}, {Owner: "anna"}, {Owner: "Anna"}, {Owner: "ann"}, {Owner: "nobody"}, {Owner: "ΩMEGA"}, {Owner: "bert\x00"},
-		{Search: "ci"}, {Search: "CI "}, {Search: "ANNA"}, {Search: "äö"}, {Search: "prÜF"}, {Search: "KELVIN k"},
-		{Search: "nothing of that"}, {Search: records[2].ID}, {Search: records[2].ID[2:8]}, {Search: "active"},
-		{Search: "anna\x00ci"}, {Search: "000000000000"}, {Search: "*"}, {Search: `\`},
-		{Owner: "bert", Search: "WALL"}, {Owner: "bert", Search: "wall", State: token.StateExpired},
+		{},
+		{Owner: "anna"},
+		{Owner: "Anna"},
+		{Owner: "ann"},
+		{Owner: "nobody"},
+		{Owner: "ΩMEGA"},
+		{Owner: "bert\x00"},
+		{Search: "ci"},
+		{Search: "CI "},
+		{Search: "ANNA"},
+		{Search: "äö"},
+		{Search: "prÜF"},
+		{Search: "KELVIN k"},
+		{Search: "nothing of that"},
+		{Search: records[2].ID},
+		{Search: records[2].ID[2:8]},
+		{Search: "active"},
+		{Search: "anna\x00ci"},
+		{Search: "000000000000"},
+		{Search: "*"},
+		{Search: `\`},
+		{Owner: "bert", Search: "WALL"},
+		{Owner: "bert", Search: "wall", State: token.StateExpired},
 	}
 	for _, state := range token.States() {
 		queries = append(queries, storage.Query{State: state}, storage.Query{State: state, Owner: "BERT"},
@@ -158,8 +176,15 @@ func testListFollowsUpdates(t *testing.T, s storage.Store) {
 		apply(t, s, change)
 		r = change.New
 		for _, q := range []storage.Query{
-			{}, {Owner: "anna"}, {Owner: "bert"}, {Search: "one"}, {Search: "two"},
-			{State: token.StateActive}, {State: token.StateExpired}, {State: token.StateDisabled}, {State: token.StateRevoked},
+			{},
+			{Owner: "anna"},
+			{Owner: "bert"},
+			{Search: "one"},
+			{Search: "two"},
+			{State: token.StateActive},
+			{State: token.StateExpired},
+			{State: token.StateDisabled},
+			{State: token.StateRevoked},
 		} {
 			q.Now = epoch.Add(2 * time.Hour)
 			want := []string{}

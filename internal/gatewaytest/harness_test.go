@@ -1,0 +1,488 @@
+package gatewaytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// patience is how long anything may take before a test gives up. Nothing is
+// measured with it.
+const patience = 30 * time.Second
+
+// What the default account of a gateway under test is.
+const (
+	accountUser   = "svc-bi@example.com"
+	accountSecret = "s3cret-account-7f2"
+)
+
+var accountBasic = base64.StdEncoding.EncodeToString([]byte(accountUser + ":" + accountSecret))
+
+// options say what is special about a gateway.
+type options struct {
+	// global and site are more lines of the global options and of jira_gateway.
+	global, site string
+	// store is the store line; a file in the gateway's directory otherwise.
+	store string
+	// apps is more lines of jira_tokens: accounts, cache.
+	apps string
+	// jiraPath is the path that Jira is installed at.
+	jiraPath string
+	// outside is more lines of the site, beside jira_gateway.
+	outside string
+	// instead replaces the site's whole inside.
+	instead string
+	// more are more sites.
+	more string
+	// upstream to use; a new one otherwise.
+	upstream *upstream
+}
+
+// gateway is a Caddy that runs with the plugin.
+type gateway struct {
+	t         *testing.T
+	dir       string
+	admin     string
+	addr      string
+	caddyfile string
+	store     string
+	up        *upstream
+	options   options
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	code   int
+	log    *logBuffer
+
+	mu      sync.Mutex
+	tokens  []string // secrets of clients: in no log, not at Jira
+	account []string // secrets of the gateway: in no log, in no answer
+	answers bytes.Buffer
+}
+
+// startGateway starts a gateway and stops it when the test ends; then looks
+// for secrets where they do not belong.
+func startGateway(t *testing.T, o options) *gateway {
+	t.Helper()
+	g := newGateway(t, o)
+	g.start()
+	return g
+}
+
+func newGateway(t *testing.T, o options) *gateway {
+	t.Helper()
+	g := &gateway{t: t, dir: t.TempDir(), admin: freeAddress(t), addr: freeAddress(t), options: o, up: o.upstream, log: new(logBuffer)}
+	if g.up == nil {
+		g.up = newUpstream(t)
+	}
+	g.account = []string{accountSecret, accountBasic}
+	g.caddyfile = filepath.Join(g.dir, "Caddyfile")
+	g.store = filepath.Join(g.dir, "tokens.db")
+	g.configure(o)
+	t.Cleanup(g.end)
+	return g
+}
+
+// configure writes the Caddyfile.
+func (g *gateway) configure(o options) {
+	g.t.Helper()
+	g.write(g.render(o))
+}
+
+func (g *gateway) render(o options) string {
+	store := o.store
+	if store == "" {
+		store = "store file " + g.store
+	}
+	inside := o.instead
+	if inside == "" {
+		inside = fmt.Sprintf("log access\njira_gateway %s%s {\n%s\n}\n%s", g.up.url(), o.jiraPath, o.site, o.outside)
+	}
+	return fmt.Sprintf(`{
+	admin %s
+	debug
+	auto_https off
+	metrics
+	%s
+	jira_tokens {
+		%s
+		account default {
+			basic %s %s
+		}
+		%s
+	}
+}
+http://%s, http://localhost:%s {
+	%s
+}
+%s
+`, g.admin, o.global, store, accountUser, accountSecret, o.apps, g.addr, port(g.addr), inside, o.more)
+}
+
+func (g *gateway) write(caddyfile string) {
+	g.t.Helper()
+	if err := os.WriteFile(g.caddyfile, []byte(caddyfile), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func port(address string) string {
+	_, p, _ := net.SplitHostPort(address)
+	return p
+}
+
+// start runs Caddy and waits until it serves.
+func (g *gateway) start() {
+	g.t.Helper()
+	g.launch()
+	eventually(g.t, "the gateway to start", func() error {
+		select {
+		case <-g.exited:
+			g.t.Fatalf("Caddy ended with %d:\n%s", g.code, g.log.String())
+		default:
+		}
+		for _, address := range []string{g.admin, g.addr} {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				return err
+			}
+			conn.Close()
+		}
+		if status, answer, err := g.tryAdmin("GET", "/jira_tokens/tokens?limit=1", ""); err != nil || status != http.StatusOK {
+			return fmt.Errorf("HTTP %d: %s (%w)", status, answer, err)
+		}
+		return nil
+	})
+}
+
+// launch runs Caddy without waiting for it.
+func (g *gateway) launch() {
+	g.t.Helper()
+	g.cmd = g.command("run", "--config", g.caddyfile, "--adapter", "caddyfile")
+	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
+	if err := g.cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	exited, cmd := make(chan struct{}), g.cmd
+	g.exited = exited
+	go func() {
+		_ = cmd.Wait() // the exit code tells
+		g.code = cmd.ProcessState.ExitCode()
+		close(exited)
+	}()
+}
+
+// command is Caddy with arguments.
+func (g *gateway) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Dir = g.dir
+	cmd.Env = append(os.Environ(), beCaddy+"=1", "HOME="+g.dir, "XDG_DATA_HOME="+g.dir, "XDG_CONFIG_HOME="+g.dir,
+		"GORACE=halt_on_error=0", "NO_PROXY=*")
+	return cmd
+}
+
+// stop ends Caddy as a service manager does.
+func (g *gateway) stop() {
+	g.t.Helper()
+	if g.exited == nil {
+		return
+	}
+	_ = g.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-g.exited:
+	case <-time.After(patience):
+		_ = g.cmd.Process.Kill()
+		<-g.exited
+		g.t.Error("Caddy did not end after SIGTERM")
+	}
+}
+
+func (g *gateway) end() {
+	g.stop()
+	g.sweep()
+	if g.t.Failed() {
+		g.t.Logf("the gateway's log:\n%s", g.log.tail(12))
+	}
+}
+
+// sweep looks for secrets where they do not belong, and for faults in the log.
+func (g *gateway) sweep() {
+	g.t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	log, seen, answers := g.log.String(), g.up.bytes(), g.answers.String()
+	for _, secret := range append(slices.Clone(g.tokens), g.account...) {
+		if line := lineWith(log, secret); line != "" {
+			g.t.Errorf("secret %q is in Caddy's log: %s", secret, line)
+		}
+	}
+	for _, secret := range g.tokens {
+		if line := lineWith(seen, secret); line != "" {
+			g.t.Errorf("secret %q reached Jira: %s", secret, line)
+		}
+	}
+	for _, secret := range g.account {
+		if line := lineWith(answers, secret); line != "" {
+			g.t.Errorf("the account's secret %q is in an answer: %s", secret, line)
+		}
+	}
+	for _, fault := range []string{"DATA RACE", "panic", "goroutine "} {
+		if line := lineWith(log, fault); line != "" {
+			g.t.Errorf("%q in Caddy's log: %s", fault, line)
+		}
+	}
+}
+
+func lineWith(text, part string) string {
+	i := strings.Index(text, part)
+	if i < 0 {
+		return ""
+	}
+	start := strings.LastIndexByte(text[:i], '\n') + 1
+	line, _, _ := strings.Cut(text[start:], "\n")
+	return line[:min(len(line), 1000)]
+}
+
+// guard remembers what a client knows and nobody else may see.
+func (g *gateway) guard(owner, secret string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.tokens = append(g.tokens, secret,
+		base64.StdEncoding.EncodeToString([]byte(owner+":"+secret)),
+		base64.StdEncoding.EncodeToString([]byte(secret)))
+}
+
+// issued is a token as its owner has it.
+type issued struct {
+	ID      string `json:"id"`
+	Token   string `json:"token"`
+	Owner   string `json:"owner"`
+	Name    string `json:"name"`
+	Scope   string `json:"scope"`
+	State   string `json:"state"`
+	Account string `json:"account"`
+	Version uint64 `json:"version"`
+}
+
+func (i issued) basic() string { return basic(i.Owner, i.Token) }
+
+func (i issued) bearer() string { return "Authorization: Bearer " + i.Token + "\r\n" }
+
+func basic(user, password string) string {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + "\r\n"
+}
+
+// issue creates a token through the admin API. fields are pairs of name and
+// value.
+func (g *gateway) issue(owner, scope string, fields ...any) issued {
+	g.t.Helper()
+	i := g.decoy(owner, scope, fields...)
+	g.guard(i.Owner, i.Token)
+	return i
+}
+
+// decoy is a token that the test itself puts where no secret belongs.
+func (g *gateway) decoy(owner, scope string, fields ...any) issued {
+	g.t.Helper()
+	body := map[string]any{"owner": owner, "name": "test", "scope": scope}
+	for i := 0; i < len(fields); i += 2 {
+		body[fields[i].(string)] = fields[i+1]
+	}
+	var made issued
+	g.call("POST", "/jira_tokens/tokens", body, http.StatusCreated, &made)
+	return made
+}
+
+// call makes a request to the admin API that must have the given status.
+func (g *gateway) call(method, path string, body any, status int, into any) {
+	g.t.Helper()
+	text := []byte{}
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	got, answer := g.adminCall(method, path, string(text))
+	if got != status {
+		g.t.Fatalf("%s %s: HTTP %d, want %d: %s", method, path, got, status, answer)
+	}
+	if into != nil {
+		if err := json.Unmarshal([]byte(answer), into); err != nil {
+			g.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
+		}
+	}
+}
+
+// adminCall makes any request to the admin API.
+func (g *gateway) adminCall(method, path, body string) (status int, answer string) {
+	g.t.Helper()
+	status, answer, err := g.tryAdmin(method, path, body)
+	if err != nil {
+		g.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return status, answer
+}
+
+func (g *gateway) tryAdmin(method, path, body string) (status int, answer string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+g.admin+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// result is what a command left behind.
+type result struct {
+	out, err string
+	code     int
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("exit status %d\nstdout: %s\nstderr: %s", r.code, r.out, r.err)
+}
+
+// token runs `caddy jira-token`.
+func (g *gateway) token(args ...string) result {
+	g.t.Helper()
+	return g.tokenWith("", args...)
+}
+
+// tokenWith runs `caddy jira-token` with text on standard input. It does so in
+// this process: starting a Caddy for each takes long, with the race detector.
+func (g *gateway) tokenWith(input string, args ...string) result {
+	g.t.Helper()
+	var out, errs bytes.Buffer
+	root := &cobra.Command{Use: "jira-token"}
+	caddycmd.Commands()["jira-token"].CobraFunc(root)
+	root.SetArgs(append(slices.Clone(args), "--address", g.admin))
+	root.SetIn(strings.NewReader(input))
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	root.SilenceUsage = true
+	code := 0
+	if root.Execute() != nil {
+		code = 1
+	}
+	return result{out.String(), errs.String(), code}
+}
+
+// tokenCommand runs `caddy jira-token` as people do.
+func (g *gateway) tokenCommand(args ...string) result {
+	g.t.Helper()
+	return g.run("", append(append([]string{"jira-token"}, args...), "--address", g.admin)...)
+}
+
+// run runs Caddy to its end.
+func (g *gateway) run(input string, args ...string) result {
+	g.t.Helper()
+	var out, errs bytes.Buffer
+	cmd := g.command(args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &errs
+	timer := time.AfterFunc(2*patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		g.t.Fatal(err)
+	}
+	r := result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+	if strings.Contains(r.err, "panic") || strings.Contains(r.err, "DATA RACE") {
+		g.t.Errorf("%q: %s", args, r)
+	}
+	return r
+}
+
+// reload loads the Caddyfile as it is now.
+func (g *gateway) reload() result {
+	g.t.Helper()
+	return g.run("", "reload", "--config", g.caddyfile, "--adapter", "caddyfile", "--address", g.admin, "--force")
+}
+
+// eventually tries until there is no error.
+func eventually(t *testing.T, what string, try func() error) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err = try(); err == nil {
+			return
+		}
+	}
+	t.Fatalf("waited in vain for %s: %v", what, err)
+}
+
+var (
+	takenMu sync.Mutex
+	taken   = make(map[string]bool)
+)
+
+// freeAddress is a loopback address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	takenMu.Lock()
+	defer takenMu.Unlock()
+	for {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := listener.Addr().String()
+		listener.Close()
+		if !taken[address] {
+			taken[address] = true
+			return address
+		}
+	}
+}
+
+// logBuffer collects a process's output.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *logBuffer) tail(n int) string {
+	lines := strings.Split(b.String(), "\n")
+	lines = lines[max(0, len(lines)-n):]
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), 600)]
+	}
+	return strings.Join(lines, "\n")
+}
