@@ -30,11 +30,10 @@ build: ## build bin/caddy with the Caddy and the plugins of xcaddy.json
 	@go -C tools build -o ../bin/build ./build
 	@exec bin/build
 
-test: ## vet, all tests with the race detector, every fuzz target for FUZZTIME (5s)
+test: ## all tests with the race detector, every fuzz target for FUZZTIME (5s)
 	@.ci/prepare
 	@echo 'test: the first time, all of Caddy is compiled, plainly and for the race detector: minutes each'
-	go vet ./...
-	cd tools && go vet ./... && go test ./...
+	go -C tools test ./...
 	go test -race -timeout 25m ./...
 	@[ '$(FUZZTIME)' = 0 ] || .ci/fuzz '$(FUZZTIME)'
 

@@ -1,14 +1,12 @@
 package jiratokens
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -177,118 +174,6 @@ func apiError(err error) error {
 	return caddy.APIError{HTTPStatus: status, Err: err}
 }
 
-func (c *adminCall) list() (int, any, error) {
-	parameters := c.URL.Query()
-	query := storage.Query{
-		Owner: parameters.Get("owner"), Search: parameters.Get("search"), Cursor: parameters.Get("cursor"),
-	}
-	var err error
-	if state := parameters.Get("state"); state != "" {
-		if query.State, err = token.ParseState(state); err != nil {
-			return 0, nil, registry.InvalidError{Field: "state", Err: err}
-		}
-	}
-	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
-		return 0, nil, err
-	}
-	page, err := c.registry.List(c.Context(), query)
-	if err != nil {
-		return 0, nil, err
-	}
-	answer := struct {
-		Tokens []registry.View `json:"tokens"`
-		// Next is the cursor of the next page; empty on the last.
-		Next string `json:"next,omitempty"`
-	}{Tokens: make([]registry.View, len(page.Records)), Next: page.Next}
-	for i, record := range page.Records {
-		answer.Tokens[i] = c.registry.View(record)
-	}
-	return http.StatusOK, answer, nil
-}
-
-func (c *adminCall) create() (int, any, error) {
-	var request registry.Request
-	if err := c.decode(&request); err != nil {
-		return 0, nil, err
-	}
-	spec, err := c.registry.Spec(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	record, secret, err := c.registry.Create(c.Context(), c.actor(), spec)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusCreated, c.withToken(record, secret), nil
-}
-
-func (c *adminCall) withToken(record *token.Record, secret token.Token) registry.View {
-	view := c.registry.View(record)
-	view.Token = secret.Reveal()
-	return view
-}
-
-func (c *adminCall) show() (int, any, error) {
-	return c.viewed(c.registry.Show(c.Context(), c.id))
-}
-
-func (c *adminCall) update() (int, any, error) {
-	var request registry.Request
-	if err := c.decode(&request); err != nil {
-		return 0, nil, err
-	}
-	patch, err := c.registry.Patch(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.id, patch))
-}
-
-func (c *adminCall) delete() (int, any, error) {
-	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.id)
-}
-
-func (c *adminCall) rotate() (int, any, error) {
-	var request struct {
-		// Overlap is how long the old token still works.
-		Overlap string `json:"overlap"`
-	}
-	if err := c.decode(&request); err != nil {
-		return 0, nil, err
-	}
-	var overlap time.Duration
-	if request.Overlap != "" {
-		var err error
-		if overlap, err = registry.ParseSpan(request.Overlap); err != nil {
-			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
-		}
-	}
-	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.id, overlap)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, c.withToken(record, secret), nil
-}
-
-func (c *adminCall) disable() (int, any, error) {
-	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.id))
-}
-
-func (c *adminCall) enable() (int, any, error) {
-	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.id))
-}
-
-func (c *adminCall) revoke() (int, any, error) {
-	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id))
-}
-
-func (c *adminCall) viewed(record *token.Record, err error) (int, any, error) {
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, c.registry.View(record), nil
-}
-
 func (c *adminCall) audit() (int, any, error) {
 	parameters := c.URL.Query()
 	query := storage.EventQuery{TokenID: parameters.Get("token"), Cursor: parameters.Get("cursor")}
@@ -340,48 +225,6 @@ func limit(text string) (int, error) {
 	return n, nil
 }
 
-func (c *adminCall) export() (int, any, error) {
-	c.w.Header().Set("Content-Type", "application/x-ndjson")
-	c.w.Header().Set("Cache-Control", "no-store")
-	c.noDeadline()
-	out := &countingWriter{Writer: c.w}
-	err := c.registry.Export(c.Context(), out)
-	if err != nil && out.written > 0 {
-		// It has begun as a success: only a broken connection tells the client
-		// that this is not all.
-		panic(http.ErrAbortHandler)
-	}
-	return 0, nil, err
-}
-
-// countingWriter knows whether an answer has begun.
-type countingWriter struct {
-	io.Writer
-	written int
-}
-
-func (w *countingWriter) Write(p []byte) (int, error) {
-	w.written += len(p)
-	return w.Writer.Write(p)
-}
-
-// noDeadline takes off the time limits that Caddy's admin endpoint puts on
-// every request: what is long here may be long.
-func (c *adminCall) noDeadline() {
-	control := http.NewResponseController(c.w)
-	_ = control.SetReadDeadline(time.Time{}) // not every connection has one
-	_ = control.SetWriteDeadline(time.Time{})
-}
-
-func (c *adminCall) importRecords() (int, any, error) {
-	c.noDeadline()
-	result, err := c.registry.Import(c.Context(), c.actor(), c.Body)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, result, nil
-}
-
 // decode reads the request's JSON. No body is an empty object.
 func (c *adminCall) decode(into any) error {
 	decoder := json.NewDecoder(http.MaxBytesReader(c.w, c.Body, maxAdminBody))
@@ -422,47 +265,6 @@ func printable(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// check asks Jira about the accounts.
-func (c *adminCall) check() (int, any, error) {
-	c.noDeadline()
-	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second)
-	defer cancel()
-	results, err := c.app.check(ctx, c.URL.Query().Get("account"))
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, map[string]any{"accounts": results}, nil
-}
-
-// health answers 503 when something is wrong, for probes that read no JSON.
-func (c *adminCall) health() (int, any, error) {
-	health := c.app.health(c.Context())
-	if !health.OK {
-		return http.StatusServiceUnavailable, health, nil
-	}
-	return http.StatusOK, health, nil
-}
-
-// explain says what would happen to a request with a token.
-func (c *adminCall) explain() (int, any, error) {
-	parameters := c.URL.Query()
-	record, err := c.registry.Show(c.Context(), parameters.Get("token"))
-	if err != nil {
-		return 0, nil, err
-	}
-	question := handler.Question{Record: record, Method: parameters.Get("method"), URI: parameters.Get("path")}
-	if from := parameters.Get("from"); from != "" {
-		if question.Address, err = netip.ParseAddr(from); err != nil {
-			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("address %q: want one such as 203.0.113.7", from)}
-		}
-	}
-	explanations, err := c.app.explain(question)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, map[string]any{"gateways": explanations}, nil
 }
 
 // Interface guards

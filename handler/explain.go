@@ -46,12 +46,12 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 	}
 	d := &Decision{Record: q.Record, Address: q.Address}
 	e := Explanation{Front: h.Front, ContextPath: h.ContextPath}
-	for _, step := range h.steps() {
+	for _, step := range steps {
 		if step.name == "networks" && !d.Address.IsValid() {
 			e.Steps = append(e.Steps, Step{step.name, true, h.explainNetworks(d)})
 			continue
 		}
-		if why := step.take(r, d); why != nil {
+		if why := step.take(h, r, d); why != nil {
 			e.Steps = append(e.Steps, Step{step.name, false, h.explainDenial(r, d, why)})
 			e.Status, e.Reason = why.reason.status(), why.reason
 			return e, nil

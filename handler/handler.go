@@ -244,12 +244,15 @@ func forgetCredentials(r *http.Request) {
 // step is one of the steps that a request with a token takes.
 type step struct {
 	name string
-	take func(*http.Request, *Decision) *denial
+	take func(*Handler, *http.Request, *Decision) *denial
 }
 
 // steps are those after the token's record was found, in their order.
-func (h *Handler) steps() [4]step {
-	return [...]step{{"token", h.active}, {"networks", h.networks}, {"scope", h.scope}, {"account", h.account}}
+var steps = [...]step{
+	{"token", (*Handler).active},
+	{"networks", (*Handler).networks},
+	{"scope", (*Handler).scope},
+	{"account", (*Handler).account},
 }
 
 // decide takes the steps in their order. The first denial ends it.
@@ -260,8 +263,8 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 	if why := h.lookup(r, d); why != nil {
 		return why
 	}
-	for _, step := range h.steps() {
-		if why := step.take(r, d); why != nil {
+	for _, step := range steps {
+		if why := step.take(h, r, d); why != nil {
 			return why
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 )
 
 // Identity is who an account is, and in which Jira.
@@ -17,9 +18,14 @@ type Identity struct {
 	Deployment string
 }
 
+// identifyTimeout bounds how long Jira is waited for.
+const identifyTimeout = 10 * time.Second
+
 // Identify asks the Jira at site who the account is: a RefusedError when Jira
 // does not take it.
 func Identify(ctx context.Context, transport http.RoundTripper, site string, account *Account) (Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
+	defer cancel()
 	base, err := account.BaseURL(ctx, transport, site)
 	if err != nil {
 		return Identity{}, err

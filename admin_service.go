@@ -1,0 +1,96 @@
+package jiratokens
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+)
+
+func (c *adminCall) export() (int, any, error) {
+	c.w.Header().Set("Content-Type", "application/x-ndjson")
+	c.w.Header().Set("Cache-Control", "no-store")
+	c.noDeadline()
+	out := &countingWriter{Writer: c.w}
+	err := c.registry.Export(c.Context(), out)
+	if err != nil && out.written > 0 {
+		// It has begun as a success: only a broken connection tells the client
+		// that this is not all.
+		panic(http.ErrAbortHandler)
+	}
+	return 0, nil, err
+}
+
+// countingWriter knows whether an answer has begun.
+type countingWriter struct {
+	io.Writer
+	written int
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.written += len(p)
+	return w.Writer.Write(p)
+}
+
+// noDeadline takes off the time limits that Caddy's admin endpoint puts on
+// every request: what is long here may be long.
+func (c *adminCall) noDeadline() {
+	control := http.NewResponseController(c.w)
+	_ = control.SetReadDeadline(time.Time{}) // not every connection has one
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
+func (c *adminCall) importRecords() (int, any, error) {
+	c.noDeadline()
+	result, err := c.registry.Import(c.Context(), c.actor(), c.Body)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, result, nil
+}
+
+// check asks Jira about the accounts.
+func (c *adminCall) check() (int, any, error) {
+	c.noDeadline()
+	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second)
+	defer cancel()
+	results, err := c.app.check(ctx, c.URL.Query().Get("account"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"accounts": results}, nil
+}
+
+// health answers 503 when something is wrong, for probes that read no JSON.
+func (c *adminCall) health() (int, any, error) {
+	health := c.app.health(c.Context())
+	if !health.OK {
+		return http.StatusServiceUnavailable, health, nil
+	}
+	return http.StatusOK, health, nil
+}
+
+// explain says what would happen to a request with a token.
+func (c *adminCall) explain() (int, any, error) {
+	parameters := c.URL.Query()
+	record, err := c.registry.Show(c.Context(), parameters.Get("token"))
+	if err != nil {
+		return 0, nil, err
+	}
+	question := handler.Question{Record: record, Method: parameters.Get("method"), URI: parameters.Get("path")}
+	if from := parameters.Get("from"); from != "" {
+		if question.Address, err = netip.ParseAddr(from); err != nil {
+			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("address %q: want one such as 203.0.113.7", from)}
+		}
+	}
+	explanations, err := c.app.explain(question)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"gateways": explanations}, nil
+}

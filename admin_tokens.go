@@ -1,0 +1,122 @@
+package jiratokens
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func (c *adminCall) list() (int, any, error) {
+	parameters := c.URL.Query()
+	query := storage.Query{
+		Owner: parameters.Get("owner"), Search: parameters.Get("search"), Cursor: parameters.Get("cursor"),
+	}
+	var err error
+	if state := parameters.Get("state"); state != "" {
+		if query.State, err = token.ParseState(state); err != nil {
+			return 0, nil, registry.InvalidError{Field: "state", Err: err}
+		}
+	}
+	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
+		return 0, nil, err
+	}
+	page, err := c.registry.List(c.Context(), query)
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := struct {
+		Tokens []registry.View `json:"tokens"`
+		// Next is the cursor of the next page; empty on the last.
+		Next string `json:"next,omitempty"`
+	}{Tokens: make([]registry.View, len(page.Records)), Next: page.Next}
+	for i, record := range page.Records {
+		answer.Tokens[i] = c.registry.View(record)
+	}
+	return http.StatusOK, answer, nil
+}
+
+func (c *adminCall) create() (int, any, error) {
+	var request registry.Request
+	if err := c.decode(&request); err != nil {
+		return 0, nil, err
+	}
+	spec, err := c.registry.Spec(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	record, secret, err := c.registry.Create(c.Context(), c.actor(), spec)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, c.withToken(record, secret), nil
+}
+
+func (c *adminCall) withToken(record *token.Record, secret token.Token) registry.View {
+	view := c.registry.View(record)
+	view.Token = secret.Reveal()
+	return view
+}
+
+func (c *adminCall) show() (int, any, error) {
+	return c.viewed(c.registry.Show(c.Context(), c.id))
+}
+
+func (c *adminCall) update() (int, any, error) {
+	var request registry.Request
+	if err := c.decode(&request); err != nil {
+		return 0, nil, err
+	}
+	patch, err := c.registry.Patch(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.id, patch))
+}
+
+func (c *adminCall) delete() (int, any, error) {
+	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.id)
+}
+
+func (c *adminCall) rotate() (int, any, error) {
+	var request struct {
+		// Overlap is how long the old token still works.
+		Overlap string `json:"overlap"`
+	}
+	if err := c.decode(&request); err != nil {
+		return 0, nil, err
+	}
+	var overlap time.Duration
+	if request.Overlap != "" {
+		var err error
+		if overlap, err = registry.ParseSpan(request.Overlap); err != nil {
+			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
+		}
+	}
+	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.id, overlap)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, c.withToken(record, secret), nil
+}
+
+func (c *adminCall) disable() (int, any, error) {
+	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.id))
+}
+
+func (c *adminCall) enable() (int, any, error) {
+	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.id))
+}
+
+func (c *adminCall) revoke() (int, any, error) {
+	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id))
+}
+
+func (c *adminCall) viewed(record *token.Record, err error) (int, any, error) {
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, c.registry.View(record), nil
+}
