@@ -86,7 +86,7 @@ func stateText(state token.State) string { return strings.ReplaceAll(string(stat
 func (c *client) list(query url.Values, most int) error {
 	shown := 0
 	rows := newRows(c)
-	for {
+	for pages := 1; ; pages++ {
 		size := storage.MaxPageSize
 		if most > 0 {
 			size = min(size, most-shown)
@@ -105,7 +105,7 @@ func (c *client) list(query url.Values, most int) error {
 			return rows.end(page.Next != "")
 		}
 		query.Set("cursor", page.Next)
-		if c.json || shown%10_000 == 0 {
+		if pages%10 == 0 {
 			c.progress("%d tokens read …", shown)
 		}
 	}
