@@ -171,6 +171,9 @@ func resolve(what, value string) (string, error) {
 	if err != nil {
 		// The error names the placeholder; in a secret with braces that would
 		// be a part of it.
+		if source, name, ok := onePlaceholder(value); ok {
+			return "", fmt.Errorf("%s: the %s %s is not there, or empty", what, source, name)
+		}
 		return "", fmt.Errorf("%s: has a placeholder that is unknown or empty; a brace that begins none is written \\{", what)
 	}
 	if resolved == "" {
@@ -182,6 +185,23 @@ func resolve(what, value string) (string, error) {
 		}
 	}
 	return resolved, nil
+}
+
+// onePlaceholder takes a value apart that is nothing but {env.NAME} or
+// {file.PATH}: then its name is no part of a secret.
+func onePlaceholder(value string) (source, name string, ok bool) {
+	inner, found := strings.CutPrefix(value, "{")
+	if !found {
+		return "", "", false
+	}
+	if inner, found = strings.CutSuffix(inner, "}"); !found || strings.ContainsAny(inner, "{}") {
+		return "", "", false
+	}
+	if name, ok = strings.CutPrefix(inner, "env."); ok {
+		return "environment variable", name, true
+	}
+	name, ok = strings.CutPrefix(inner, "file.")
+	return "file", name, ok
 }
 
 // accountChanged makes it known that Jira does not take an account any more,

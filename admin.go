@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -155,16 +157,18 @@ func apiError(err error) error {
 		api     caddy.APIError
 		invalid registry.InvalidError
 		state   registry.StateError
+		exists  registry.ExistsError
 	)
 	switch {
 	case errors.As(err, &api):
 		return api
 	case errors.As(err, &invalid):
 		// The field comes first, so that the command can name its flag.
-		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err, Message: invalid.Field + ": " + err.Error()}
+		message := strings.TrimPrefix(err.Error(), invalid.Field+": ")
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err, Message: invalid.Field + ": " + message}
 	case errors.Is(err, storage.ErrBadCursor):
 		status = http.StatusBadRequest
-	case errors.As(err, &state), errors.Is(err, storage.ErrConflict):
+	case errors.As(err, &state), errors.As(err, &exists), errors.Is(err, storage.ErrConflict):
 		status = http.StatusConflict
 	case errors.Is(err, storage.ErrNotFound):
 		status = http.StatusNotFound
@@ -175,12 +179,14 @@ func apiError(err error) error {
 }
 
 func (c *adminCall) audit() (int, any, error) {
-	parameters := c.URL.Query()
+	parameters, err := c.parameters("since", "token", "cursor", "limit")
+	if err != nil {
+		return 0, nil, err
+	}
 	query := storage.EventQuery{TokenID: parameters.Get("token"), Cursor: parameters.Get("cursor")}
 	if query.TokenID != "" && !token.ValidID(query.TokenID) {
 		return 0, nil, registry.InvalidError{Field: "token", Err: errors.New("want a token's id, 10 characters")}
 	}
-	var err error
 	if since := parameters.Get("since"); since != "" {
 		if query.Since, err = parseSince(since, time.Now()); err != nil {
 			return 0, nil, registry.InvalidError{Field: "since", Err: err}
@@ -223,6 +229,18 @@ func limit(text string) (int, error) {
 		return 0, registry.InvalidError{Field: "limit", Err: fmt.Errorf("%q: want a number from 1 to %d", text, storage.MaxPageSize)}
 	}
 	return n, nil
+}
+
+// parameters returns the query's parameters. An unknown one is refused: left
+// out, a filter with a slip in its name would match everything.
+func (c *adminCall) parameters(known ...string) (url.Values, error) {
+	parameters := c.URL.Query()
+	for name := range parameters {
+		if !slices.Contains(known, name) {
+			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %q: want %s", name, strings.Join(known, ", "))}
+		}
+	}
+	return parameters, nil
 }
 
 // decode reads the request's JSON. No body is an empty object.

@@ -77,7 +77,10 @@ func (c *adminCall) health() (int, any, error) {
 
 // explain says what would happen to a request with a token.
 func (c *adminCall) explain() (int, any, error) {
-	parameters := c.URL.Query()
+	parameters, err := c.parameters("token", "method", "path", "from")
+	if err != nil {
+		return 0, nil, err
+	}
 	record, err := c.registry.Show(c.Context(), parameters.Get("token"))
 	if err != nil {
 		return 0, nil, err

@@ -10,11 +10,13 @@ import (
 )
 
 func (c *adminCall) list() (int, any, error) {
-	parameters := c.URL.Query()
+	parameters, err := c.parameters("owner", "state", "search", "cursor", "limit")
+	if err != nil {
+		return 0, nil, err
+	}
 	query := storage.Query{
 		Owner: parameters.Get("owner"), Search: parameters.Get("search"), Cursor: parameters.Get("cursor"),
 	}
-	var err error
 	if state := parameters.Get("state"); state != "" {
 		if query.State, err = token.ParseState(state); err != nil {
 			return 0, nil, registry.InvalidError{Field: "state", Err: err}

@@ -93,7 +93,7 @@ func (a *Account) unmarshalCloud(d *caddyfile.Dispenser) error {
 // oneArg reads the single value of an option.
 func oneArg(d *caddyfile.Dispenser, option string, value *string) error {
 	if !d.Args(value) || d.NextArg() {
-		return d.Errf("account: %s wants one value", option)
+		return d.Errf("account: %s wants one value; is an environment variable empty?", option)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -77,26 +78,35 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 	if len(a.jiras) == 0 {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusConflict,
-			Err:        errors.New("the configuration has no jira_gateway: there is no Jira to ask"),
+			Err:        errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira: there is no Jira to ask"),
 		}
 	}
 	// The transport finds placeholders of its options here.
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	if len(names) == 0 {
+		return nil, caddy.APIError{HTTPStatus: http.StatusConflict,
+			Err: errors.New("no account is configured: add `account default { … }` to jira_tokens")}
+	}
 	results := []CheckResult{}
 	for _, upstream := range a.jiras {
 		for _, name := range names {
 			if upstream.Takes(name) {
-				results = append(results, checkAccount(ctx, upstream, a.accounts[name]))
+				results = append(results, a.checkAccount(ctx, upstream, a.accounts[name]))
 			}
 		}
 	}
 	return results, nil
 }
 
-func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account) CheckResult {
+func (a *App) checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account) CheckResult {
 	result := CheckResult{Account: account.Name(), Jira: upstream.URL}
 	identity, err := jira.Identify(ctx, upstream.Transport, upstream.URL, account)
 	if err != nil {
+		var refused jira.RefusedError
+		if errors.As(err, &refused) && len(a.jiras) == 1 {
+			// With several Jiras another one may well take it.
+			account.Refused(refused, time.Now())
+		}
 		result.Error = err.Error()
 		return result
 	}

@@ -20,7 +20,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|audit|explain|check|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|delete|audit|explain|check|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -34,6 +34,8 @@ they are JSON. The exit status is 0 only when what was asked is done.`,
 }
 
 func addCommands(root *cobra.Command) {
+	// A mistyped command is what is wrong, not the flags after it.
+	root.FParseErrWhitelist.UnknownFlags = true
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return fmt.Errorf("unknown command %q: want one of %s", args[0], root.Use[strings.IndexByte(root.Use, ' ')+1:])
@@ -47,9 +49,9 @@ func addCommands(root *cobra.Command) {
 	flags.StringP("output", "o", "text", "Output: text or json")
 	root.AddCommand(
 		createCommand(), listCommand(), showCommand(), updateCommand(), rotateCommand(),
-		changeCommand("disable", "Make a token stop to work until it is enabled"),
+		changeCommand("disable", "Stop a token from working until it is enabled"),
 		changeCommand("enable", "Make a disabled token work again"),
-		changeCommand("revoke", "End a token for ever"),
+		changeCommand("revoke", "End a token for ever"), deleteCommand(),
 		auditCommand(), explainCommand(), checkCommand(), exportCommand(), importCommand(),
 	)
 }
@@ -101,8 +103,8 @@ func updateCommand() *cobra.Command {
 func fieldFlags(cmd *cobra.Command, scope, account, expires string) {
 	flags := cmd.Flags()
 	flags.String("scope", scope, "What it may do: read, write or admin")
-	flags.String("expires", expires, "When it stops to work: from now (90d, 12h), a date (2027-01-31), a time (RFC 3339) or never")
-	flags.String("not-before", "", "When it begins to work: as --expires")
+	flags.String("expires", expires, "When it stops working: from now (90d, 12h), a date (2027-01-31), a time (RFC 3339) or never")
+	flags.String("not-before", "", "When it begins working: as --expires")
 	flags.StringArray("allow-ip", nil, "Network it works from, a CIDR range or an address; can be repeated; '' for all")
 	flags.StringArray("deny-ip", nil, "Network it does not work from, also inside an allowed one; can be repeated")
 	flags.String("account", account, "The Jira account it is forwarded with")
@@ -207,12 +209,33 @@ func changeCommand(verb, short string) *cobra.Command {
 	}
 }
 
+func deleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete ID",
+		Short: "Remove a token's record; the audit trail keeps what it was",
+		Args:  exactID,
+		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
+			response, err := c.request(http.MethodDelete, tokenPath(args[0]), nil, nil)
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			return c.print(map[string]string{"deleted": args[0]}, func(w io.Writer) {
+				fmt.Fprintf(w, "Deleted token %s.\n", args[0])
+			})
+		}),
+	}
+}
+
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit [--follow] [--since 24h] [--token ID]",
 		Short: "Show who changed which token, and how",
 		Args:  cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
+			if id, _ := cmd.Flags().GetString("token"); id != "" && !token.ValidID(id) {
+				return errors.New("--token: want the token's id, the 10 characters after jt_ in the token")
+			}
 			query := url.Values{}
 			for _, flag := range []string{"since", "token"} {
 				if value, _ := cmd.Flags().GetString(flag); value != "" {
@@ -233,14 +256,17 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "explain --token ID [--from ADDRESS] METHOD PATH",
 		Short:   "Say what would happen to a request with a token, step by step",
-		Example: "  caddy jira-token explain --token 4fT0aB9xYz POST /rest/api/2/search",
+		Example: "  caddy jira-token explain --token 4fT0aB9xYz POST /rest/api/3/search/jql",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return errors.New("want a method and a path, such as POST /rest/api/2/search")
+				return errors.New("want a method and a path, such as POST /rest/api/3/search/jql")
 			}
 			return nil
 		},
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			if id, _ := cmd.Flags().GetString("token"); !token.ValidID(id) {
+				return errors.New("--token: want the token's id, the 10 characters after jt_ in the token")
+			}
 			query := url.Values{"method": {args[0]}, "path": {args[1]}}
 			for _, flag := range []string{"token", "from"} {
 				if value, _ := cmd.Flags().GetString(flag); value != "" {
@@ -308,6 +334,9 @@ func importCommand() *cobra.Command {
 			var result registry.ImportResult
 			if err := json.NewDecoder(response.Body).Decode(&result); err != nil {
 				return fmt.Errorf("reading the answer: %w", err)
+			}
+			if result == (registry.ImportResult{}) {
+				return errors.New("there was nothing to import: standard input is empty")
 			}
 			return c.print(result, func(w io.Writer) {
 				fmt.Fprintf(w, "Imported %d, %d were there already.\n", result.Imported, result.Unchanged)

@@ -158,6 +158,9 @@ func (a *App) Start() error {
 	if len(a.accounts) == 0 {
 		a.logger.Warn("no Jira account is configured: no token can be created or used; add `account default { … }` to jira_tokens")
 	}
+	if len(a.gateways) > 0 && len(a.jiras) == 0 {
+		a.logger.Warn("jira_token_auth has no reverse_proxy with the transport jira behind it: requests reach Jira without the account's credential; use jira_gateway, or that transport")
+	}
 	a.shared.store.metrics.accountsConfigured(a.accounts)
 	return a.shared.start()
 }

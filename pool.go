@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -27,6 +28,27 @@ const openTimeout = 10 * time.Second
 type sharedStore struct {
 	storage.Store
 	metrics *metrics
+	// away: the last call was not answered.
+	away atomic.Bool
+}
+
+// called is told of every call: one line in the log begins an outage, one ends
+// it.
+func (s *sharedStore) called(op string, took time.Duration, err error) {
+	s.metrics.storeCalled(op, took, err)
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	away := errors.Is(err, storage.ErrUnavailable)
+	if s.away.Swap(away) == away {
+		return
+	}
+	logger := caddy.Log().Named("jira_tokens.store")
+	if away {
+		logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed", zap.Error(err))
+	} else {
+		logger.Info("the token store answers again")
+	}
 }
 
 // Destruct closes the store when no configuration uses it any more.
@@ -76,8 +98,9 @@ func acquireStore(module storage.Module) (*sharedStore, error) {
 		if err != nil {
 			return nil, err
 		}
-		metrics := newMetrics()
-		return &sharedStore{Store: storage.Observe(store, metrics.storeCalled), metrics: metrics}, nil
+		shared := &sharedStore{metrics: newMetrics()}
+		shared.Store = storage.Observe(store, shared.called)
+		return shared, nil
 	})
 	if err != nil {
 		return nil, err

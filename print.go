@@ -27,7 +27,7 @@ func printNewToken(w io.Writer, view registry.View, done string) {
 	fmt.Fprintf(w, "%s token %s of %s (%s), scope %s, expires %s.\n\n", done, view.ID, view.Owner, view.Name, view.Scope, whenOrNever(view.ExpiresAt))
 	fmt.Fprintf(w, "  %s\n\n", view.Token)
 	if view.Previous != nil {
-		fmt.Fprintf(w, "The old token stops to work %s.\n", when(*view.Previous))
+		fmt.Fprintf(w, "The old token stops working %s.\n", when(*view.Previous))
 	}
 	fmt.Fprintln(w, "Keep it now: it is not shown again. To try it, with your gateway's URL:")
 	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
@@ -63,7 +63,7 @@ func printToken(w io.Writer, view registry.View) {
 		row("rotated", when(*view.Rotated))
 	}
 	if view.Previous != nil && view.Previous.After(time.Now()) {
-		row("old token", "stops to work "+when(*view.Previous))
+		row("old token", "stops working "+when(*view.Previous))
 	}
 	row("version", strconv.FormatUint(view.Version, 10))
 	table.Flush()
@@ -250,10 +250,13 @@ func (c *client) explainRequest(query url.Values) error {
 				fmt.Fprintf(table, "%s\t%s\t%s\n", step.Step, mark, step.Detail)
 			}
 			table.Flush()
-			if gateway.Allowed {
+			switch {
+			case !gateway.Allowed:
+				fmt.Fprintf(w, "It would be answered %d %s.\n", gateway.Status, gateway.Reason)
+			case gateway.AnyAddress:
 				fmt.Fprintln(w, "It would be forwarded.")
-			} else {
-				fmt.Fprintf(w, "It would get %d %s.\n", gateway.Status, gateway.Reason)
+			default:
+				fmt.Fprintln(w, "It would be forwarded from an address that the token works from; --from ADDRESS asks for one.")
 			}
 		}
 	})

@@ -180,6 +180,9 @@ func notForwarded(err error, d *Decision) *denial {
 	if !errors.As(err, &forwarding) && !noUpstream(err) {
 		return nil
 	}
+	if forwarding.error != nil {
+		err = forwarding.error // without the places in the proxy that it passed
+	}
 	return &denial{
 		reason:  ReasonJiraUnreachable,
 		message: "Jira could not be reached by the gateway. The request may be tried again later; whether a change was made is not known.",

@@ -25,9 +25,11 @@ type Explanation struct {
 	Front       string `json:"front"`
 	ContextPath string `json:"context_path,omitempty"`
 	Allowed     bool   `json:"allowed"`
-	Status      int    `json:"status,omitempty"`
-	Reason      Reason `json:"reason,omitempty"`
-	Steps       []Step `json:"steps"`
+	// AnyAddress is false when it depends on an address that was not named.
+	AnyAddress bool   `json:"any_address"`
+	Status     int    `json:"status,omitempty"`
+	Reason     Reason `json:"reason,omitempty"`
+	Steps      []Step `json:"steps"`
 }
 
 // Step is what one step of the request's way says.
@@ -45,18 +47,24 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	d := &Decision{Record: q.Record, Address: q.Address}
-	e := Explanation{Front: h.Front, ContextPath: h.ContextPath}
+	e := Explanation{Front: h.Front, ContextPath: h.ContextPath, AnyAddress: true}
 	for _, step := range steps {
 		if step.name == "networks" && !d.Address.IsValid() {
+			e.AnyAddress = d.Record.Networks.IsZero() && h.permitted.IsZero()
 			e.Steps = append(e.Steps, Step{step.name, true, h.explainNetworks(d)})
 			continue
 		}
 		if why := step.take(h, r, d); why != nil {
-			e.Steps = append(e.Steps, Step{step.name, false, h.explainDenial(r, d, why)})
+			e.Steps = append(e.Steps, Step{step.name, false, h.explainDenial(step.name, r, d, why)})
 			e.Status, e.Reason = why.reason.status(), why.reason
 			return e, nil
 		}
 		e.Steps = append(e.Steps, Step{step.name, true, h.explainPassed(step.name, r, d)})
+	}
+	if refused := d.Account.Refusal(); refused != nil {
+		e.Steps = append(e.Steps, Step{"jira", false, refused.Error()})
+		e.Status, e.Reason = ReasonJiraRejectedAccount.status(), ReasonJiraRejectedAccount
+		return e, nil
 	}
 	e.Allowed = true
 	return e, nil
@@ -74,8 +82,8 @@ func (h *Handler) explainPassed(step string, r *http.Request, d *Decision) strin
 	return "it goes to Jira as the account " + d.Record.Account
 }
 
-func (h *Handler) explainDenial(r *http.Request, d *Decision, why *denial) string {
-	if !d.classified {
+func (h *Handler) explainDenial(step string, r *http.Request, d *Decision, why *denial) string {
+	if step != "scope" || !d.classified {
 		return why.message
 	}
 	return why.message + " " + h.explainScope(r) + "."
@@ -83,11 +91,11 @@ func (h *Handler) explainDenial(r *http.Request, d *Decision, why *denial) strin
 
 func newQuestion(q Question) (*http.Request, error) {
 	if !strings.HasPrefix(q.URI, "/") {
-		return nil, fmt.Errorf("%q: want one that begins with /, such as /rest/api/2/search", q.URI)
+		return nil, fmt.Errorf("%q: want one that begins with /, such as /rest/api/3/search/jql", q.URI)
 	}
 	u, err := url.ParseRequestURI(q.URI)
 	if err != nil {
-		return nil, fmt.Errorf("%q: want one such as /rest/api/2/search?jql=project=DEMO", q.URI)
+		return nil, fmt.Errorf("%q: want one such as /rest/api/3/search/jql?jql=project%%3DDEMO", q.URI)
 	}
 	return &http.Request{Method: q.Method, URL: u, Header: make(http.Header), Body: http.NoBody, Host: "gateway"}, nil
 }
@@ -109,5 +117,9 @@ func (h *Handler) explainScope(r *http.Request) string {
 	if h.ScopeBy == scopeByMethod && access != jira.AccessNever && match.Source != jira.SourceReads {
 		return fmt.Sprintf("%s is %s by its method", r.Method, jira.AccessByMethod(r.Method))
 	}
-	return fmt.Sprintf("The request is %s, by %s", access, match)
+	by := strings.TrimPrefix(match.String(), "by ")
+	if access == jira.AccessNever {
+		return "The request is for no token, by " + by
+	}
+	return fmt.Sprintf("The request is %s, by %s", access, by)
 }

@@ -130,6 +130,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.app, err = loadApp(ctx); err != nil {
 		return err
 	}
+	for _, name := range h.Accounts {
+		if _, ok := h.app.Account(name); !ok {
+			return fmt.Errorf("accounts: account %q is not configured in jira_tokens", name)
+		}
+	}
 	if h.permitted, err = parseRanges(h.AllowIP, h.DenyIP); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type Identity struct {
 }
 
 // identifyTimeout bounds how long Jira is waited for.
-const identifyTimeout = 10 * time.Second
+const identifyTimeout = 20 * time.Second
 
 // Identify asks the Jira at site who the account is: a RefusedError when Jira
 // does not take it.

@@ -68,7 +68,7 @@ func set[T any](field *T, value *T) {
 // for overlap. The new token is in this answer and nowhere else.
 func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (*token.Record, token.Token, error) {
 	if overlap < 0 || overlap > MaxOverlap {
-		return nil, token.Token{}, invalid("overlap", fmt.Errorf("overlap %s: want 0 to %s", overlap, MaxOverlap))
+		return nil, token.Token{}, invalid("overlap", fmt.Errorf("%s: want at most %dd", overlap, MaxOverlap/(24*time.Hour)))
 	}
 	// Of two rotations at once one is refused: made again on top of the other,
 	// it would end a token that was shown a moment ago.
@@ -102,7 +102,7 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 	return record, secret, nil
 }
 
-// Disable makes a token stop to work until it is enabled.
+// Disable makes a token stop working until it is enabled.
 func (r *Registry) Disable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
 	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled)
 }
@@ -130,7 +130,7 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 	})
 }
 
-// Delete removes a token's record. It stops to work at once; the audit trail
+// Delete removes a token's record. It stops working at once; the audit trail
 // keeps what it was.
 func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) error {
 	for range attempts {
@@ -170,6 +170,9 @@ func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id s
 			return old, nil
 		case err != nil:
 			return nil, err
+		}
+		if same, err := sameJSON(old, &changed); err != nil || same {
+			return old, err
 		}
 		changed.Version++
 		changed.UpdatedAt = r.timestamp()

@@ -75,7 +75,7 @@ func (r *Registry) checkValidity(notBefore, expiresAt time.Time) error {
 	case expiresAt.IsZero():
 		return nil
 	case !expiresAt.After(r.now()):
-		return invalid("expires_at", fmt.Errorf("expiry %s: is in the past", expiresAt.Format(time.RFC3339)))
+		return invalid("expires_at", fmt.Errorf("expiry %s: is past: want a time in the future", expiresAt.Format(time.RFC3339)))
 	case !expiresAt.After(notBefore):
 		return invalid("expires_at", errors.New("expiry: must be after not-before"))
 	}

@@ -98,9 +98,16 @@ func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record
 	}
 	same, err := sameJSON(there, record)
 	if err == nil && !same {
-		err = fmt.Errorf("token %s is here already and differs: delete one of them first: %w", record.ID, storage.ErrConflict)
+		err = ExistsError{record.ID}
 	}
 	return false, err
+}
+
+// ExistsError is an import over a token that is there already and differs.
+type ExistsError struct{ ID string }
+
+func (e ExistsError) Error() string {
+	return fmt.Sprintf("token %s is here already and differs: delete it here, or leave it out of the import", e.ID)
 }
 
 func sameJSON(a, b *token.Record) (bool, error) {

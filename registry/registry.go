@@ -55,7 +55,8 @@ var noRecord token.Record
 // Show returns the record with this id, as the store has it now.
 func (r *Registry) Show(ctx context.Context, id string) (*token.Record, error) {
 	if !token.ValidID(id) {
-		return nil, fmt.Errorf("token %q: %w", id, storage.ErrNotFound)
+		// What is no id may be a whole token, which belongs into no message.
+		return nil, fmt.Errorf("%w: want an id, the 10 characters after jt_ in the token", storage.ErrNotFound)
 	}
 	record, err := r.store.Get(ctx, id)
 	if err != nil {
@@ -110,7 +111,7 @@ func (r *Registry) checkAccount(name string) error {
 	case len(r.accounts) == 0:
 		return invalid("account", errors.New("no account is configured: add `account default { … }` to jira_tokens"))
 	}
-	return invalid("account", fmt.Errorf("account %q: is not configured; there is %s", name, strings.Join(r.accounts, ", ")))
+	return invalid("account", fmt.Errorf("%q is not configured: name one of %s", name, strings.Join(r.accounts, ", ")))
 }
 
 // InvalidError is an input that cannot be accepted.

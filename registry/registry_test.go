@@ -220,7 +220,7 @@ func TestExportAndImport(t *testing.T) {
 	if _, err := to.Revoke(t.Context(), admin, secrets[0].ID()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes())); !errors.Is(err, storage.ErrConflict) {
+	if _, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes())); !errors.As(err, new(ExistsError)) {
 		t.Errorf("an import over a changed token: %v", err)
 	}
 	for _, bad := range []string{"{", `{"id":"x"}`, `{"unknown":1}`, "[]", strings.Replace(file.String(), "active", "open", 1)} {

@@ -171,7 +171,7 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 			return t.UTC().Truncate(time.Second), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("time %q: want a time from now such as 90d or 12h, a date such as 2027-01-31, a time such as 2027-01-31T18:00:00Z, or never", text)
+	return time.Time{}, fmt.Errorf("time %q: want a time from now in d, h, m or s such as 90d or 12h, a date such as 2027-01-31, a time such as 2027-01-31T18:00:00Z, or never", text)
 }
 
 // ParseSpan reads a length of time: 90d, 12h, 30m, 45s.

@@ -60,7 +60,7 @@ func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 // ParseNetwork reads a CIDR range, or a single address as the range of itself.
 // Host bits must be zero: 10.1.2.3/8 is more likely a slip than a wish.
 func ParseNetwork(s string) (netip.Prefix, error) {
-	const want = "want a range such as 10.0.0.0/8 or 2001:db8::/32, or one address"
+	const want = "want one range such as 10.0.0.0/8 or 2001:db8::/32, or one address"
 	if !strings.Contains(s, "/") {
 		addr, err := netip.ParseAddr(s)
 		if err != nil || addr.Zone() != "" {

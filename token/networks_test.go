@@ -51,15 +51,15 @@ func TestPermits(t *testing.T) {
 func TestParseNetworkRefuses(t *testing.T) {
 	for s, hint := range map[string]string{
 		"10.1.2.3/8":          "10.0.0.0/8",
-		"10.0.0.0/40":         "want a range",
-		"10.0.0/8":            "want a range",
-		"010.0.0.0/8":         "want a range",
-		"":                    "want a range",
-		"localhost":           "want a range",
-		"fe80::1%eth0":        "want a range",
+		"10.0.0.0/40":         "want one range",
+		"10.0.0/8":            "want one range",
+		"010.0.0.0/8":         "want one range",
+		"":                    "want one range",
+		"localhost":           "want one range",
+		"fe80::1%eth0":        "want one range",
 		"::ffff:10.0.0.0/64":  "IPv4",
 		"2001:db8::1/32":      "2001:db8::/32",
-		"10.0.0.0/8,10.0.0.1": "want a range",
+		"10.0.0.0/8,10.0.0.1": "want one range",
 	} {
 		if _, err := ParseNetwork(s); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("network %q: %v, want a hint %q", s, err, hint)

@@ -30,9 +30,9 @@ type Record struct {
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	RotatedAt time.Time `json:"rotated_at,omitzero"`
-	// NotBefore is when the token begins to work; zero: at once.
+	// NotBefore is when the token begins working; zero: at once.
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// ExpiresAt is when it stops to work; zero: never.
+	// ExpiresAt is when it stops working; zero: never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 
 	// Digest is of the token in force.

@@ -262,10 +262,10 @@ func TestExplain(t *testing.T) {
 		{"GET /rest/api/2/issue/A-1", "It would be forwarded"},
 		{"POST /rest/api/3/search/jql", "It would be forwarded"},
 		{"POST /rest/other/1/find", "(reads)"},
-		{"POST /rest/api/2/issue", "It would get 403 scope_insufficient"},
-		{"GET /rest/auth/1/session", "It would get 403 path_denied"},
-		{"GET /rest/api/2/issue/../x", "It would get 400 ambiguous_request"},
-		{"GET /rest/api/2/myself --from 10.1.2.3", "It would get 403 network_denied"},
+		{"POST /rest/api/2/issue", "It would be answered 403 scope_insufficient"},
+		{"GET /rest/auth/1/session", "It would be answered 403 path_denied"},
+		{"GET /rest/api/2/issue/../x", "It would be answered 400 ambiguous_request"},
+		{"GET /rest/api/2/myself --from 10.1.2.3", "It would be answered 403 network_denied"},
 	} {
 		got := g.token(append([]string{"explain", "--token", tok.ID}, strings.Fields(test.question)...)...)
 		if got.code != 0 || !strings.Contains(got.out, test.want) {
