@@ -84,8 +84,10 @@ func (a *App) check(ctx context.Context, name string) ([]CheckResult, error) {
 	// The transport finds placeholders of its options here.
 	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 	if len(names) == 0 {
-		return nil, caddy.APIError{HTTPStatus: http.StatusConflict,
-			Err: errors.New("no account is configured: add `account default { … }` to jira_tokens")}
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusConflict,
+			Err:        errors.New("no account is configured: add `account default { … }` to jira_tokens"),
+		}
 	}
 	results := []CheckResult{}
 	for _, upstream := range a.jiras {

@@ -52,9 +52,20 @@ func TestCommand(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"show", made.ID}, {"list"}, {"list", "--owner", "O'HARA $X"}, {"list", "--search", "export"}, {"list", "--state", "active", "--limit", "1"},
-		{"update", made.ID, "--name", "new name", "--expires", "never"}, {"update", made.ID, "--allow-ip", "", "--deny-ip", "192.0.2.0/24"},
-		{"disable", made.ID}, {"disable", made.ID}, {"enable", made.ID}, {"audit"}, {"audit", "--since", "1h"}, {"audit", "--token", made.ID}, {"check", "--account", "default"},
+		{"show", made.ID},
+		{"list"},
+		{"list", "--owner", "O'HARA $X"},
+		{"list", "--search", "export"},
+		{"list", "--state", "active", "--limit", "1"},
+		{"update", made.ID, "--name", "new name", "--expires", "never"},
+		{"update", made.ID, "--allow-ip", "", "--deny-ip", "192.0.2.0/24"},
+		{"disable", made.ID},
+		{"disable", made.ID},
+		{"enable", made.ID},
+		{"audit"},
+		{"audit", "--since", "1h"},
+		{"audit", "--token", made.ID},
+		{"check", "--account", "default"},
 	} {
 		if args[0] == "check" {
 			g.up.answerWith(reply("200 OK", "Content-Type: application/json\r\n", `{"name":"svc-bi","displayName":"Service"}`))

@@ -8,6 +8,7 @@ import (
 
 	// What the Caddy under test is made of.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
 	_ "github.com/jiratokens/caddy-jira-tokens"
 )
 

@@ -142,8 +142,18 @@ func TestKey(t *testing.T) {
 	}
 	seen := map[string]Store{plain: {}}
 	for _, s := range []Store{
-		{Address: []string{"other"}}, {Password: secret}, {Password: "x", Username: "u"}, {DB: 1}, {Cluster: true},
-		{SentinelMaster: "m"}, {TLS: &TLS{}}, {TLS: &TLS{ServerName: "x"}}, {PoolSize: 1}, {KeyPrefix: "x"}, {Timeout: 1}, {DialTimeout: 1},
+		{Address: []string{"other"}},
+		{Password: secret},
+		{Password: "x", Username: "u"},
+		{DB: 1},
+		{Cluster: true},
+		{SentinelMaster: "m"},
+		{TLS: &TLS{}},
+		{TLS: &TLS{ServerName: "x"}},
+		{PoolSize: 1},
+		{KeyPrefix: "x"},
+		{Timeout: 1},
+		{DialTimeout: 1},
 	} {
 		k := key(s)
 		if _, ok := seen[k]; ok {
