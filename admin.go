@@ -267,12 +267,11 @@ func (c *adminCall) actor() storage.Actor {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
-	return storage.Actor{Kind: storage.ActorAdmin, Name: printable(c.UserAgent()), Address: address}
+	return storage.Actor{Kind: storage.ActorAdmin, Name: printable(c.UserAgent(), 100), Address: address}
 }
 
-// printable cuts what a client says of itself down to what fits in a trail.
-func printable(s string) string {
-	const longest = 100
+// printable cuts what others say down to what fits in a trail or on a screen.
+func printable(s string, longest int) string {
 	var b strings.Builder
 	for _, c := range s {
 		if b.Len() >= longest {

@@ -279,7 +279,8 @@ func (c *client) check(query url.Values) error {
 			if result.OK {
 				text = strings.TrimSpace("accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, text)
+			// Jira's own words, which a terminal must not take for orders.
+			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, printable(text, 300))
 		}
 		table.Flush()
 	})

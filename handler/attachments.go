@@ -1,6 +1,9 @@
 package handler
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // The values of Attachments.
 const (
@@ -20,6 +23,9 @@ func withoutRedirect(query string) string {
 	kept := make([]string, 0, 4)
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(parameter, "=")
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		}
 		if parameter != "" && !strings.EqualFold(name, "redirect") {
 			kept = append(kept, parameter)
 		}

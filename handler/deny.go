@@ -1,8 +1,11 @@
 package handler
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -72,50 +75,72 @@ func deny(reason Reason, message string) *denial {
 	return &denial{reason: reason, message: message}
 }
 
-// deny answers a denied request with Jira's own error body, so that Jira's
-// clients show the message, and leaves one log line.
-func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *Decision, took time.Duration) error {
-	why := d.why
-	h.logDenial(r, d, why)
-	outcome := Outcome{Decision: decisionDenied, Reason: why.reason, Took: took}
+// record leaves a denied request's line in the log, and counts every outcome.
+func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
+	outcome := Outcome{Decision: decisionAllowed, Took: took}
 	if d.classified {
 		outcome.Access = d.Access.String()
 	}
+	if d.why != nil {
+		outcome.Decision, outcome.Reason = decisionDenied, d.why.reason
+		h.logDenial(r, d, d.why)
+	}
 	h.app.Decided(outcome)
+}
 
-	header := w.Header()
-	header.Set(headerReason, string(why.reason))
-	header.Set("Content-Type", "application/json;charset=UTF-8")
-	header.Set("Cache-Control", "no-store")
+// answer returns what a denied request gets: Jira's own error body, so that
+// Jira's clients show the message.
+func (why *denial) answer() (http.Header, []byte) {
+	header := http.Header{
+		headerReason:    {string(why.reason)},
+		"Content-Type":  {"application/json;charset=UTF-8"},
+		"Cache-Control": {"no-store"},
+	}
 	if why.retryAfter > 0 {
 		seconds := (why.retryAfter + time.Second - 1) / time.Second
 		header.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
-	status := why.reason.status()
-	if status == http.StatusUnauthorized {
+	if why.reason.status() == http.StatusUnauthorized {
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
-		header.Set("Www-Authenticate", `Basic realm="Jira API tokens"`)
+		header.Set("WWW-Authenticate", `Basic realm="Jira API tokens"`)
 	}
 	body, err := json.Marshal(jiraError{
 		ErrorMessages: []string{why.message}, Errors: map[string]string{}, Reason: why.reason,
 	})
 	if err != nil {
-		return caddyhttp.Error(http.StatusInternalServerError, err)
+		body = []byte(`{}`) // cannot be: all are plain values
 	}
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	return header, body
+}
+
+// write answers a denied request.
+func (why *denial) write(w http.ResponseWriter, r *http.Request) error {
+	header, body := why.answer()
+	maps.Copy(w.Header(), header)
 	if r.Header.Get("Expect") != "" {
 		// net/http would ask for the body, to throw it away, before it answers:
 		// Caddy wraps the body, so that net/http does not see that the client
 		// waits to be asked.
-		header.Set("Connection", "close")
+		w.Header().Set("Connection", "close")
 		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 needs none
 	}
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, err = w.Write(body)
+	w.WriteHeader(why.reason.status())
+	if r.Method == http.MethodHead {
+		return nil
 	}
+	_, err := w.Write(body)
 	return err
+}
+
+// response is the answer as if Jira had given it, for the transport.
+func (why *denial) response(r *http.Request) *http.Response {
+	header, body := why.answer()
+	status := why.reason.status()
+	return &http.Response{
+		Status: http.StatusText(status), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}
 }
 
 // jiraError is Jira's error body, and the reason.
@@ -165,17 +190,19 @@ func noUpstream(err error) bool {
 	return errors.As(err, &proxy) && proxy.Err != nil && proxy.Err.Error() == "no upstreams available"
 }
 
+// accountRefused is for requests whose account Jira does not take.
+func accountRefused(d *Decision, refused jira.RefusedError) *denial {
+	return &denial{
+		reason:     ReasonJiraRejectedAccount,
+		message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
+		retryAfter: d.Account.Interval(),
+		cause:      refused,
+	}
+}
+
 // notForwarded turns a failure to forward into a denial: the proxy's errors
 // name upstreams, which are no business of the client.
-func notForwarded(err error, d *Decision) *denial {
-	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
-		return &denial{
-			reason:     ReasonJiraRejectedAccount,
-			message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
-			retryAfter: d.Account.Interval(),
-			cause:      refused,
-		}
-	}
+func notForwarded(err error) *denial {
 	var forwarding forwardingError
 	if !errors.As(err, &forwarding) && !noUpstream(err) {
 		return nil

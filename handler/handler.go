@@ -220,26 +220,30 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d.why = h.decide(r, d)
 	took := h.now().Sub(started)
 	h.tell(r, d)
-	if d.why != nil {
-		return h.deny(w, r, d, took)
-	}
-	if d.passThrough {
+	if d.why == nil && d.passThrough {
 		h.app.Decided(Outcome{Decision: decisionPassed, Took: took})
 		return next.ServeHTTP(w, r)
 	}
+	defer forgetCredentials(r)
+	if d.why != nil {
+		h.record(r, d, took)
+		return d.why.write(w, r)
+	}
 	err := next.ServeHTTP(w, outbound(r, d))
-	if d.why = notForwarded(err, d); d.why != nil {
-		return h.deny(w, r, d, took)
+	if d.why != nil { // the transport has answered so
+		h.record(r, d, took)
+		return err
 	}
-	h.app.Decided(Outcome{Decision: decisionAllowed, Access: d.Access.String(), Took: took})
-	if err != nil {
-		forgetCredentials(r)
+	if d.why = notForwarded(err); d.why != nil {
+		h.record(r, d, took)
+		return d.why.write(w, r)
 	}
+	h.record(r, d, took)
 	return err
 }
 
-// forgetCredentials takes the client's out of a request that error routes get:
-// they may hand it to some other backend.
+// forgetCredentials takes the client's out of a request that is done with here:
+// error routes and handlers around this one may hand it to some other backend.
 func forgetCredentials(r *http.Request) {
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		delete(r.Header, name)
@@ -262,6 +266,10 @@ var steps = [...]step{
 
 // decide takes the steps in their order. The first denial ends it.
 func (h *Handler) decide(r *http.Request, d *Decision) *denial {
+	if r.URL.Opaque != "" {
+		// "x:http://host/path" has no path to judge, but is sent as it is.
+		return deny(ReasonAmbiguousRequest, "The request's target is no path.")
+	}
 	if why := h.credentials(r, d); why != nil || d.passThrough {
 		return why
 	}

@@ -90,11 +90,14 @@ var droppedHeaders = map[string]bool{
 	"user-agent": true, "origin": true, "referer": true, "upgrade": true, "http2-settings": true,
 	"forwarded": true, "x-real-ip": true, "true-client-ip": true, "x-atlassian-token": true,
 	"x-original-url": true, "x-rewrite-url": true, "x-http-method": true, "x-method": true,
-	"method": true, "from": true, "trailer": true,
+	"method": true, "from": true, "trailer": true, "x-rewrite": true, "x-envoy-original-path": true,
+	"eppn": true, "uid": true, "x-uid": true, "mail": true, "x-mail": true, "upn": true, "x-upn": true,
+	"netid": true, "persistent-id": true, "x-subject": true, "x-sub": true, "x-actor": true, "x-caller": true,
+	"x-su": true, "x-name": true, "x-pat": true, "private-key": true,
 }
 
 // droppedPrefixes begin the names of headers that never reach Jira.
-var droppedPrefixes = []string{"sec-", "proxy-", "x-forwarded-", "remote-", "x-remote-", "x-client-"}
+var droppedPrefixes = []string{"sec-", "proxy-", "x-forwarded-", "remote-", "x-remote-", "x-client-", "shib-", "ssl-client-"}
 
 // droppedParts are in the names of headers that tell a server behind a single
 // sign-on proxy who the user is, or that carry a credential or a session, or
@@ -136,12 +139,15 @@ func publicURL(r *http.Request) string {
 		scheme = "https"
 	}
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
-		if proto := lastValue(r.Header.Get("X-Forwarded-Proto")); proto == "http" || proto == "https" {
+		if proto := lastValue(r.Header["X-Forwarded-Proto"]); proto == "http" || proto == "https" {
 			scheme = proto
 		}
-		if forwarded := lastValue(r.Header.Get("X-Forwarded-Host")); forwarded != "" {
+		if forwarded := lastValue(r.Header["X-Forwarded-Host"]); forwarded != "" {
 			host = forwarded
 		}
+	}
+	if host == "" {
+		return "" // HTTP/1.0 without Host
 	}
 	public := scheme + "://" + host
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
@@ -152,8 +158,13 @@ func publicURL(r *http.Request) string {
 	return public
 }
 
-// lastValue is the last of a comma-separated list: the nearest proxy's word.
-func lastValue(list string) string {
+// lastValue is the last of a header's comma-separated values: the nearest
+// proxy's word.
+func lastValue(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	list := lines[len(lines)-1]
 	if i := strings.LastIndexByte(list, ','); i >= 0 {
 		list = list[i+1:]
 	}

@@ -25,7 +25,21 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 		return deny(ReasonScopeInsufficient, "This API token has scope "+d.Record.Scope.String()+
 			", this request needs scope "+needed.String()+".")
 	}
+	if crossSite(r) {
+		return deny(ReasonPathDenied, "Changes that another web page asks for are not accepted.")
+	}
 	return h.cleanRequest(r, d)
+}
+
+// crossSite tells whether a browser sends a change on behalf of a page of
+// another site. It remembers Basic credentials, and what Jira would know such a
+// request by (Origin, Referer) does not reach it. Only browsers send this header.
+func crossSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return jira.AccessByMethod(r.Method) != jira.AccessRead
+	}
+	return false
 }
 
 // access classifies an operation by the table or by its method, as configured.

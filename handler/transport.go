@@ -127,7 +127,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.HTTPTransport.RoundTrip(r)
 	}
 	response, err := t.send(r, d)
-	if err != nil {
+	var refused jira.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		// No error: the proxy would take Jira for down, or try again.
+		d.why = accountRefused(d, refused)
+		return d.why.response(r), nil
+	case err != nil:
 		return nil, forwardingError{err}
 	}
 	return response, nil
@@ -153,6 +159,9 @@ func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.publicURL == "" {
+		mapper = nil
+	}
 	out, err := t.authorized(r, d, base, mapper != nil)
 	if err != nil {
 		return nil, t.refusedBy(d.Account, err)
@@ -161,10 +170,10 @@ func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode == http.StatusSwitchingProtocols {
-		// Nobody asked for it: no upgrade is forwarded.
+	if response.StatusCode < http.StatusOK {
+		// No upgrade is forwarded that Jira could agree to.
 		_ = response.Body.Close()
-		return nil, errors.New("jira switches protocols without being asked")
+		return nil, fmt.Errorf("jira answers HTTP %d without being asked", response.StatusCode)
 	}
 	if err := jira.Refusal(response); err != nil {
 		_ = response.Body.Close() // such an answer is not for the caller
@@ -179,7 +188,9 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	if !probe {
 		return refused
 	}
-	if _, err := jira.Identify(ctx, &t.HTTPTransport, t.URL, account); err != nil {
+	// Jira is asked for all, not for the client that happened to come: one that
+	// leaves at once must not keep the account resting.
+	if _, err := jira.Myself(context.WithoutCancel(ctx), &t.HTTPTransport, t.URL, account); err != nil {
 		return t.refusedBy(account, err)
 	}
 	account.Accepted()
@@ -188,12 +199,13 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 
 // refused finds out whether it is the account that Jira does not take.
 func (t *Transport) refused(ctx context.Context, account *jira.Account, err error) error {
+	account.Forget()
 	var refused jira.RefusedError
 	if !errors.As(err, &refused) || !refused.Doubtful {
 		return t.refusedBy(account, err)
 	}
 	account.Confirm(func() {
-		if _, err := jira.Identify(ctx, &t.HTTPTransport, t.URL, account); err != nil {
+		if _, err := jira.Myself(context.WithoutCancel(ctx), &t.HTTPTransport, t.URL, account); err != nil {
 			_ = t.refusedBy(account, err) // the caller gets the first answer
 		}
 	})

@@ -54,6 +54,14 @@ func (a *Account) Authorization(ctx context.Context) (string, error) {
 	return a.credential.Authorization(ctx)
 }
 
+// Forget drops what was fetched for the credential, after Jira refused it: an
+// access token can be ended before its time.
+func (a *Account) Forget() {
+	if fetched, ok := a.credential.(interface{ Forget() }); ok {
+		fetched.Forget()
+	}
+}
+
 // BaseURL returns what the account's requests to the Jira at site go to: site
 // itself, or the address of its API by cloud id. It asks by transport.
 func (a *Account) BaseURL(ctx context.Context, transport http.RoundTripper, site string) (string, error) {

@@ -8,7 +8,8 @@ import (
 // RefusedError says that Jira does not take the account.
 type RefusedError struct {
 	Why string
-	// Doubtful says that it may be about one resource only.
+	// Doubtful says that it may be about one resource only, or a text that the
+	// caller had sent.
 	Doubtful bool
 }
 

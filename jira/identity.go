@@ -24,11 +24,35 @@ const identifyTimeout = 20 * time.Second
 // Identify asks the Jira at site who the account is: a RefusedError when Jira
 // does not take it.
 func Identify(ctx context.Context, transport http.RoundTripper, site string, account *Account) (Identity, error) {
+	user, err := Myself(ctx, transport, site, account)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity := Identity{User: user}
+	base, err := account.BaseURL(ctx, transport, site)
+	if err != nil {
+		return identity, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
+	defer cancel()
+	var server struct {
+		Version        string `json:"version"`
+		DeploymentType string `json:"deploymentType"`
+	}
+	if ask(ctx, transport, base+"/rest/api/2/serverInfo", account, &server) == nil {
+		identity.Version, identity.Deployment = server.Version, server.DeploymentType
+	}
+	return identity, nil
+}
+
+// Myself asks the Jira at site for the account's user: a RefusedError when Jira
+// does not take the account.
+func Myself(ctx context.Context, transport http.RoundTripper, site string, account *Account) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
 	defer cancel()
 	base, err := account.BaseURL(ctx, transport, site)
 	if err != nil {
-		return Identity{}, err
+		return "", err
 	}
 	var user struct {
 		DisplayName  string `json:"displayName"`
@@ -38,26 +62,14 @@ func Identify(ctx context.Context, transport http.RoundTripper, site string, acc
 	}
 	// The one question that Jira never answers to anonymous callers.
 	if err := ask(ctx, transport, base+"/rest/api/2/myself", account, &user); err != nil {
-		return Identity{}, err
+		return "", err
 	}
-	var identity Identity
 	for _, name := range []string{user.EmailAddress, user.Name, user.DisplayName, user.AccountID} {
 		if name != "" {
-			identity.User = name
-			break
+			return name, nil
 		}
 	}
-	if identity.User == "" {
-		return Identity{}, errors.New("the answer names no user: is this Jira?")
-	}
-	var server struct {
-		Version        string `json:"version"`
-		DeploymentType string `json:"deploymentType"`
-	}
-	if ask(ctx, transport, base+"/rest/api/2/serverInfo", account, &server) == nil {
-		identity.Version, identity.Deployment = server.Version, server.DeploymentType
-	}
-	return identity, nil
+	return "", errors.New("the answer names no user: is this Jira?")
 }
 
 // ask reads JSON from Jira as the account.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,12 @@ const DefaultTokenURL = "https://auth.atlassian.com/oauth/token"
 // still be valid when a request that it was added to arrives.
 const refreshEarly = 2 * time.Minute
 
+// unsaidLifetime is for access tokens of which nobody says how long they live.
+const unsaidLifetime = 5 * time.Minute
+
+// oauthErrorCode is what error codes look like (RFC 6749, section 5.2).
+var oauthErrorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
 // oauthTimeout bounds one fetch of an access token.
 const oauthTimeout = 10 * time.Second
 
@@ -33,7 +40,11 @@ func OAuth(clientID, clientSecret, tokenURL string, transport http.RoundTripper)
 			ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
 			AuthStyle: oauth2.AuthStyleInParams,
 		},
-		client: &http.Client{Transport: transport, Timeout: oauthTimeout},
+		client: &http.Client{
+			Transport: transport, Timeout: oauthTimeout,
+			// The client's secret goes to this URL and nowhere else.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
 }
 
@@ -65,11 +76,17 @@ func (o *oauth) Authorization(ctx context.Context) (string, error) {
 	}
 }
 
+// Forget drops the access token.
+func (o *oauth) Forget() { o.current.Store(nil) }
+
 // fetch gets a token for all requests to come, not for the one that asked
 // first: its end does not end the fetch.
 func (o *oauth) fetch() (any, error) {
 	t, err := o.config.Token(context.WithValue(context.Background(), oauth2.HTTPClient, o.client))
 	if err == nil {
+		if t.Expiry.IsZero() {
+			t.Expiry = time.Now().Add(unsaidLifetime)
+		}
 		o.current.Store(t)
 		return t, nil
 	}
@@ -77,11 +94,15 @@ func (o *oauth) fetch() (any, error) {
 	if !errors.As(err, &answer) {
 		return nil, fmt.Errorf("fetching an access token: %w", err)
 	}
-	// The answer's body could repeat what was sent.
+	// The rest of the answer could repeat what was sent.
+	code := answer.ErrorCode
+	if !oauthErrorCode.MatchString(code) {
+		code = ""
+	}
 	status := answer.Response.StatusCode
 	switch status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		return nil, RefusedError{Why: fmt.Sprintf("%s refuses the OAuth client (HTTP %d %s)", o.config.TokenURL, status, answer.ErrorCode)}
+		return nil, RefusedError{Why: fmt.Sprintf("%s refuses the OAuth client (HTTP %d %s)", o.config.TokenURL, status, code)}
 	}
 	return nil, fmt.Errorf("fetching an access token: %s answers HTTP %d", o.config.TokenURL, status)
 }

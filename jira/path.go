@@ -103,7 +103,10 @@ func checkFileName(name string) *AmbiguousPathError {
 	}
 	// checkCharacters saw the first decoding's slashes; a server that decodes
 	// twice must find nothing new either. Each round shortens the name.
-	for text := name; ; {
+	for text, rounds := name, 0; ; rounds++ {
+		if rounds == 4 {
+			return &AmbiguousPathError{"name that is encoded over and over", 0}
+		}
 		if dotsOnly(text) {
 			return &AmbiguousPathError{"segment of dots only", 0}
 		}

@@ -123,7 +123,10 @@ func isDroppedName(name string, readOnly bool) (drop bool, ambiguous string) {
 			ambiguous = "malformed percent escape in a parameter's name"
 		}
 	}
-	for text := name; ; {
+	for text, rounds := name, 0; ; rounds++ {
+		if rounds == 4 {
+			return drop, "parameter name that is encoded over and over"
+		}
 		if isDroppedText(text, readOnly) {
 			drop = true
 		}

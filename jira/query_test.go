@@ -173,3 +173,15 @@ func BenchmarkCleanQuery(b *testing.B) {
 		})
 	}
 }
+
+// TestEncodedOverAndOver: each decoding shortens such a name by two bytes, so
+// that decoding it to the end takes quadratic time.
+func TestEncodedOverAndOver(t *testing.T) {
+	long := "%" + strings.Repeat("25", 100_000)
+	if _, err := CleanQuery(long+"=x", true); err == nil {
+		t.Error("a name that is encoded over and over was accepted")
+	}
+	if CheckPath("/secure/attachment/1/"+long) == nil {
+		t.Error("a file name that is encoded over and over was accepted")
+	}
+}

@@ -25,7 +25,7 @@ func Refusal(response *http.Response) error {
 	case login != "":
 		return RefusedError{Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted"}
 	case response.StatusCode == http.StatusForbidden && bodyBegins(response, basicDisabled):
-		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token"}
+		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token", Doubtful: true}
 	}
 	return nil
 }

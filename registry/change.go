@@ -90,7 +90,7 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 		record.PreviousDigest, record.PreviousUntil = token.Digest{}, time.Time{}
 		if overlap > 0 {
 			record.PreviousDigest = record.Digest
-			record.PreviousUntil = r.now().UTC().Add(overlap).Truncate(time.Second)
+			record.PreviousUntil = r.now().UTC().Add(overlap + time.Second - 1).Truncate(time.Second)
 		}
 		record.Digest = secret.Digest()
 		record.RotatedAt = r.timestamp()

@@ -216,7 +216,11 @@ func (c *Cache) Stored(id string, record *token.Record) {
 	}
 	// Another node's later change may be heard of before our own Apply comes
 	// back: the older record must not cover it.
-	if old, ok := c.known.GetIfPresent(id); ok && (old.record == nil || old.record.Version > record.Version) {
+	old, ok := c.known.GetIfPresent(id)
+	if !ok && record.Version > 1 {
+		return // what was heard of meanwhile left no trace: the next use reads
+	}
+	if ok && (old.record == nil || old.record.Version > record.Version) {
 		c.known.Set(id, &cached{})
 		return
 	}

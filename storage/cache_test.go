@@ -218,3 +218,18 @@ func TestNewTokenIsKnownAtOnce(t *testing.T) {
 		t.Errorf("a token that was just created: %v", err)
 	}
 }
+
+// TestStoredDoesNotCoverAChangeHeardOfBefore: nothing was cached when another
+// node's later change was announced, so that left no trace.
+func TestStoredDoesNotCoverAChangeHeardOfBefore(t *testing.T) {
+	store, cache := newCached(&token.Record{ID: "a", Version: 3})
+	cache.Changed("a")
+	cache.Changed("a")
+	cache.Stored("a", &token.Record{ID: "a", Version: 2})
+	if record, err := cache.Get(t.Context(), "a"); err != nil || record.Version != 3 {
+		t.Errorf("got %+v, %v, want version 3", record, err)
+	}
+	if n := store.reads.Load(); n != 1 {
+		t.Errorf("%d reads", n)
+	}
+}

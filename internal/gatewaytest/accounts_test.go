@@ -65,8 +65,13 @@ func TestRefusedAccountIsNotTheCallersFault(t *testing.T) {
 					t.Error("no Retry-After")
 				}
 			}
-			if n := len(jira.Take()); n != 1 {
-				t.Errorf("Jira got %d requests of an account that it refuses, want 1", n)
+			// A 403 could echo a caller's text: Jira is asked who the account is.
+			want := 1
+			if faults.BasicDisabled {
+				want = 2
+			}
+			if n := len(jira.Take()); n != want {
+				t.Errorf("Jira got %d requests of an account that it refuses, want %d", n, want)
 			}
 			status, health := g.adminCall("GET", "/jira_tokens/health", "")
 			if status != http.StatusServiceUnavailable || !strings.Contains(health, `"default":{"ok":false`) {

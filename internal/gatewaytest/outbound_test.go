@@ -34,7 +34,7 @@ func TestOutboundHeaders(t *testing.T) {
 		"X-Forwarded-Port: 1", "X-Forwarded-Server: a", "Forwarded: for=1.2.3.4", "X-Real-IP: 1.2.3.4", "True-Client-IP: 1.2.3.4", "X-Client-IP: 1.2.3.4",
 		"X-SSO-User: a", "X-MS-CLIENT-PRINCIPAL-NAME: a", "X-Amzn-Oidc-Identity: a", "X-Goog-Authenticated-User-Email: a", "X-JWT-Assertion: a",
 		"Cf-Access-Jwt-Assertion: a", "X-SSL-Client-Cert: a", "SSL_CLIENT_CERT: a", "X-Api-Key: a", "X-AUSERNAME: a", "X-ASESSIONID: a", "X-Seraph-Trust: a",
-		"Sec-Fetch-Site: cross-site", "X-Impersonate: a", "Impersonate-User: a", "Authorization_: Basic eDp5", "X-Authorization: Basic eDp5",
+		"Sec-Fetch-Site: same-origin", "X-Impersonate: a", "Impersonate-User: a", "Authorization_: Basic eDp5", "X-Authorization: Basic eDp5",
 		"X-Atlassian-Token: nocheck", "From: a@b", "X-On-Behalf-Of: admin", "X-Acting-As: admin", "X-Run-As: admin", "X-WEBAUTH-USER: a", "X-Webauth: a",
 	}
 	line := func(headers []string) string { return strings.Join(headers, "\r\n") + "\r\n" }
