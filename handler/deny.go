@@ -103,7 +103,7 @@ func (why *denial) answer() (http.Header, []byte) {
 	if why.reason.status() == http.StatusUnauthorized {
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
-		header.Set("WWW-Authenticate", `Basic realm="Jira API tokens"`)
+		header.Set("Www-Authenticate", `Basic realm="Jira API tokens"`)
 	}
 	body, err := json.Marshal(jiraError{
 		ErrorMessages: []string{why.message}, Errors: map[string]string{}, Reason: why.reason,
@@ -129,7 +129,7 @@ func (why *denial) write(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(body)
+	_, err := w.Write(body) //nolint:gosec // G705: it is JSON, in which encoding/json escapes markup
 	return err
 }
 
