@@ -83,9 +83,7 @@ func TestRefusedAccountIsNotTheCallersFault(t *testing.T) {
 				}
 				return nil
 			})
-			if n := strings.Count(g.log.String(), "Jira does not accept the account"); n != 1 {
-				t.Errorf("%d log lines that the account is refused, want 1", n)
-			}
+			g.loggedOnce(t, "Jira does not accept the account")
 			_, metrics := g.adminCall("GET", "/metrics", "")
 			if !strings.Contains(metrics, `jira_tokens_account_up{account="default"} 0`) {
 				t.Error("the metric says nothing of the account")
@@ -112,9 +110,7 @@ func TestRestingAccountIsAskedForAgain(t *testing.T) {
 		}
 		return nil
 	})
-	if !strings.Contains(g.log.String(), "Jira accepts the account again") {
-		t.Error("no log line that the account is taken again")
-	}
+	g.loggedOnce(t, "Jira accepts the account again")
 	if check := g.token("check", "--account", "brief"); check.code != 0 || !strings.Contains(check.out, "accepted as "+accountUser) {
 		t.Errorf("check: %s", check)
 	}

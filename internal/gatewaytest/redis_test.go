@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -68,9 +69,7 @@ func TestRedisAway(t *testing.T) {
 	if status, answer := g.adminCall("GET", "/jira_tokens/health", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("health: %d %s", status, answer)
 	}
-	if n := strings.Count(g.log.String(), "the token store does not answer"); n != 1 {
-		t.Errorf("%d log lines that an outage began", n)
-	}
+	g.loggedOnce(t, "the token store does not answer")
 	redis.Restart()
 	eventually(t, "Redis to be used again", func() error {
 		if got := g.do("GET", issuePath, unknown.basic()); got.status != http.StatusOK {
@@ -78,8 +77,21 @@ func TestRedisAway(t *testing.T) {
 		}
 		return nil
 	})
-	if n := strings.Count(g.log.String(), "the token store answers again"); n != 1 {
-		t.Errorf("%d log lines that it ended", n)
-	}
+	g.loggedOnce(t, "the token store answers again")
 	g.call("POST", "/jira_tokens/tokens/"+known.ID+"/revoke", nil, http.StatusOK, nil)
+}
+
+// loggedOnce waits for a line in the log, which comes through a pipe after the
+// answer, and wants no second one.
+func (g *gateway) loggedOnce(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, "the log line "+text, func() error {
+		if !strings.Contains(g.log.String(), text) {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
+	if n := strings.Count(g.log.String(), text); n != 1 {
+		t.Errorf("%d log lines %q, want 1", n, text)
+	}
 }
