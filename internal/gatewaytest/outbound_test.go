@@ -249,8 +249,8 @@ func TestOutboundBodies(t *testing.T) {
 		}
 	})
 
-	t.Run("50 MB in bounded memory", func(t *testing.T) {
-		const size = 50 << 20
+	t.Run("100 MB in bounded memory", func(t *testing.T) {
+		const size = 100 << 20
 		var received int64
 		g.up.answer(func(x *exchange) {
 			received, _ = io.Copy(io.Discard, x.body)
