@@ -1,6 +1,7 @@
 package jiratokens
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -215,8 +216,8 @@ func (app *App) accountChanged(account *jira.Account, refused error) {
 		app.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
 	}
 	// A request waits for this: the trail is not to hold it up.
-	app.shared.watching.Go(func() {
-		if err := app.registry.RecordAccount(app.shared.ctx, account.Name(), refused); err != nil {
+	app.shared.run(func(ctx context.Context) {
+		if err := app.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
 			app.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
 		}
 	})

@@ -63,7 +63,19 @@ type sharedCache struct {
 	watchOnce sync.Once
 	ctx       context.Context
 	cancel    context.CancelFunc
-	watching  sync.WaitGroup
+
+	mu      sync.Mutex // held while something is begun
+	running sync.WaitGroup
+}
+
+// run does in the background what Destruct waits for. After the end nothing is
+// begun any more: a request of an old configuration can come that late.
+func (s *sharedCache) run(f func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() == nil {
+		s.running.Go(func() { f(s.ctx) })
+	}
 }
 
 type cacheKey struct {
@@ -116,8 +128,8 @@ func (s *sharedCache) start() error {
 		return fmt.Errorf("opening the token store: %w", err)
 	}
 	s.watchOnce.Do(func() {
-		s.watching.Go(func() {
-			if err := s.store.Watch(s.ctx, s.Cache); err != nil && !errors.Is(err, context.Canceled) {
+		s.run(func(ctx context.Context) {
+			if err := s.store.Watch(ctx, s.Cache); err != nil && !errors.Is(err, context.Canceled) {
 				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
 			}
 		})
@@ -134,8 +146,10 @@ func (s *sharedCache) release() error {
 // Destruct ends the watch when no configuration uses the cache any more, and
 // gives the store back.
 func (s *sharedCache) Destruct() error {
+	s.mu.Lock()
 	s.cancel()
-	s.watching.Wait()
+	s.mu.Unlock()
+	s.running.Wait()
 	s.Wait()
 	s.store.metrics.unwatch(s.Cache)
 	_, err := stores.Delete(s.key.store)

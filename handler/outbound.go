@@ -45,8 +45,8 @@ func (h *Handler) account(r *http.Request, d *Decision) *denial {
 	return nil
 }
 
-// outbound returns the request as it goes on to Jira. It is a copy: what comes
-// in stays as it is, because error routes get it and may hand it to another
+// outbound returns the request as it goes on to Jira. It is a copy: what came in
+// gets nothing of ours, because error routes get it and may hand it to another
 // backend. The account's credential is in neither; the transport adds it to
 // what goes to Jira and nowhere else.
 func outbound(r *http.Request, d *Decision) *http.Request {

@@ -148,6 +148,11 @@ func (c *Cache) startRead(id string) *flight {
 		return f
 	}
 	f := &flight{done: make(chan struct{})}
+	if err := c.ctx.Err(); err != nil {
+		f.err = errors.Join(ErrUnavailable, err)
+		close(f.done)
+		return f
+	}
 	c.flights[id] = f
 	c.reads.Go(func() { c.fly(id, f) })
 	return f
@@ -241,8 +246,14 @@ func (c *Cache) Lost(error) {}
 // again at its next use.
 func (c *Cache) Restored() { c.epoch.Add(1) }
 
-// Wait returns when no read is under way any more. Nothing is read after it.
-func (c *Cache) Wait() { c.reads.Wait() }
+// Wait returns, after ctx has ended, when no read is under way any more. Nothing
+// is read after it.
+func (c *Cache) Wait() {
+	// Who began a read before ctx ended has the lock until it is counted.
+	c.mu.Lock()
+	c.mu.Unlock() //nolint:staticcheck // SA2001: an empty section is what is wanted
+	c.reads.Wait()
+}
 
 // Len returns about how many records are kept.
 func (c *Cache) Len() int { return c.known.EstimatedSize() }

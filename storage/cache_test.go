@@ -233,3 +233,18 @@ func TestStoredDoesNotCoverAChangeHeardOfBefore(t *testing.T) {
 		t.Errorf("%d reads", n)
 	}
 }
+
+// TestNothingIsReadAfterTheEnd: the store may be closed by then.
+func TestNothingIsReadAfterTheEnd(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	store := &slowStore{records: map[string]*token.Record{"a": {ID: "a", Version: 1}}}
+	cache := NewCache(ctx, store, cacheOptions)
+	end()
+	cache.Wait()
+	if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("after the end: %v, want unavailable", err)
+	}
+	if n := store.reads.Load(); n != 0 {
+		t.Errorf("%d reads", n)
+	}
+}
