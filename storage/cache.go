@@ -3,12 +3,14 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -30,14 +32,18 @@ type CacheOptions struct {
 // behind our back.
 const unknownTTL = 5 * time.Second
 
+// Reader is what the cache needs of a store: see Store.Get.
+type Reader interface {
+	Get(ctx context.Context, id string) (*token.Record, error)
+}
+
 // Cache keeps decoded records in front of a store. It is the store's Watcher:
 // a change drops the record at once, also from a read that is under way. After
 // changes may have been missed every record is read again, but records that
 // were known still serve through Grace while the store is away.
 type Cache struct {
-	ctx     context.Context // of all reads
-	reads   sync.WaitGroup
-	store   Store
+	reads   *background.Group
+	store   Reader
 	options CacheOptions
 	now     func() time.Time
 
@@ -80,9 +86,9 @@ type flight struct {
 
 // NewCache returns a cache in front of store. Its reads end with ctx; Wait
 // waits for that.
-func NewCache(ctx context.Context, store Store, options CacheOptions) *Cache {
+func NewCache(ctx context.Context, store Reader, options CacheOptions) *Cache {
 	return &Cache{
-		ctx:     ctx,
+		reads:   background.New(ctx),
 		store:   store,
 		options: options,
 		now:     time.Now,
@@ -148,22 +154,21 @@ func (c *Cache) startRead(id string) *flight {
 		return f
 	}
 	f := &flight{done: make(chan struct{})}
-	if err := c.ctx.Err(); err != nil {
-		f.err = errors.Join(ErrUnavailable, err)
+	if !c.reads.Go(func(ctx context.Context) { c.fly(ctx, id, f) }) {
+		f.err = fmt.Errorf("%w: this cache is not used any more", ErrUnavailable)
 		close(f.done)
 		return f
 	}
 	c.flights[id] = f
-	c.reads.Go(func() { c.fly(id, f) })
 	return f
 }
 
-func (c *Cache) fly(id string, f *flight) {
+func (c *Cache) fly(ctx context.Context, id string, f *flight) {
 	defer close(f.done)
 	for {
 		loadedAt, epoch := c.now(), c.epoch.Load()
-		ctx, cancel := context.WithTimeout(c.ctx, c.options.ReadTimeout)
-		f.record, f.err = c.store.Get(ctx, id)
+		bounded, cancel := context.WithTimeout(ctx, c.options.ReadTimeout)
+		f.record, f.err = c.store.Get(bounded, id)
 		cancel()
 		if c.land(id, f, &cached{record: f.record, loadedAt: loadedAt, epoch: epoch}) {
 			return
@@ -248,12 +253,7 @@ func (c *Cache) Restored() { c.epoch.Add(1) }
 
 // Wait returns, after ctx has ended, when no read is under way any more. Nothing
 // is read after it.
-func (c *Cache) Wait() {
-	// Who began a read before ctx ended has the lock until it is counted.
-	c.mu.Lock()
-	c.mu.Unlock() //nolint:staticcheck // SA2001: an empty section is what is wanted
-	c.reads.Wait()
-}
+func (c *Cache) Wait() { c.reads.Wait() }
 
 // Len returns about how many records are kept.
 func (c *Cache) Len() int { return c.known.EstimatedSize() }

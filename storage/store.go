@@ -50,6 +50,9 @@ var (
 	ErrNotFound    = errors.New("no such token")
 	ErrConflict    = errors.New("the token was changed by somebody else meanwhile")
 	ErrUnavailable = errors.New("the token store is unavailable")
+	// ErrDamaged is an outage of one record only: what the store has of it
+	// cannot be read.
+	ErrDamaged = errors.New("the record is damaged")
 )
 
 // Change is one change of one record. Old is the record as it was read, nil to

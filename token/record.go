@@ -26,6 +26,12 @@ type Record struct {
 	// Account names the Jira credential used upstream; "default" is one.
 	Account string `json:"account"`
 	Status  Status `json:"status"`
+	// Limit bounds how fast the token is used; zero: as fast as the gateway
+	// lets tokens that have none.
+	Limit Limit `json:"limit,omitzero"`
+	// MaxConcurrent is how many requests may be under way at once; 0: as many
+	// as the gateway lets tokens that have none.
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
@@ -161,6 +167,12 @@ func (r *Record) Check() error {
 	}
 	if err := CheckName(r.Name); err != nil {
 		return err
+	}
+	if err := r.Limit.check(); err != nil {
+		return err
+	}
+	if err := CheckMaxConcurrent(r.MaxConcurrent); err != nil {
+		return fmt.Errorf("max_concurrent: %w", err)
 	}
 	switch {
 	case r.Scope.String() == "":

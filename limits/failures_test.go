@@ -1,0 +1,112 @@
+package limits
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+var tenAMinute = token.Limit{Requests: 10, Period: time.Minute, Burst: 10}
+
+func TestFailuresOfANetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := node(t, nil, nil)
+		l.Failures = tenAMinute
+		for _, test := range []struct{ address, same, other string }{
+			{"203.0.113.7", "203.0.113.7", "203.0.113.8"},
+			{"2001:db8::7", "2001:db8::ffff:1", "2001:db8:0:1::7"},
+		} {
+			address := netip.MustParseAddr(test.address)
+			for i := range 10 {
+				if excess := l.Blocked(address, "anna"); excess != nil {
+					t.Fatalf("%s is blocked after %d failures", address, i)
+				}
+				l.Failed(address, fmt.Sprint("owner ", i))
+			}
+			excess := l.Blocked(netip.MustParseAddr(test.same), "anna")
+			if excess == nil || excess.RetryAfter != time.Minute || excess.What != FailureRate {
+				t.Errorf("%s: %+v, want blocked for a minute", test.same, excess)
+			}
+			if excess := l.Blocked(netip.MustParseAddr(test.other), "owner 1"); excess != nil {
+				t.Errorf("%s is blocked", test.other)
+			}
+			time.Sleep(time.Minute)
+			if excess := l.Blocked(address, "anna"); excess != nil {
+				t.Errorf("%s is blocked after a minute", address)
+			}
+		}
+	})
+}
+
+// TestFailuresOfAnOwner: who tries one owner from everywhere is stopped, and
+// the owner, at home, is not.
+func TestFailuresOfAnOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := node(t, nil, nil)
+		l.Failures = tenAMinute
+		at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}) }
+		for i := range 10 {
+			l.Failed(at(i), "Anna")
+		}
+		for i := range 10 {
+			if l.Blocked(at(i), "anna") == nil {
+				t.Errorf("%s may go on trying", at(i))
+			}
+			if l.Blocked(at(i), "bert") != nil {
+				t.Errorf("%s may not even try another owner", at(i))
+			}
+		}
+		if l.Blocked(at(200), "ANNA") != nil {
+			t.Error("the owner is locked out")
+		}
+	})
+}
+
+func TestFewFailuresInAPeriodAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := node(t, nil, nil)
+		l.Failures = tenAMinute
+		address := netip.MustParseAddr("203.0.113.7")
+		for range 20 {
+			for range 9 {
+				l.Failed(address, "anna")
+			}
+			if l.Blocked(address, "anna") != nil {
+				t.Fatal("blocked by 9 failures a minute")
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestFailureCountersAreBounded(t *testing.T) {
+	l := node(t, nil, nil)
+	l.Failures = tenAMinute
+	for i := range 2 * maxNetworks {
+		l.Failed(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), fmt.Sprint("owner ", i))
+	}
+	l.failures.networks.CleanUp()
+	l.failures.owners.CleanUp()
+	if n := l.failures.networks.EstimatedSize(); n > maxNetworks {
+		t.Errorf("%d networks are counted, want at most %d", n, maxNetworks)
+	}
+	if n := l.failures.owners.EstimatedSize(); n > maxOwners {
+		t.Errorf("%d owners are counted, want at most %d", n, maxOwners)
+	}
+}
+
+func TestFailuresOff(t *testing.T) {
+	l := node(t, nil, nil)
+	l.Failures = token.Unlimited
+	address := netip.MustParseAddr("203.0.113.7")
+	for range 1000 {
+		l.Failed(address, "anna")
+	}
+	if l.Blocked(address, "anna") != nil {
+		t.Error("blocked")
+	}
+}

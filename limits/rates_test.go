@@ -1,0 +1,229 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// sharedBuckets is a store that counts, for all nodes of a test.
+type sharedBuckets struct {
+	mu      sync.Mutex
+	buckets map[string]*rate.Limiter
+	err     error
+	asked   atomic.Int32
+}
+
+func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, most int) (storage.Grant, error) {
+	s.asked.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return storage.Grant{}, s.err
+	}
+	if s.buckets == nil {
+		s.buckets = make(map[string]*rate.Limiter)
+	}
+	every := limit.Period / time.Duration(limit.Requests)
+	if s.buckets[id] == nil {
+		s.buckets[id] = rate.NewLimiter(rate.Every(every), limit.Burst)
+	}
+	for n := most; n > 0; n-- {
+		if s.buckets[id].AllowN(time.Now(), n) {
+			return storage.Grant{Granted: n, Remaining: int(s.buckets[id].Tokens())}, nil
+		}
+	}
+	return storage.Grant{RetryAfter: every}, nil
+}
+
+// node returns limits over counters of their own, as each node has them.
+func node(t *testing.T, shared storage.Limiter, failed *atomic.Int32) *Limits {
+	ctx, cancel := context.WithCancel(t.Context())
+	asking := background.New(ctx)
+	t.Cleanup(func() { cancel(); asking.Wait() })
+	return &Limits{Counters: NewCounters(asking, shared, func(err error) {
+		if err != nil && failed != nil {
+			failed.Add(1)
+		}
+	})}
+}
+
+func record(limit string) *token.Record {
+	l, err := token.ParseLimit(limit)
+	if err != nil {
+		panic(err)
+	}
+	return &token.Record{ID: "a", Account: "default", Limit: l}
+}
+
+// begun counts how many of n requests at once may go on; each ends at once.
+func begun(t *testing.T, l *Limits, r *token.Record, n int) int {
+	t.Helper()
+	var passed atomic.Int32
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			use, excess := l.Begin(t.Context(), r)
+			use.End()
+			switch {
+			case excess == nil:
+				passed.Add(1)
+			case excess.RetryAfter <= 0 || excess.What != TokenRate || excess.Limit != r.Limit:
+				t.Errorf("refused with %+v", excess)
+			}
+		})
+	}
+	wg.Wait()
+	return int(passed.Load())
+}
+
+var limitsTried = []string{"600/m burst 50", "60/m burst 3", "1/h", "6000/m burst 400", "100/s"}
+
+func TestRateOfOneNode(t *testing.T) {
+	for _, text := range limitsTried {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, r := node(t, nil, nil), record(text)
+				if got := begun(t, l, r, 1000); got != r.Limit.Burst {
+					t.Errorf("%d of 1000 at once, want %d", got, r.Limit.Burst)
+				}
+				time.Sleep(3 * r.Limit.Period / time.Duration(r.Limit.Requests))
+				if got, want := begun(t, l, r, 1000), min(3, r.Limit.Burst); got != want {
+					t.Errorf("%d of 1000 after three intervals, want %d", got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestRateOfAllNodes: together they never pass more than one could, and a
+// single one passes all of it.
+func TestRateOfAllNodes(t *testing.T) {
+	for _, text := range limitsTried {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				shared, r := new(sharedBuckets), record(text)
+				one := node(t, shared, nil)
+				if got := begun(t, one, r, 1000); got != r.Limit.Burst {
+					t.Errorf("one node: %d of 1000 at once, want %d", got, r.Limit.Burst)
+				}
+				r = &token.Record{ID: "b", Limit: r.Limit}
+				total := 0
+				for range 100 {
+					for _, n := range []*Limits{one, node(t, shared, nil)} {
+						total += begun(t, n, r, 10)
+					}
+				}
+				if total > r.Limit.Burst {
+					t.Errorf("all nodes: %d at once, want at most %d", total, r.Limit.Burst)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowLimitIsExact: nothing is taken ahead of what is used.
+func TestSlowLimitIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, r := new(sharedBuckets), record("10/m burst 5")
+		a, b := node(t, shared, nil), node(t, shared, nil)
+		if got := begun(t, a, r, 3); got != 3 {
+			t.Errorf("%d of 3 on a", got)
+		}
+		if got := begun(t, b, r, 3); got != 2 {
+			t.Errorf("%d of 3 on b, where 2 are left", got)
+		}
+		asked := shared.asked.Load()
+		if got := begun(t, b, r, 1000); got != 0 || shared.asked.Load() != asked {
+			t.Errorf("%d passed, and the store was asked %d times before it can have more", got, shared.asked.Load()-asked)
+		}
+	})
+}
+
+// TestFastLimitAsksSeldom: a busy token does not ask the store for each
+// request, and gets its whole rate.
+func TestFastLimitAsksSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, r := new(sharedBuckets), record("1000/s burst 200")
+		l := node(t, shared, nil)
+		passed := 0
+		for range 5000 {
+			passed += begun(t, l, r, 1)
+			time.Sleep(time.Second / 900)
+		}
+		if passed < 4900 {
+			t.Errorf("%d of 5000 within the limit passed", passed)
+		}
+		if asked := shared.asked.Load(); asked > 5000/5 {
+			t.Errorf("the store was asked %d times for 5000 requests", asked)
+		}
+	})
+}
+
+// TestUnusedLeasesCostLittle: who keeps well within the limit is never refused,
+// in whatever rhythm the requests come.
+func TestUnusedLeasesCostLittle(t *testing.T) {
+	for _, pause := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 1100 * time.Millisecond, 7 * time.Second} {
+		t.Run(fmt.Sprint(pause), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				// Half of what the limit allows.
+				perSecond := max(1, int(2*time.Second/pause))
+				r := &token.Record{ID: "a", Limit: token.Limit{Requests: perSecond, Period: time.Second, Burst: max(5, perSecond/2)}}
+				l := node(t, new(sharedBuckets), nil)
+				for i := range 500 {
+					if begun(t, l, r, 1) != 1 {
+						t.Fatalf("request %d is refused", i)
+					}
+					time.Sleep(pause)
+				}
+			})
+		})
+	}
+}
+
+// TestStoreThatCannotCount: each node counts for itself, asks once in a while,
+// and goes on with the others' when that works.
+func TestStoreThatCannotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failed atomic.Int32
+		shared, r := &sharedBuckets{err: errors.New("no")}, record("60/m burst 10")
+		l := node(t, shared, &failed)
+		if got := begun(t, l, r, 100); got != 10 {
+			t.Errorf("%d of 100, want the node's own 10", got)
+		}
+		if n := shared.asked.Load(); n != 1 || failed.Load() != 1 {
+			t.Errorf("asked %d times, told of %d failures, want one", n, failed.Load())
+		}
+		time.Sleep(sharedRest)
+		shared.mu.Lock()
+		shared.err = nil
+		shared.mu.Unlock()
+		if got := begun(t, l, r, 100); got != 10 {
+			t.Errorf("%d of 100, want the shared 10", got)
+		}
+	})
+}
+
+func TestLimitsOfOneTokenAreNoOthers(t *testing.T) {
+	l := node(t, nil, nil)
+	l.Token, _ = token.ParseLimit("1/h")
+	for _, r := range []*token.Record{{ID: "a"}, {ID: "b"}, {ID: "c", Limit: token.Unlimited}, {ID: "c", Limit: token.Unlimited}} {
+		if _, excess := l.Begin(t.Context(), r); excess != nil {
+			t.Errorf("%s: %+v", r.ID, excess)
+		}
+	}
+	if _, excess := l.Begin(t.Context(), &token.Record{ID: "a"}); excess == nil {
+		t.Error("the limit for all tokens does not hold")
+	}
+}

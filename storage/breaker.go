@@ -1,0 +1,146 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// askEvery is how often a store that is away is asked whether it is back.
+const askEvery = 250 * time.Millisecond
+
+// Breaker stands between the cache and its store. The first read that finds the
+// store away takes as long as it takes; from then on reads fail at once, with
+// what is wrong, and the store is asked in the background until it answers.
+type Breaker struct {
+	asking  *background.Group
+	store   Reader
+	changed func(cause error)
+
+	mu sync.Mutex
+	// cause is why reads fail at once; nil: they go to the store.
+	cause error
+	// outage says that the store is being asked.
+	outage bool
+}
+
+// NewBreaker returns a breaker in front of store. changed is told of the
+// beginning of an outage, with its cause, and of its end, with nil: once each,
+// however often the store comes and goes in between. It must not call back. The
+// questions end with ctx; Wait waits for that.
+func NewBreaker(ctx context.Context, store Reader, changed func(cause error)) *Breaker {
+	return &Breaker{asking: background.New(ctx), store: store, changed: changed}
+}
+
+// Get reads a record, unless the store is known to be away.
+func (b *Breaker) Get(ctx context.Context, id string) (*token.Record, error) {
+	if cause := b.Away(); cause != nil {
+		return nil, cause
+	}
+	record, err := b.store.Get(ctx, id)
+	if saysAway(err) {
+		b.broken(err)
+	}
+	return record, err
+}
+
+// Away returns why the store is known to be away; nil if it is not.
+func (b *Breaker) Away() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cause
+}
+
+// Limiter returns l, for as long as the store is not known to be away.
+func (b *Breaker) Limiter(l Limiter) Limiter { return breakingLimiter{l, b} }
+
+type breakingLimiter struct {
+	Limiter
+	breaker *Breaker
+}
+
+func (l breakingLimiter) Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error) {
+	if cause := l.breaker.Away(); cause != nil {
+		return Grant{}, cause
+	}
+	grant, err := l.Limiter.Take(ctx, id, limit, most)
+	if saysAway(err) {
+		l.breaker.broken(err)
+	}
+	return grant, err
+}
+
+// Ask finds out in the background whether the store answers, before a request
+// does.
+func (b *Breaker) Ask() {
+	b.asking.Go(func(ctx context.Context) {
+		if err := b.ask(ctx); err != nil {
+			b.broken(err)
+		}
+	})
+}
+
+// Wait returns, after ctx has ended, when no question is under way any more.
+func (b *Breaker) Wait() { b.asking.Wait() }
+
+// saysAway tells an outage from what is wrong with one record, and from a
+// caller who gave up.
+func saysAway(err error) bool {
+	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrDamaged) && !errors.Is(err, context.Canceled)
+}
+
+// broken begins an outage, or goes on with the one that is.
+func (b *Breaker) broken(cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cause = cause
+	if b.outage {
+		return
+	}
+	b.outage = true
+	b.changed(cause)
+	b.asking.Go(b.await)
+}
+
+// await asks until the outage is over.
+func (b *Breaker) await(ctx context.Context) {
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	for over := false; !over; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			over = b.answered(b.ask(ctx))
+		}
+	}
+}
+
+// answered takes down the answer to a question. The outage is over when the
+// store has answered twice in a row and no read in between has failed: one that
+// is just starting comes and goes.
+func (b *Breaker) answered(err error) (over bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	over = err == nil && b.cause == nil
+	b.cause = err
+	if over {
+		b.outage = false
+		b.changed(nil)
+	}
+	return over
+}
+
+// ask reads what no store has: the record of no id.
+func (b *Breaker) ask(ctx context.Context) error {
+	if _, err := b.store.Get(ctx, ""); saysAway(err) {
+		return err
+	}
+	return nil
+}
+
+var _ Reader = (*Breaker)(nil)

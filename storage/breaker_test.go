@@ -1,0 +1,126 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// told collects what a breaker says of outages.
+type told struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (o *told) changed(cause error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, fmt.Sprint(cause))
+}
+
+func (o *told) want(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !slices.Equal(o.lines, want) {
+		t.Errorf("told %q, want %q", o.lines, want)
+	}
+}
+
+func newBroken(t *testing.T) (*slowStore, *Breaker, *told) {
+	store, log := &slowStore{records: map[string]*token.Record{"a": {ID: "a"}}}, new(told)
+	ctx, cancel := context.WithCancel(t.Context())
+	b := NewBreaker(ctx, store, log.changed)
+	t.Cleanup(func() { cancel(); b.Wait() })
+	return store, b, log
+}
+
+// TestBreakerKeepsReadsFromWaiting: one read finds out, the others are told at
+// once, and nobody but the breaker asks until the store is back.
+func TestBreakerKeepsReadsFromWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, b, log := newBroken(t)
+		away := errors.Join(ErrUnavailable, errors.New("gone"))
+		store.set(func() { store.err = away })
+		for range 1000 {
+			if _, err := b.Get(t.Context(), "a"); !errors.Is(err, ErrUnavailable) {
+				t.Fatal(err)
+			}
+		}
+		if n := store.reads.Load(); n != 1 {
+			t.Errorf("%d reads of a store that is away, want 1", n)
+		}
+		time.Sleep(time.Minute)
+		log.want(t, away.Error())
+		store.set(func() { store.err = nil })
+		time.Sleep(askEvery)
+		synctest.Wait()
+		if _, err := b.Get(t.Context(), "a"); err != nil {
+			t.Errorf("the store is back: %v", err)
+		}
+		time.Sleep(askEvery)
+		log.want(t, away.Error(), "<nil>")
+		reads := store.reads.Load()
+		time.Sleep(time.Hour)
+		if n := store.reads.Load(); n != reads {
+			t.Errorf("%d questions after the outage", n-reads)
+		}
+	})
+}
+
+// TestBreakerTellsOnce: a store that comes and goes is one outage.
+func TestBreakerTellsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, b, log := newBroken(t)
+		away := errors.Join(ErrUnavailable, errors.New("gone"))
+		for range 20 {
+			store.set(func() { store.err = away })
+			time.Sleep(askEvery)
+			synctest.Wait()
+			_, _ = b.Get(t.Context(), "a")
+			store.set(func() { store.err = nil })
+			time.Sleep(askEvery)
+			synctest.Wait()
+		}
+		time.Sleep(2 * askEvery)
+		log.want(t, away.Error(), "<nil>")
+	})
+}
+
+// TestBreakerAsked: an outage shows before a request finds it.
+func TestBreakerAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, b, log := newBroken(t)
+		b.Ask()
+		log.want(t)
+		store.set(func() { store.err = ErrUnavailable })
+		b.Ask()
+		log.want(t, ErrUnavailable.Error())
+	})
+}
+
+// TestWhatIsNoOutage: neither an unknown token, nor one damaged record, nor a
+// caller who left stops the others.
+func TestWhatIsNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, b, log := newBroken(t)
+		for _, err := range []error{ErrNotFound, errors.Join(ErrUnavailable, ErrDamaged), context.Canceled} {
+			store.set(func() { store.err = err })
+			if _, got := b.Get(t.Context(), "a"); !errors.Is(got, err) {
+				t.Errorf("got %v, want %v", got, err)
+			}
+			if away := b.Away(); away != nil {
+				t.Errorf("%v counts as an outage", err)
+			}
+		}
+		log.want(t)
+	})
+}

@@ -1,0 +1,27 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Limiter is a store that can count requests for all nodes together. With a
+// store that is none, each node counts its own.
+type Limiter interface {
+	// Take takes up to most requests out of the bucket of the token with this
+	// id. An error with ErrUnavailable in its chain says that the store is
+	// away; any other that it cannot count.
+	Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error)
+}
+
+// Grant is what was taken out of a bucket.
+type Grant struct {
+	// Granted is how many requests; 0 when the bucket is empty.
+	Granted int
+	// Remaining is how many are left for others.
+	Remaining int
+	// RetryAfter is when there is one again, if none was granted.
+	RetryAfter time.Duration
+}

@@ -1,0 +1,122 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limit bounds how fast a token is used: each request takes one out of a bucket
+// that holds up to Burst and gets Requests more in every Period. The zero Limit
+// says nothing, so that another one applies.
+type Limit struct {
+	Requests int
+	Period   time.Duration
+	Burst    int
+}
+
+// Unlimited is the limit that bounds nothing, not even where another one would
+// apply.
+var Unlimited = Limit{Requests: -1}
+
+// maxRequests bounds Requests and Burst: what a store can count with.
+const maxRequests = 1_000_000
+
+const wantLimit = "want one such as 600/m or 600/m burst 50, with s, m, h or d, or off"
+
+var periods = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+
+// ParseLimit reads a limit as people write it: 600/m, 600/m burst 50, or off.
+// Without a burst all requests of a period may come at once.
+func ParseLimit(text string) (Limit, error) {
+	fields := strings.Fields(text)
+	if len(fields) == 1 && fields[0] == "off" {
+		return Unlimited, nil
+	}
+	if len(fields) != 1 && (len(fields) != 3 || fields[1] != "burst") {
+		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
+	}
+	count, unit, _ := strings.Cut(fields[0], "/")
+	var l Limit
+	var err error
+	if l.Requests, err = parseRequests(count); err != nil {
+		return Limit{}, fmt.Errorf("limit %q: %w", text, err)
+	}
+	if l.Period = periods[unit]; l.Period == 0 {
+		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
+	}
+	l.Burst = l.Requests
+	if len(fields) == 3 {
+		if l.Burst, err = parseRequests(fields[2]); err != nil {
+			return Limit{}, fmt.Errorf("limit %q: burst: %w", text, err)
+		}
+	}
+	return l, nil
+}
+
+func parseRequests(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxRequests {
+		return 0, fmt.Errorf("%q requests: want a number from 1 to %d", text, maxRequests)
+	}
+	return n, nil
+}
+
+// String returns the limit as ParseLimit reads it; nothing for the zero one.
+func (l Limit) String() string {
+	switch l {
+	case Limit{}:
+		return ""
+	case Unlimited:
+		return "off"
+	}
+	text := strconv.Itoa(l.Requests) + "/"
+	for unit, period := range periods {
+		if period == l.Period {
+			text += unit
+		}
+	}
+	if l.Burst != l.Requests {
+		text += " burst " + strconv.Itoa(l.Burst)
+	}
+	return text
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (l Limit) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *Limit) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*l = Limit{}
+		return nil
+	}
+	*l, err = ParseLimit(string(text))
+	return err
+}
+
+// check returns what is wrong with the limit, if anything.
+func (l Limit) check() error {
+	if l == (Limit{}) || l == Unlimited {
+		return nil
+	}
+	if parsed, err := ParseLimit(l.String()); err != nil || parsed != l {
+		return errors.New("limit: " + wantLimit)
+	}
+	return nil
+}
+
+// MaxConcurrency bounds what can be set as the most requests at once.
+const MaxConcurrency = 10_000
+
+// CheckMaxConcurrent returns what is wrong with the most requests at once that
+// a token may have under way, if anything. 0 says nothing, so that another
+// bound applies.
+func CheckMaxConcurrent(n int) error {
+	if n < 0 || n > MaxConcurrency {
+		return fmt.Errorf("%d requests at once: want a number up to %d, or 0 for what the gateway sets", n, MaxConcurrency)
+	}
+	return nil
+}
