@@ -36,6 +36,11 @@ type Account struct {
 	// How long the account rests after Jira refused it, before Jira is asked
 	// again. Default: `30s`
 	ProbeInterval caddy.Duration `json:"probe_interval,omitempty"`
+
+	// How many requests may be under way with the account at once, of all its
+	// tokens together, on this Caddy. More get 429 `rate_limited`.
+	// Default: any number
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
 }
 
 // BasicAccount is a user with a secret. Both take placeholders.
@@ -79,6 +84,9 @@ func (app *App) provisionAccount(name string, a *Account) (*jira.Account, error)
 	}
 	if a.ProbeInterval < 0 {
 		return nil, fmt.Errorf("probe_interval %s: want more than 0", time.Duration(a.ProbeInterval))
+	}
+	if a.MaxConcurrent < 0 {
+		return nil, fmt.Errorf("max_concurrent %d: want 0 or more", a.MaxConcurrent)
 	}
 	cloud, err := a.cloudSite()
 	if err != nil {
@@ -216,7 +224,7 @@ func (app *App) accountChanged(account *jira.Account, refused error) {
 		app.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
 	}
 	// A request waits for this: the trail is not to hold it up.
-	app.shared.run(func(ctx context.Context) {
+	app.shared.running.Go(func(ctx context.Context) {
 		if err := app.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
 			app.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
 		}

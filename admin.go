@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -267,21 +266,7 @@ func (c *adminCall) actor() storage.Actor {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
-	return storage.Actor{Kind: storage.ActorAdmin, Name: printable(c.UserAgent(), 100), Address: address}
-}
-
-// printable cuts what others say down to what fits in a trail or on a screen.
-func printable(s string, longest int) string {
-	var b strings.Builder
-	for _, c := range s {
-		if b.Len() >= longest {
-			break
-		}
-		if unicode.IsPrint(c) {
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
+	return storage.Actor{Kind: storage.ActorAdmin, Name: storage.Printable(c.UserAgent(), 100), Address: address}
 }
 
 // Interface guards

@@ -1,12 +1,16 @@
 package jiratokens
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 func init() {
@@ -34,6 +38,9 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			ttl   <duration>
 //			grace <duration>
 //		}
+//		limit          <number>/s|m|h|d [burst <number>]
+//		max_concurrent <number>
+//		max_failures   <number>/s|m|h|d|off
 //		account <name> {
 //			basic  <user> <secret>
 //			bearer <secret>
@@ -42,6 +49,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			api_url        <url>
 //			token_url      <url>
 //			probe_interval <duration>
+//			max_concurrent <number>
 //		}
 //	}
 //
@@ -61,8 +69,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.unmarshalCache(d)
 		case "account":
 			err = a.unmarshalAccount(d)
+		case "limit":
+			err = unmarshalLimit(d, &a.Limit)
+		case "max_failures":
+			err = unmarshalLimit(d, &a.MaxFailures)
+		case "max_concurrent":
+			err = unmarshalMaxConcurrent(d, &a.MaxConcurrent)
 		default:
-			err = d.Errf("unknown option %q of jira_tokens: want store, cache or account", d.Val())
+			err = d.Errf("unknown option %q of jira_tokens: want store, cache, limit, max_concurrent, max_failures or account", d.Val())
 		}
 		if err != nil {
 			return err
@@ -144,6 +158,39 @@ func (c *Cache) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 		return d.Errf("cache: ttl %q: want at least 1s", value)
 	}
 	c.TTL = caddy.Duration(duration)
+	return nil
+}
+
+// unmarshalLimit reads a limit, such as 600/m burst 50.
+func unmarshalLimit(d *caddyfile.Dispenser, value *string) error {
+	option := d.Val()
+	if *value != "" {
+		return d.Errf("%s is given twice", option)
+	}
+	*value = strings.Join(d.RemainingArgs(), " ")
+	if _, err := token.ParseLimit(*value); err != nil {
+		if option != "limit" { // which the error begins with
+			err = fmt.Errorf("%s: %w", option, err)
+		}
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// unmarshalMaxConcurrent reads how many requests may be under way.
+func unmarshalMaxConcurrent(d *caddyfile.Dispenser, value *int) error {
+	if *value != 0 {
+		return d.Err("max_concurrent is given twice")
+	}
+	var text string
+	if !d.Args(&text) || d.NextArg() {
+		return d.Err("max_concurrent: wants one number")
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return d.Errf("max_concurrent %q: want a number of requests, at least 1", text)
+	}
+	*value = n
 	return nil
 }
 

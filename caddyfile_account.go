@@ -51,8 +51,10 @@ func (a *Account) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 		}
 		a.ProbeInterval = caddy.Duration(interval)
 		return nil
+	case "max_concurrent":
+		return unmarshalMaxConcurrent(d, &a.MaxConcurrent)
 	}
-	return d.Errf("unknown option %q of account: want basic, bearer, oauth, cloud, api_url, token_url or probe_interval", option)
+	return d.Errf("unknown option %q of account: want basic, bearer, oauth, cloud, api_url, token_url, probe_interval or max_concurrent", option)
 }
 
 // unmarshalCredential reads what follows basic, bearer or oauth.

@@ -135,7 +135,17 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: want store, cache or account, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: want store, cache, limit, max_concurrent, max_failures or account, at Caddyfile:3`},
+		{"limit", app("limit 600/minute"), `limit "600/minute": want one such as 600/m or 600/m burst 50, with s, m, h or d, or off`},
+		{"limit empty", app("limit"), "want one such as 600/m"},
+		{"limit twice", app("limit 600/m\nlimit 600/m"), "limit is given twice, at Caddyfile:4"},
+		{"limit burst", app("limit 600/m burst many"), `burst: "many" requests: want a number from 1 to 1000000`},
+		{"max_failures", app("max_failures 10"), "max_failures: limit \"10\": want one such as"},
+		{"max_failures twice", app("max_failures off\nmax_failures off"), "max_failures is given twice"},
+		{"max_concurrent", app("max_concurrent some"), `max_concurrent "some": want a number of requests, at least 1`},
+		{"max_concurrent 0", app("max_concurrent 0"), "at least 1"},
+		{"max_concurrent twice", app("max_concurrent 1\nmax_concurrent 1"), "max_concurrent is given twice"},
+		{"account max_concurrent", app("account default {\nbearer x\nmax_concurrent -1\n}"), "at least 1"},
 		{"argument", "{\n\tjira_tokens on\n}\n", `unexpected argument "on"`},
 		{"twice", "{\n\tjira_tokens {\n\t}\n\tjira_tokens {\n\t}\n}\n", "jira_tokens is given twice"},
 		{"no store", app("store"), "want file [<path>] or redis <url>"},
@@ -154,7 +164,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"account two", app("account default {\nbearer x\nbasic a b\n}"), "it has a credential already"},
 		{"account twice", app("account a {\nbearer x\n}\naccount a {\nbearer x\n}"), "account a is given twice"},
 		{"basic without secret", app("account default {\nbasic a\n}"), "basic wants a user and a secret"},
-		{"account option", app("account default {\ntoken x\n}"), "want basic, bearer, oauth, cloud, api_url, token_url or probe_interval"},
+		{"account option", app("account default {\ntoken x\n}"), "want basic, bearer, oauth, cloud, api_url, token_url, probe_interval or max_concurrent"},
 		{"gateway without URL", site("jira_gateway"), "wants Jira's URL"},
 		{"gateway URL", site("jira_gateway acme.atlassian.net"), "want one such as https://acme.atlassian.net"},
 		{"gateway URL with secret", site("jira_gateway https://user:hunter2@acme.atlassian.net"), "want no user, query or fragment"},

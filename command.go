@@ -88,7 +88,7 @@ func updateCommand() *cobra.Command {
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := changedFields(cmd)
 			if _, only := fields["version"]; len(fields) == 0 || only && len(fields) == 1 {
-				return errors.New("nothing to change: give at least one of --name, --scope, --expires, --not-before, --allow-ip, --deny-ip, --account")
+				return errors.New("nothing to change: give at least one of --name, --scope, --expires, --not-before, --allow-ip, --deny-ip, --account, --limit, --max-concurrent")
 			}
 			return c.change(http.MethodPatch, tokenPath(args[0]), fields, "Updated")
 		}),
@@ -108,12 +108,15 @@ func fieldFlags(cmd *cobra.Command, scope, account, expires string) {
 	flags.StringArray("allow-ip", nil, "Network it works from, a CIDR range or an address; can be repeated; '' for all")
 	flags.StringArray("deny-ip", nil, "Network it does not work from, also inside an allowed one; can be repeated")
 	flags.String("account", account, "The Jira account it is forwarded with")
+	flags.String("limit", "", "How fast it may be used: 600/m, 600/m burst 50, or off for no limit; '' for the gateway's own")
+	flags.Int("max-concurrent", 0, "How many requests it may have under way; 0 for what the gateway sets")
 }
 
 // flagFields are the names in JSON of what flags set.
 var flagFields = map[string]string{
 	"owner": "owner", "name": "name", "scope": "scope", "expires": "expires_at", "not-before": "not_before",
 	"allow-ip": "allow_ip", "deny-ip": "deny_ip", "account": "account", "version": "version", "overlap": "overlap",
+	"limit": "limit", "max-concurrent": "max_concurrent",
 }
 
 // changedFields returns the JSON fields of the flags that were given.
@@ -130,6 +133,8 @@ func changedFields(cmd *cobra.Command) map[string]any {
 				networks = []string{}
 			}
 			fields[field] = networks
+		case "max-concurrent":
+			fields[field], _ = cmd.Flags().GetInt(flag)
 		case "version":
 			fields[field], _ = cmd.Flags().GetUint64(flag)
 		default:

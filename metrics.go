@@ -1,8 +1,6 @@
 package jiratokens
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -24,6 +22,7 @@ type metrics struct {
 	storeTime *prometheus.HistogramVec
 	storeUp   prometheus.Gauge
 	accountUp *prometheus.GaugeVec
+	active    prometheus.Gauge
 
 	mu     sync.Mutex
 	caches map[*storage.Cache]struct{}
@@ -51,12 +50,16 @@ func newMetrics() *metrics {
 		}, []string{"op"}),
 		storeUp: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "store_up",
-			Help: "Whether the last call to the token store was answered.",
+			Help: "Whether the token store answers: 0 while requests are decided without it.",
 		}),
 		accountUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "account_up",
 			Help: "Whether Jira takes the account: 1 until it was seen to refuse it.",
 		}, []string{"account"}),
+		active: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "active",
+			Help: "Tokens that were used through this gateway in the last full minute.",
+		}),
 		caches: make(map[*storage.Cache]struct{}),
 	}
 }
@@ -71,17 +74,21 @@ func (m *metrics) accountsConfigured(accounts map[string]*jira.Account) {
 }
 
 func (m *metrics) accountChanged(account string, accepted bool) {
-	up := 0.0
-	if accepted {
-		up = 1
+	m.accountUp.WithLabelValues(account).Set(upIf(accepted))
+}
+
+// upIf is the value of a gauge that says whether something is up.
+func upIf(up bool) float64 {
+	if up {
+		return 1
 	}
-	m.accountUp.WithLabelValues(account).Set(up)
+	return 0
 }
 
 // register makes the metrics known to a configuration's registry. Two apps
 // never share one; a second registration is a fault.
 func (m *metrics) register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.accountUp, cacheCollector{m}} {
+	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.accountUp, m.active, cacheCollector{m}} {
 		if err := registry.Register(collector); err != nil {
 			return err
 		}
@@ -95,16 +102,8 @@ func (m *metrics) decided(outcome handler.Outcome) {
 }
 
 // storeCalled is the store's observer.
-func (m *metrics) storeCalled(op string, took time.Duration, err error) {
+func (m *metrics) storeCalled(op string, took time.Duration, _ error) {
 	m.storeTime.WithLabelValues(op).Observe(took.Seconds())
-	switch {
-	case errors.Is(err, context.Canceled):
-		// Nobody waited for the answer: it tells nothing.
-	case errors.Is(err, storage.ErrUnavailable):
-		m.storeUp.Set(0)
-	default:
-		m.storeUp.Set(1)
-	}
 }
 
 // watch counts the lookups of a cache.

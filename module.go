@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -44,7 +46,28 @@ type App struct {
 	// names its account; `default` otherwise.
 	Accounts map[string]*Account `json:"accounts,omitempty"`
 
+	// How fast a token may be used that has no limit of its own: so many
+	// requests a second, minute, hour or day (`600/m`), and how many of them at
+	// once (`600/m burst 50`). With the `redis` store all Caddys count
+	// together, with others each for itself. More get 429 `rate_limited`.
+	// Default: any number
+	Limit string `json:"limit,omitempty"`
+
+	// How many requests of one token may be under way at once on this Caddy,
+	// if the token has no bound of its own. More get 429 `rate_limited`.
+	// Default: any number
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
+
+	// How often a client's network (an IPv4 address or an IPv6 /64) may fail to
+	// authenticate in a period. One more, and it gets 429 `too_many_failures`
+	// until a whole period has passed. The failures of an owner's name are
+	// counted too, from wherever they come: past the same number, networks
+	// that have failed themselves get 429 for that owner. `off`: any number.
+	// Default: `100/m`
+	MaxFailures string `json:"max_failures,omitempty"`
+
 	store    storage.Module
+	limits   *limits.Limits
 	accounts map[string]*jira.Account
 	registry *registry.Registry
 	jiras    []handler.Jira
@@ -93,7 +116,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.shared = shared
-	a.registry = registry.New(shared.store, shared.Cache, slices.Collect(maps.Keys(a.accounts)))
+	if a.limits, err = a.limitsOver(shared.store.counters); err != nil {
+		return err
+	}
+	a.registry = registry.New(shared.store, shared.Cache, shared.store.uses, slices.Collect(maps.Keys(a.accounts)))
 	return shared.store.metrics.register(ctx.GetMetricsRegistry())
 }
 
@@ -111,6 +137,24 @@ func (a *App) setDefaults() {
 		grace := caddy.Duration(10 * time.Minute)
 		a.Cache.Grace = &grace
 	}
+	if a.MaxFailures == "" {
+		a.MaxFailures = "100/m"
+	}
+}
+
+// limitsOver returns the limits that are configured.
+func (a *App) limitsOver(counters *limits.Counters) (*limits.Limits, error) {
+	l := &limits.Limits{Counters: counters, MaxConcurrent: a.MaxConcurrent, Accounts: make(map[string]int)}
+	if err := l.Token.UnmarshalText([]byte(a.Limit)); err != nil {
+		return nil, err
+	}
+	if err := l.Failures.UnmarshalText([]byte(a.MaxFailures)); err != nil {
+		return nil, fmt.Errorf("max_failures: %w", err)
+	}
+	for name, account := range a.Accounts {
+		l.Accounts[name] = account.MaxConcurrent
+	}
+	return l, nil
 }
 
 func (a *App) loadStore(ctx caddy.Context) error {
@@ -149,6 +193,8 @@ func (a *App) Validate() error {
 		return fmt.Errorf("cache ttl %s: want at least 1s", time.Duration(a.Cache.TTL))
 	case *a.Cache.Grace < 0:
 		return fmt.Errorf("cache grace %s: want 0 or more", time.Duration(*a.Cache.Grace))
+	case a.MaxConcurrent < 0:
+		return fmt.Errorf("max_concurrent %d: want 0 or more", a.MaxConcurrent)
 	}
 	return nil
 }
@@ -186,6 +232,14 @@ func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record,
 func (a *App) Account(name string) (*jira.Account, bool) {
 	account, ok := a.accounts[name]
 	return account, ok
+}
+
+// Limits returns what bounds the requests of tokens.
+func (a *App) Limits() *limits.Limits { return a.limits }
+
+// Used takes down that a token is used now.
+func (a *App) Used(id string, address netip.Addr, userAgent string) {
+	a.registry.Used(id, address, userAgent)
 }
 
 // Decided counts a decision about a request.

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -24,35 +26,82 @@ var (
 // openTimeout bounds how long Start waits for the store to open.
 const openTimeout = 10 * time.Second
 
-// sharedStore is a store with what was measured of it.
+// sharedStore is a store, what was measured of it, and what is counted and
+// gathered in memory for it.
 type sharedStore struct {
 	storage.Store
-	metrics *metrics
-	// away: the last call was not answered.
-	away atomic.Bool
+	metrics  *metrics
+	breaker  *storage.Breaker
+	uses     *storage.UseLog
+	counters *limits.Counters
+
+	end       context.CancelFunc
+	running   *background.Group
+	startOnce sync.Once
 }
 
-// called is told of every call: one line in the log begins an outage, one ends
-// it.
-func (s *sharedStore) called(op string, took time.Duration, err error) {
-	s.metrics.storeCalled(op, took, err)
-	if errors.Is(err, context.Canceled) {
-		return
+func newSharedStore(store storage.Store, logger *zap.Logger) *sharedStore {
+	ctx, end := context.WithCancel(context.Background()) // ended by Destruct
+	s := &sharedStore{metrics: newMetrics(), end: end, running: background.New(ctx)}
+	s.Store = storage.Observe(store, s.metrics.storeCalled)
+	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
+		s.metrics.storeUp.Set(upIf(cause == nil))
+		if cause != nil {
+			logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed", zap.Error(cause))
+		} else {
+			logger.Info("the token store answers again")
+		}
+	})
+	s.metrics.storeUp.Set(1)
+	s.uses = storage.NewUseLog(s.Store, s.usesWritten(logger))
+	var shared storage.Limiter
+	if limiter, ok := store.(storage.Limiter); ok {
+		shared = s.breaker.Limiter(limiter)
 	}
-	away := errors.Is(err, storage.ErrUnavailable)
-	if s.away.Swap(away) == away {
-		return
+	s.counters = limits.NewCounters(s.running, shared, s.limitsAsked(logger))
+	return s
+}
+
+// usesWritten tells of uses that cannot be written: they wait in memory.
+func (s *sharedStore) usesWritten(logger *zap.Logger) func(int, error) {
+	var writing outcomes
+	return func(tokens int, err error) {
+		s.metrics.active.Set(float64(tokens))
+		if writing.turned(err) && err != nil {
+			logger.Warn("when tokens were used cannot be written; it is tried again every minute while Caddy runs", zap.Error(err))
+		}
 	}
-	logger := caddy.Log().Named("jira_tokens.store")
-	if away {
-		logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed", zap.Error(err))
-	} else {
-		logger.Info("the token store answers again")
+}
+
+// limitsAsked tells when limits are no longer those of all nodes together.
+func (s *sharedStore) limitsAsked(logger *zap.Logger) func(error) {
+	var counting outcomes
+	return func(err error) {
+		switch {
+		case !counting.turned(err):
+		case err != nil:
+			logger.Warn("the token store does not count requests: each node applies the limits of tokens by itself", zap.Error(err))
+		default:
+			logger.Info("the token store counts requests for all nodes again")
+		}
 	}
+}
+
+// outcomes notices when what went well goes wrong, and when it goes well again.
+type outcomes struct{ wrong atomic.Bool }
+
+func (o *outcomes) turned(err error) bool {
+	wrong := err != nil
+	return o.wrong.Swap(wrong) != wrong
 }
 
 // Destruct closes the store when no configuration uses it any more.
-func (s *sharedStore) Destruct() error { return s.Store.Close() }
+func (s *sharedStore) Destruct() error {
+	s.end()
+	s.running.Wait()
+	s.breaker.Wait()
+	return s.Store.Close()
+}
 
 // sharedCache is a cache and the watch that keeps it true.
 type sharedCache struct {
@@ -62,21 +111,13 @@ type sharedCache struct {
 
 	watchOnce sync.Once
 	ctx       context.Context
-	cancel    context.CancelFunc
-
-	mu      sync.Mutex // held while something is begun
-	running sync.WaitGroup
+	end       context.CancelFunc
+	running   *background.Group
 }
 
-// run does in the background what Destruct waits for. After the end nothing is
-// begun any more: a request of an old configuration can come that late.
-func (s *sharedCache) run(f func(context.Context)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx.Err() == nil {
-		s.running.Go(func() { f(s.ctx) })
-	}
-}
+// Lost asks the store at once whether it answers at all, so that an outage
+// shows when nobody sends a request.
+func (s *sharedCache) Lost(error) { s.store.breaker.Ask() }
 
 type cacheKey struct {
 	store   string
@@ -92,10 +133,10 @@ func acquireCache(module storage.Module, options storage.CacheOptions) (*sharedC
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithCancel(context.Background()) // ended by Destruct
-		cache := storage.NewCache(ctx, store, options)
+		ctx, end := context.WithCancel(context.Background()) // by Destruct
+		cache := storage.NewCache(ctx, store.breaker, options)
 		store.metrics.watch(cache)
-		return &sharedCache{Cache: cache, store: store, key: key, ctx: ctx, cancel: cancel}, nil
+		return &sharedCache{Cache: cache, store: store, key: key, ctx: ctx, end: end, running: background.New(ctx)}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -106,13 +147,12 @@ func acquireCache(module storage.Module, options storage.CacheOptions) (*sharedC
 func acquireStore(module storage.Module) (*sharedStore, error) {
 	value, _, err := stores.LoadOrNew(module.Key(), func() (caddy.Destructor, error) {
 		// Not the configuration's logger: the store outlives it.
-		store, err := module.NewStore(caddy.Log().Named("jira_tokens.store"))
+		logger := caddy.Log().Named("jira_tokens.store")
+		store, err := module.NewStore(logger)
 		if err != nil {
 			return nil, err
 		}
-		shared := &sharedStore{metrics: newMetrics()}
-		shared.Store = storage.Observe(store, shared.called)
-		return shared, nil
+		return newSharedStore(store, logger), nil
 	})
 	if err != nil {
 		return nil, err
@@ -127,9 +167,10 @@ func (s *sharedCache) start() error {
 	if err := s.store.Open(ctx); err != nil {
 		return fmt.Errorf("opening the token store: %w", err)
 	}
+	s.store.startOnce.Do(func() { s.store.running.Go(s.store.uses.Run) })
 	s.watchOnce.Do(func() {
-		s.run(func(ctx context.Context) {
-			if err := s.store.Watch(ctx, s.Cache); err != nil && !errors.Is(err, context.Canceled) {
+		s.running.Go(func(ctx context.Context) {
+			if err := s.store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
 				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
 			}
 		})
@@ -146,9 +187,7 @@ func (s *sharedCache) release() error {
 // Destruct ends the watch when no configuration uses the cache any more, and
 // gives the store back.
 func (s *sharedCache) Destruct() error {
-	s.mu.Lock()
-	s.cancel()
-	s.mu.Unlock()
+	s.end()
 	s.running.Wait()
 	s.Wait()
 	s.store.metrics.unwatch(s.Cache)
@@ -160,4 +199,5 @@ func (s *sharedCache) Destruct() error {
 var (
 	_ caddy.Destructor = (*sharedStore)(nil)
 	_ caddy.Destructor = (*sharedCache)(nil)
+	_ storage.Watcher  = (*sharedCache)(nil)
 )

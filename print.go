@@ -57,6 +57,13 @@ func printToken(w io.Writer, view registry.View) {
 		row("works from", when(*view.NotBefore))
 	}
 	row("expires", whenOrNever(view.ExpiresAt))
+	if view.Limit != "" {
+		row("limit", view.Limit)
+	}
+	if view.MaxConcurrent > 0 {
+		row("at once", strconv.Itoa(view.MaxConcurrent)+" requests")
+	}
+	row("last used", lastUsedText(view))
 	row("created", when(view.Created))
 	row("changed", when(view.Updated))
 	if view.Rotated != nil {
@@ -76,6 +83,17 @@ func networksText(view registry.View) string {
 	}
 	if len(view.DenyIP) > 0 {
 		text += ", but not " + strings.Join(view.DenyIP, ", ")
+	}
+	return text
+}
+
+func lastUsedText(view registry.View) string {
+	if view.LastUsed == nil {
+		return "never"
+	}
+	text := when(view.LastUsed.At) + " from " + view.LastUsed.Address.String()
+	if view.LastUsed.UserAgent != "" {
+		text += " by " + view.LastUsed.UserAgent
 	}
 	return text
 }
@@ -139,11 +157,15 @@ func (r *rows) add(views []registry.View) {
 	}
 	table := tabwriter.NewWriter(r.c.out, 0, 0, 2, ' ', 0)
 	if r.count == 0 && len(views) > 0 {
-		fmt.Fprintln(table, "ID\tOWNER\tNAME\tSCOPE\tSTATE\tEXPIRES\tCREATED")
+		fmt.Fprintln(table, "ID\tOWNER\tNAME\tSCOPE\tSTATE\tEXPIRES\tLAST USED\tCREATED")
 	}
 	for _, view := range views {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			view.ID, view.Owner, view.Name, view.Scope, stateText(view.State), whenOrNever(view.ExpiresAt), when(view.Created))
+		lastUsed := "never"
+		if view.LastUsed != nil {
+			lastUsed = when(view.LastUsed.At)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			view.ID, view.Owner, view.Name, view.Scope, stateText(view.State), whenOrNever(view.ExpiresAt), lastUsed, when(view.Created))
 	}
 	table.Flush()
 	r.count += len(views)
@@ -280,7 +302,7 @@ func (c *client) check(query url.Values) error {
 				text = strings.TrimSpace("accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version)
 			}
 			// Jira's own words, which a terminal must not take for orders.
-			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, printable(text, 300))
+			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, storage.Printable(text, 300))
 		}
 		table.Flush()
 	})

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -21,6 +23,10 @@ type App interface {
 	Lookup(ctx context.Context, presented token.Token) (*token.Record, error)
 	// Account returns the Jira account with this name.
 	Account(name string) (*jira.Account, bool)
+	// Limits returns what bounds the requests of tokens.
+	Limits() *limits.Limits
+	// Used takes down that a token is used now.
+	Used(id string, address netip.Addr, userAgent string)
 	// Decided counts what became of a request.
 	Decided(outcome Outcome)
 	// AddJira makes a Jira known that requests are forwarded to. It is called

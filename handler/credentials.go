@@ -9,9 +9,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// noToken is what a request presents that presents none.
-var noToken token.Token
-
 // maxCredentials bounds what is decoded of Basic credentials: an owner of 254
 // characters of 4 bytes, a colon and a token, and some room.
 const maxCredentials = 1536
@@ -44,6 +41,7 @@ func (h *Handler) basic(d *Decision, encoded string) *denial {
 	if !ok {
 		return invalidToken()
 	}
+	d.owner, d.hasOwner = user, true
 	if !claimsToken(password) {
 		return h.foreign(d, user+":"+password)
 	}
@@ -51,7 +49,7 @@ func (h *Handler) basic(d *Decision, encoded string) *denial {
 	if err != nil {
 		return invalidToken()
 	}
-	d.presented, d.owner, d.hasOwner = presented, user, true
+	d.presented = presented
 	return nil
 }
 
@@ -160,10 +158,13 @@ func decodeBasic(encoded string) (user, password string, ok bool) {
 	if len(encoded) > base64.StdEncoding.EncodedLen(maxCredentials) {
 		return "", "", false
 	}
-	var buf [maxCredentials + 2]byte
-	n, err := base64.StdEncoding.Strict().Decode(buf[:], []byte(encoded))
+	var buf [256]byte // more than most need
+	decoded, err := strictBase64.AppendDecode(buf[:0], []byte(encoded))
 	if err != nil {
 		return "", "", false
 	}
-	return strings.Cut(string(buf[:n]), ":")
+	return strings.Cut(string(decoded), ":")
 }
+
+// strictBase64 refuses what two decoders could read differently.
+var strictBase64 = base64.StdEncoding.Strict()

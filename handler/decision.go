@@ -4,14 +4,18 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Decision is what is known of one request: every step adds to it or ends it
 // with a denial.
 type Decision struct {
+	// now is when it is made.
+	now time.Time
 	// presented is the token that the client sent, owner who it says it is.
 	presented token.Token
 	owner     string
@@ -30,6 +34,9 @@ type Decision struct {
 	classified bool
 	// Account is the credential that the request goes to Jira with.
 	Account *jira.Account
+
+	// use is the request as the limits count it, while it is under way.
+	use limits.Use
 
 	// why is the denial that ended the request, if one did.
 	why *denial

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Reason is why a request was denied: a stable code for programs.
@@ -36,6 +37,9 @@ const (
 	ReasonScopeInsufficient Reason = "scope_insufficient"
 	ReasonPathDenied        Reason = "path_denied"
 
+	ReasonRateLimited     Reason = "rate_limited"
+	ReasonTooManyFailures Reason = "too_many_failures"
+
 	ReasonJiraRejectedAccount Reason = "jira_rejected_account"
 	ReasonJiraUnreachable     Reason = "jira_unreachable"
 
@@ -49,6 +53,8 @@ func (r Reason) status() int {
 		return http.StatusBadRequest
 	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied:
 		return http.StatusForbidden
+	case ReasonRateLimited, ReasonTooManyFailures:
+		return http.StatusTooManyRequests
 	case ReasonJiraRejectedAccount, ReasonJiraUnreachable:
 		return http.StatusBadGateway
 	case ReasonStoreUnavailable:
@@ -67,8 +73,15 @@ type denial struct {
 	message string
 	// retryAfter, if not 0, tells when to try again.
 	retryAfter time.Duration
+	// limit is what a 429 tells of.
+	limit token.Limit
 	// cause is for the log only.
 	cause error
+}
+
+// retrySeconds is retryAfter in whole seconds, as Retry-After has it.
+func (why *denial) retrySeconds() int {
+	return int((why.retryAfter + time.Second - 1) / time.Second)
 }
 
 func deny(reason Reason, message string) *denial {
@@ -97,10 +110,12 @@ func (why *denial) answer() (http.Header, []byte) {
 		"Cache-Control": {"no-store"},
 	}
 	if why.retryAfter > 0 {
-		seconds := (why.retryAfter + time.Second - 1) / time.Second
-		header.Set("Retry-After", strconv.Itoa(int(seconds)))
+		header.Set("Retry-After", strconv.Itoa(why.retrySeconds()))
 	}
-	if why.reason.status() == http.StatusUnauthorized {
+	switch why.reason.status() {
+	case http.StatusTooManyRequests:
+		setRateHeaders(header, why.limit)
+	case http.StatusUnauthorized:
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
 		header.Set("Www-Authenticate", `Basic realm="Jira API tokens"`)
@@ -173,9 +188,9 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 		fields = append(fields,
 			zap.String("jira_token_id", d.Record.ID),
 			zap.String("jira_token_owner", d.Record.Owner))
-	} else if d.presented.ID() != noToken.ID() {
+	} else if id := d.presented.ID(); id != "" {
 		// Public, but only claimed: whoever reads the line should know.
-		fields = append(fields, zap.String("claimed_token_id", d.presented.ID()))
+		fields = append(fields, zap.String("claimed_token_id", id))
 	}
 	if why.cause != nil {
 		fields = append(fields, zap.Error(why.cause))
@@ -203,6 +218,9 @@ func accountRefused(d *Decision, refused jira.RefusedError) *denial {
 // notForwarded turns a failure to forward into a denial: the proxy's errors
 // name upstreams, which are no business of the client.
 func notForwarded(err error) *denial {
+	if err == nil {
+		return nil
+	}
 	var forwarding forwardingError
 	if !errors.As(err, &forwarding) && !noUpstream(err) {
 		return nil

@@ -46,12 +46,16 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	d := &Decision{Record: q.Record, Address: q.Address}
+	d := &Decision{now: h.now(), Record: q.Record, Address: q.Address}
 	e := Explanation{Front: h.Front, ContextPath: h.ContextPath, AnyAddress: true}
 	for _, step := range steps {
 		if step.name == "networks" && !d.Address.IsValid() {
 			e.AnyAddress = d.Record.Networks.IsZero() && h.permitted.IsZero()
 			e.Steps = append(e.Steps, Step{step.name, true, h.explainNetworks(d)})
+			continue
+		}
+		if step.name == "limits" { // asking must use up nothing
+			e.Steps = append(e.Steps, Step{step.name, true, h.explainLimits(d)})
 			continue
 		}
 		if why := step.take(h, r, d); why != nil {
@@ -108,6 +112,21 @@ func (h *Handler) explainNetworks(d *Decision) string {
 		return "it works from everywhere"
 	}
 	return "it works from some networks only: name an address to know"
+}
+
+// explainLimits says how much the token may ask, not how much is left of that.
+func (h *Handler) explainLimits(d *Decision) string {
+	var bounds []string
+	if limit := h.app.Limits().RateOf(d.Record); limit != (token.Limit{}) {
+		bounds = append(bounds, "make "+ratePhrase(limit))
+	}
+	if most := h.app.Limits().ConcurrencyOf(d.Record); most > 0 {
+		bounds = append(bounds, fmt.Sprintf("have %d requests under way at once", most))
+	}
+	if len(bounds) == 0 {
+		return "it has no limit"
+	}
+	return "it may " + strings.Join(bounds, " and ")
 }
 
 // explainScope says what the request is to Jira, by which line of the table.

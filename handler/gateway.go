@@ -66,7 +66,12 @@ func parseGateway(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.NewRoute(matchers, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{route}}), nil
+	if matchers != nil {
+		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{matchers}
+	}
+	// Not h.NewRoute, which takes one handler: a subroute around them would be
+	// compiled for every request.
+	return []httpcaddyfile.ConfigValue{{Class: "route", Value: route}}, nil
 }
 
 // gateway is a jira_gateway directive as it was read.

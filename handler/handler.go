@@ -1,5 +1,5 @@
-// Package handler is the way of a request: credentials, token, networks, scope
-// and outbound on the way to Jira, inbound on the way back. Every step is one
+// Package handler is the way of a request: credentials, token, networks, limits,
+// scope and outbound on the way to Jira, inbound on the way back. Every step is one
 // file, works on the request's Decision and can end it with a denial.
 package handler
 
@@ -215,10 +215,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		forgetCredentials(r)
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
 	}
-	started := h.now()
-	d := &Decision{Address: clientAddress(r)}
+	d := &Decision{now: h.now(), Address: clientAddress(r)}
 	d.why = h.decide(r, d)
-	took := h.now().Sub(started)
+	defer func() { d.use.End() }()
+	took := h.now().Sub(d.now)
 	h.tell(r, d)
 	if d.why == nil && d.passThrough {
 		h.app.Decided(Outcome{Decision: decisionPassed, Took: took})
@@ -229,6 +229,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.record(r, d, took)
 		return d.why.write(w, r)
 	}
+	h.app.Used(d.Record.ID, d.Address, r.UserAgent())
 	err := next.ServeHTTP(w, outbound(r, d))
 	if d.why != nil { // the transport has answered so
 		h.record(r, d, took)
@@ -260,6 +261,7 @@ type step struct {
 var steps = [...]step{
 	{"token", (*Handler).active},
 	{"networks", (*Handler).networks},
+	{"limits", (*Handler).limits},
 	{"scope", (*Handler).scope},
 	{"account", (*Handler).account},
 }
@@ -270,10 +272,7 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 		// "x:http://host/path" has no path to judge, but is sent as it is.
 		return deny(ReasonAmbiguousRequest, "The request's target is no path.")
 	}
-	if why := h.credentials(r, d); why != nil || d.passThrough {
-		return why
-	}
-	if why := h.lookup(r, d); why != nil {
+	if why := h.authenticate(r, d); why != nil || d.passThrough {
 		return why
 	}
 	for _, step := range steps {

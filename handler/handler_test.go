@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,23 +14,32 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // oneToken is an app that knows one token.
 type oneToken struct {
 	token.Token
-	record *token.Record
+	record  *token.Record
+	account *jira.Account
+	limits  *limits.Limits
 }
 
 func newToken(t testing.TB, scope token.Scope) oneToken {
 	t.Helper()
 	secret := token.New()
-	return oneToken{secret, &token.Record{
+	return newOneToken(secret, &token.Record{
 		ID: secret.ID(), Owner: "alice", Scope: scope, Account: "default",
 		Status: token.StatusActive, Digest: secret.Digest(),
-	}}
+	})
+}
+
+func newOneToken(secret token.Token, record *token.Record) oneToken {
+	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{}), new(limits.Limits)}
 }
 
 func (o oneToken) Lookup(_ context.Context, presented token.Token) (*token.Record, error) {
@@ -39,13 +49,37 @@ func (o oneToken) Lookup(_ context.Context, presented token.Token) (*token.Recor
 	return o.record, nil
 }
 
-func (oneToken) Account(name string) (*jira.Account, bool) {
-	return jira.NewAccount(name, jira.Bearer("secret"), jira.AccountOptions{}), true
+// cachedToken is an app that knows one token as the real one does: by the
+// registry and the cache.
+type cachedToken struct {
+	oneToken
+	registry *registry.Registry
 }
 
-func (oneToken) Decided(Outcome)     {}
-func (oneToken) AddJira(Jira)        {}
-func (oneToken) AddGateway(*Handler) {}
+func newCachedToken(t testing.TB, scope token.Scope) cachedToken {
+	t.Helper()
+	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
+	t.Cleanup(func() { store.Close() })
+	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Hour, ReadTimeout: time.Second})
+	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default"})
+	record, secret, err := r.Create(t.Context(), storage.Actor{}, registry.Spec{Owner: "alice", Name: "test", Scope: scope})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cachedToken{newOneToken(secret, record), r}
+}
+
+func (c cachedToken) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
+	return c.registry.Lookup(ctx, presented)
+}
+
+func (o oneToken) Account(string) (*jira.Account, bool) { return o.account, true }
+func (o oneToken) Limits() *limits.Limits               { return o.limits }
+
+func (oneToken) Used(string, netip.Addr, string) {}
+func (oneToken) Decided(Outcome)                 {}
+func (oneToken) AddJira(Jira)                    {}
+func (oneToken) AddGateway(*Handler)             {}
 
 func newHandler(t testing.TB, app App, front, passwords string) *Handler {
 	t.Helper()
@@ -83,14 +117,14 @@ func FuzzCredentials(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		r := httptest.NewRequest(http.MethodGet, "/rest/api/2/myself", nil)
 		r.Header["Authorization"] = []string{value}
-		d := &Decision{Address: netip.MustParseAddr("127.0.0.1")}
+		d := &Decision{now: time.Now(), Address: netip.MustParseAddr("127.0.0.1")}
 		if why := api.decide(r, d); why == nil && !presents(value, secret) {
 			t.Errorf("%q passes", value)
 		}
 		if d.passThrough {
 			t.Errorf("%q passes through front api", value)
 		}
-		d = &Decision{Address: netip.MustParseAddr("127.0.0.1")}
+		d = &Decision{now: time.Now(), Address: netip.MustParseAddr("127.0.0.1")}
 		if _ = site.decide(r, d); d.passThrough && strings.Contains(decodedCredentials(value), ":jt_") {
 			t.Errorf("%q is handed to Jira", value)
 		}
@@ -154,14 +188,14 @@ func TestWithoutRedirect(t *testing.T) {
 // BenchmarkDecide is the decision alone: from credentials to allowed, with the
 // token known.
 func BenchmarkDecide(b *testing.B) {
-	app := newToken(b, token.ScopeRead)
+	app := newCachedToken(b, token.ScopeRead)
 	h := newHandler(b, app, frontAPI, passwordsDeny)
 	r := httptest.NewRequest(http.MethodGet, "/rest/api/2/search?jql=project=DEMO", nil)
 	r.Header.Set("Authorization", basicOf("alice", app.Reveal()))
-	address := netip.MustParseAddr("127.0.0.1")
+	address, now := netip.MustParseAddr("127.0.0.1"), time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		d := &Decision{Address: address}
+		d := &Decision{now: now, Address: address}
 		if why := h.decide(r, d); why != nil {
 			b.Fatal(why.message)
 		}

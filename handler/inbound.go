@@ -10,33 +10,49 @@ import (
 // headerLimitedBy tells who limits a client that gets 429: jira or gateway.
 const headerLimitedBy = "X-Jira-Token-Limited-By"
 
-// accountHeaders tell of the account, or of its session in Jira: nothing for
-// the client. WWW-Authenticate would make clients ask people for a password.
-var accountHeaders = []string{
-	"Set-Cookie", "Set-Cookie2", "Www-Authenticate", "Proxy-Authenticate", "Authentication-Info",
-	"X-Ausername", "X-Asessionid", "X-Aaccountid", "X-Seraph-Loginreason",
-	headerLimitedBy,
-	headerReason, // only the gateway's own denials have a reason
+// tellsOfAccount tells whether a header is about the account, or its session in
+// Jira: nothing for the client. WWW-Authenticate would make clients ask people
+// for a password.
+func tellsOfAccount(name string) bool {
+	switch name {
+	case "Set-Cookie", "Set-Cookie2", "Www-Authenticate", "Proxy-Authenticate", "Authentication-Info",
+		"X-Ausername", "X-Asessionid", "X-Aaccountid", "X-Seraph-Loginreason":
+		return true
+	case headerLimitedBy, headerReason: // only the gateway's own denials have a reason
+		return true
+	}
+	return false
 }
 
 // inbound makes of Jira's response what the client gets.
 func inbound(response *http.Response, r *http.Request, d *Decision, mapper *links.Mapper) *http.Response {
-	// net/http fills in trailers on the response it made, at the body's end:
-	// the copy keeps them from the client.
-	in := *response
-	in.Trailer = nil
-	for _, name := range accountHeaders {
-		delete(in.Header, name)
+	in := withoutTrailers(response)
+	for name := range in.Header {
+		if tellsOfAccount(name) {
+			delete(in.Header, name)
+		}
 	}
 	if response.StatusCode == http.StatusTooManyRequests {
 		in.Header.Set(headerLimitedBy, "jira")
 	}
 	if mapper != nil {
 		mapHeaders(in.Header, mapper, d.publicURL)
-		if mayHoldLinks(r.URL.Path) && holdsLinks(&in) {
-			mapBody(&in, mapper, d.publicURL)
+		if mayHoldLinks(r.URL.Path) && holdsLinks(in) {
+			mapBody(in, mapper, d.publicURL)
 		}
 	}
+	return in
+}
+
+// withoutTrailers returns a response that will have none. net/http fills them in
+// on the response it made, at the body's end: the copy keeps them from the
+// client. HTTP/1 has trailers in chunked bodies only (RFC 9112, section 7.1.2).
+func withoutTrailers(response *http.Response) *http.Response {
+	if response.ProtoMajor == 1 && response.ContentLength >= 0 {
+		return response
+	}
+	in := *response
+	in.Trailer = nil
 	return &in
 }
 
@@ -53,9 +69,11 @@ func mapHeaders(header http.Header, mapper *links.Mapper, public string) {
 
 // mapBody rewrites links while the body streams by. Its length is not known
 // before, and it is no longer byte for byte what Jira's ETag vouches for.
+//
+// The response's ContentLength stays: of one that has none the proxy flushes
+// every piece, as of a stream without end.
 func mapBody(response *http.Response, mapper *links.Mapper, public string) {
 	delete(response.Header, "Content-Length")
-	response.ContentLength = -1
 	if tag := response.Header.Get("Etag"); tag != "" && !strings.HasPrefix(tag, "W/") {
 		response.Header.Set("Etag", "W/"+tag)
 	}

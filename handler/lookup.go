@@ -35,9 +35,9 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 
 // active is the step that asks whether the token works now. Only who presented
 // the right secret gets here.
-func (h *Handler) active(_ *http.Request, d *Decision) *denial {
+func (*Handler) active(_ *http.Request, d *Decision) *denial {
 	record := d.Record
-	switch record.State(h.now()) {
+	switch record.State(d.now) {
 	case token.StateActive:
 		return nil
 	case token.StateExpired:

@@ -41,7 +41,6 @@ func (h *Handler) account(r *http.Request, d *Decision) *denial {
 		}
 	}
 	d.Account = account
-	d.publicURL = publicURL(r)
 	return nil
 }
 
@@ -50,6 +49,7 @@ func (h *Handler) account(r *http.Request, d *Decision) *denial {
 // backend. The account's credential is in neither; the transport adds it to
 // what goes to Jira and nowhere else.
 func outbound(r *http.Request, d *Decision) *http.Request {
+	d.publicURL = publicURL(r)
 	out := r.WithContext(withDecision(r.Context(), d))
 	u := *r.URL
 	u.RawQuery = d.query
@@ -63,18 +63,21 @@ func outbound(r *http.Request, d *Decision) *http.Request {
 // forwardable returns the headers that may reach Jira. The values are shared
 // with what came in; nothing changes them in place.
 func forwardable(in http.Header) http.Header {
-	out := make(http.Header, len(in)+2)
+	out := make(http.Header, len(in))
 	for name, values := range in {
-		if plainHeaders[name] || !carriesIdentity(name) {
+		plain, known := plainHeaders[name]
+		if plain || !known && !carriesIdentity(name) {
 			out[name] = values
 		}
 	}
 	return out
 }
 
-// plainHeaders are common headers that need no closer look. X-Forwarded-For,
-// -Host and -Proto are the proxy's: it keeps them from trusted proxies only.
+// plainHeaders are common headers that need no closer look, and whether they may
+// pass. X-Forwarded-For, -Host and -Proto are the proxy's: it keeps them from
+// trusted proxies only.
 var plainHeaders = map[string]bool{
+	"Authorization": false, "Cookie": false, "User-Agent": false,
 	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
 	"Connection": true, "Content-Disposition": true, "Content-Encoding": true, "Content-Length": true,
 	"Content-Type": true, "Expect": true, "If-Match": true, "If-Modified-Since": true,

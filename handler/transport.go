@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -127,16 +126,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.HTTPTransport.RoundTrip(r)
 	}
 	response, err := t.send(r, d)
-	var refused jira.RefusedError
-	switch {
-	case errors.As(err, &refused):
+	if err == nil {
+		return response, nil
+	}
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		// No error: the proxy would take Jira for down, or try again.
 		d.why = accountRefused(d, refused)
 		return d.why.response(r), nil
-	case err != nil:
-		return nil, forwardingError{err}
 	}
-	return response, nil
+	return nil, forwardingError{err}
 }
 
 // forwardingError tells the handler that Jira was not reached, as opposed to
@@ -229,8 +227,15 @@ func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped
 		return nil, err
 	}
 	out := r.WithContext(withoutTrace{r.Context()})
-	out.Header = make(http.Header, len(r.Header)+3)
-	maps.Copy(out.Header, r.Header)
+	// Links cannot be found in compressed text. Without this header Go's
+	// transport asks for gzip and unpacks it.
+	plain := mapped && mayHoldLinks(r.URL.Path)
+	out.Header = make(http.Header, len(r.Header)+2)
+	for name, values := range r.Header {
+		if !plain || name != "Accept-Encoding" {
+			out.Header[name] = values
+		}
+	}
 	// Here rather than before the proxy: a client's Connection header makes
 	// the proxy drop what it names.
 	out.Header["Authorization"] = []string{authorization}
@@ -238,11 +243,6 @@ func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped
 	if jira.AccessByMethod(r.Method) != jira.AccessRead {
 		// Reads by POST included: Jira checks the method.
 		out.Header["X-Atlassian-Token"] = []string{"no-check"}
-	}
-	if mapped && mayHoldLinks(r.URL.Path) {
-		// Links cannot be found in compressed text. Without this header Go's
-		// transport asks for gzip and unpacks it.
-		delete(out.Header, "Accept-Encoding")
 	}
 	if t.Attachments == attachmentsProxy && isAttachment(r.URL.Path) {
 		u := *out.URL

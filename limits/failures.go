@@ -3,6 +3,7 @@ package limits
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -24,6 +25,9 @@ type failures struct {
 	networks *otter.Cache[netip.Prefix, *failureCount]
 	owners   *otter.Cache[string, *failureCount]
 	now      func() time.Time
+	// lastEnds, in Unix nanoseconds, is when the last of all periods ends:
+	// after it nobody is counted, and no request looks for its counter.
+	lastEnds atomic.Int64
 }
 
 func newFailures() *failures {
@@ -49,11 +53,14 @@ type failureCount struct {
 // who may be tried from everywhere at once, block only networks that have
 // failed themselves: the owner's own programs go on.
 func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) time.Duration {
+	now := f.now()
+	if now.UnixNano() >= f.lastEnds.Load() {
+		return 0
+	}
 	network, ok := f.networks.GetIfPresent(networkOf(address))
 	if !ok {
 		return 0
 	}
-	now := f.now()
 	count, ends := network.read(now)
 	if count >= most.Requests {
 		return ends.Sub(now)
@@ -72,6 +79,7 @@ func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) t
 // failed counts one failure.
 func (f *failures) failed(address netip.Addr, owner string, most token.Limit) {
 	now := f.now()
+	f.lastEnds.Store(now.Add(most.Period).UnixNano())
 	network, _ := f.networks.ComputeIfAbsent(networkOf(address), newFailureCount)
 	network.add(now, most)
 	if owner == "" {

@@ -75,6 +75,8 @@ func audited(r *token.Record) []auditedField {
 		{"expires_at", r.ExpiresAt},
 		{"rotated_at", r.RotatedAt},
 		{"previous_until", r.PreviousUntil},
+		{"limit", r.Limit},
+		{"max_concurrent", r.MaxConcurrent},
 	}
 }
 
@@ -96,7 +98,7 @@ func encode(value any) json.RawMessage {
 		return json.RawMessage(`"(not shown)"`) // cannot be: all are plain values
 	}
 	switch string(text) {
-	case `""`, "null", "[]", `"0001-01-01T00:00:00Z"`:
+	case `""`, "0", "null", "[]", `"0001-01-01T00:00:00Z"`:
 		return nil
 	}
 	return text

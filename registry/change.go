@@ -21,6 +21,8 @@ type Patch struct {
 	Allow, Deny          *[]netip.Prefix
 	Account              *string
 	NotBefore, ExpiresAt *time.Time
+	Limit                *token.Limit
+	MaxConcurrent        *int
 	// Version, if not 0, is the version that the change was made from: when
 	// the token has another by now, the change is refused.
 	Version uint64
@@ -34,6 +36,9 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, p
 		}
 		patch.apply(record)
 		if err := invalid("name", token.CheckName(record.Name)); err != nil {
+			return err
+		}
+		if err := invalid("max_concurrent", token.CheckMaxConcurrent(record.MaxConcurrent)); err != nil {
 			return err
 		}
 		if patch.Account != nil {
@@ -56,6 +61,8 @@ func (p *Patch) apply(record *token.Record) {
 	set(&record.Account, p.Account)
 	set(&record.NotBefore, p.NotBefore)
 	set(&record.ExpiresAt, p.ExpiresAt)
+	set(&record.Limit, p.Limit)
+	set(&record.MaxConcurrent, p.MaxConcurrent)
 }
 
 func set[T any](field *T, value *T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -21,6 +22,9 @@ type Spec struct {
 	Account string
 	// NotBefore and ExpiresAt bound the validity; zero: no bound.
 	NotBefore, ExpiresAt time.Time
+	// Limit and MaxConcurrent bound the use; zero: as the configuration does.
+	Limit         token.Limit
+	MaxConcurrent int
 }
 
 // Create issues a token. The token itself is in this answer and nowhere else.
@@ -37,9 +41,10 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, spec Spec) (
 	secret := token.New()
 	now := r.timestamp()
 	record := &token.Record{
-		ID: secret.ID(), Owner: spec.Owner, Name: spec.Name, Scope: spec.Scope,
+		ID: strings.Clone(secret.ID()), Owner: spec.Owner, Name: spec.Name, Scope: spec.Scope,
 		Networks: spec.Networks, Account: spec.Account, Status: token.StatusActive,
 		CreatedAt: now, UpdatedAt: now, NotBefore: spec.NotBefore, ExpiresAt: spec.ExpiresAt,
+		Limit: spec.Limit, MaxConcurrent: spec.MaxConcurrent,
 		Digest: secret.Digest(), Version: 1,
 	}
 	if err := r.apply(ctx, actor, ActionCreate, nil, record); err != nil {
@@ -56,6 +61,9 @@ func (r *Registry) checkSpec(spec Spec) error {
 		return err
 	}
 	if err := r.checkValidity(spec.NotBefore, spec.ExpiresAt); err != nil {
+		return err
+	}
+	if err := invalid("max_concurrent", token.CheckMaxConcurrent(spec.MaxConcurrent)); err != nil {
 		return err
 	}
 	return r.checkAccount(spec.Account)

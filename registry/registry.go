@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -23,14 +24,15 @@ const DefaultAccount = "default"
 type Registry struct {
 	store    storage.Store
 	cache    *storage.Cache
+	uses     *storage.UseLog
 	accounts []string
 	now      func() time.Time
 }
 
-// New returns the registry over a store and the cache in front of it. Tokens
-// can name the given accounts and no others.
-func New(store storage.Store, cache *storage.Cache, accounts []string) *Registry {
-	return &Registry{store: store, cache: cache, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
+// New returns the registry over a store, the cache in front of it and the log of
+// uses. Tokens can name the given accounts and no others.
+func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, accounts []string) *Registry {
+	return &Registry{store: store, cache: cache, uses: uses, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
 }
 
 // Lookup returns the record that t belongs to if its secret is the right one,
@@ -73,6 +75,17 @@ func (r *Registry) List(ctx context.Context, query storage.Query) (storage.Page,
 		return storage.Page{}, fmt.Errorf("listing tokens: %w", err)
 	}
 	return page, nil
+}
+
+// Uses returns the last uses of tokens, by id; a token that was never used has
+// none.
+func (r *Registry) Uses(ctx context.Context, ids ...string) (map[string]storage.Use, error) {
+	return r.uses.Last(ctx, ids)
+}
+
+// Used takes down that the token with this id is used now.
+func (r *Registry) Used(id string, address netip.Addr, userAgent string) {
+	r.uses.Note(id, address, userAgent)
 }
 
 // Events returns a page of the audit trail.

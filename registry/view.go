@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -30,13 +31,19 @@ type View struct {
 	// NotBefore and ExpiresAt are null when there is no bound.
 	NotBefore *time.Time `json:"not_before"`
 	ExpiresAt *time.Time `json:"expires_at"`
+	// Limit and MaxConcurrent are the token's own; "" and 0: those of the
+	// configuration.
+	Limit         string `json:"limit"`
+	MaxConcurrent int    `json:"max_concurrent"`
+	// LastUsed is null when the token was never used.
+	LastUsed *storage.Use `json:"last_used"`
 	// Version counts the changes; naming it in a change refuses the change
 	// when somebody else was faster.
 	Version uint64 `json:"version"`
 }
 
-// View returns a record as programs see it.
-func (r *Registry) View(record *token.Record) View {
+// View returns a record as programs see it, with its last use, if it has one.
+func (r *Registry) View(record *token.Record, lastUsed *storage.Use) View {
 	return View{
 		ID: record.ID, Owner: record.Owner, Name: record.Name, Scope: record.Scope,
 		State:   record.State(r.now()),
@@ -44,6 +51,7 @@ func (r *Registry) View(record *token.Record) View {
 		Account: record.Account, Created: record.CreatedAt, Updated: record.UpdatedAt,
 		Rotated: timeOrNil(record.RotatedAt), Previous: timeOrNil(record.PreviousUntil),
 		NotBefore: timeOrNil(record.NotBefore), ExpiresAt: timeOrNil(record.ExpiresAt),
+		Limit: record.Limit.String(), MaxConcurrent: record.MaxConcurrent, LastUsed: lastUsed,
 		Version: record.Version,
 	}
 }
@@ -72,6 +80,10 @@ type Request struct {
 	AllowIP *[]string `json:"allow_ip"`
 	DenyIP  *[]string `json:"deny_ip"`
 	Account *string   `json:"account"`
+	// Limit is what token.ParseLimit reads; "" and 0 take a bound of the
+	// token's own away.
+	Limit         *string `json:"limit"`
+	MaxConcurrent *int    `json:"max_concurrent"`
 	// NotBefore and ExpiresAt are what ParseMoment reads.
 	NotBefore *string `json:"not_before"`
 	ExpiresAt *string `json:"expires_at"`
@@ -94,6 +106,8 @@ func (r *Registry) Spec(request Request) (Spec, error) {
 	set(&spec.Networks.Allow, patch.Allow)
 	set(&spec.Networks.Deny, patch.Deny)
 	set(&spec.Account, patch.Account)
+	set(&spec.Limit, patch.Limit)
+	set(&spec.MaxConcurrent, patch.MaxConcurrent)
 	set(&spec.NotBefore, patch.NotBefore)
 	set(&spec.ExpiresAt, patch.ExpiresAt)
 	return spec, nil
@@ -111,7 +125,7 @@ func (r *Registry) patch(request Request) (patch Patch, err error) {
 	if request.Version != nil && *request.Version == 0 {
 		return patch, invalid("version", errors.New("want the version that the token was read with, from 1"))
 	}
-	patch.Name, patch.Account = request.Name, request.Account
+	patch.Name, patch.Account, patch.MaxConcurrent = request.Name, request.Account, request.MaxConcurrent
 	set(&patch.Version, request.Version)
 	if request.Scope != nil {
 		scope, err := token.ParseScope(*request.Scope)
@@ -119,6 +133,9 @@ func (r *Registry) patch(request Request) (patch Patch, err error) {
 			return patch, invalid("scope", err)
 		}
 		patch.Scope = &scope
+	}
+	if patch.Limit, err = parseLimit(request.Limit); err != nil {
+		return patch, err
 	}
 	if patch.Allow, err = parseNetworks("allow_ip", request.AllowIP); err != nil {
 		return patch, err
@@ -131,6 +148,14 @@ func (r *Registry) patch(request Request) (patch Patch, err error) {
 	}
 	patch.ExpiresAt, err = r.parseTime("expires_at", request.ExpiresAt)
 	return patch, err
+}
+
+func parseLimit(text *string) (*token.Limit, error) {
+	if text == nil {
+		return nil, nil
+	}
+	limit := new(token.Limit)
+	return limit, invalid("limit", limit.UnmarshalText([]byte(*text)))
 }
 
 func parseNetworks(field string, texts *[]string) (*[]netip.Prefix, error) {

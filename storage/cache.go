@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,6 +154,7 @@ func (c *Cache) startRead(id string) *flight {
 	if f, ok := c.flights[id]; ok {
 		return f
 	}
+	id = strings.Clone(id) // which was part of a token
 	f := &flight{done: make(chan struct{})}
 	if !c.reads.Go(func(ctx context.Context) { c.fly(ctx, id, f) }) {
 		f.err = fmt.Errorf("%w: this cache is not used any more", ErrUnavailable)

@@ -46,6 +46,16 @@ func (o *observed) Events(ctx context.Context, query EventQuery) (page EventPage
 	return o.Store.Events(ctx, query)
 }
 
+func (o *observed) SaveUses(ctx context.Context, uses map[string]Use) (err error) {
+	defer o.done("save_uses", time.Now(), &err)
+	return o.Store.SaveUses(ctx, uses)
+}
+
+func (o *observed) Uses(ctx context.Context, ids []string) (uses map[string]Use, err error) {
+	defer o.done("uses", time.Now(), &err)
+	return o.Store.Uses(ctx, ids)
+}
+
 func (o *observed) done(op string, started time.Time, err *error) {
 	o.observe(op, time.Since(started), *err)
 }

@@ -37,6 +37,14 @@ type Store interface {
 	// first.
 	Events(ctx context.Context, query EventQuery) (EventPage, error)
 
+	// SaveUses keeps when tokens were last used, by id. A use that is older
+	// than the one that is kept, or of a token that is not there, is left out.
+	SaveUses(ctx context.Context, uses map[string]Use) error
+
+	// Uses returns the last uses of the tokens with these ids, without those
+	// that were never used.
+	Uses(ctx context.Context, ids []string) (map[string]Use, error)
+
 	// Watch tells watcher of changes until ctx is done, and returns
 	// ctx.Err(). Several can watch at once, as during a reload.
 	Watch(ctx context.Context, watcher Watcher) error

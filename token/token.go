@@ -37,7 +37,7 @@ var ErrMalformed = errors.New("not a token")
 // Token is a well-formed token: a secret. It formats as its id, so that no
 // log line or error can show more.
 type Token struct {
-	text [Length]byte
+	text string
 }
 
 // New returns a token with a new random id and secret.
@@ -55,41 +55,40 @@ func WithID(id string) (Token, error) {
 }
 
 func withID(id []byte) Token {
-	var t Token
-	text := append(t.text[:0], prefix...)
-	text = append(text, id...)
-	text = append(text, '_')
-	text = append(text, randomBase62(secretLength)...)
+	text := prefix + string(id) + "_" + string(randomBase62(secretLength))
 	sum := checksum(text)
-	copy(t.text[checksumStart:], sum[:])
-	return t
+	return Token{text + string(sum[:])}
 }
 
 // Parse reads a token. Anything else, down to one wrong character, is
 // ErrMalformed: garbage costs no lookup.
 func Parse(s string) (Token, error) {
-	var t Token
 	if len(s) != Length || s[:len(prefix)] != prefix || s[secretStart-1] != '_' {
-		return t, ErrMalformed
+		return Token{}, ErrMalformed
 	}
 	for i := len(prefix); i < Length; i++ {
 		if i != secretStart-1 && !isBase62(s[i]) {
-			return t, ErrMalformed
+			return Token{}, ErrMalformed
 		}
 	}
-	copy(t.text[:], s)
-	if sum := checksum(t.text[:checksumStart]); string(sum[:]) != s[checksumStart:] {
+	if sum := checksum(s[:checksumStart]); string(sum[:]) != s[checksumStart:] {
 		return Token{}, ErrMalformed
 	}
-	return t, nil
+	return Token{s}, nil
 }
 
-// ID returns the token's public name.
-func (t Token) ID() string { return string(t.text[len(prefix) : len(prefix)+idLength]) }
+// ID returns the token's public name. It is a part of the token: whoever keeps
+// it keeps a copy, or the secret stays in memory with it.
+func (t Token) ID() string {
+	if t.text == "" {
+		return "" // no token
+	}
+	return t.text[len(prefix) : len(prefix)+idLength]
+}
 
 // Reveal returns the token itself. It is for the one answer that shows a new
 // token to who asked for it.
-func (t Token) Reveal() string { return string(t.text[:]) }
+func (t Token) Reveal() string { return t.text }
 
 // String returns the token with its secret left out.
 func (t Token) String() string { return prefix + t.ID() + "_…" }
@@ -99,7 +98,11 @@ func (t Token) GoString() string { return t.String() }
 
 // Digest returns what the store keeps instead of the token. The secret has
 // 190 random bits, so a fast hash is enough: there is nothing to guess.
-func (t *Token) Digest() Digest { return sha256.Sum256(t.text[:]) }
+func (t Token) Digest() Digest {
+	var text [Length]byte // on the stack, where the conversion of a string is not
+	n := copy(text[:], t.text)
+	return sha256.Sum256(text[:n])
+}
 
 // ValidID tells whether s could be the id of a token.
 func ValidID(s string) bool {
@@ -141,8 +144,13 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func checksum(text []byte) (sum [checksumLength]byte) {
-	n := crc32.ChecksumIEEE(text)
+func checksum(text string) (sum [checksumLength]byte) {
+	// As crc32.ChecksumIEEE, which takes bytes, and has them on the heap.
+	n := ^uint32(0)
+	for i := range len(text) {
+		n = crc32.IEEETable[byte(n)^text[i]] ^ n>>8
+	}
+	n = ^n
 	for i := checksumLength - 1; i >= 0; i-- {
 		sum[i] = base62[n%62]
 		n /= 62

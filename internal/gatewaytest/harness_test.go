@@ -22,6 +22,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/freeport"
 )
 
 // patience is how long anything may take before a test gives up. Nothing is
@@ -436,28 +438,14 @@ func eventually(t *testing.T, what string, try func() error) {
 	t.Fatalf("waited in vain for %s: %v", what, err)
 }
 
-var (
-	takenMu sync.Mutex
-	taken   = make(map[string]bool)
-)
-
 // freeAddress is a loopback address that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	takenMu.Lock()
-	defer takenMu.Unlock()
-	for {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := listener.Addr().String()
-		listener.Close()
-		if !taken[address] {
-			taken[address] = true
-			return address
-		}
+	port, err := freeport.Find()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 // logBuffer collects a process's output.

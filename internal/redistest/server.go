@@ -8,12 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/freeport"
 )
 
 // patience is how long is waited for what must come.
@@ -90,21 +91,11 @@ func prepare(t testing.TB) *Server {
 
 // freePort returns a port that is free, and whose cluster bus port is too.
 func (s *Server) freePort() string {
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		bus, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+10000)))
-		l.Close()
-		if err == nil {
-			bus.Close()
-			return strconv.Itoa(port)
-		}
+	port, err := freeport.Find(10_000)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	s.t.Fatal("no free port")
-	return ""
+	return port
 }
 
 // URL returns the server's URL, for database 0.
@@ -196,8 +187,11 @@ func (s *Server) signal(sig os.Signal) {
 }
 
 // Client returns a client of the server, without credentials.
-func (s *Server) Client() *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: 2, DisableIdentity: true})
+func (s *Server) Client() *redis.Client { return s.ClientAs("", "") }
+
+// ClientAs returns a client of the server that is this user.
+func (s *Server) ClientAs(user, password string) *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: s.Addr, Username: user, Password: password, Protocol: 2, DisableIdentity: true})
 	s.t.Cleanup(func() { client.Close() })
 	return client
 }

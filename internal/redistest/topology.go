@@ -23,19 +23,22 @@ type Sentinel struct {
 // know each other.
 func StartSentinel(t testing.TB, replicas, sentinels int) *Sentinel {
 	t.Helper()
-	set := &Sentinel{Master: "tokens", Servers: []*Server{Start(t)}}
+	set := &Sentinel{Master: "tokens", Servers: []*Server{Start(t, "--repl-diskless-sync-delay", "0")}}
 	primary := set.Servers[0]
 	host, port, _ := net.SplitHostPort(primary.Addr)
 	for range replicas {
 		set.Servers = append(set.Servers, Start(t, "--replicaof", host, port, "--repl-diskless-sync-delay", "0"))
 	}
+	primary.WaitReplicas(replicas)
 	for range sentinels {
 		s := prepare(t)
 		own := s.freePort()
 		s.Addr = net.JoinHostPort("127.0.0.1", own)
 		config := filepath.Join(s.Dir, "sentinel.conf")
+		// They ping every second: with less than two, a busy machine has them
+		// fail over again and again.
 		text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor %s %s %s %d\n"+
-			"sentinel down-after-milliseconds %[2]s 500\nsentinel failover-timeout %[2]s 3000\n",
+			"sentinel down-after-milliseconds %[2]s 2000\nsentinel failover-timeout %[2]s 3000\n",
 			own, set.Master, host, port, sentinels/2+1)
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -74,30 +77,52 @@ type Cluster struct {
 	Servers []*Server
 }
 
+// slots is how many a cluster has.
+const slots = 16384
+
 // StartCluster starts a cluster of primaries, which share the slots evenly,
 // and waits until all agree that it is up.
 func StartCluster(t testing.TB, primaries int) *Cluster {
 	t.Helper()
-	const slots = 16384
+	return StartClusterWithReplicas(t, primaries, 0)
+}
+
+// StartClusterWithReplicas is StartCluster with so many replicas of each
+// primary.
+func StartClusterWithReplicas(t testing.TB, primaries, replicas int) *Cluster {
+	t.Helper()
 	c := new(Cluster)
-	for i := range primaries {
-		s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "yes")
+	for i := range primaries * (1 + replicas) {
+		s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "yes",
+			"--cluster-allow-replica-migration", "no", "--repl-diskless-sync-delay", "0")
 		c.Servers = append(c.Servers, s)
 		s.Do("cluster", "set-config-epoch", i+1)
-		s.Do("cluster", "addslotsrange", slots*i/primaries, slots*(i+1)/primaries-1)
+		if i < primaries {
+			s.Do("cluster", "addslotsrange", slots*i/primaries, slots*(i+1)/primaries-1)
+		}
 		if i > 0 {
 			host, port, _ := net.SplitHostPort(c.Servers[0].Addr)
 			s.Do("cluster", "meet", host, port)
 		}
 	}
+	c.waitUp()
+	for i, s := range c.Servers[primaries:] {
+		s.Do("cluster", "replicate", c.Servers[i%primaries].Do("cluster", "myid"))
+	}
+	c.waitReplicas(replicas)
+	return c
+}
+
+// waitUp waits until all nodes know each other and agree on the slots.
+func (c *Cluster) waitUp() {
 	for _, s := range c.Servers {
 		client := s.Client()
-		Eventually(t, "the cluster is up", func() error {
-			info, err := client.ClusterInfo(t.Context()).Result()
+		Eventually(s.t, "the cluster is up", func() error {
+			info, err := client.ClusterInfo(s.t.Context()).Result()
 			if err != nil {
 				return err
 			}
-			for _, want := range []string{"cluster_state:ok", fmt.Sprintf("cluster_known_nodes:%d\r", primaries)} {
+			for _, want := range []string{"cluster_state:ok", fmt.Sprintf("cluster_known_nodes:%d\r", len(c.Servers))} {
 				if !strings.Contains(info, want) {
 					return fmt.Errorf("no %s in %s", want, info)
 				}
@@ -105,7 +130,31 @@ func StartCluster(t testing.TB, primaries int) *Cluster {
 			return nil
 		})
 	}
-	return c
+}
+
+// waitReplicas waits until all nodes know each primary's replicas, and these
+// have its data.
+func (c *Cluster) waitReplicas(replicas int) {
+	for _, s := range c.Servers {
+		client := s.Client()
+		Eventually(s.t, "the cluster has its replicas", func() error {
+			ranges, err := client.ClusterSlots(s.t.Context()).Result()
+			if err != nil {
+				return err
+			}
+			for _, r := range ranges {
+				if len(r.Nodes) != 1+replicas {
+					return fmt.Errorf("slots %d to %d are on %v", r.Start, r.End, r.Nodes)
+				}
+			}
+			return nil
+		})
+	}
+	if replicas > 0 {
+		for _, s := range c.Servers[:len(c.Servers)/(1+replicas)] {
+			s.WaitReplicas(replicas)
+		}
+	}
 }
 
 // Addrs returns the nodes' addresses.

@@ -22,6 +22,7 @@ var (
 	bucketRecords = []byte("records")     // id → record, JSON
 	bucketIndex   = []byte("index")       // entries → nothing
 	bucketEvents  = []byte("events")      // event key → event, JSON
+	bucketUses    = []byte("uses")        // id → last use, JSON
 
 	keyFormat = []byte("format")
 )
@@ -113,27 +114,28 @@ func openFile(path string) (*bbolt.DB, error) {
 
 // prepare makes the buckets of a new file and refuses a file that is not ours.
 func prepare(db *bbolt.DB) error {
-	fresh := false
+	whole := false
 	err := db.View(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			if name, _ := tx.Cursor().First(); name != nil {
 				return fmt.Errorf("%s is a bbolt file of another program: name another one (store file <path>); it was left as it is", db.Path())
 			}
-			fresh = true
 			return nil
 		}
 		if got := string(meta.Get(keyFormat)); got != format {
 			return fmt.Errorf("the token store file %s has format %q, this version reads %q: use the version that wrote it, or a later one", db.Path(), got, format)
 		}
+		whole = tx.Bucket(bucketUses) != nil
 		return nil
 	})
-	if err != nil || !fresh {
+	if err != nil || whole {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents} {
-			if _, err := tx.CreateBucket(name); err != nil {
+		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses} {
+			// One of before uses were kept has the others.
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return fmt.Errorf("the token store file %s: %w", db.Path(), err)
 			}
 		}

@@ -62,7 +62,7 @@ func get(tx *bbolt.Tx, id string) (*token.Record, error) {
 	}
 	record := new(token.Record)
 	if err := json.Unmarshal(data, record); err != nil {
-		return nil, fmt.Errorf("its record: %w", err)
+		return nil, fmt.Errorf("%w: %w", storage.ErrDamaged, err)
 	}
 	return record, nil
 }
@@ -122,7 +122,7 @@ func apply(tx *bbolt.Tx, change storage.Change) error {
 		}
 	}
 	if change.New == nil {
-		err = records.Delete(id)
+		err = errors.Join(records.Delete(id), tx.Bucket(bucketUses).Delete(id))
 	} else {
 		err = putJSON(records, id, change.New)
 	}

@@ -2,17 +2,21 @@
 -- its notification: all or nothing. All keys share a hash tag, so that this
 -- runs on every topology.
 --
--- KEYS  1 record  2 index  3 events  4 receipt
+-- KEYS  1 record  2 index  3 events  4 receipt  5 uses
 -- ARGV  1 version that the stored record must have; 0: there must be none
 --       2 record to store; empty: delete
 --       3 event  4 token's id  5 channel  6 milliseconds that the receipt lives
 --       7 number of entries to remove, then these, then the entries to add
 --
--- Returns 1 when the change is made, 0 when the version is another.
+-- Returns the event's id when the change is made, 0 when the version is another.
 
--- The client sends a change again when a connection died before the answer.
-if redis.call('EXISTS', KEYS[4]) == 1 then
-	return 1
+-- The client sends a change again when a connection died before the answer. It
+-- then waits for replicas to have what was written by this connection, so that
+-- something must be.
+local done = redis.call('GET', KEYS[4])
+if done then
+	redis.call('SET', KEYS[4], done, 'PX', ARGV[6])
+	return done
 end
 
 local stored, version = redis.call('GET', KEYS[1]), '0'
@@ -29,7 +33,7 @@ if redis.acl_check_cmd then
 	local needed = {
 		{ 'SET', KEYS[1], '' }, { 'DEL', KEYS[1] }, { 'SET', KEYS[4], '' },
 		{ 'ZADD', KEYS[2], '0', '' }, { 'ZREM', KEYS[2], '' },
-		{ 'XADD', KEYS[3], '*', 'e', '' }, { 'PUBLISH', ARGV[5], '' },
+		{ 'HDEL', KEYS[5], '' }, { 'XADD', KEYS[3], '*', 'e', '' }, { 'PUBLISH', ARGV[5], '' },
 	}
 	for _, command in ipairs(needed) do
 		if not redis.acl_check_cmd(unpack(command)) then
@@ -40,11 +44,13 @@ end
 -- then the types of what is there,
 redis.call('ZCARD', KEYS[2])
 redis.call('XLEN', KEYS[3])
+redis.call('HLEN', KEYS[5])
 -- then memory: once this went through, a script may write on.
 redis.call('SET', KEYS[4], '', 'PX', ARGV[6])
 
 if ARGV[2] == '' then
 	redis.call('DEL', KEYS[1])
+	redis.call('HDEL', KEYS[5], ARGV[4])
 else
 	redis.call('SET', KEYS[1], ARGV[2])
 end
@@ -61,5 +67,6 @@ local id = redis.call('XADD', KEYS[3], '*', 'e', ARGV[3])
 local ms, seq = string.match(id, '(%d+)-(%d+)')
 redis.call('ZADD', KEYS[2], 0, 'e' .. ARGV[4] .. string.format('%013d-%010d', tonumber(ms), tonumber(seq)))
 
-redis.call('PUBLISH', ARGV[5], ARGV[4])
-return 1
+redis.call('SET', KEYS[4], id, 'PX', ARGV[6])
+redis.call('PUBLISH', ARGV[5], ARGV[4] .. ' ' .. id)
+return id

@@ -29,6 +29,7 @@ import (
 //	    timeout      <duration>
 //	    dial_timeout <duration>
 //	    pool_size    <number>
+//	    min_replicas <number>
 //	    key_prefix   <text>
 //	}
 //
@@ -65,9 +66,10 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"timeout":           func() error { return duration(d, &s.Timeout) },
 		"dial_timeout":      func() error { return duration(d, &s.DialTimeout) },
 		"pool_size":         func() error { return number(d, &s.PoolSize) },
+		"min_replicas":      func() error { return number(d, &s.MinReplicas) },
 		"key_prefix":        func() error { return text(d, &s.KeyPrefix) },
 	}, "address, username, password, db, sentinel_master, sentinel_username, sentinel_password, "+
-		"cluster, tls, timeout, dial_timeout, pool_size, key_prefix")
+		"cluster, tls, timeout, dial_timeout, pool_size, min_replicas, key_prefix")
 }
 
 func (s *Store) unmarshalTLS(d *caddyfile.Dispenser) error {

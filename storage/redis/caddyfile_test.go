@@ -33,11 +33,12 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 			timeout      1s
 			dial_timeout 100ms
 			pool_size    32
+			min_replicas 2
 			key_prefix   other
 		}`, `{"address":["a:1","b:2"],"username":"u","password":"{env.P}","db":3,"sentinel_master":"m",
 			"sentinel_username":"su","sentinel_password":"{file./run/sp}","cluster":true,
 			"tls":{"ca":"ca.pem","server_name":"redis","cert":"c.pem","key":"k.pem","insecure_skip_verify":true},
-			"timeout":1000000000,"dial_timeout":100000000,"pool_size":32,"key_prefix":"other"}`},
+			"timeout":1000000000,"dial_timeout":100000000,"pool_size":32,"min_replicas":2,"key_prefix":"other"}`},
 		{"url and options", "redis rediss://h {\n tls {\n ca x\n}\n}", `{"url":"rediss://h","tls":{"ca":"x"}}`},
 		{"tls as it comes", "redis {\n tls\n}", `{"tls":{}}`},
 	} {
@@ -76,6 +77,7 @@ func TestUnmarshalCaddyfileErrors(t *testing.T) {
 		{"redis {\n address\n}", "host:port"},
 		{"redis {\n db one\n}", `db "one"`},
 		{"redis {\n pool_size -1\n}", `pool_size "-1"`},
+		{"redis {\n min_replicas all\n}", `min_replicas "all"`},
 		{"redis {\n timeout 5\n}", `timeout "5"`},
 		{"redis {\n timeout 0s\n}", `timeout "0s"`},
 		{"redis {\n cluster yes\n}", "cluster: unexpected argument"},
@@ -116,6 +118,7 @@ func TestProvisionAndValidateErrors(t *testing.T) {
 		{"CA file that is none", Store{TLS: &TLS{CA: "apply.lua"}}, "no PEM certificate"},
 		{"cluster on a socket", Store{Cluster: true, Address: []string{"/run/redis.sock"}}, "unix socket"},
 		{"negative", Store{PoolSize: -1}, "negative"},
+		{"negative number of replicas", Store{MinReplicas: -1}, "min_replicas -1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.module.Provision(caddy.Context{})
@@ -151,6 +154,7 @@ func TestKey(t *testing.T) {
 		{TLS: &TLS{}},
 		{TLS: &TLS{ServerName: "x"}},
 		{PoolSize: 1},
+		{MinReplicas: 1},
 		{KeyPrefix: "x"},
 		{Timeout: 1},
 		{DialTimeout: 1},

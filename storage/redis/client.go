@@ -11,19 +11,26 @@ import (
 	"go.uber.org/zap"
 )
 
+// topology is where the primary is found, and how to leave what is no more it.
+type topology interface {
+	// check asks where the primary is by now, and closes connections that
+	// must lead to it and lead elsewhere.
+	check(ctx context.Context) error
+	close() error
+}
+
 // newClient returns a client for the settings' kind of Redis. It connects when
-// it is first used.
+// it is first used. The topology is nil of a standalone server.
 //
 // What the library would do by itself is bounded here: by default it waits for
 // half a second whatever the context says, and tries a refused port for 1.7 s.
-func newClient(r *settings) (redis.UniversalClient, error) {
+func newClient(r *settings) (redis.UniversalClient, topology, error) {
 	config, err := r.tlsConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := &redis.UniversalOptions{
 		Addrs: r.Address, DB: r.DB, Username: r.Username, Password: r.Password,
-		MasterName: r.SentinelMaster, SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword,
 		TLSConfig: config,
 
 		ContextTimeoutEnabled: true,
@@ -49,9 +56,11 @@ func newClient(r *settings) (redis.UniversalClient, error) {
 	}
 	switch {
 	case r.Cluster:
-		return redis.NewClusterClient(options.Cluster()), nil
+		client, cluster := newCluster(options, r)
+		return client, cluster, nil
 	case r.SentinelMaster != "":
-		return redis.NewFailoverClient(options.Failover()), nil
+		client, sentinels := newSentinelClient(options, r)
+		return client, sentinels, nil
 	}
 	simple := options.Simple()
 	if isSocket(simple.Addr) {
@@ -60,7 +69,7 @@ func newClient(r *settings) (redis.UniversalClient, error) {
 			config.ServerName = "localhost"
 		}
 	}
-	return redis.NewClient(simple), nil
+	return redis.NewClient(simple), nil, nil
 }
 
 // libraryLog passes on what go-redis logs, at debug level: every failure is

@@ -3,12 +3,7 @@ package redisstore
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
@@ -90,46 +85,5 @@ func TestConnectByTLS(t *testing.T) {
 			_, err := open(t, module, nil).Get(t.Context(), "0123456789")
 			wantOutage(t, err, "TLS")
 		})
-	}
-}
-
-func TestOpenWarns(t *testing.T) {
-	server := redistest.Start(t)
-	for _, test := range []struct {
-		name    string
-		prepare func()
-		want    string
-	}{
-		{"all is well", func() {}, ""},
-		{"evicts", func() {
-			server.Do("config", "set", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru")
-		}, "may evict"},
-		{"away", server.Kill, "cannot be reached yet"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.prepare()
-			core, logs := observer.New(zapcore.WarnLevel)
-			if err := open(t, &Store{URL: server.URL()}, zap.New(core)).Open(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, entry := range logs.All() {
-				got = append(got, entry.Message)
-			}
-			if text := strings.Join(got, "\n"); (text == "") != (test.want == "") || !strings.Contains(text, test.want) {
-				t.Errorf("warned %q, want %q", text, test.want)
-			}
-		})
-	}
-}
-
-func TestOlder(t *testing.T) {
-	for _, test := range []struct {
-		a    string
-		want bool
-	}{{"6.2.14", true}, {"7.0.0", false}, {"7", false}, {"8.2.1", false}, {"10.0", false}, {"unknown", false}} {
-		if got := older(test.a, oldest); got != test.want {
-			t.Errorf("%s older than %s: %t", test.a, oldest, got)
-		}
 	}
 }

@@ -39,20 +39,20 @@ func (s *store) fail(ctx context.Context, doing string, err error) error {
 
 // failChange is fail for a change: of one that was sent, nobody knows whether
 // it was made before the server answers.
-func (s *store) failChange(ctx context.Context, doing string, err error) error {
-	if !mayBeMade(err) {
-		return s.fail(ctx, doing, err)
+func (s *store) failChange(ctx context.Context, doing string, err error, maybe bool) error {
+	aftermath := ""
+	if maybe {
+		aftermath = "; the change may have been made or not: look before trying again"
 	}
-	const unknown = "; the change may have been made or not: look before trying again"
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return fmt.Errorf("%s: %w%s", doing, ctx.Err(), unknown)
+		return fmt.Errorf("%s: %w%s", doing, ctx.Err(), aftermath)
 	}
-	return s.outage(doing, err, unknown)
+	return s.outage(doing, err, aftermath)
 }
 
-func (s *store) outage(doing string, err error, unknown string) error {
+func (s *store) outage(doing string, err error, aftermath string) error {
 	text := fmt.Sprintf("%s: cannot %s: %s %s%s (%v)",
-		storage.ErrUnavailable, doing, s.settings.describe(), explain(err, s.settings), unknown, err)
+		storage.ErrUnavailable, doing, s.settings.describe(), explain(err, s.settings), aftermath, err)
 	// Servers echo what they do not understand, such as AUTH and its arguments.
 	for _, secret := range []string{s.settings.Password, s.settings.SentinelPassword} {
 		if secret != "" && strings.Contains(text, secret) {
@@ -68,7 +68,12 @@ func (s *store) outage(doing string, err error, unknown string) error {
 func mayBeMade(err error) bool {
 	var answer redis.Error
 	var op *net.OpError
+	var nowhere *noPrimary
+	var few *tooFew
+	var some *unconfirmed // explained by itself
 	switch {
+	case errors.As(err, &nowhere), errors.As(err, &few), errors.As(err, &some):
+		return false
 	case errors.As(err, &answer), errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrClosed):
 		return false
 	case errors.As(err, &op) && op.Op == "dial":
@@ -94,6 +99,9 @@ func isTLSError(err error) bool {
 // explain says what err means and what to do about it, as the rest of a
 // sentence that begins with the server.
 func explain(err error, r *settings) string {
+	if text := explainOwn(err); text != "" {
+		return text
+	}
 	if text := explainAnswer(err, r); text != "" {
 		return text
 	}
@@ -119,10 +127,41 @@ func explain(err error, r *settings) string {
 		return "closed the connection: is it ending, or does it expect TLS?"
 	case errors.Is(err, redis.ErrClosed):
 		return "is not used any more: this store was closed"
-	case strings.Contains(err.Error(), "sentinels"):
-		return "cannot be found: no sentinel answers for it: check the addresses and the name of sentinel_master"
 	}
 	return "failed"
+}
+
+// permissions returns the commands that the user of these settings needs.
+func permissions(r *settings) string {
+	commands := "+get +mget +set +del +exists +hget +hset +hdel +hlen +hmget +zadd +zrem +zrange +zcard " +
+		"+xadd +xrange +xrevrange +xlen +eval +evalsha +publish +subscribe +ping +select +info +wait +time"
+	if r.Cluster {
+		commands += " +cluster|slots +asking"
+	}
+	return commands
+}
+
+// explainOwn does so for what was found here.
+func explainOwn(err error) string {
+	var few *tooFew
+	var some *unconfirmed
+	var nowhere *noPrimary
+	switch {
+	case errors.As(err, &few):
+		return fmt.Sprintf("has %d of the %d replicas that min_replicas asks for, so nothing was written: "+
+			"look at its INFO replication, or lower min_replicas", few.have, few.want)
+	case errors.As(err, &some) && some.cause == nil:
+		return fmt.Sprintf("did that, but %d of the %d replicas that min_replicas asks for confirmed it in time: "+
+			"it may be lost with the primary: look before trying again", some.have, some.want)
+	case errors.As(err, &some):
+		return fmt.Sprintf("did that, but did not say whether the %d replicas that min_replicas asks for have it: "+
+			"it may be lost with the primary: look before trying again", some.want)
+	case errors.As(err, &nowhere) && redis.IsAuthError(err):
+		return "cannot be found: a sentinel refuses the credentials: check sentinel_username and sentinel_password"
+	case errors.As(err, &nowhere):
+		return "cannot be found: no sentinel answers for it: check the addresses and the name of sentinel_master"
+	}
+	return ""
 }
 
 // explainAnswer does so for what the server itself answered.
@@ -131,9 +170,8 @@ func explainAnswer(err error, r *settings) string {
 	_, ask := redis.IsAskError(err)
 	switch {
 	case redis.IsPermissionError(err):
-		return fmt.Sprintf("does not permit this to the user: give it ~{%s}:* &{%s}:* and "+
-			"+get +mget +set +del +exists +zadd +zrem +zrange +zcard +xadd +xrange +xlen +eval +evalsha +publish +subscribe +ping +select +info",
-			r.KeyPrefix, r.KeyPrefix)
+		return fmt.Sprintf("does not permit this to the user: give it ~{%s}:* ~rate:{%[1]s}:* &{%[1]s}:* and %s",
+			r.KeyPrefix, permissions(r))
 	case redis.IsAuthError(err), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOAUTH"),
 		redis.HasErrorPrefix(err, "ERR AUTH"), redis.HasErrorPrefix(err, "ERR invalid password"):
 		return "refuses the credentials: check username and password"
@@ -143,6 +181,8 @@ func explainAnswer(err error, r *settings) string {
 		return "is a replica, which cannot be written: give the address of the primary, or use sentinel_master"
 	case redis.IsOOMError(err):
 		return "is out of memory: raise its maxmemory"
+	case redis.IsTryAgainError(err), (moved || ask) && r.Cluster:
+		return "is moving the tokens to another of its nodes: try again when that is done"
 	case moved, ask:
 		return "is a node of a cluster: add the option cluster"
 	case redis.IsClusterDownError(err):

@@ -238,10 +238,10 @@ func TestChangeSentTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := []string{s.recordKey(r.ID), s.index, s.events, s.key("receipt:" + change.Event.Action)}
+		keys := s.applyKeys(r.ID, change.Event.Action)
 		for range 2 {
-			if made, err := s.apply.Run(t.Context(), s.client, keys, args...).Bool(); err != nil || !made {
-				t.Fatalf("%s: made %t, %v", change.Event.Action, made, err)
+			if id, err := s.write(t.Context(), "change", s.apply, keys, args); err != nil || id == conflict {
+				t.Fatalf("%s: %q, %v", change.Event.Action, id, err)
 			}
 		}
 	}

@@ -76,6 +76,16 @@ type Store struct {
 	// cluster. Default: 16
 	PoolSize int `json:"pool_size,omitempty"`
 
+	// MinReplicas is how many replicas must have a change before it counts as
+	// made. With fewer of them no change is made at all. A change that was
+	// acknowledged then outlives the loss of the primary, provided that one
+	// of these replicas takes over: certain when all must have it, and what
+	// Sentinel and Cluster aim at otherwise. One less than there are lets
+	// changes go on while one of the servers is away.
+	//
+	// Default: 0, a change is made when the primary has it.
+	MinReplicas int `json:"min_replicas,omitempty"`
+
 	// KeyPrefix is what the names of all keys begin with, in braces: of a
 	// cluster, one node holds them all, which is what makes a change atomic.
 	// Caddys that share tokens have the same. Default: jira_tokens

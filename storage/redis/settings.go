@@ -37,6 +37,7 @@ type settings struct {
 	CA, Cert, CertKey                  []byte // what is in TLSOptions' files
 	Timeout, DialTimeout               time.Duration
 	PoolSize                           int
+	MinReplicas                        int
 	KeyPrefix                          string
 }
 
@@ -46,7 +47,7 @@ func (s *Store) resolve(repl *caddy.Replacer) (*settings, error) {
 	r := settings{
 		DB: s.DB, Cluster: s.Cluster,
 		Timeout: time.Duration(s.Timeout), DialTimeout: time.Duration(s.DialTimeout), PoolSize: s.PoolSize,
-		TLS: s.TLS != nil,
+		MinReplicas: s.MinReplicas, TLS: s.TLS != nil,
 	}
 	type text struct {
 		in  string
@@ -154,6 +155,8 @@ func (r *settings) check() error {
 		return errors.New("timeout and dial_timeout: must not be negative")
 	case r.PoolSize < 0:
 		return fmt.Errorf("pool_size %d: must not be negative", r.PoolSize)
+	case r.MinReplicas < 0:
+		return fmt.Errorf("min_replicas %d: must not be negative", r.MinReplicas)
 	case strings.ContainsAny(r.KeyPrefix, "{} \t\r\n"):
 		return fmt.Errorf("key_prefix %q: must not have braces or spaces", r.KeyPrefix)
 	case (r.TLSOptions.Cert == "") != (r.TLSOptions.Key == ""):
@@ -198,6 +201,10 @@ func (r *settings) tlsConfig() (*tls.Config, error) {
 	}
 	return config, nil
 }
+
+// key returns the full name of a key. The braces make a hash tag: of a
+// cluster, all keys are on one node.
+func (r *settings) key(name string) string { return "{" + r.KeyPrefix + "}:" + name }
 
 // isSocket tells a path from host:port.
 func isSocket(address string) bool { return strings.HasPrefix(address, "/") }

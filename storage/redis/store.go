@@ -20,6 +20,9 @@ import (
 //go:embed apply.lua
 var applySource string
 
+//go:embed event.lua
+var eventSource string
+
 // receiptLife is how long a change is remembered, so that it can be sent
 // again: far longer than any attempt lasts.
 const receiptLife = time.Minute
@@ -27,27 +30,33 @@ const receiptLife = time.Minute
 type store struct {
 	settings *settings
 	client   redis.UniversalClient
-	apply    *redis.Script
+	topology topology // nil of a standalone server
 	logger   *zap.Logger
 
+	apply, addEvent script
+
+	history    history
+	inspection inspection
+
 	// The names of keys, and of the channel of changes.
-	index, events, channel string
+	index, events, uses, channel string
 }
 
 func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	redis.SetLogger(libraryLog{logger})
-	client, err := newClient(r)
+	client, topology, err := newClient(r)
 	if err != nil {
 		return nil, err
 	}
-	s := &store{settings: r, client: client, apply: redis.NewScript(applySource), logger: logger}
-	s.index, s.events, s.channel = s.key("index"), s.key("events"), s.key("changes")
+	s := &store{
+		settings: r, client: client, topology: topology, logger: logger,
+		apply: newScript(applySource), addEvent: newScript(eventSource),
+	}
+	s.index, s.events, s.uses, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("changes")
 	return s, nil
 }
 
-// key returns the full name of a key. The braces make a hash tag: of a
-// cluster, all keys are on one node.
-func (s *store) key(name string) string { return "{" + s.settings.KeyPrefix + "}:" + name }
+func (s *store) key(name string) string { return s.settings.key(name) }
 
 func (s *store) recordKey(id string) string { return s.key("token:" + id) }
 
@@ -57,7 +66,13 @@ func (s *store) within(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 // Close closes all connections.
-func (s *store) Close() error { return s.client.Close() }
+func (s *store) Close() error {
+	err := s.client.Close()
+	if s.topology != nil {
+		err = errors.Join(err, s.topology.close())
+	}
+	return err
+}
 
 // Get returns the record with this id, or ErrNotFound.
 func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
@@ -76,8 +91,8 @@ func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
 func (s *store) decode(id string, data []byte) (*token.Record, error) {
 	record := new(token.Record)
 	if err := json.Unmarshal(data, record); err != nil {
-		return nil, fmt.Errorf("%w: %s: the key %s holds no token's record: %w",
-			storage.ErrUnavailable, s.settings.describe(), s.recordKey(id), err)
+		return nil, fmt.Errorf("%w: %s: the key %s holds no token's record: %w: %w",
+			storage.ErrUnavailable, s.settings.describe(), s.recordKey(id), storage.ErrDamaged, err)
 	}
 	return record, nil
 }
@@ -88,18 +103,21 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	if err != nil {
 		return err
 	}
-	keys := []string{s.recordKey(change.ID()), s.index, s.events, s.key("receipt:" + rand.Text())}
-
-	bounded, cancel := s.within(ctx)
-	defer cancel()
-	made, err := s.apply.Run(bounded, s.client, keys, args...).Bool()
+	id, err := s.write(ctx, "change the token "+change.ID(), s.apply, s.applyKeys(change.ID(), rand.Text()), args)
 	switch {
 	case err != nil:
-		return s.failChange(ctx, "change the token "+change.ID(), err)
-	case !made:
+		return err
+	case id == conflict:
 		return storage.ErrConflict
 	}
+	s.history.note(id)
 	return nil
+}
+
+// applyKeys returns the script's keys for a change that is sent with this
+// receipt.
+func (s *store) applyKeys(id, receipt string) []string {
+	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses}
 }
 
 func (s *store) applyArgs(change storage.Change) ([]any, error) {
@@ -138,12 +156,12 @@ func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
 	if err != nil {
 		return fmt.Errorf("event %s: %w", event.Action, err)
 	}
-	bounded, cancel := s.within(ctx)
-	defer cancel()
-	err = s.client.XAdd(bounded, &redis.XAddArgs{Stream: s.events, Values: []any{"e", data}}).Err()
+	keys := []string{s.events, s.key("receipt:" + rand.Text())}
+	id, err := s.write(ctx, "write an audit event", s.addEvent, keys, []any{data, receiptLife.Milliseconds()})
 	if err != nil {
-		return s.failChange(ctx, "write an audit event", err)
+		return err
 	}
+	s.history.note(id)
 	return nil
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
@@ -25,8 +28,18 @@ const (
 	lastBackoff  = 2 * time.Second
 )
 
-// Watch tells watcher of changes until ctx is done.
+// attendEvery is how often is looked for the primary while the store is
+// watched: a subscription to a server that is the primary no more may be heard
+// of by nobody, and answers.
+const attendEvery = time.Second
+
+// Watch tells watcher of changes until ctx is done. It attends to the store
+// meanwhile.
 func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
+	var attending sync.WaitGroup
+	attending.Go(func() { s.attend(ctx) })
+	defer attending.Wait()
+
 	lost := false // and told so
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		heard, err := s.subscription(ctx, watcher)
@@ -40,11 +53,23 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 			watcher.Lost(s.fail(ctx, "hear of changes", err))
 			lost = true
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, backoff) {
 			return ctx.Err()
-		case <-time.After(backoff):
 		}
+	}
+}
+
+// attend does until ctx is done what is to be done from time to time.
+func (s *store) attend(ctx context.Context) {
+	for pause(ctx, attendEvery) {
+		if s.topology != nil {
+			bounded, cancel := s.within(ctx)
+			if err := s.topology.check(bounded); err != nil {
+				s.logger.Debug("it is not known whether the primary is another", zap.Error(err))
+			}
+			cancel()
+		}
+		s.inspectIfDue(ctx, time.Now())
 	}
 }
 
@@ -55,7 +80,7 @@ func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (hear
 	// A read does not end with its context; it does with its connection.
 	defer context.AfterFunc(ctx, func() { sub.Close() })()
 
-	bounded, cancel := s.within(ctx)
+	bounded, cancel := s.within(context.WithValue(ctx, subscribing{}, true))
 	defer cancel()
 	if err := sub.Subscribe(bounded, s.channel); err != nil {
 		return false, err
@@ -81,12 +106,19 @@ func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (hear
 			if message.Kind != "subscribe" {
 				return heard, fmt.Errorf("unexpected %s", message)
 			}
-			if !heard {
-				watcher.Restored()
+			if heard {
+				continue
+			}
+			if err := s.compare(ctx); err != nil {
+				return false, err
 			}
 			heard = true
+			watcher.Restored()
 		case *redis.Message:
-			watcher.Changed(message.Payload)
+			// A node of before says no event.
+			id, event, _ := strings.Cut(message.Payload, " ")
+			s.history.note(event)
+			watcher.Changed(id)
 		}
 	}
 }

@@ -1,0 +1,118 @@
+package gatewaytest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// sendFrom sends bytes from another loopback address.
+func (g *gateway) sendFrom(address, raw string) answer {
+	g.t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	conn, err := dialer.DialContext(g.t.Context(), "tcp", g.addr)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience)) // a test connection has one
+	if _, err := io.WriteString(conn, raw); err != nil {
+		g.t.Fatal(err)
+	}
+	return g.read(bufio.NewReader(conn), "GET")
+}
+
+// TestGuessing: who fails too often is stopped before anything is looked up,
+// with whatever credentials; others are not.
+func TestGuessing(t *testing.T) {
+	g := startGateway(t, options{apps: "max_failures 5/h"})
+	tok, other := g.issue("alice", "read"), g.issue("bob", "read")
+	get := func(headers string) string { return g.request("GET", issuePath, headers) }
+	bad := []string{
+		basic("alice", "password"), basic("alice", tok.Token[:51]+"x"), basic("bob", tok.Token),
+		"Authorization: Bearer jt_nonsense\r\n", "Authorization: Basic ====\r\n",
+	}
+	for _, headers := range bad {
+		g.check(t, g.sendFrom("127.0.0.2", get(headers)), refused(401, "invalid_token"))
+	}
+	for _, headers := range append(bad, tok.basic(), other.bearer()) {
+		a := g.sendFrom("127.0.0.2", get(headers))
+		g.check(t, a, refused(429, "too_many_failures"))
+		wantRateHeaders(t, a, "5", "5", "3600")
+		if after, _ := strconv.Atoi(a.header.Get("Retry-After")); after < 3500 || after > 3600 {
+			t.Errorf("Retry-After: %s, want nearly an hour", a.header.Get("Retry-After"))
+		}
+	}
+	// Without credentials nothing is guessed.
+	g.check(t, g.sendFrom("127.0.0.2", get("")), refused(401, "no_credentials"))
+	g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)
+
+	// Neither what is right nor what is no more counts.
+	g.call("POST", "/jira_tokens/tokens/"+other.ID+"/revoke", nil, http.StatusOK, nil)
+	for range 10 {
+		g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)
+		g.check(t, g.sendFrom("127.0.0.3", get(other.basic())), refused(401, "token_revoked"))
+	}
+
+	// A reload forgets nothing.
+	if r := g.reload(); r.code != 0 {
+		t.Fatal(r)
+	}
+	g.check(t, g.sendFrom("127.0.0.2", get(tok.basic())), refused(429, "too_many_failures"))
+}
+
+// TestGuessingOneOwnerFromEverywhere: each address tries once or twice; the
+// owner is not locked out.
+func TestGuessingOneOwnerFromEverywhere(t *testing.T) {
+	g := startGateway(t, options{apps: "max_failures 5/h"})
+	tok := g.issue("alice", "read")
+	guess := g.request("GET", issuePath, basic("ALICE", "jt_nonsense"))
+	for i := range 5 {
+		g.check(t, g.sendFrom(fmt.Sprint("127.0.1.", i+1), guess), refused(401, "invalid_token"))
+	}
+	for i := range 5 {
+		g.check(t, g.sendFrom(fmt.Sprint("127.0.1.", i+1), guess), refused(429, "too_many_failures"))
+	}
+	g.check(t, g.sendFrom("127.0.0.3", g.request("GET", issuePath, tok.basic())), passes)
+}
+
+func TestGuessingMayBeLeftAlone(t *testing.T) {
+	g := startGateway(t, options{apps: "max_failures off"})
+	for range 150 {
+		g.check(t, g.do("GET", issuePath, basic("alice", "password")), refused(401, "invalid_token"))
+	}
+}
+
+// TestGuessingByDefault: a hundred a minute.
+func TestGuessingByDefault(t *testing.T) {
+	g := startGateway(t, options{site: "front site"})
+	tok := g.issue("alice", "read")
+	for range 100 {
+		g.check(t, g.do("GET", issuePath, basic("alice", "jt_nonsense")), refused(401, "invalid_token"))
+	}
+	g.check(t, g.do("GET", issuePath, tok.basic()), refused(429, "too_many_failures"))
+	// Browsers at the same address go on.
+	g.check(t, g.do("GET", "/secure/Dashboard.jspa", "Cookie: JSESSIONID=a\r\n"), passes)
+}
+
+// wantRateHeaders wants those that Jira's clients read from a 429: python-jira
+// ends with a KeyError without them.
+func wantRateHeaders(t *testing.T, a answer, limit, fillRate, interval string) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": "0", "X-RateLimit-FillRate": fillRate,
+		"X-RateLimit-Interval-Seconds": interval, "X-Jira-Token-Limited-By": "gateway",
+	} {
+		if got := a.header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if after, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || after < 1 {
+		t.Errorf("Retry-After: %q, want seconds", a.header.Get("Retry-After"))
+	}
+}

@@ -1,0 +1,162 @@
+package gatewaytest
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+)
+
+// spend sends n requests with a token and returns how many were allowed; the
+// others must be refused in order.
+func (g *gateway) spend(t *testing.T, tok issued, n int) (allowed int) {
+	t.Helper()
+	for range n {
+		a := g.do("GET", issuePath, tok.basic())
+		if a.status == http.StatusOK {
+			allowed++
+			continue
+		}
+		if a.status != http.StatusTooManyRequests || a.reason() != "rate_limited" {
+			t.Fatalf("%s", a)
+		}
+		checkErrorBody(t, a, "rate_limited")
+	}
+	return allowed
+}
+
+// TestRateLimit: a token's own limit, the one for all that have none, and off.
+// What is refused does not reach Jira.
+func TestRateLimit(t *testing.T) {
+	g := startGateway(t, options{apps: "limit 60/h burst 7"})
+	common, own, free := g.issue("alice", "read"), g.issue("alice", "read", "limit", "2/d"), g.issue("alice", "read", "limit", "off")
+	for _, test := range []struct {
+		tok  issued
+		want int
+	}{{common, 7}, {own, 2}, {free, 20}} {
+		g.up.take()
+		if got := g.spend(t, test.tok, 20); got != test.want {
+			t.Errorf("%s: %d of 20 allowed, want %d", test.tok.ID, got, test.want)
+		}
+		if got := len(g.up.take()); got != test.want {
+			t.Errorf("%s: %d requests reached Jira, want %d", test.tok.ID, got, test.want)
+		}
+	}
+	wantRateHeaders(t, g.do("GET", issuePath, common.basic()), "7", "60", "3600")
+	wantRateHeaders(t, g.do("GET", issuePath, own.basic()), "2", "2", "86400")
+
+	// A reload refills nothing; another limit begins anew.
+	if r := g.reload(); r.code != 0 {
+		t.Fatal(r)
+	}
+	if got := g.spend(t, common, 5); got != 0 {
+		t.Errorf("%d allowed after a reload", got)
+	}
+	if r := g.token("update", own.ID, "--limit", "5/h"); r.code != 0 {
+		t.Fatal(r)
+	}
+	if got := g.spend(t, own, 20); got != 5 {
+		t.Errorf("%d of 20 allowed after the limit was changed, want 5", got)
+	}
+	if r := g.token("show", own.ID); !strings.Contains(r.out, "5/h") {
+		t.Errorf("show: %s", r)
+	}
+	if r := g.token("update", own.ID, "--limit", "5/x"); r.code == 0 || !strings.Contains(r.err, "limit") {
+		t.Errorf("update with a bad limit: %s", r)
+	}
+	if r := g.token("explain", "--token", own.ID, "GET", issuePath); r.code != 0 || !strings.Contains(r.out, "5 requests an hour") {
+		t.Errorf("explain: %s", r)
+	}
+}
+
+// TestRateLimitOfTwoGateways: they count together, and each by itself while
+// Redis is away.
+func TestRateLimitOfTwoGateways(t *testing.T) {
+	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	o := options{store: "store redis " + redis.URL(), apps: "limit 10/h"}
+	a, b := startGateway(t, o), startGateway(t, o)
+	tok, other := a.issue("alice", "read"), a.issue("bob", "read")
+	for _, tok := range []issued{tok, other} {
+		b.guard(tok.Owner, tok.Token)
+	}
+	if onA, onB := a.spend(t, tok, 6), b.spend(t, tok, 10); onA != 6 || onB != 4 {
+		t.Errorf("%d allowed on a and %d on b, want 6 and 4 of the 10 of both", onA, onB)
+	}
+	if got := a.spend(t, tok, 5); got != 0 {
+		t.Errorf("%d more allowed on a", got)
+	}
+	a.spend(t, other, 1)
+	b.spend(t, other, 1)
+	redis.Kill()
+	if onA, onB := a.spend(t, other, 20), b.spend(t, other, 20); onA != 10 || onB != 10 {
+		t.Errorf("Redis is away: %d allowed on a and %d on b, want each node's own 10", onA, onB)
+	}
+	a.loggedOnce(t, "each node applies the limits of tokens by itself")
+	redis.Restart()
+	a.loggedOnce(t, "the token store answers again")
+}
+
+// TestMaxConcurrent: what is under way is counted until it ends, also when it
+// ends badly.
+func TestMaxConcurrent(t *testing.T) {
+	g := newGateway(t, options{apps: "max_concurrent 3\naccount busy {\nbearer " + accountSecret + "\nmax_concurrent 4\n}"})
+	g.start()
+	tok, one := g.issue("alice", "read"), g.issue("bob", "read", "max_concurrent", 1)
+	shared := []issued{g.issue("carol", "read", "account", "busy"), g.issue("dave", "read", "account", "busy")}
+	for range 2 {
+		g.fill(t, []issued{tok, tok, tok}, tok)
+		g.fill(t, []issued{one}, one)
+		g.fill(t, []issued{shared[0], shared[0], shared[0], shared[1]}, shared[1])
+		if r := g.reload(); r.code != 0 {
+			t.Fatal(r)
+		}
+	}
+}
+
+// fill holds requests with the tokens open in Jira; then one more is too many,
+// until the others have ended.
+func (g *gateway) fill(t *testing.T, tokens []issued, more issued) {
+	t.Helper()
+	arrived, release := make(chan struct{}), make(chan struct{})
+	g.up.answer(func(x *exchange) {
+		arrived <- struct{}{}
+		<-release
+		usual(x)
+	})
+	var held sync.WaitGroup
+	for i, tok := range tokens {
+		held.Go(func() {
+			conn := g.dial()
+			defer conn.Close()
+			if _, err := conn.Write([]byte(g.request("GET", issuePath, tok.basic()))); err != nil {
+				t.Error(err)
+			}
+			<-release
+			if i == 0 {
+				return // and leaves before the answer
+			}
+			if _, err := conn.Read(make([]byte, 1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range tokens {
+		<-arrived
+	}
+	a := g.do("GET", issuePath, more.basic())
+	if a.status != http.StatusTooManyRequests || a.reason() != "rate_limited" || a.header.Get("Retry-After") != "1" {
+		t.Errorf("one too many: %s", a)
+	}
+	g.up.answer(usual)
+	close(release)
+	held.Wait()
+	eventually(t, "a place to become free", func() error {
+		if a := g.do("GET", issuePath, more.basic()); a.status != http.StatusOK {
+			return errors.New(a.String())
+		}
+		return nil
+	})
+}

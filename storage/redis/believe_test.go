@@ -1,0 +1,34 @@
+package redisstore
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TestBelieve: a sentinel that is late or cut off does not lead back to the
+// primary before, but ones that were set up anew are believed in the end.
+func TestBelieve(t *testing.T) {
+	s := newSentinels("tokens", []string{"a:1", "b:1", "c:1"}, new(redis.Options), nil)
+	defer s.close()
+	now := time.Now()
+	for i, step := range []struct {
+		says  primary
+		votes int
+		after time.Duration
+		want  string
+	}{
+		{primary{"old", 1}, 3, 0, "old"},
+		{primary{"new", 2}, 1, time.Second, "new"},
+		{primary{"old", 1}, 2, time.Second, "new"},
+		{primary{"new", 2}, 3, time.Second, "new"},
+		{primary{"old", 1}, 1, 2 * forgetTerm, "new"}, // one of three
+		{primary{"other", 0}, 2, time.Second, "other"},
+	} {
+		now = now.Add(step.after)
+		if got := s.believe(step.says, step.votes, now); got != step.want {
+			t.Errorf("step %d: %s, want %s", i, got, step.want)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// reloadEvery is the age from which the library asks again who has which slot.
+// By itself it does so once a minute, and when a node sends it elsewhere; one
+// that is gone sends nobody anywhere.
+const reloadEvery = 2 * time.Second
+
+// cluster keeps a client up to date with its cluster.
+type cluster struct {
+	client  *redis.ClusterClient
+	channel string // of changes: its slot's primary has the subscription
+	conns   conns  // of subscriptions
+}
+
+// subscribing marks the context of a subscription for cluster.dial.
+type subscribing struct{}
+
+func newCluster(options *redis.UniversalOptions, r *settings) (*redis.ClusterClient, *cluster) {
+	c := &cluster{channel: r.key("changes")}
+	clusterOptions := options.Cluster()
+	clusterOptions.ClusterStateReloadInterval = reloadEvery
+	dial := redis.NewDialer(options.Simple())
+	clusterOptions.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if ctx.Value(subscribing{}) == nil {
+			return dial(ctx, network, addr)
+		}
+		return c.conns.dial(ctx, dial, network, addr)
+	}
+	c.client = redis.NewClusterClient(clusterOptions)
+	c.client.AddHook(reloadOnError{c.client})
+	return c.client, c
+}
+
+// check closes subscriptions to nodes that are not the primary of the slot. A
+// node that is cut off from its peers keeps them, and hears of nothing.
+func (c *cluster) check(ctx context.Context) error {
+	primary, err := c.client.MasterForKey(ctx, c.channel)
+	if err != nil {
+		return err
+	}
+	c.conns.closeOthers(primary.Options().Addr)
+	return nil
+}
+
+func (c *cluster) close() error { return nil }
+
+// reloadOnError asks who has which slot as soon as a node fails.
+type reloadOnError struct{ client *redis.ClusterClient }
+
+// DialHook implements redis.Hook.
+func (h reloadOnError) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (h reloadOnError) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		err := next(ctx, command)
+		h.look(ctx, err)
+		return err
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (h reloadOnError) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		err := next(ctx, commands)
+		h.look(ctx, err)
+		return err
+	}
+}
+
+func (h reloadOnError) look(ctx context.Context, err error) {
+	var answer redis.Error
+	if err == nil || errors.As(err, &answer) && !redis.IsClusterDownError(err) && !redis.IsReadOnlyError(err) {
+		return
+	}
+	h.client.ReloadState(ctx)
+}

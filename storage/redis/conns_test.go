@@ -1,0 +1,39 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+)
+
+// TestConnsElsewhereAreClosed, and the library can see that: also of TLS, into
+// whose connections it cannot look.
+func TestConnsElsewhereAreClosed(t *testing.T) {
+	var all conns
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		conn, _ := net.Pipe() // as little to look into as TLS
+		return conn, nil
+	}
+	open := make(map[string]*conn)
+	for _, addr := range []string{"old", "new"} {
+		c, err := all.dial(t.Context(), dial, "tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open[addr] = c.(*conn)
+	}
+	if n := all.closeOthers("new"); n != 1 {
+		t.Errorf("%d closed", n)
+	}
+	if _, err := open["new"].SyscallConn(); err != nil {
+		t.Errorf("the connection to the primary: %v", err)
+	}
+	if _, err := open["old"].SyscallConn(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the connection to the primary before: %v", err)
+	}
+	open["new"].Close()
+	if n := len(all.open); n != 0 {
+		t.Errorf("%d connections are kept", n)
+	}
+}

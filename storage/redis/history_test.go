@@ -1,0 +1,115 @@
+package redisstore
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
+)
+
+// TestLossIsSaid has a store restart empty, from an older snapshot, and go on
+// with the changes of others before this node is back. What this node knows it
+// has from its own changes and from those that it heard of.
+func TestLossIsSaid(t *testing.T) {
+	server := redistest.Start(t)
+	logger, messages := logged()
+	here := open(t, &Store{URL: server.URL()}, logger)
+	there := open(t, &Store{URL: server.URL()}, zap.NewNop())
+	heard, _ := storagetest.Watch(t, here)
+	heard.Want(t, "restored") // of an empty store
+	n := 0
+	change := func(s storage.Store) {
+		t.Helper()
+		n++
+		r := storagetest.NewRecord(n, "anna", "a")
+		redistest.Eventually(t, "a change", func() error { return s.Apply(t.Context(), storagetest.Create(r)) })
+		heard.Want(t, r.ID)
+	}
+	restart := func(more ...string) {
+		t.Helper()
+		server.Restart(more...)
+		heard.Want(t, "lost")
+		heard.Want(t, "restored")
+	}
+	change(here)
+	restart()
+	wantLoss(t, messages, 1)
+	restart() // empty as before: nothing is lost once more
+	wantLoss(t, messages, 1)
+
+	change(there)
+	server.Do("save")
+	change(there)
+	restart()
+	wantLoss(t, messages, 2)
+	restart() // with all that it had
+	wantLoss(t, messages, 2)
+
+	// Others are back before.
+	change(here)
+	server.Kill()
+	heard.Want(t, "lost")
+	server.Restart()
+	server.Do("xadd", "{jira_tokens}:events", "*", "e", "{}")
+	heard.Want(t, "restored")
+	wantLoss(t, messages, 3)
+	change(here)
+	server.Do("client", "kill", "type", "pubsub")
+	heard.Want(t, "lost")
+	heard.Want(t, "restored")
+	wantLoss(t, messages, 3)
+}
+
+// TestLossIsNotKnown: a user that may not look back hears of changes all the
+// same.
+func TestLossIsNotKnown(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("acl", "setuser", "gateway", "on", ">"+secret, "~*", "&*", "+@all", "-xrevrange")
+	logger, messages := logged()
+	s := open(t, &Store{Address: []string{server.Addr}, Username: "gateway", Password: secret}, logger)
+	heard, _ := storagetest.Watch(t, s)
+	heard.Want(t, "restored")
+	r := storagetest.NewRecord(1, "anna", "a")
+	if err := s.Apply(t.Context(), storagetest.Create(r)); err != nil {
+		t.Fatal(err)
+	}
+	heard.Want(t, r.ID)
+	server.Do("flushall")
+	server.Do("client", "kill", "type", "pubsub")
+	heard.Want(t, "lost")
+	heard.Want(t, "restored")
+	if got := messages(); len(got) != 0 {
+		t.Errorf("said %q", got)
+	}
+}
+
+// TestChangeToldByANodeOfBefore says no event.
+func TestChangeToldByANodeOfBefore(t *testing.T) {
+	server := redistest.Start(t)
+	heard, _ := storagetest.Watch(t, open(t, &Store{URL: server.URL()}, nil))
+	heard.Want(t, "restored")
+	server.Do("publish", "{jira_tokens}:changes", "0123456789")
+	heard.Want(t, "0123456789")
+}
+
+// TestEventIsWrittenOnce sends an event twice.
+func TestEventIsWrittenOnce(t *testing.T) {
+	server := redistest.Start(t)
+	s := open(t, &Store{URL: server.URL()}, nil).(*store)
+	var ids [2]string
+	for i := range ids {
+		var err error
+		ids[i], err = s.write(t.Context(), "write", s.addEvent, []string{s.events, s.key("receipt:x")}, []any{"{}", time.Minute.Milliseconds()})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := server.Do("xlen", s.events); n != int64(1) || ids[0] != ids[1] || !strings.Contains(ids[0], "-") {
+		t.Errorf("%d events, ids %q", n, ids)
+	}
+}

@@ -1,0 +1,133 @@
+package redisstore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
+)
+
+// logged returns a logger of warnings and worse, and what was logged.
+func logged() (*zap.Logger, func() []string) {
+	core, logs := observer.New(zapcore.WarnLevel)
+	return zap.New(core), func() []string {
+		var messages []string
+		for _, entry := range logs.All() {
+			messages = append(messages, entry.Message)
+		}
+		return messages
+	}
+}
+
+func TestOpenWarns(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "yes")
+	server.Do("acl", "setuser", "careless", "on", ">"+secret, "~*", "&*", "+@all", "-config")
+	module := Store{Address: []string{server.Addr}}
+	for _, test := range []struct {
+		name    string
+		prepare func()
+		want    string
+	}{
+		{"all is well", func() {}, ""},
+		{"too few replicas", func() { module.MinReplicas = 1 }, "fewer replicas than min_replicas"},
+		{"evicts", func() {
+			module.MinReplicas = 0
+			server.Do("config", "set", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru")
+		}, "may evict"},
+		{"snapshots only", func() {
+			server.Do("config", "set", "maxmemory", "0", "appendonly", "no", "save", "3600 1")
+		}, ""},
+		{"keeps nothing", func() { server.Do("config", "set", "save", "") }, "keeps nothing on disk"},
+		{"does not tell whether it keeps anything", func() {
+			module.Username, module.Password = "careless", secret
+		}, ""},
+		{"away", server.Kill, "cannot be reached yet"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.prepare()
+			logger, messages := logged()
+			if err := open(t, &module, logger).Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if text := strings.Join(messages(), "\n"); (text == "") != (test.want == "") || !strings.Contains(text, test.want) {
+				t.Errorf("warned %q, want %q", text, test.want)
+			}
+		})
+	}
+}
+
+// TestInspectedHourly lets the hour pass by hand: what is still so is said
+// again, once however many watch.
+func TestInspectedHourly(t *testing.T) {
+	server := redistest.Start(t)
+	logger, messages := logged()
+	s := open(t, &Store{URL: server.URL()}, logger).(*store)
+	if err := s.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		heard, _ := storagetest.Watch(t, s)
+		heard.Want(t, "restored")
+	}
+	s.inspectIfDue(t.Context(), time.Now().Add(inspectEvery-time.Minute))
+	if n := len(messages()); n != 1 {
+		t.Fatalf("%d warnings before the hour is over", n)
+	}
+	s.inspection.mu.Lock()
+	s.inspection.due = time.Now()
+	s.inspection.mu.Unlock()
+	redistest.Eventually(t, "it is said again", func() error {
+		if n := len(messages()); n != 2 {
+			return fmt.Errorf("%d warnings", n)
+		}
+		return nil
+	})
+}
+
+// TestInspectedSoonAfterAnOutage: an hour without would be long.
+func TestInspectedSoonAfterAnOutage(t *testing.T) {
+	server := redistest.Start(t)
+	server.Kill()
+	logger, messages := logged()
+	s := open(t, &Store{URL: server.URL()}, logger).(*store)
+	now := time.Now()
+	s.inspectIfDue(t.Context(), now)
+	server.Restart()
+	s.inspectIfDue(t.Context(), now.Add(inspectAgain))
+	if got := messages(); len(got) != 1 {
+		t.Errorf("warned %q", got)
+	}
+}
+
+func TestOlder(t *testing.T) {
+	for _, test := range []struct {
+		a    string
+		want bool
+	}{{"6.2.14", true}, {"7.0.0", false}, {"7", false}, {"8.2.1", false}, {"10.0", false}, {"unknown", false}} {
+		if got := older(test.a, oldest); got != test.want {
+			t.Errorf("%s older than %s: %t", test.a, oldest, got)
+		}
+	}
+}
+
+// wantLoss waits until it is said once more that changes were lost, which is n
+// times by then.
+func wantLoss(t *testing.T, messages func() []string, n int) {
+	t.Helper()
+	redistest.Eventually(t, "the loss is said", func() error {
+		lost := slices.DeleteFunc(messages(), func(m string) bool { return !strings.Contains(m, "has lost changes") })
+		if len(lost) != n {
+			return errors.New(strings.Join(messages(), "\n"))
+		}
+		return nil
+	})
+}

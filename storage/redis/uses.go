@@ -1,0 +1,106 @@
+package redisstore
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+//go:embed uses.lua
+var usesSource string
+
+var saveUses = redis.NewScript(usesSource)
+
+// usesAtOnce bounds how many uses one script writes: it keeps the server from
+// all else.
+const usesAtOnce = 250
+
+// SaveUses keeps when tokens were last used.
+func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error {
+	var keys []string
+	var args []any
+	save := func() error {
+		bounded, cancel := s.within(ctx)
+		defer cancel()
+		if err := saveUses.Run(bounded, s.client, keys, args...).Err(); err != nil {
+			return s.fail(ctx, "write when tokens were used", err)
+		}
+		keys, args = nil, nil
+		return nil
+	}
+	for id, use := range uses {
+		if keys == nil {
+			keys = []string{s.uses}
+		}
+		keys = append(keys, s.recordKey(id))
+		args = append(args, id, formatUse(use))
+		if len(keys) > usesAtOnce {
+			if err := save(); err != nil {
+				return err
+			}
+		}
+	}
+	if keys == nil {
+		return nil
+	}
+	return save()
+}
+
+// Uses returns the last uses of tokens.
+func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use, error) {
+	uses := make(map[string]storage.Use, len(ids))
+	if len(ids) == 0 {
+		return uses, nil
+	}
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	values, err := s.client.HMGet(bounded, s.uses, ids...).Result()
+	if err != nil {
+		return nil, s.fail(ctx, "read when tokens were used", err)
+	}
+	for i, value := range values {
+		text, ok := value.(string)
+		if !ok {
+			continue // never used
+		}
+		if uses[ids[i]], err = parseUse(text); err != nil {
+			return nil, fmt.Errorf("%w: %s: the use of %s in %s: %w",
+				storage.ErrUnavailable, s.settings.describe(), ids[i], s.uses, err)
+		}
+	}
+	return uses, nil
+}
+
+// formatUse writes the minute, which the script compares, the address and the
+// user agent, separated by spaces.
+func formatUse(use storage.Use) string {
+	address := "-"
+	if use.Address.IsValid() {
+		address = use.Address.String()
+	}
+	return strconv.FormatInt(use.At.Unix()/60, 10) + " " + address + " " + use.UserAgent
+}
+
+func parseUse(text string) (use storage.Use, err error) {
+	minute, rest, _ := strings.Cut(text, " ")
+	address, userAgent, _ := strings.Cut(rest, " ")
+	n, err := strconv.ParseInt(minute, 10, 64)
+	if err != nil {
+		return use, err
+	}
+	if address != "-" {
+		if use.Address, err = netip.ParseAddr(address); err != nil {
+			return use, err
+		}
+	}
+	use.At, use.UserAgent = time.Unix(n*60, 0).UTC(), userAgent
+	return use, nil
+}

@@ -1,0 +1,151 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// usesStore keeps uses, and counts how often it is written to.
+type usesStore struct {
+	Store
+	mu     sync.Mutex
+	uses   map[string]Use
+	writes int
+	err    error
+}
+
+func (s *usesStore) SaveUses(_ context.Context, uses map[string]Use) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	if s.err != nil {
+		return s.err
+	}
+	maps.Copy(s.uses, uses)
+	return nil
+}
+
+func (s *usesStore) Uses(_ context.Context, ids []string) (map[string]Use, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	uses := make(map[string]Use)
+	for _, id := range ids {
+		if use, ok := s.uses[id]; ok {
+			uses[id] = use
+		}
+	}
+	return uses, nil
+}
+
+// usesOf runs a log of uses over a store until the test's bubble ends.
+func usesOf(t *testing.T) (*usesStore, *UseLog, func()) {
+	store := &usesStore{uses: make(map[string]Use)}
+	log := NewUseLog(store, func(int, error) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		log.Run(ctx)
+	}()
+	return store, log, func() { cancel(); <-done }
+}
+
+var home = netip.MustParseAddr("203.0.113.7")
+
+func wantUse(t *testing.T, l *UseLog, id string, want Use) {
+	t.Helper()
+	uses, err := l.Last(t.Context(), []string{id})
+	if err != nil || uses[id] != want {
+		t.Errorf("last use of %s: %+v, %v, want %+v", id, uses[id], err, want)
+	}
+}
+
+// TestUsesAreWrittenTogether: one write an interval, whatever the traffic; what
+// is not written yet is known here already; and the end loses nothing.
+func TestUsesAreWrittenTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, log, end := usesOf(t)
+		for range 100 {
+			for id := range 50 {
+				log.Note(fmt.Sprint(id), home, "client")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		minute := time.Now().UTC().Truncate(time.Minute)
+		wantUse(t, log, "7", Use{minute, home, "client"})
+		if store.writes != 0 {
+			t.Errorf("%d writes before an interval has passed", store.writes)
+		}
+		time.Sleep(useInterval)
+		synctest.Wait()
+		if store.writes != 1 || len(store.uses) != 50 {
+			t.Errorf("%d writes, %d uses, want 1 and 50", store.writes, len(store.uses))
+		}
+		time.Sleep(10 * useInterval)
+		synctest.Wait()
+		if store.writes != 1 {
+			t.Errorf("%d writes of nothing", store.writes-1)
+		}
+		log.Note("late", home, "client")
+		end()
+		if _, ok := store.uses["late"]; !ok {
+			t.Error("the end lost a use")
+		}
+	})
+}
+
+// TestUsesWaitForTheStore: an outage loses none, and a later use is not covered
+// by an earlier one.
+func TestUsesWaitForTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, log, end := usesOf(t)
+		defer end()
+		store.err = errors.New("away")
+		first := time.Now().UTC().Truncate(time.Minute)
+		log.Note("a", home, "first")
+		log.Note("b", home, "first")
+		time.Sleep(5 * useInterval)
+		synctest.Wait()
+		second := time.Now().UTC().Truncate(time.Minute)
+		log.Note("a", home, "second")
+		time.Sleep(useInterval)
+		synctest.Wait()
+		wantUse(t, log, "b", Use{first, home, "first"})
+		store.mu.Lock()
+		store.err = nil
+		store.mu.Unlock()
+		time.Sleep(useInterval)
+		synctest.Wait()
+		if want := (map[string]Use{"a": {second, home, "second"}, "b": {first, home, "first"}}); !maps.Equal(store.uses, want) {
+			t.Errorf("written %+v, want %+v", store.uses, want)
+		}
+	})
+}
+
+func TestUserAgentIsCutDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, log, end := usesOf(t)
+		defer end()
+		log.Note("a", home, "evil\x1b[2J\r\n"+strings.Repeat("x", 10_000))
+		uses, err := log.Last(t.Context(), []string{"a"})
+		if got := uses["a"].UserAgent; err != nil || len(got) > maxUserAgent || strings.ContainsAny(got, "\x1b\r\n") || !strings.HasPrefix(got, "evil[2J") {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+func BenchmarkNoteUse(b *testing.B) {
+	log := NewUseLog(nil, func(int, error) {})
+	b.ReportAllocs()
+	for b.Loop() {
+		log.Note("4fT0aB9xYz", home, "curl/8.5.0")
+	}
+}
