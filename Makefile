@@ -6,6 +6,9 @@ export GOFLAGS := $(strip $(filter-out $(flags),$(GOFLAGS)) $(flags))
 
 # How long each fuzz target runs under make test; 0 for not at all.
 FUZZTIME ?= 5s
+# How long make soak runs; the seed of an earlier run repeats its plan.
+SOAK_TIME ?= 3m
+SOAK_SEED ?=
 # What make bench runs, and how often.
 BENCH ?= .
 COUNT ?= 1
@@ -13,7 +16,7 @@ COUNT ?= 1
 # Directories of the Go modules.
 modules := . tools internal/clienttest/tools
 
-.PHONY: help run build test test-clients lint fmt bench
+.PHONY: help run build test test-clients soak lint fmt bench bench-gateway
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +44,10 @@ test-clients: ## real Jira clients, straight at the stand-in Jira and through th
 	@.ci/prepare
 	go test -count=1 -v -run TestClients ./internal/clienttest ./internal/gatewaytest
 
+soak: ## gateways under load while tokens change, configurations reload and Redis fails, at random: SOAK_TIME=3m SOAK_SEED=1
+	@.ci/prepare
+	SOAK_TIME='$(SOAK_TIME)' SOAK_SEED='$(SOAK_SEED)' go test -count=1 -v -timeout 0 -run 'TestSoak$$' ./internal/gatewaytest
+
 lint: ## golangci-lint, gofmt, go.mod and go.sum up to date
 	@echo 'lint: golangci-lint (the first time it is compiled, some minutes)'
 	@linter=$$(go -C tools tool -n golangci-lint) && "$$linter" run ./... && cd tools && "$$linter" run -c ../.golangci.yml ./...
@@ -53,3 +60,7 @@ fmt: ## format the code as lint wants it
 
 bench: ## run the benchmarks: BENCH=regexp COUNT=6
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m ./...
+
+bench-gateway: ## measure whole gateways from outside, see bench/README.md: ARGS='-rounds 5 compare'
+	@go build -o bin/bench ./bench
+	@exec bin/bench $(ARGS)

@@ -1,0 +1,352 @@
+package gatewaytest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// soakModel knows what was done to every token and when, and judges from that
+// what came back for a request. All times are of this process's monotonic clock.
+//
+// A change was made at a moment between its call's begin and end. A node may
+// answer from the state before it until the change's deadline there; from then
+// on never again.
+type soakModel struct {
+	seed  uint64
+	start time.Time
+	// found is closed with the first violation.
+	found chan struct{}
+
+	mu         sync.Mutex
+	weather    weather
+	tokens     []*soakToken
+	changes    []*soakChange
+	violations []string
+}
+
+func newSoakModel(seed uint64) *soakModel {
+	return &soakModel{seed: seed, start: time.Now(), found: make(chan struct{})}
+}
+
+// soakToken is a token of the soak. Guarded by the model's lock.
+type soakToken struct {
+	id, owner string
+	// secrets are all that were shown of it, oldest first.
+	secrets []string
+	// history has all changes, in the order in which they can have been made.
+	history []*soakChange
+	// busy says that an admin works on it, ended that none needs to any more.
+	busy, ended bool
+	// refusals counts requests that were refused since the last change.
+	refusals int
+}
+
+// outcome is what is known of a change.
+type outcome int
+
+const (
+	underWay outcome = iota
+	made
+	notMade
+	unknown // the answer said so, or there was none
+)
+
+func (o outcome) String() string { return [...]string{"under way", "made", "not made", "unknown"}[o] }
+
+// soakChange is a call that changes a token.
+type soakChange struct {
+	number     int // also the name of its actor in the audit trail
+	token      *soakToken
+	node       int // -1 when it was found out later that it was made
+	action     string
+	scope      string // of create and update
+	name       string // of create and update
+	keeps      bool   // rotate: the old secret works on
+	secret     int    // rotate and create: the new secret's index; noSecret if it was not shown
+	version    uint64 // that the answer told; 0 if none
+	begin, end time.Time
+	outcome    outcome
+	answer     string
+}
+
+// Indexes of secrets that nobody has.
+const noSecret = -1
+
+// soakState is what a token is after some changes.
+type soakState struct {
+	exists            bool
+	status            string
+	scope, name       string
+	current, previous int // secrets that work
+	version           uint64
+}
+
+// apply returns the state after a change, and whether that could be made.
+func (c *soakChange) apply(s soakState) (soakState, bool) {
+	s.version++
+	switch {
+	case c.action == "create":
+		return soakState{
+			exists: true, status: "active", scope: c.scope, name: c.name,
+			current: c.secret, previous: noSecret, version: 1,
+		}, !s.exists
+	case !s.exists:
+		return s, false
+	case c.action == "delete":
+		return soakState{}, true
+	case s.status == "revoked":
+		return s, false
+	}
+	switch c.action {
+	case "update":
+		s.scope, s.name = c.scope, c.name
+	case "disable":
+		s.status = "disabled"
+	case "enable":
+		s.status = "active"
+	case "revoke":
+		s.status = "revoked"
+	case "rotate":
+		s.previous = noSecret
+		if c.keeps {
+			s.previous = s.current
+		}
+		s.current = c.secret
+	}
+	return s, true
+}
+
+// step returns the states that are possible after a change.
+func (c *soakChange) step(states []soakState) []soakState {
+	var after []soakState
+	for _, s := range states {
+		if next, ok := c.apply(s); ok && (c.version == 0 || next.version == c.version) {
+			after = append(after, next)
+		}
+	}
+	if c.outcome != made {
+		after = append(after, states...)
+	}
+	slices.SortFunc(after, func(a, b soakState) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return slices.Compact(after)
+}
+
+// states are those that the token can be in now.
+func (t *soakToken) states() []soakState {
+	states := []soakState{{}}
+	for _, c := range t.history {
+		if c.outcome != notMade {
+			states = c.step(states)
+		}
+	}
+	return states
+}
+
+// What is to become of a request that passes.
+const soakPasses = "passes"
+
+// soakRequest is a request with a token, and what came back.
+type soakRequest struct {
+	number     int
+	node       int
+	token      *soakToken
+	secret     int
+	write      bool
+	begin, end time.Time
+	// result is soakPasses or the reason of a denial.
+	result string
+	answer string
+}
+
+// expect returns what a request gets from a node that sees the token so.
+func (s soakState) expect(r *soakRequest) string {
+	switch {
+	case !s.exists || r.secret != s.current && r.secret != s.previous:
+		return "invalid_token"
+	case s.status == "revoked":
+		return "token_revoked"
+	case s.status == "disabled":
+		return "token_disabled"
+	case r.write && s.scope == "read":
+		return "scope_insufficient"
+	}
+	return soakPasses
+}
+
+// judge reports a request whose answer no state explains that its node may see.
+func (m *soakModel) judge(r *soakRequest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.result != soakPasses {
+		r.token.refusals++
+	}
+	if r.result == "store_unavailable" {
+		if !m.weather.storeMayBeAway(r.begin, r.end) {
+			m.report(r, "the store was not away")
+		}
+		return
+	}
+	var allowed []string
+	remembered := soakGrace
+	for _, s := range m.visible(r) {
+		allowed = append(allowed, s.expect(r))
+		if !s.exists {
+			remembered = soakUnknown
+		}
+	}
+	if gone := m.weather.goneFor(r.begin); gone > remembered && m.weather.goneFor(r.end) > gone {
+		m.report(r, fmt.Sprintf("the store was away for %s, and nothing can be remembered so long", gone))
+		return
+	}
+	if !slices.Contains(allowed, r.result) {
+		slices.Sort(allowed)
+		m.report(r, "want "+strings.Join(slices.Compact(allowed), " or "))
+	}
+}
+
+// visible returns the states that the node may see the token in during a
+// request.
+func (m *soakModel) visible(r *soakRequest) []soakState {
+	states := []soakState{{}}
+	visible := states
+	for i, c := range r.token.history {
+		if c.outcome == notMade {
+			continue
+		}
+		if c.begin.After(r.end) {
+			break
+		}
+		states = c.step(states)
+		if c.outcome == made && m.deadline(r, i).Before(r.begin) {
+			visible = nil
+		}
+		visible = append(slices.Clip(visible), states...)
+	}
+	return visible
+}
+
+// never is later than any request.
+const never = 1000 * time.Hour
+
+// deadline returns from when on the node of a request must keep to a change
+// that was made. docs/architecture.md, "The cache", says what that follows from.
+func (m *soakModel) deadline(r *soakRequest, change int) time.Time {
+	c := r.token.history[change]
+	switch {
+	case c.action == "create":
+		return c.end // no node can remember anything of it
+	case c.node == r.node && !m.weather.reloading(r.node, c.begin, c.end, 0, reloadedWithACache):
+		return c.end
+	}
+	// The node believes what it read before the change, or wrote itself.
+	believed := c.end
+	for _, earlier := range r.token.history[:change] {
+		if earlier.node == r.node && earlier.outcome == underWay {
+			return c.end.Add(never)
+		}
+		if earlier.node == r.node && earlier.end.After(believed) {
+			believed = earlier.end
+		}
+	}
+	pushed := believed.Add(soakPush)
+	if m.weather.any(c.begin, pushed, soakSubscribed, storeAway) {
+		pushed = c.end.Add(never) // it may not have heard
+	}
+	if m.weather.storeMayBeAway(r.begin, r.end) {
+		// A node that knows of the change serves nothing older, even now. One
+		// that only knows that it missed something does, through the grace.
+		if m.weather.any(c.begin, pushed, 0, subscriptionsCut, connectionsCut) ||
+			m.weather.reloading(r.node, c.begin, pushed, 0, reloadedWithACache) {
+			pushed = c.end.Add(never)
+		}
+		return earliest(pushed, believed.Add(soakGrace))
+	}
+	return earliest(pushed, believed.Add(soakTTL))
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// report is violation for a request. The lock is held.
+func (m *soakModel) report(r *soakRequest, why string) {
+	method := "GET"
+	if r.write {
+		method = "PUT"
+	}
+	m.violation("request %d, a %s on node %d with secret %d of token %s, from %s to %s, got %s, %s\nanswer: %s\nhistory of the token:\n%sreloads and outages around:\n%s",
+		r.number, method, r.node, r.secret, r.token.id, since(m.start, r.begin), since(m.start, r.end), r.result, why,
+		r.answer, r.token.describe(m.start), m.weather.describe(m.start, r.begin, r.end))
+}
+
+// fail is violation for what is no request.
+func (m *soakModel) fail(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.violation(format, args...)
+}
+
+// violation takes down what must not be. The lock is held.
+func (m *soakModel) violation(format string, args ...any) {
+	if len(m.violations) == 0 {
+		close(m.found)
+	}
+	if len(m.violations) < 5 {
+		m.violations = append(m.violations, fmt.Sprintf("seed %d, at %s: ", m.seed, since(m.start, time.Now()))+fmt.Sprintf(format, args...))
+	}
+}
+
+func (t *soakToken) describe(start time.Time) string {
+	var b strings.Builder
+	for _, c := range t.history {
+		fmt.Fprintf(&b, "  %s\n", c.describe(start))
+	}
+	return b.String()
+}
+
+func (c *soakChange) describe(start time.Time) string {
+	detail := ""
+	switch c.action {
+	case "create", "update":
+		detail = " scope " + c.scope
+	case "rotate":
+		detail = fmt.Sprintf(" to secret %d, the old one works on: %t", c.secret, c.keeps)
+	}
+	return fmt.Sprintf("change %d on node %d from %s to %s: %s%s: %s, version %d (%s)",
+		c.number, c.node, since(start, c.begin), since(start, c.end), c.action, detail, c.outcome, c.version, c.answer)
+}
+
+// begins takes down a spell of trouble; the function that it returns ends it.
+func (m *soakModel) begins(s *spell) (ends func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.from.IsZero() {
+		s.from = time.Now()
+	}
+	m.weather = append(m.weather, s)
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		s.to = time.Now()
+	}
+}
+
+// gone takes down that nobody is answered in a spell from now on.
+func (m *soakModel) gone(s *spell) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.gone = time.Now()
+}
+
+// answersAgain takes down that somebody may be.
+func (m *soakModel) answersAgain(s *spell) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.gone = time.Time{}
+}

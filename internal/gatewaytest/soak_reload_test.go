@@ -1,0 +1,59 @@
+package gatewaytest
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// The configurations of a node: with several caches, of which one is smaller
+// than what is in use, and several logs.
+var soakConfigurations = []struct{ cache, log string }{
+	{"size 1000", "INFO"},
+	{"size 1000", "WARN"},
+	{"size 2000", "INFO"},
+	{"size 10", "INFO"},
+}
+
+const soakVariants = 4
+
+func (s *soak) options(variant int) options {
+	c := soakConfigurations[variant]
+	return options{
+		upstream: s.nodes[0].upstreamOrNone(),
+		store:    "store redis " + s.redis.URL(),
+		apps:     "cache {\n" + c.cache + "\nttl " + soakTTL.String() + "\ngrace " + soakGrace.String() + "\n}",
+		// Not what debug would log: it is much.
+		global: "log {\nlevel " + c.log + "\n}",
+	}
+}
+
+func (g *gateway) upstreamOrNone() *upstream {
+	if g == nil {
+		return nil
+	}
+	return g.up
+}
+
+// reloader reloads the nodes' configurations.
+func (s *soak) reloader(r *rand.Rand) {
+	for s.on() {
+		s.pause(r, 500*time.Millisecond, 5*time.Second)
+		s.reload(r.IntN(soakNodes), r.IntN(soakVariants))
+	}
+}
+
+// reload loads a configuration, as `caddy reload` does.
+func (s *soak) reload(node, variant int) {
+	g := s.nodes[node]
+	kind := reloaded
+	if before := g.options.apps; before != s.options(variant).apps {
+		kind = reloadedWithACache
+	}
+	g.options = s.options(variant)
+	defer s.trouble(&spell{trouble: kind, node: node})()
+	status, answer, err := s.adminCall(node, "POST", "/load", "soak", "text/caddyfile", g.render(g.options))
+	if err != nil || status != http.StatusOK {
+		s.model.fail("reload of node %d with configuration %d: HTTP %d %s %v", node, variant, status, answer, err)
+	}
+}

@@ -1,0 +1,129 @@
+package gatewaytest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What the gateways of the soak are configured with. An outage can be longer than
+// the grace, and a subscription away for longer than the ttl.
+const (
+	soakTTL   = time.Second
+	soakGrace = 3 * time.Second
+)
+
+// What is promised beyond that. The node that made a change keeps to it from
+// its answer on; these are for the others and for what comes after an outage.
+const (
+	// soakPush is how long after a change was acknowledged another node may not
+	// have heard of it, while the store is up. It takes about a millisecond;
+	// a subscription that was cut just then is back after 50 ms more, and then
+	// everything is read again.
+	soakPush = time.Second
+	// soakUp is how long after the store answers again a node may still say
+	// that it does not: it asks every 250 ms and waits 500 ms for the answer.
+	soakUp = 1500 * time.Millisecond
+	// soakSubscribed is how long after the store answers again a node may not
+	// hear of changes: it tries at least every 2 s and waits 500 ms for each
+	// step of it.
+	soakSubscribed = 3500 * time.Millisecond
+	// soakUnknown is how long a node remembers that an id is no token's.
+	soakUnknown = 5 * time.Second
+	// soakDrained is how long after a reload the server of the configuration
+	// before may close connections: it looks every 500 ms which are idle.
+	soakDrained = time.Second
+)
+
+// trouble is what the soak does to the gateways and their store.
+type trouble int
+
+const (
+	storeAway          trouble = iota // killed or stopped
+	subscriptionsCut                  // CLIENT KILL TYPE pubsub
+	connectionsCut                    // CLIENT KILL TYPE normal
+	reloaded                          // with the same cache
+	reloadedWithACache                // with another cache
+)
+
+func (t trouble) String() string {
+	return [...]string{"store away", "subscriptions cut", "connections cut", "reload", "reload with another cache"}[t]
+}
+
+// spell is a time of trouble.
+type spell struct {
+	trouble  trouble
+	node     int // of a reload
+	how      string
+	from, to time.Time // to is zero while it lasts
+	// gone is from when on the store has answered nobody.
+	gone time.Time
+}
+
+func (s *spell) overlaps(from, to time.Time, after time.Duration) bool {
+	return !s.from.After(to) && (s.to.IsZero() || !s.to.Add(after).Before(from))
+}
+
+// weather is all trouble there was. Guarded by the model's lock.
+type weather []*spell
+
+// any tells whether there was trouble of these kinds between two moments, or
+// had ended less than after before.
+func (w weather) any(from, to time.Time, after time.Duration, kinds ...trouble) bool {
+	return slices.ContainsFunc(w, func(s *spell) bool {
+		return slices.Contains(kinds, s.trouble) && s.overlaps(from, to, after)
+	})
+}
+
+// reloading tells whether a node had a reload between two moments, or one that
+// ended less than after before.
+func (w weather) reloading(node int, from, to time.Time, after time.Duration, kinds ...trouble) bool {
+	return slices.ContainsFunc(w, func(s *spell) bool {
+		return s.node == node && slices.Contains(kinds, s.trouble) && s.overlaps(from, to, after)
+	})
+}
+
+// storeMayBeAway tells whether a node may find the store away between two
+// moments.
+func (w weather) storeMayBeAway(from, to time.Time) bool {
+	return w.any(from, to, soakUp, storeAway)
+}
+
+// goneFor returns for how long the store has answered nobody at a moment; 0
+// when it may have.
+func (w weather) goneFor(at time.Time) time.Duration {
+	for _, s := range w {
+		if !s.gone.IsZero() && s.gone.Before(at) && (s.to.IsZero() || s.to.After(at)) {
+			return at.Sub(s.gone)
+		}
+	}
+	return 0
+}
+
+// describe lists the trouble around a moment.
+func (w weather) describe(start, from, to time.Time) string {
+	var b strings.Builder
+	for _, s := range w {
+		if !s.overlaps(from.Add(-2*soakGrace), to, 0) {
+			continue
+		}
+		end := "still on"
+		if !s.to.IsZero() {
+			end = "to " + since(start, s.to)
+		}
+		where := ""
+		if s.trouble == reloaded || s.trouble == reloadedWithACache {
+			where = fmt.Sprintf(" of node %d", s.node)
+		}
+		fmt.Fprintf(&b, "  %s%s %s: from %s %s\n", s.trouble, where, s.how, since(start, s.from), end)
+	}
+	return b.String()
+}
+
+func since(start, t time.Time) string {
+	if t.IsZero() {
+		return "?"
+	}
+	return fmt.Sprintf("%.4fs", t.Sub(start).Seconds())
+}

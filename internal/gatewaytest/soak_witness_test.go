@@ -1,0 +1,57 @@
+package gatewaytest
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// soakSlow is from when on an answer of Redis counts as late. The gateways give
+// up after 500 ms.
+const soakSlow = 150 * time.Millisecond
+
+// witness asks Redis all the time for a write, from outside of the gateways. A
+// disk or a machine that stalls is an outage that nobody planned; this makes it
+// known. It cannot excuse a gateway: it knows nothing of them.
+func (s *soak) witness() {
+	redis.SetLogger(silence{}) // it says at every dial that Redis is away
+	client := redis.NewClient(&redis.Options{
+		Addr: s.redis.Addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1,
+		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience,
+	})
+	defer client.Close()
+	for s.on() {
+		asleep := time.Now()
+		time.Sleep(20 * time.Millisecond)
+		if time.Since(asleep) > soakSlow { // this process had to wait; others had too
+			s.trouble(&spell{trouble: storeAway, how: "machine stalled", from: asleep})()
+		}
+		s.write(client)
+	}
+}
+
+// write writes once, and takes down the time until the answer if it is late. An
+// error is no answer: what was planned is taken down by who planned it.
+func (s *soak) write(client *redis.Client) {
+	asked, answered := time.Now(), make(chan struct{})
+	go func() {
+		defer close(answered)
+		_ = client.Set(context.Background(), "soak", "", 0).Err()
+	}()
+	select {
+	case <-answered:
+	case <-time.After(soakSlow):
+		ends := s.trouble(&spell{trouble: storeAway, how: "answers late", from: asked})
+		<-answered
+		ends()
+	}
+}
+
+// heard waits until the witness has noticed what just happened.
+func heard() { time.Sleep(2 * soakSlow) }
+
+type silence struct{}
+
+// Printf implements the interface of redis.SetLogger.
+func (silence) Printf(context.Context, string, ...any) {}
