@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// census is what was measured with one number of tokens in a store.
+type census struct {
+	tokens   int
+	bytes    int64         // of the whole store
+	filling  time.Duration // of those that were added
+	added    int
+	read     time.Duration // one record out of the store
+	recalled time.Duration // one out of the cache in front of it
+	start    time.Duration // of Caddy, to the first request that passes
+	pages    []time.Duration
+}
+
+// page is a list that is asked for through the admin API.
+type page struct {
+	what  string
+	query func(tokens int) url.Values
+}
+
+func pages() []page {
+	return []page{
+		{"first 100", func(int) url.Values { return url.Values{} }},
+		{"first 1000", func(int) url.Values { return url.Values{"limit": {"1000"}} }},
+		{"of an owner", func(n int) url.Values { return url.Values{"owner": {ownerOf(n / 2)}} }},
+		{"search, common", func(int) url.Values { return url.Values{"search": {"build server"}} }},
+		// These two look at all tokens.
+		{"search, one", func(n int) url.Values { return url.Values{"search": {fmt.Sprintf("token %d of", n/2)}} }},
+		{"expired (none)", func(int) url.Values { return url.Values{"state": {"expired"}} }},
+	}
+}
+
+// tokens measures each store as it grows, and at last the memory of a Caddy
+// with many of its tokens in use.
+func tokens(l *lab, o *options) error {
+	jira, _, err := l.startUpstream()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(l.out, "## Many tokens\n\n%s\n\n", machine())
+	for _, name := range o.stores {
+		if err := measureStore(l, o, name, jira); err != nil {
+			return fmt.Errorf("store %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func measureStore(l *lab, o *options, name, jira string) error {
+	s, err := l.openBig(name)
+	if err != nil {
+		return err
+	}
+	empty, err := s.size(l.ctx)
+	if err != nil {
+		return err
+	}
+	var all []census
+	filled := &population{keep: o.cached}
+	for _, n := range sizes(o.tokens) {
+		l.say("store %s: %d tokens", name, n)
+		c, err := s.count(l, o, filled, n)
+		if err != nil {
+			return err
+		}
+		c.bytes -= empty
+		if err := c.throughCaddy(l, s, filled, jira); err != nil {
+			return err
+		}
+		all = append(all, c)
+	}
+	l.say("store %s: Caddy with %d tokens in memory", name, len(filled.secrets))
+	held, err := holdMany(l, o, s, filled, jira)
+	if err != nil {
+		return err
+	}
+	reportTokens(l.out, name, all, held)
+	return nil
+}
+
+// sizes are the powers of ten from 1000 on, up to the largest.
+func sizes(largest int) []int {
+	var sizes []int
+	for n := 1000; n < largest; n *= 10 {
+		sizes = append(sizes, n)
+	}
+	return append(sizes, largest)
+}
+
+// count lets the store grow and measures it without a Caddy.
+func (s *bigStore) count(l *lab, o *options, filled *population, n int) (c census, err error) {
+	store, err := s.open(l.ctx)
+	if err != nil {
+		return c, err
+	}
+	c.tokens, c.added = n, n-len(filled.ids)
+	began := time.Now()
+	if err := filled.grow(l.ctx, store, n); err != nil {
+		return c, errors.Join(err, store.Close())
+	}
+	c.filling = time.Since(began)
+	if c.bytes, err = s.size(l.ctx); err == nil {
+		c.read, c.recalled, err = timeLookups(l, o, store, filled.ids)
+	}
+	return c, errors.Join(err, store.Close()) // Caddy opens it next
+}
+
+// timeLookups times reading records all over the store, and finding them in a
+// cache that holds as many as it may.
+func timeLookups(l *lab, o *options, store storage.Store, ids []string) (read, recalled time.Duration, err error) {
+	const reads, recalls = 5_000, 500_000
+	began := time.Now()
+	for i := range reads {
+		if _, err := store.Get(l.ctx, ids[scattered(i, len(ids))]); err != nil {
+			return 0, 0, err
+		}
+	}
+	read = time.Since(began) / reads
+	cache := storage.NewCache(l.ctx, store, storage.CacheOptions{
+		Size: o.cached, TTL: time.Hour, Grace: time.Hour, ReadTimeout: patience,
+	})
+	known := ids[:min(len(ids), o.cached*9/10)] // nothing is pushed out
+	for _, id := range known {
+		if _, err := cache.Get(l.ctx, id); err != nil {
+			return 0, 0, err
+		}
+	}
+	began = time.Now()
+	for i := range recalls {
+		if _, err := cache.Get(l.ctx, known[scattered(i, len(known))]); err != nil {
+			return 0, 0, err
+		}
+	}
+	return read, time.Since(began) / recalls, nil
+}
+
+// scattered goes all over n things, the same way every time.
+func scattered(i, n int) int {
+	const step = 7_368_787 // a prime: it visits all
+	return i * step % n
+}
+
+// throughCaddy measures a Caddy's start, and lists through its admin API.
+func (c *census) throughCaddy(l *lab, s *bigStore, filled *population, jira string) error {
+	const starts, asks = 3, 5
+	var node *caddy
+	var times []float64
+	for range starts {
+		if node != nil {
+			node.stop()
+		}
+		began := time.Now()
+		var err error
+		if node, err = startWith(l, s, filled, jira); err != nil {
+			return err
+		}
+		times = append(times, float64(time.Since(began)))
+	}
+	defer node.stop()
+	c.start = time.Duration(median(times))
+	for _, page := range pages() {
+		query := page.query(c.tokens).Encode()
+		var times []float64
+		for range asks {
+			began := time.Now()
+			if err := node.call(http.MethodGet, "/jira_tokens/tokens?"+query, nil, nil); err != nil {
+				return err
+			}
+			times = append(times, float64(time.Since(began)))
+		}
+		c.pages = append(c.pages, time.Duration(median(times)))
+	}
+	return nil
+}
+
+// startWith starts a Caddy on a store, until the first request passes.
+func startWith(l *lab, s *bigStore, filled *population, jira string) (*caddy, error) {
+	node, err := l.launchCaddy(caddyOptions{
+		name: "a Caddy with many tokens", global: gatewayOptions(s.line), site: "\tjira_gateway " + jira + "\n",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return node, l.until(node.process, 2*time.Millisecond, func() error {
+		status, _, err := fetch(node.address, filled.request(0, node.address))
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("HTTP %d for a token that should pass", status)
+		}
+		return err
+	})
+}
+
+// held is the memory of a Caddy before and after many tokens were used.
+type held struct {
+	tokens        int
+	before, after footprint
+}
+
+// footprint is the memory of a Caddy at a moment, and what of it is in use.
+type footprint struct {
+	memory
+	heap int64
+}
+
+// perToken is what a token in memory takes.
+func (h *held) perToken() int64 { return (h.after.heap - h.before.heap) / int64(h.tokens) }
+
+// holdMany uses many tokens once, so that they are in memory.
+func holdMany(l *lab, o *options, s *bigStore, filled *population, jira string) (*held, error) {
+	node, err := startWith(l, s, filled, jira)
+	if err != nil {
+		return nil, err
+	}
+	defer node.stop()
+	h := &held{tokens: len(filled.secrets)}
+	// The connections' own memory is to be in both.
+	if err := useTokens(o, node, filled, func(int) int { return 0 }); err != nil {
+		return nil, err
+	}
+	if h.before, err = node.footprint(); err != nil {
+		return nil, err
+	}
+	if err := useTokens(o, node, filled, func(i int) int { return i }); err != nil {
+		return nil, err
+	}
+	h.after, err = node.footprint()
+	return h, err
+}
+
+// footprint reads what is resident first: collecting the garbage changes it.
+func (c *caddy) footprint() (f footprint, err error) {
+	if f.memory, err = c.memory(); err != nil {
+		return f, err
+	}
+	f.heap, err = c.liveHeap()
+	return f, err
+}
+
+// useTokens makes as many requests as there are tokens, on a few connections.
+func useTokens(o *options, node *caddy, filled *population, which func(int) int) error {
+	failures := make([]error, min(o.connections, 16))
+	var using sync.WaitGroup
+	for w := range failures {
+		using.Go(func() {
+			c, err := dial(node.address)
+			if err != nil {
+				failures[w] = err
+				return
+			}
+			defer c.Close()
+			for i := w; i < len(filled.secrets); i += len(failures) {
+				status, err := c.exchange(filled.request(which(i), node.address))
+				if err == nil && status != http.StatusOK {
+					err = fmt.Errorf("HTTP %d for a token that should pass", status)
+				}
+				if err != nil {
+					failures[w] = err
+					return
+				}
+			}
+		})
+	}
+	using.Wait()
+	return errors.Join(failures...)
+}
+
+// liveHeap is what is in use of the process's heap, after a collection.
+func (c *caddy) liveHeap() (int64, error) {
+	if err := c.call(http.MethodGet, "/debug/pprof/heap?gc=1", nil, nil); err != nil {
+		return 0, err
+	}
+	var text []byte
+	if err := c.call(http.MethodGet, "/metrics", nil, &text); err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(text) {
+		if value, ok := strings.CutPrefix(string(line), "go_memstats_heap_alloc_bytes "); ok {
+			bytes, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			return int64(bytes), err
+		}
+	}
+	return 0, errors.New("the metrics of Caddy's admin endpoint do not tell the size of its heap")
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+)
+
+// upstreamCommand makes of this program the stand-in for Jira.
+const upstreamCommand = "upstream"
+
+// bodySize is how long a response of the stand-in is at least.
+const bodySize = 2000
+
+// serveUpstream answers every request with the same 2 kB. It speaks just enough
+// HTTP for a proxy's GET, so that it takes little of the machine that it shares
+// with what is measured.
+func serveUpstream(out io.Writer) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	url := "http://" + listener.Addr().String()
+	fmt.Fprintln(out, url)
+	answer := upstreamAnswer(url)
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go answerAll(conn, answer)
+	}
+}
+
+// answerAll answers until the proxy closes the connection, or sends what is not
+// expected of it.
+func answerAll(conn net.Conn, answer []byte) {
+	defer conn.Close()
+	buffer := make([]byte, 8<<10)
+	filled := 0
+	for {
+		n, err := conn.Read(buffer[filled:])
+		if err != nil {
+			return
+		}
+		filled += n
+		if !bytes.HasSuffix(buffer[:filled], []byte("\r\n\r\n")) {
+			if filled == len(buffer) {
+				return
+			}
+			continue
+		}
+		filled = 0
+		if _, err := conn.Write(answer); err != nil {
+			return
+		}
+	}
+}
+
+// upstreamAnswer is a page of a search as Data Center answers it, with the
+// headers that it sends, from a Jira whose base URL is url.
+func upstreamAnswer(url string) []byte {
+	var body strings.Builder
+	body.WriteString(`{"expand":"names,schema","startAt":0,"maxResults":50,"total":7,"issues":[`)
+	for i := 1; body.Len() < bodySize; i++ {
+		if i > 1 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"expand":"operations,changelog","id":"%d","self":"%s/rest/api/2/issue/%d","key":"DEMO-%d",`+
+			`"fields":{"summary":"Export of the month's bookings ends before its last page","status":{"self":"%s/rest/api/2/status/3",`+
+			`"name":"In Progress","id":"3"},"updated":"2026-10-01T08:15:30.000+0000"}}`, 10000+i, url, 10000+i, i, url)
+	}
+	body.WriteString("]}")
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n"+
+		"Cache-Control: no-cache, no-store, no-transform\r\nDate: Thu, 01 Oct 2026 08:15:30 GMT\r\n"+
+		"Set-Cookie: JSESSIONID=0F3C7D2E; Path=/; HttpOnly\r\nVary: User-Agent\r\nX-AREQUESTID: 495x1x1\r\n"+
+		"X-ASESSIONID: 1abcdef\r\nX-AUSERNAME: svc-bi\r\nX-Content-Type-Options: nosniff\r\n\r\n%s", body.Len(), body.String())
+}
