@@ -2,8 +2,11 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -247,4 +250,36 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	if n := store.reads.Load(); n != 0 {
 		t.Errorf("%d reads", n)
 	}
+}
+
+// BenchmarkEntry says how much memory a token takes in the cache, with an owner
+// and a name of a usual length.
+func BenchmarkEntry(b *testing.B) {
+	const n = 100_000
+	store := &slowStore{records: make(map[string]*token.Record)}
+	cache := NewCache(b.Context(), storeOfMany{store}, CacheOptions{Size: n, TTL: time.Hour, ReadTimeout: time.Second})
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range n {
+			if _, err := cache.Get(b.Context(), fmt.Sprintf("%010d", i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "bytes/token")
+	}
+}
+
+// storeOfMany has a record for every id, decoded as a store does it.
+type storeOfMany struct{ Store }
+
+func (storeOfMany) Get(_ context.Context, id string) (*token.Record, error) {
+	record := new(token.Record)
+	err := json.Unmarshal(fmt.Appendf(nil, `{"id":%q,"owner":"owner-%s@example.com","name":"Token %s of the build server","scope":"read",
+		"account":"default","status":"active","created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00Z",
+		"expires_at":"2027-03-01T12:00:00Z","digest":%q,"version":1}`, id, id, id, strings.Repeat("ab", 32)), record)
+	return record, err
 }

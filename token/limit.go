@@ -72,12 +72,13 @@ func (l Limit) String() string {
 	case Unlimited:
 		return "off"
 	}
-	text := strconv.Itoa(l.Requests) + "/"
-	for unit, period := range periods {
+	unit := ""
+	for name, period := range periods {
 		if period == l.Period {
-			text += unit
+			unit = name
 		}
 	}
+	text := strconv.Itoa(l.Requests) + "/" + unit
 	if l.Burst != l.Requests {
 		text += " burst " + strconv.Itoa(l.Burst)
 	}

@@ -80,7 +80,7 @@ func (c *Cluster) ownerBy(client *redis.Client, key string) (owner *Server, repl
 	if err != nil {
 		return nil, nil, err
 	}
-	ranges, err := client.ClusterSlots(ctx).Result()
+	ranges, err := client.ClusterSlots(ctx).Result() //nolint:staticcheck // SA1019: ClusterShards has no order of nodes
 	if err != nil {
 		return nil, nil, err
 	}

@@ -138,7 +138,7 @@ func (c *Cluster) waitReplicas(replicas int) {
 	for _, s := range c.Servers {
 		client := s.Client()
 		Eventually(s.t, "the cluster has its replicas", func() error {
-			ranges, err := client.ClusterSlots(s.t.Context()).Result()
+			ranges, err := client.ClusterSlots(s.t.Context()).Result() //nolint:staticcheck // SA1019: ClusterShards has no order of nodes
 			if err != nil {
 				return err
 			}

@@ -68,8 +68,8 @@ func (s *store) outage(doing string, err error, aftermath string) error {
 func mayBeMade(err error) bool {
 	var answer redis.Error
 	var op *net.OpError
-	var nowhere *noPrimary
-	var few *tooFew
+	var nowhere *noPrimaryError
+	var few *tooFewError
 	var some *unconfirmed // explained by itself
 	switch {
 	case errors.As(err, &nowhere), errors.As(err, &few), errors.As(err, &some):
@@ -143,9 +143,9 @@ func permissions(r *settings) string {
 
 // explainOwn does so for what was found here.
 func explainOwn(err error) string {
-	var few *tooFew
+	var few *tooFewError
 	var some *unconfirmed
-	var nowhere *noPrimary
+	var nowhere *noPrimaryError
 	switch {
 	case errors.As(err, &few):
 		return fmt.Sprintf("has %d of the %d replicas that min_replicas asks for, so nothing was written: "+

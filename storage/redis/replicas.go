@@ -18,10 +18,12 @@ const lateAfter = 5
 // every tenth of a second whose time is over.
 const waitSlack = 150 * time.Millisecond
 
-// tooFew tells that a change was not begun for want of replicas.
-type tooFew struct{ have, want int }
+// tooFewError tells that a change was not begun for want of replicas.
+type tooFewError struct{ have, want int }
 
-func (t *tooFew) Error() string { return fmt.Sprintf("%d of %d replicas are there", t.have, t.want) }
+func (t *tooFewError) Error() string {
+	return fmt.Sprintf("%d of %d replicas are there", t.have, t.want)
+}
 
 // unconfirmed tells that a change was made, but not all replicas that it had
 // to wait for were heard of.
@@ -60,8 +62,7 @@ func (s *store) confirmedBy(ctx context.Context, node *redis.Client, command onc
 	}
 	confirmed := redis.NewIntCmd(ctx, "wait", want, s.patience(ctx).Milliseconds())
 	if _, err := node.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.Process(ctx, command)
-		return pipe.Process(ctx, confirmed)
+		return pipe.BatchProcess(ctx, command, confirmed)
 	}); command.Err() != nil {
 		return "", command.Err()
 	} else if err != nil {
@@ -86,7 +87,7 @@ func lookForReplicas(ctx context.Context, node *redis.Client, want int) error {
 		return err
 	}
 	if have := replicas(info); have < want {
-		return &tooFew{have, want}
+		return &tooFewError{have, want}
 	}
 	return node.Wait(ctx, 0, time.Millisecond).Err() // is the user permitted to?
 }

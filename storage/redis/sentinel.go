@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"sync"
@@ -50,11 +51,11 @@ type primary struct {
 	term uint64
 }
 
-// noPrimary tells that no sentinel knows where the primary is.
-type noPrimary struct{ cause error }
+// noPrimaryError tells that no sentinel knows where the primary is.
+type noPrimaryError struct{ cause error }
 
-func (n *noPrimary) Error() string { return "the sentinels name no primary: " + n.cause.Error() }
-func (n *noPrimary) Unwrap() error { return n.cause }
+func (n *noPrimaryError) Error() string { return "the sentinels name no primary: " + n.cause.Error() }
+func (n *noPrimaryError) Unwrap() error { return n.cause }
 
 // newSentinelClient returns a client of the primary, and what finds it.
 func newSentinelClient(options *redis.UniversalOptions, r *settings) (*redis.Client, *sentinels) {
@@ -88,7 +89,7 @@ func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, erro
 	}
 	if now := s.known(); now != addr { // while this was dialed
 		conn.Close()
-		return nil, &noPrimary{fmt.Errorf("it moved from %s to %s just now", addr, now)}
+		return nil, &noPrimaryError{fmt.Errorf("it moved from %s to %s just now", addr, now)}
 	}
 	return conn, nil
 }
@@ -167,11 +168,11 @@ func (s *sentinels) ask(ctx context.Context) (best primary, votes int, err error
 			if votes > 0 {
 				return best, votes, nil
 			}
-			return best, 0, &noPrimary{errors.Join(append(errs, ctx.Err())...)}
+			return best, 0, &noPrimaryError{errors.Join(append(errs, ctx.Err())...)}
 		}
 	}
 	if votes == 0 {
-		return best, 0, &noPrimary{errors.Join(errs...)}
+		return best, 0, &noPrimaryError{errors.Join(errs...)}
 	}
 	return best, votes, nil
 }
@@ -182,14 +183,11 @@ func (s *sentinels) askOne(ctx context.Context, addr string, client *redis.Clien
 	var term *redis.MapStringStringCmd
 	var at *redis.StringSliceCmd
 	var others *redis.MapStringStringSliceCmd
-	client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	_, _ = client.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each command has its own error
 		term = redis.NewMapStringStringCmd(ctx, "sentinel", "master", s.name)
 		at = redis.NewStringSliceCmd(ctx, "sentinel", "get-master-addr-by-name", s.name)
 		others = redis.NewMapStringStringSliceCmd(ctx, "sentinel", "sentinels", s.name)
-		for _, command := range []redis.Cmder{term, at, others} {
-			pipe.Process(ctx, command)
-		}
-		return nil
+		return pipe.BatchProcess(ctx, term, at, others)
 	})
 	where, err := at.Result()
 	switch {
@@ -227,11 +225,7 @@ func (s *sentinels) add(addrs []string) {
 func (s *sentinels) all() map[string]*redis.Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make(map[string]*redis.Client, len(s.clients))
-	for addr, client := range s.clients {
-		out[addr] = client
-	}
-	return out
+	return maps.Clone(s.clients)
 }
 
 // close closes the connections to the sentinels.
