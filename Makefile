@@ -19,7 +19,7 @@ modules := . tools internal/clienttest/tools
 .PHONY: help run build test test-clients soak lint fmt bench bench-gateway
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Not exec'd by go run, which would leave its program behind on SIGTERM.
 run: ## try the gateway: JIRA=https://… ACCOUNT=basic:USER|bearer (secret in the environment: JIRA_SECRET), REDIS=redis://…

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Account is a Jira credential: one of basic, bearer and oauth.
@@ -85,8 +86,8 @@ func (app *App) provisionAccount(name string, a *Account) (*jira.Account, error)
 	if a.ProbeInterval < 0 {
 		return nil, fmt.Errorf("probe_interval %s: want more than 0", time.Duration(a.ProbeInterval))
 	}
-	if a.MaxConcurrent < 0 {
-		return nil, fmt.Errorf("max_concurrent %d: want 0 or more", a.MaxConcurrent)
+	if err := token.CheckMaxConcurrent(a.MaxConcurrent); err != nil {
+		return nil, fmt.Errorf("max_concurrent: %w", err)
 	}
 	cloud, err := a.cloudSite()
 	if err != nil {

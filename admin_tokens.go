@@ -29,19 +29,15 @@ func (c *adminCall) list() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := struct {
-		Tokens []registry.View `json:"tokens"`
-		// Next is the cursor of the next page; empty on the last.
-		Next string `json:"next,omitempty"`
-	}{Tokens: make([]registry.View, len(page.Records)), Next: page.Next}
-	uses, err := c.uses(page.Records...)
+	views, err := c.registry.Views(c.Context(), page.Records...)
 	if err != nil {
 		return 0, nil, err
 	}
-	for i, record := range page.Records {
-		answer.Tokens[i] = c.registry.View(record, uses[record.ID])
-	}
-	return http.StatusOK, answer, nil
+	return http.StatusOK, struct {
+		Tokens []registry.View `json:"tokens"`
+		// Next is the cursor of the next page; empty on the last.
+		Next string `json:"next,omitempty"`
+	}{views, page.Next}, nil
 }
 
 func (c *adminCall) create() (int, any, error) {
@@ -61,30 +57,9 @@ func (c *adminCall) create() (int, any, error) {
 }
 
 func (c *adminCall) withToken(record *token.Record, secret token.Token) registry.View {
-	view := c.afterChange(record)
+	view := c.registry.View(record)
 	view.Token = secret.Reveal()
 	return view
-}
-
-// afterChange returns a token that was changed. That its last use cannot be
-// read must not hide that the change was made.
-func (c *adminCall) afterChange(record *token.Record) registry.View {
-	uses, _ := c.uses(record)
-	return c.registry.View(record, uses[record.ID])
-}
-
-// uses returns the last uses of tokens, by id.
-func (c *adminCall) uses(records ...*token.Record) (map[string]*storage.Use, error) {
-	ids := make([]string, len(records))
-	for i, record := range records {
-		ids[i] = record.ID
-	}
-	found, err := c.registry.Uses(c.Context(), ids...)
-	uses := make(map[string]*storage.Use, len(found))
-	for id, use := range found {
-		uses[id] = &use
-	}
-	return uses, err
 }
 
 func (c *adminCall) show() (int, any, error) {
@@ -92,11 +67,11 @@ func (c *adminCall) show() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	uses, err := c.uses(record)
+	views, err := c.registry.Views(c.Context(), record)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, c.registry.View(record, uses[record.ID]), nil
+	return http.StatusOK, views[0], nil
 }
 
 func (c *adminCall) update() (int, any, error) {
@@ -153,5 +128,5 @@ func (c *adminCall) viewed(record *token.Record, err error) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, c.afterChange(record), nil
+	return http.StatusOK, c.registry.View(record), nil
 }

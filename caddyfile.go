@@ -38,7 +38,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			ttl   <duration>
 //			grace <duration>
 //		}
-//		limit          <number>/s|m|h|d [burst <number>]
+//		limit          <number>/s|m|h|d [burst <number>]|off
 //		max_concurrent <number>
 //		max_failures   <number>/s|m|h|d|off
 //		account <name> {

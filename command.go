@@ -108,8 +108,8 @@ func fieldFlags(cmd *cobra.Command, scope, account, expires string) {
 	flags.StringArray("allow-ip", nil, "Network it works from, a CIDR range or an address; can be repeated; '' for all")
 	flags.StringArray("deny-ip", nil, "Network it does not work from, also inside an allowed one; can be repeated")
 	flags.String("account", account, "The Jira account it is forwarded with")
-	flags.String("limit", "", "How fast it may be used: 600/m, 600/m burst 50, or off for no limit; '' for the gateway's own")
-	flags.Int("max-concurrent", 0, "How many requests it may have under way; 0 for what the gateway sets")
+	flags.String("limit", "", "How fast it may be used: 600/m, '600/m burst 50', or off for no limit; '' for what the gateway sets")
+	flags.Int("max-concurrent", 0, "How many requests it may have under way on each gateway; 0 for what the gateway sets")
 }
 
 // flagFields are the names in JSON of what flags set.

@@ -151,6 +151,9 @@ func (a *App) limitsOver(counters *limits.Counters) (*limits.Limits, error) {
 	if err := l.Failures.UnmarshalText([]byte(a.MaxFailures)); err != nil {
 		return nil, fmt.Errorf("max_failures: %w", err)
 	}
+	if l.Failures.Burst != 0 && l.Failures.Burst != l.Failures.Requests {
+		return nil, fmt.Errorf("max_failures %s: want no burst, such as %d/m", a.MaxFailures, l.Failures.Requests)
+	}
 	for name, account := range a.Accounts {
 		l.Accounts[name] = account.MaxConcurrent
 	}
@@ -193,8 +196,9 @@ func (a *App) Validate() error {
 		return fmt.Errorf("cache ttl %s: want at least 1s", time.Duration(a.Cache.TTL))
 	case *a.Cache.Grace < 0:
 		return fmt.Errorf("cache grace %s: want 0 or more", time.Duration(*a.Cache.Grace))
-	case a.MaxConcurrent < 0:
-		return fmt.Errorf("max_concurrent %d: want 0 or more", a.MaxConcurrent)
+	}
+	if err := token.CheckMaxConcurrent(a.MaxConcurrent); err != nil {
+		return fmt.Errorf("max_concurrent: %w", err)
 	}
 	return nil
 }

@@ -41,58 +41,52 @@ type sharedStore struct {
 }
 
 func newSharedStore(store storage.Store, logger *zap.Logger) *sharedStore {
+	var writing, counting service
 	ctx, end := context.WithCancel(context.Background()) // ended by Destruct
 	s := &sharedStore{metrics: newMetrics(), end: end, running: background.New(ctx)}
 	s.Store = storage.Observe(store, s.metrics.storeCalled)
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.metrics.storeUp.Set(upIf(cause == nil))
 		if cause != nil {
-			logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed", zap.Error(cause))
+			logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed, and limits are each node's own", zap.Error(cause))
 		} else {
 			logger.Info("the token store answers again")
 		}
 	})
 	s.metrics.storeUp.Set(1)
-	s.uses = storage.NewUseLog(s.Store, s.usesWritten(logger))
+	s.uses = storage.NewUseLog(s.Store, func(tokens int, err error) {
+		s.metrics.active.Set(float64(tokens))
+		if s.breaker.Away() == nil { // of which the log tells
+			writing.went(err, logger, "when tokens were used cannot be written; it waits in memory", "when tokens were used is written again")
+		}
+	})
 	var shared storage.Limiter
 	if limiter, ok := store.(storage.Limiter); ok {
-		shared = s.breaker.Limiter(limiter)
+		shared = s.breaker.Limiter(storage.ObserveLimiter(limiter, s.metrics.storeCalled))
 	}
-	s.counters = limits.NewCounters(s.running, shared, s.limitsAsked(logger))
+	s.counters = limits.NewCounters(s.running, shared, func(err error) {
+		if s.breaker.Away() == nil {
+			counting.went(err, logger, "the token store does not count requests: limits are each node's own", "the token store counts requests for all nodes again")
+		}
+	})
 	return s
 }
 
-// usesWritten tells of uses that cannot be written: they wait in memory.
-func (s *sharedStore) usesWritten(logger *zap.Logger) func(int, error) {
-	var writing outcomes
-	return func(tokens int, err error) {
-		s.metrics.active.Set(float64(tokens))
-		if writing.turned(err) && err != nil {
-			logger.Warn("when tokens were used cannot be written; it is tried again every minute while Caddy runs", zap.Error(err))
-		}
+// service is something that the store does beside keeping tokens, and may fail
+// to do while it answers: a full memory, a missing permission.
+type service struct{ failing atomic.Bool }
+
+// went writes a line when the service begins to fail, and one when it works
+// again.
+func (s *service) went(err error, logger *zap.Logger, fails, works string) {
+	if failing := err != nil; s.failing.Swap(failing) == failing {
+		return
 	}
-}
-
-// limitsAsked tells when limits are no longer those of all nodes together.
-func (s *sharedStore) limitsAsked(logger *zap.Logger) func(error) {
-	var counting outcomes
-	return func(err error) {
-		switch {
-		case !counting.turned(err):
-		case err != nil:
-			logger.Warn("the token store does not count requests: each node applies the limits of tokens by itself", zap.Error(err))
-		default:
-			logger.Info("the token store counts requests for all nodes again")
-		}
+	if err != nil {
+		logger.Warn(fails, zap.Error(err))
+	} else {
+		logger.Info(works)
 	}
-}
-
-// outcomes notices when what went well goes wrong, and when it goes well again.
-type outcomes struct{ wrong atomic.Bool }
-
-func (o *outcomes) turned(err error) bool {
-	wrong := err != nil
-	return o.wrong.Swap(wrong) != wrong
 }
 
 // Destruct closes the store when no configuration uses it any more.
@@ -115,9 +109,9 @@ type sharedCache struct {
 	running   *background.Group
 }
 
-// Lost asks the store at once whether it answers at all, so that an outage
+// Lost probes the store at once, so that an outage
 // shows when nobody sends a request.
-func (s *sharedCache) Lost(error) { s.store.breaker.Ask() }
+func (s *sharedCache) Lost(error) { s.store.breaker.Probe() }
 
 type cacheKey struct {
 	store   string

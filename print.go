@@ -57,13 +57,10 @@ func printToken(w io.Writer, view registry.View) {
 		row("works from", when(*view.NotBefore))
 	}
 	row("expires", whenOrNever(view.ExpiresAt))
-	if view.Limit != "" {
-		row("limit", view.Limit)
+	row("limit", limitsText(view))
+	if view.LastUsed != nil {
+		row("last used", lastUsedText(*view.LastUsed))
 	}
-	if view.MaxConcurrent > 0 {
-		row("at once", strconv.Itoa(view.MaxConcurrent)+" requests")
-	}
-	row("last used", lastUsedText(view))
 	row("created", when(view.Created))
 	row("changed", when(view.Updated))
 	if view.Rotated != nil {
@@ -87,13 +84,31 @@ func networksText(view registry.View) string {
 	return text
 }
 
-func lastUsedText(view registry.View) string {
-	if view.LastUsed == nil {
-		return "never"
+func limitsText(view registry.View) string {
+	limit, underWay := "as the gateway sets", ""
+	if view.Limit != "" {
+		limit = view.Limit
 	}
-	text := when(view.LastUsed.At) + " from " + view.LastUsed.Address.String()
-	if view.LastUsed.UserAgent != "" {
-		text += " by " + view.LastUsed.UserAgent
+	if view.MaxConcurrent > 0 {
+		underWay = fmt.Sprintf("; %d requests under way", view.MaxConcurrent)
+	}
+	return limit + underWay
+}
+
+// whenUsed says when a token was last used. That is known to the minute: closer
+// than two, no number is right.
+func whenUsed(at time.Time) string {
+	ago := "less than 2 minutes ago"
+	if time.Since(at) >= 2*time.Minute {
+		ago = relative(time.Until(at))
+	}
+	return ago + " (" + at.UTC().Format("2006-01-02 15:04 UTC") + ")"
+}
+
+func lastUsedText(use storage.Use) string {
+	text := whenUsed(use.At) + " from " + use.Address.String()
+	if use.UserAgent != "" {
+		text += " by " + use.UserAgent
 	}
 	return text
 }
@@ -162,7 +177,7 @@ func (r *rows) add(views []registry.View) {
 	for _, view := range views {
 		lastUsed := "never"
 		if view.LastUsed != nil {
-			lastUsed = when(view.LastUsed.At)
+			lastUsed = whenUsed(view.LastUsed.At)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			view.ID, view.Owner, view.Name, view.Scope, stateText(view.State), whenOrNever(view.ExpiresAt), lastUsed, when(view.Created))

@@ -35,8 +35,8 @@ type Decision struct {
 	// Account is the credential that the request goes to Jira with.
 	Account *jira.Account
 
-	// use is the request as the limits count it, while it is under way.
-	use limits.Use
+	// slot is the request's place among those under way.
+	slot limits.Slot
 
 	// why is the denial that ended the request, if one did.
 	why *denial

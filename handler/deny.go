@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
-	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 )
 
 // Reason is why a request was denied: a stable code for programs.
@@ -73,8 +73,8 @@ type denial struct {
 	message string
 	// retryAfter, if not 0, tells when to try again.
 	retryAfter time.Duration
-	// limit is what a 429 tells of.
-	limit token.Limit
+	// exceeded is what a 429 tells of.
+	exceeded *limits.Exceeded
 	// cause is for the log only.
 	cause error
 }
@@ -114,7 +114,7 @@ func (why *denial) answer() (http.Header, []byte) {
 	}
 	switch why.reason.status() {
 	case http.StatusTooManyRequests:
-		setRateHeaders(header, why.limit)
+		setRateHeaders(header, why.exceeded)
 	case http.StatusUnauthorized:
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
@@ -168,11 +168,7 @@ type jiraError struct {
 // logDenial writes the line that a denied request is on record with. Headers
 // and query stay out of it: they may hold secrets.
 func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
-	level := zapcore.InfoLevel
-	if why.reason.status() >= http.StatusInternalServerError {
-		level = zapcore.ErrorLevel
-	}
-	line := h.logger.Check(level, "request denied")
+	line := h.logger.Check(why.level(), "request denied")
 	if line == nil {
 		return
 	}
@@ -192,10 +188,25 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 		// Public, but only claimed: whoever reads the line should know.
 		fields = append(fields, zap.String("claimed_token_id", id))
 	}
+	if why.exceeded != nil {
+		fields = append(fields, zap.Stringer("exceeds", why.exceeded.Bound))
+	}
 	if why.cause != nil {
 		fields = append(fields, zap.Error(why.cause))
 	}
 	line.Write(fields...)
+}
+
+// level is how loud a denial's line is.
+func (why *denial) level() zapcore.Level {
+	switch {
+	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
+		// Each begins with a line of its own, and can be of very many requests.
+		return zapcore.DebugLevel
+	case why.reason.status() >= http.StatusInternalServerError:
+		return zapcore.ErrorLevel
+	}
+	return zapcore.InfoLevel
 }
 
 // noUpstream tells whether the proxy found no upstream to use. Its error has no

@@ -121,7 +121,7 @@ func (h *Handler) explainLimits(d *Decision) string {
 		bounds = append(bounds, "make "+ratePhrase(limit))
 	}
 	if most := h.app.Limits().ConcurrencyOf(d.Record); most > 0 {
-		bounds = append(bounds, fmt.Sprintf("have %d requests under way at once", most))
+		bounds = append(bounds, fmt.Sprintf("have %d requests under way", most))
 	}
 	if len(bounds) == 0 {
 		return "it has no limit"

@@ -1,31 +1,37 @@
 package handler
 
-import "net/http"
+import (
+	"go.uber.org/zap"
 
-// authenticate finds the record of the token that a request presents. Who fails
-// to present a valid one too often is told so before anything is looked up or
-// hashed.
-func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
-	why := h.credentials(r, d)
-	if d.passThrough || why != nil && why.reason != ReasonInvalidToken {
-		return why
-	}
-	if tooMany := h.tooManyFailures(d); tooMany != nil {
-		return tooMany
-	}
-	if why == nil {
-		why = h.lookup(r, d)
-	}
-	if why != nil && why.reason == ReasonInvalidToken {
-		h.app.Limits().Failed(d.Address, d.owner)
-	}
-	return why
-}
+	"github.com/jiratokens/caddy-jira-tokens/limits"
+)
 
+// tooManyFailures refuses who has failed to present a valid token too often,
+// before anything is looked up or hashed.
 func (h *Handler) tooManyFailures(d *Decision) *denial {
-	excess := h.app.Limits().Blocked(d.Address, d.owner)
-	if excess == nil {
+	exceeded := h.app.Limits().Blocked(d.Address, d.owner)
+	if exceeded == nil {
 		return nil
 	}
-	return exceeded(ReasonTooManyFailures, excess, "Too many requests from the address "+d.Address.String()+" had no valid API token.")
+	message := "Too many requests from the address " + d.Address.String() + " had no valid API token."
+	if exceeded.Bound == limits.OwnerFailures {
+		message = "Too many requests for this owner had no valid API token, one from the address " + d.Address.String() + " among them."
+	}
+	return tooMany(ReasonTooManyFailures, exceeded, message)
+}
+
+// countFailure counts who presents no valid token. The log has a line when that
+// is too often, and none for each request that is refused from then on. What
+// was sent as the owner is not in it: it may be a password in the wrong place.
+func (h *Handler) countFailure(d *Decision) {
+	reached := h.app.Limits().Failed(d.Address, d.owner)
+	if reached == 0 {
+		return
+	}
+	message := "too many requests of a client network had no valid API token: it gets 429 too_many_failures for the period. If this is a load balancer's address, set trusted_proxies"
+	if reached == limits.OwnerFailures {
+		message = "too many requests for one owner, from several networks, had no valid API token: networks of which some came get 429 too_many_failures for this owner for the period"
+	}
+	most := h.app.Limits().Failures
+	h.logger.Warn(message, zap.Stringer("client_ip", d.Address), zap.Int("failures", most.Requests), zap.Duration("period", most.Period))
 }

@@ -1,6 +1,6 @@
 // Package handler is the way of a request: credentials, token, networks, limits,
-// scope and outbound on the way to Jira, inbound on the way back. Every step is one
-// file, works on the request's Decision and can end it with a denial.
+// scope, account and outbound on the way to Jira, inbound on the way back. Every
+// step is one file, works on the request's Decision and can end it with a denial.
 package handler
 
 import (
@@ -217,7 +217,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	d := &Decision{now: h.now(), Address: clientAddress(r)}
 	d.why = h.decide(r, d)
-	defer func() { d.use.End() }()
+	defer d.slot.Release()
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
 	if d.why == nil && d.passThrough {
@@ -281,6 +281,25 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 		}
 	}
 	return nil
+}
+
+// authenticate finds the record of the token that a request presents, and counts
+// those who present no valid one.
+func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
+	why := h.credentials(r, d)
+	if d.passThrough || why != nil && why.reason != ReasonInvalidToken {
+		return why
+	}
+	if why := h.tooManyFailures(d); why != nil {
+		return why
+	}
+	if why == nil {
+		why = h.lookup(r, d)
+	}
+	if why != nil && why.reason == ReasonInvalidToken {
+		h.countFailure(d)
+	}
+	return why
 }
 
 // inContext returns a path as Jira's own, without the path that it is

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler/links"
@@ -68,16 +69,22 @@ func mapHeaders(header http.Header, mapper *links.Mapper, public string) {
 }
 
 // mapBody rewrites links while the body streams by. Its length is not known
-// before, and it is no longer byte for byte what Jira's ETag vouches for.
+// before, but of small ones, and it is no longer byte for byte what Jira's ETag
+// vouches for.
 //
-// The response's ContentLength stays: of one that has none the proxy flushes
-// every piece, as of a stream without end.
+// The response's ContentLength stays when there is no length any more: of one
+// without, the proxy flushes every piece, as of a stream without end.
 func mapBody(response *http.Response, mapper *links.Mapper, public string) {
-	delete(response.Header, "Content-Length")
 	if tag := response.Header.Get("Etag"); tag != "" && !strings.HasPrefix(tag, "W/") {
 		response.Header.Set("Etag", "W/"+tag)
 	}
-	response.Body = mapper.Body(response.Body, public)
+	var length int64
+	response.Body, length = mapper.Measured(response.Body, response.ContentLength, public)
+	delete(response.Header, "Content-Length")
+	if length >= 0 {
+		response.ContentLength = length
+		response.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
 }
 
 // mayHoldLinks tells whether a response to this path can hold Jira's links:

@@ -12,18 +12,19 @@ import (
 
 // limits is the step that asks whether the token, and its account, may make one
 // more request now.
-func (h *Handler) limits(r *http.Request, d *Decision) *denial {
-	use, excess := h.app.Limits().Begin(r.Context(), d.Record)
-	d.use = use
-	switch {
-	case excess == nil:
+func (h *Handler) limits(r *http.Request, d *Decision) (why *denial) {
+	var exceeded *limits.Exceeded
+	if d.slot, exceeded = h.app.Limits().Acquire(r.Context(), d.Record); exceeded == nil {
 		return nil
-	case excess.What == limits.TokenRate:
-		return exceeded(ReasonRateLimited, excess, "This API token may make "+ratePhrase(excess.Limit)+".")
-	case excess.What == limits.TokenConcurrency:
-		return exceeded(ReasonRateLimited, excess, fmt.Sprintf("This API token may have %d requests under way at once.", excess.Limit.Requests))
 	}
-	return exceeded(ReasonRateLimited, excess, "The gateway has too many requests under way with the Jira account of this API token.")
+	message := "The gateway has too many requests under way with the Jira account of this API token."
+	switch exceeded.Bound {
+	case limits.TokenRate:
+		message = "This API token may make " + ratePhrase(h.app.Limits().RateOf(d.Record)) + "."
+	case limits.TokenConcurrency:
+		message = fmt.Sprintf("This API token may have %d requests under way.", exceeded.Burst)
+	}
+	return tooMany(ReasonRateLimited, exceeded, message)
 }
 
 // ratePhrase says a rate as people do.
@@ -31,27 +32,25 @@ func ratePhrase(limit token.Limit) string {
 	period := map[time.Duration]string{time.Second: "a second", time.Minute: "a minute", time.Hour: "an hour", 24 * time.Hour: "a day"}[limit.Period]
 	phrase := fmt.Sprintf("%d requests %s", limit.Requests, period)
 	if limit.Burst != limit.Requests {
-		phrase += fmt.Sprintf(", %d at once", limit.Burst)
+		phrase += fmt.Sprintf(", %d in one go", limit.Burst)
 	}
 	return phrase
 }
 
-func exceeded(reason Reason, excess *limits.Excess, message string) *denial {
-	why := &denial{reason: reason, retryAfter: max(excess.RetryAfter, time.Nanosecond), limit: excess.Limit}
+// tooMany is a 429, with the headers by which Jira's clients know when to come
+// back.
+func tooMany(reason Reason, exceeded *limits.Exceeded, message string) *denial {
+	why := &denial{reason: reason, retryAfter: exceeded.RetryAfter, exceeded: exceeded}
 	why.message = fmt.Sprintf("%s Try again in %d s.", message, why.retrySeconds())
 	return why
 }
 
-// setRateHeaders tells of a limit as Jira Data Center does. python-jira fails
+// setRateHeaders tells of a bound as Jira Data Center does. python-jira fails
 // with a KeyError when one of these is missing from a 429.
-func setRateHeaders(header http.Header, limit token.Limit) {
-	period := limit.Period
-	if period == 0 {
-		period = time.Second // of requests at once: looked at again after this
-	}
-	header.Set("X-Ratelimit-Limit", strconv.Itoa(limit.Burst))
+func setRateHeaders(header http.Header, exceeded *limits.Exceeded) {
+	header.Set("X-Ratelimit-Limit", strconv.Itoa(exceeded.Burst))
 	header.Set("X-Ratelimit-Remaining", "0")
-	header.Set("X-Ratelimit-Fillrate", strconv.Itoa(limit.Requests))
-	header.Set("X-Ratelimit-Interval-Seconds", strconv.Itoa(int(period/time.Second)))
+	header.Set("X-Ratelimit-Fillrate", strconv.Itoa(exceeded.FillRate))
+	header.Set("X-Ratelimit-Interval-Seconds", strconv.Itoa(int(exceeded.Interval/time.Second)))
 	header.Set(headerLimitedBy, "gateway")
 }

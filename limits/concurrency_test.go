@@ -10,32 +10,32 @@ func TestConcurrency(t *testing.T) {
 	l := node(t, nil, nil)
 	l.MaxConcurrent = 2
 	l.Accounts = map[string]int{"default": 4}
-	enter := func(id string, want What) Use {
+	enter := func(id string, want Bound) Slot {
 		t.Helper()
-		use, excess := l.Begin(t.Context(), &token.Record{ID: id, Account: "default"})
-		got := What("")
-		if excess != nil {
-			got = excess.What
+		slot, exceeded := l.Acquire(t.Context(), &token.Record{ID: id, Account: "default"})
+		got := Bound(0)
+		if exceeded != nil {
+			got = exceeded.Bound
 		}
 		if got != want {
-			t.Fatalf("%s: exceeds %q, want %q", id, got, want)
+			t.Fatalf("%s: exceeds %d, want %d", id, got, want)
 		}
-		return use
+		return slot
 	}
-	a1, a2 := enter("a", ""), enter("a", "")
-	enter("a", TokenConcurrency).End() // of nothing: must free nothing
+	a1, a2 := enter("a", 0), enter("a", 0)
+	enter("a", TokenConcurrency).Release() // of nothing: must free nothing
 	enter("a", TokenConcurrency)
-	b1, c1 := enter("b", ""), enter("c", "")
+	b1, c1 := enter("b", 0), enter("c", 0)
 	enter("d", AccountConcurrency)
-	a1.End()
-	enter("a", "").End()
-	for _, use := range []Use{a2, b1, c1} {
-		use.End()
+	a1.Release()
+	enter("a", 0).Release()
+	for _, slot := range []Slot{a2, b1, c1} {
+		slot.Release()
 	}
 	if n := len(l.tokens.underWay) + len(l.accounts.underWay); n != 0 {
 		t.Errorf("%d counters are left after all ended", n)
 	}
-	enter("d", "")
+	enter("d", 0)
 }
 
 // TestRefusedByRateHoldsNoPlace: a request that its rate forbids is not under
@@ -44,11 +44,11 @@ func TestRefusedByRateHoldsNoPlace(t *testing.T) {
 	l := node(t, nil, nil)
 	l.MaxConcurrent = 1
 	r := record("1/h")
-	use, _ := l.Begin(t.Context(), r)
-	use.End()
+	slot, _ := l.Acquire(t.Context(), r)
+	slot.Release()
 	for range 3 {
-		if _, excess := l.Begin(t.Context(), r); excess == nil || excess.What != TokenRate {
-			t.Fatalf("%+v", excess)
+		if _, exceeded := l.Acquire(t.Context(), r); exceeded == nil || exceeded.Bound != TokenRate {
+			t.Fatalf("%+v", exceeded)
 		}
 	}
 }

@@ -19,8 +19,8 @@ const (
 	maxOwners   = 10_000
 )
 
-// failures counts those who fail to authenticate: by the network that they come
-// from, and by the owner that they name.
+// failures counts those who fail to authenticate: by the client network that they
+// come from, and by the owner that they name.
 type failures struct {
 	networks *otter.Cache[netip.Prefix, *failureCount]
 	owners   *otter.Cache[string, *failureCount]
@@ -52,41 +52,56 @@ type failureCount struct {
 // 0: they may. Too many failures of a network block it. Too many of an owner,
 // who may be tried from everywhere at once, block only networks that have
 // failed themselves: the owner's own programs go on.
-func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) time.Duration {
+func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (by Bound, wait time.Duration) {
 	now := f.now()
 	if now.UnixNano() >= f.lastEnds.Load() {
-		return 0
+		return 0, 0
 	}
 	network, ok := f.networks.GetIfPresent(networkOf(address))
 	if !ok {
-		return 0
+		return 0, 0
 	}
 	count, ends := network.read(now)
 	if count >= most.Requests {
-		return ends.Sub(now)
+		return NetworkFailures, ends.Sub(now)
 	}
 	if count == 0 || owner == "" {
-		return 0
+		return 0, 0
 	}
 	if named, ok := f.owners.GetIfPresent(storage.Fold(owner)); ok {
 		if count, ends := named.read(now); count >= most.Requests {
-			return ends.Sub(now)
+			return OwnerFailures, ends.Sub(now)
 		}
 	}
-	return 0
+	return 0, 0
 }
 
-// failed counts one failure.
-func (f *failures) failed(address netip.Addr, owner string, most token.Limit) {
+// failed counts one failure, and tells which bound is reached by it.
+func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (reached Bound) {
 	now := f.now()
-	f.lastEnds.Store(now.Add(most.Period).UnixNano())
+	f.endsNotBefore(now.Add(most.Period))
 	network, _ := f.networks.ComputeIfAbsent(networkOf(address), newFailureCount)
-	network.add(now, most)
+	if network.add(now, most) {
+		reached = NetworkFailures
+	}
 	if owner == "" {
-		return
+		return reached
 	}
 	named, _ := f.owners.ComputeIfAbsent(storage.Fold(owner), newFailureCount)
-	named.add(now, most)
+	if named.add(now, most) && reached == 0 {
+		reached = OwnerFailures
+	}
+	return reached
+}
+
+// endsNotBefore moves lastEnds, never back: the period of a configuration before
+// may have been longer.
+func (f *failures) endsNotBefore(end time.Time) {
+	for ends := f.lastEnds.Load(); end.UnixNano() > ends; ends = f.lastEnds.Load() {
+		if f.lastEnds.CompareAndSwap(ends, end.UnixNano()) {
+			return
+		}
+	}
 }
 
 func newFailureCount() (*failureCount, bool) { return new(failureCount), false }
@@ -112,7 +127,8 @@ func (c *failureCount) read(now time.Time) (count int, ends time.Time) {
 	return c.count, c.ends
 }
 
-func (c *failureCount) add(now time.Time, most token.Limit) {
+// add counts one failure, and tells whether it is the one too many.
+func (c *failureCount) add(now time.Time, most token.Limit) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !now.Before(c.ends) {
@@ -121,4 +137,5 @@ func (c *failureCount) add(now time.Time, most token.Limit) {
 	if c.count++; c.count >= most.Requests {
 		c.ends = now.Add(most.Period)
 	}
+	return c.count == most.Requests
 }

@@ -22,20 +22,20 @@ func TestFailuresOfANetwork(t *testing.T) {
 		} {
 			address := netip.MustParseAddr(test.address)
 			for i := range 10 {
-				if excess := l.Blocked(address, "anna"); excess != nil {
+				if exceeded := l.Blocked(address, "anna"); exceeded != nil {
 					t.Fatalf("%s is blocked after %d failures", address, i)
 				}
 				l.Failed(address, fmt.Sprint("owner ", i))
 			}
-			excess := l.Blocked(netip.MustParseAddr(test.same), "anna")
-			if excess == nil || excess.RetryAfter != time.Minute || excess.What != FailureRate {
-				t.Errorf("%s: %+v, want blocked for a minute", test.same, excess)
+			exceeded := l.Blocked(netip.MustParseAddr(test.same), "anna")
+			if exceeded == nil || exceeded.RetryAfter != time.Minute || exceeded.Bound != NetworkFailures {
+				t.Errorf("%s: %+v, want blocked for a minute", test.same, exceeded)
 			}
-			if excess := l.Blocked(netip.MustParseAddr(test.other), "owner 1"); excess != nil {
+			if exceeded := l.Blocked(netip.MustParseAddr(test.other), "owner 1"); exceeded != nil {
 				t.Errorf("%s is blocked", test.other)
 			}
 			time.Sleep(time.Minute)
-			if excess := l.Blocked(address, "anna"); excess != nil {
+			if exceeded := l.Blocked(address, "anna"); exceeded != nil {
 				t.Errorf("%s is blocked after a minute", address)
 			}
 		}

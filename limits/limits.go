@@ -22,10 +22,10 @@ type Counters struct {
 }
 
 // NewCounters returns counters that begin at nothing. shared, if there is one,
-// counts the requests of all nodes together; asked is told of each of its
-// answers. Questions run in asking.
-func NewCounters(asking *background.Group, shared storage.Limiter, asked func(err error)) *Counters {
-	return &Counters{rates: newRates(asking, shared, asked), failures: newFailures()}
+// counts the requests of all nodes together, asked in running; asked is told of
+// how each answer went.
+func NewCounters(running *background.Group, shared storage.Limiter, asked func(err error)) *Counters {
+	return &Counters{rates: newRates(running, shared, asked), failures: newFailures()}
 }
 
 // Limits are those of one configuration, over the counters.
@@ -40,88 +40,113 @@ type Limits struct {
 	// Accounts bounds the requests under way with one account, by its name; one
 	// that is not in it has no bound.
 	Accounts map[string]int
-	// Failures is how often a network or an owner may fail to authenticate in a
-	// period.
+	// Failures is how often a client network or an owner may fail to
+	// authenticate in a period; none, or token.Unlimited: any number. Its burst
+	// says nothing.
 	Failures token.Limit
 }
 
-// Excess says which limit a request exceeds.
-type Excess struct {
-	What What
-	// Limit is the limit. One of requests at once has no period.
-	Limit token.Limit
-	// RetryAfter is when to try again.
+// Exceeded says which bound a request exceeds.
+type Exceeded struct {
+	Bound Bound
+	// The bound itself, as Jira's X-RateLimit headers tell of a bucket: it
+	// holds Burst, and gets FillRate more in every Interval.
+	Burst, FillRate int
+	Interval        time.Duration
+	// RetryAfter is when to try again: more than 0.
 	RetryAfter time.Duration
 }
 
-// What is what a limit bounds.
-type What string
+// Bound is what a request can exceed.
+type Bound int
 
-// What is limited.
+// The bounds.
 const (
-	TokenRate          What = "requests of the token"
-	TokenConcurrency   What = "requests of the token at once"
-	AccountConcurrency What = "requests of the account at once"
-	FailureRate        What = "failures to authenticate"
+	TokenRate Bound = iota + 1
+	TokenConcurrency
+	AccountConcurrency
+	NetworkFailures
+	OwnerFailures
 )
 
-// atOnceRetryAfter is when to try again while too many requests are under way:
-// one may end at any moment.
-const atOnceRetryAfter = time.Second
+// String returns the bound's name in logs.
+func (b Bound) String() string {
+	switch b {
+	case TokenRate:
+		return "limit of the token"
+	case TokenConcurrency:
+		return "max_concurrent of the token"
+	case AccountConcurrency:
+		return "max_concurrent of the account"
+	case NetworkFailures:
+		return "max_failures of the client network"
+	case OwnerFailures:
+		return "max_failures of the owner"
+	}
+	return ""
+}
 
-// Use is a request that is under way. The zero Use is none.
-type Use struct {
+// slotRetryAfter is when to try again while too many requests are under way:
+// one may end at any moment.
+const slotRetryAfter = time.Second
+
+// Slot is the place of a request among those under way. The zero Slot is none.
+type Slot struct {
 	counters       *Counters
 	token, account string // empty: not counted
 }
 
-// End ends a use. It may be called of one that has not begun.
-func (u Use) End() {
-	if u.token != "" {
-		u.counters.tokens.leave(u.token)
+// Release gives the slot back, once.
+func (s Slot) Release() {
+	if s.token != "" {
+		s.counters.tokens.leave(s.token)
 	}
-	if u.account != "" {
-		u.counters.accounts.leave(u.account)
+	if s.account != "" {
+		s.counters.accounts.leave(s.account)
 	}
 }
 
-// Begin counts a request with the token of record, or says what it exceeds.
-// Whoever begins a use ends it.
-func (l *Limits) Begin(ctx context.Context, record *token.Record) (Use, *Excess) {
-	use, excess := l.enter(record)
-	if excess != nil {
-		return use, excess
+// Acquire lets a request with the token of record go on, or says what it
+// exceeds. The slot is to be released when the request has ended.
+func (l *Limits) Acquire(ctx context.Context, record *token.Record) (Slot, *Exceeded) {
+	slot, exceeded := l.enter(record)
+	if exceeded != nil {
+		return Slot{}, exceeded
 	}
 	if limit := l.RateOf(record); limit != (token.Limit{}) {
-		if grant := l.rates.take(ctx, record.ID, limit); grant.Granted == 0 {
-			use.End()
-			return Use{}, &Excess{What: TokenRate, Limit: limit, RetryAfter: grant.RetryAfter}
+		if wait := l.rates.take(ctx, record.ID, limit); wait > 0 {
+			slot.Release()
+			return Slot{}, exceeds(TokenRate, limit, wait)
 		}
 	}
-	return use, nil
+	return slot, nil
 }
 
 // enter counts the request among those under way.
-func (l *Limits) enter(record *token.Record) (Use, *Excess) {
-	use := Use{counters: l.Counters}
+func (l *Limits) enter(record *token.Record) (Slot, *Exceeded) {
+	slot := Slot{counters: l.Counters}
 	if most := l.ConcurrencyOf(record); most > 0 {
 		if !l.tokens.enter(record.ID, most) {
-			return Use{}, atOnce(TokenConcurrency, most)
+			return Slot{}, exceedsConcurrency(TokenConcurrency, most)
 		}
-		use.token = record.ID
+		slot.token = record.ID
 	}
 	if most := l.Accounts[record.Account]; most > 0 {
 		if !l.accounts.enter(record.Account, most) {
-			use.End()
-			return Use{}, atOnce(AccountConcurrency, most)
+			slot.Release()
+			return Slot{}, exceedsConcurrency(AccountConcurrency, most)
 		}
-		use.account = record.Account
+		slot.account = record.Account
 	}
-	return use, nil
+	return slot, nil
 }
 
-func atOnce(what What, most int) *Excess {
-	return &Excess{What: what, Limit: token.Limit{Requests: most, Burst: most}, RetryAfter: atOnceRetryAfter}
+func exceeds(bound Bound, limit token.Limit, retryAfter time.Duration) *Exceeded {
+	return &Exceeded{Bound: bound, Burst: limit.Burst, FillRate: limit.Requests, Interval: limit.Period, RetryAfter: retryAfter}
+}
+
+func exceedsConcurrency(bound Bound, most int) *Exceeded {
+	return &Exceeded{Bound: bound, Burst: most, FillRate: most, Interval: slotRetryAfter, RetryAfter: slotRetryAfter}
 }
 
 // RateOf returns the limit that applies to a token, its own or the
@@ -146,22 +171,25 @@ func (l *Limits) ConcurrencyOf(record *token.Record) int {
 	return l.MaxConcurrent
 }
 
-// Blocked says whether too many have failed to authenticate from this address,
-// or as this owner, who may be empty.
-func (l *Limits) Blocked(address netip.Addr, owner string) *Excess {
+// Blocked says whether too many have failed to authenticate from the client's
+// network, or as this owner, who may be empty. A request whose client address
+// is not known is not counted.
+func (l *Limits) Blocked(address netip.Addr, owner string) *Exceeded {
 	if l.Failures.Requests <= 0 || !address.IsValid() {
 		return nil
 	}
-	wait := l.failures.blocked(address, owner, l.Failures)
+	bound, wait := l.failures.blocked(address, owner, l.Failures)
 	if wait <= 0 {
 		return nil
 	}
-	return &Excess{What: FailureRate, Limit: l.Failures, RetryAfter: wait}
+	return exceeds(bound, l.Failures, wait)
 }
 
-// Failed counts a failure to authenticate.
-func (l *Limits) Failed(address netip.Addr, owner string) {
-	if l.Failures.Requests > 0 && address.IsValid() {
-		l.failures.failed(address, owner, l.Failures)
+// Failed counts a failure to authenticate. It tells which bound is reached by
+// it, if one is.
+func (l *Limits) Failed(address netip.Addr, owner string) (reached Bound) {
+	if l.Failures.Requests <= 0 || !address.IsValid() {
+		return 0
 	}
+	return l.failures.failed(address, owner, l.Failures)
 }

@@ -20,11 +20,11 @@ const (
 	// used for a while has a full bucket anyway.
 	maxBuckets = 100_000
 
-	// leaseLife is how long requests that were taken ahead are good for: what
+	// leaseLife is how long requests that were leased ahead are good for: what
 	// a node did not use is not kept for later.
 	leaseLife = time.Second
 
-	// A node takes ahead at most this part of a burst, and of what comes into
+	// A node leases ahead at most this part of a burst, and of what comes into
 	// the bucket in leaseLife: what is not used then is lost to all nodes. With
 	// a slow limit that is nothing, and every request asks the store.
 	aheadOfBurst, aheadOfRate = 20, 10
@@ -32,12 +32,15 @@ const (
 	// sharedRest is how long each node counts for itself after the store could
 	// not, before it is asked again.
 	sharedRest = time.Second
+
+	// retrySoon is when to try again for who left before it was known.
+	retrySoon = time.Second
 )
 
 // rates counts how fast tokens are used: for all nodes together where the store
 // can do that and answers, otherwise for this node.
 type rates struct {
-	asking  *background.Group
+	running *background.Group
 	shared  storage.Limiter // nil: none
 	asked   func(err error)
 	buckets *otter.Cache[bucketKey, *bucket]
@@ -53,8 +56,8 @@ type bucketKey struct {
 	limit token.Limit
 }
 
-// bucket is of one token: what this node has taken ahead of the shared one, and
-// one of its own for when there is no shared one.
+// bucket is of one token: what this node has leased of the shared one, and one
+// of its own for when there is no shared one.
 type bucket struct {
 	local *rate.Limiter
 
@@ -63,31 +66,31 @@ type bucket struct {
 	// leaseEnds is when what is leased is void, emptyUntil when the shared
 	// bucket has something again.
 	leaseEnds, emptyUntil time.Time
-	remaining             int // in the shared one, as last heard
-	// waiting are those for whom the question under way must bring something.
-	waiting  int
-	question chan struct{} // closed with its answer; nil: none is under way
+	// waiting are those for whom the next refill must bring something.
+	waiting int
+	refill  chan struct{} // closed when it has come; nil: none is under way
 }
 
-func newRates(asking *background.Group, shared storage.Limiter, asked func(error)) *rates {
+func newRates(running *background.Group, shared storage.Limiter, asked func(error)) *rates {
 	return &rates{
-		asking: asking, shared: shared, asked: asked, now: time.Now,
+		running: running, shared: shared, asked: asked, now: time.Now,
 		buckets: otter.Must(&otter.Options[bucketKey, *bucket]{MaximumSize: maxBuckets}),
 	}
 }
 
-// take takes one request out of a token's bucket.
-func (r *rates) take(ctx context.Context, id string, limit token.Limit) storage.Grant {
+// take takes one request out of a token's bucket. If there is none it returns
+// when to try again.
+func (r *rates) take(ctx context.Context, id string, limit token.Limit) (retryAfter time.Duration) {
 	b := r.bucket(bucketKey{id, limit})
 	for r.shared != nil && r.now().UnixNano() >= r.localUntil.Load() {
-		grant, question := r.fromLease(b, id, limit)
-		if question == nil {
-			return grant
+		retryAfter, refill := r.takeLeased(b, id, limit)
+		if refill == nil {
+			return retryAfter
 		}
 		select {
-		case <-question:
+		case <-refill:
 		case <-ctx.Done():
-			return storage.Grant{RetryAfter: time.Second}
+			return retrySoon
 		}
 	}
 	return b.takeLocal(r.now(), limit)
@@ -102,9 +105,9 @@ func (r *rates) bucket(key bucketKey) *bucket {
 	return b
 }
 
-// fromLease takes one of what was taken ahead. When there is nothing it returns
-// the question that will tell; try again after it.
-func (r *rates) fromLease(b *bucket, id string, limit token.Limit) (storage.Grant, <-chan struct{}) {
+// takeLeased takes one of what is leased. When there is nothing it returns the
+// refill that will bring some, or tell when there is some; try again after it.
+func (r *rates) takeLeased(b *bucket, id string, limit token.Limit) (retryAfter time.Duration, refill <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := r.now()
@@ -114,46 +117,46 @@ func (r *rates) fromLease(b *bucket, id string, limit token.Limit) (storage.Gran
 	switch {
 	case b.leased > 0:
 		b.leased--
-		if ahead := ahead(limit); b.leased < ahead/2 && b.question == nil && !now.Before(b.emptyUntil) {
-			r.ask(b, id, limit, ahead)
+		if ahead := ahead(limit); b.leased < ahead/2 && b.refill == nil && !now.Before(b.emptyUntil) {
+			r.beginRefill(b, id, limit, ahead)
 		}
-		return storage.Grant{Granted: 1, Remaining: b.remaining + b.leased}, nil
+		return 0, nil
 	case now.Before(b.emptyUntil):
-		return storage.Grant{RetryAfter: b.emptyUntil.Sub(now)}, nil
+		return b.emptyUntil.Sub(now), nil
 	}
 	b.waiting++
-	if b.question == nil {
-		r.ask(b, id, limit, max(ahead(limit), 1))
+	if b.refill == nil {
+		r.beginRefill(b, id, limit, max(ahead(limit), 1))
 	}
-	return storage.Grant{}, b.question
+	return 0, b.refill
 }
 
-// ahead is how many requests a node takes ahead.
+// ahead is how many requests a node leases ahead.
 func ahead(limit token.Limit) int {
 	perLease := int64(limit.Requests) * int64(leaseLife) / int64(limit.Period)
 	return min(limit.Burst/aheadOfBurst, int(perLease)/aheadOfRate)
 }
 
-// ask begins to ask the store for so many requests, and for those who wait by
-// then. It belongs to nobody's request. b.mu is held.
-func (r *rates) ask(b *bucket, id string, limit token.Limit, most int) {
-	b.question = make(chan struct{})
-	began := r.asking.Go(func(ctx context.Context) {
+// beginRefill leases so many requests, and some for those who wait by then. It
+// belongs to nobody's request. b.mu is held.
+func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
+	b.refill = make(chan struct{})
+	begun := r.running.Go(func(ctx context.Context) {
 		b.mu.Lock()
 		most = max(most, min(b.waiting, limit.Burst))
 		b.waiting = 0
 		b.mu.Unlock()
 		grant, err := r.shared.Take(ctx, id, limit, most)
-		r.answered(b, grant, err)
+		r.endRefill(b, grant, err)
 	})
-	if !began {
-		close(b.question)
+	if !begun {
+		close(b.refill)
 		r.localUntil.Store(math.MaxInt64)
 	}
 }
 
-// answered takes down what the store has granted.
-func (r *rates) answered(b *bucket, grant storage.Grant, err error) {
+// endRefill takes down what the store has granted.
+func (r *rates) endRefill(b *bucket, grant storage.Grant, err error) {
 	r.asked(err)
 	now := r.now()
 	if err != nil {
@@ -161,24 +164,22 @@ func (r *rates) answered(b *bucket, grant storage.Grant, err error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	close(b.question)
-	b.question = nil
+	close(b.refill)
+	b.refill, b.waiting = nil, 0 // who still finds nothing waits anew
 	switch {
 	case err != nil:
 	case grant.Granted == 0:
-		b.remaining = 0
 		b.emptyUntil = now.Add(grant.RetryAfter)
 	default:
 		b.leased += grant.Granted
 		b.leaseEnds = now.Add(leaseLife)
-		b.remaining = grant.Remaining
 	}
 }
 
-func (b *bucket) takeLocal(now time.Time, limit token.Limit) storage.Grant {
+func (b *bucket) takeLocal(now time.Time, limit token.Limit) (retryAfter time.Duration) {
 	if b.local.AllowN(now, 1) {
-		return storage.Grant{Granted: 1, Remaining: int(b.local.TokensAt(now))}
+		return 0
 	}
 	missing := 1 - b.local.TokensAt(now)
-	return storage.Grant{RetryAfter: time.Duration(missing * float64(limit.Period) / float64(limit.Requests))}
+	return max(1, time.Duration(missing*float64(limit.Period)/float64(limit.Requests)))
 }

@@ -41,7 +41,7 @@ func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, mo
 	}
 	for n := most; n > 0; n-- {
 		if s.buckets[id].AllowN(time.Now(), n) {
-			return storage.Grant{Granted: n, Remaining: int(s.buckets[id].Tokens())}, nil
+			return storage.Grant{Granted: n}, nil
 		}
 	}
 	return storage.Grant{RetryAfter: every}, nil
@@ -50,9 +50,9 @@ func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, mo
 // node returns limits over counters of their own, as each node has them.
 func node(t *testing.T, shared storage.Limiter, failed *atomic.Int32) *Limits {
 	ctx, cancel := context.WithCancel(t.Context())
-	asking := background.New(ctx)
-	t.Cleanup(func() { cancel(); asking.Wait() })
-	return &Limits{Counters: NewCounters(asking, shared, func(err error) {
+	running := background.New(ctx)
+	t.Cleanup(func() { cancel(); running.Wait() })
+	return &Limits{Counters: NewCounters(running, shared, func(err error) {
 		if err != nil && failed != nil {
 			failed.Add(1)
 		}
@@ -74,13 +74,13 @@ func begun(t *testing.T, l *Limits, r *token.Record, n int) int {
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			use, excess := l.Begin(t.Context(), r)
-			use.End()
+			slot, exceeded := l.Acquire(t.Context(), r)
+			slot.Release()
 			switch {
-			case excess == nil:
+			case exceeded == nil:
 				passed.Add(1)
-			case excess.RetryAfter <= 0 || excess.What != TokenRate || excess.Limit != r.Limit:
-				t.Errorf("refused with %+v", excess)
+			case exceeded.RetryAfter <= 0 || exceeded.Bound != TokenRate || exceeded.FillRate != r.Limit.Requests || exceeded.Burst != r.Limit.Burst || exceeded.Interval != r.Limit.Period:
+				t.Errorf("refused with %+v", exceeded)
 			}
 		})
 	}
@@ -219,11 +219,11 @@ func TestLimitsOfOneTokenAreNoOthers(t *testing.T) {
 	l := node(t, nil, nil)
 	l.Token, _ = token.ParseLimit("1/h")
 	for _, r := range []*token.Record{{ID: "a"}, {ID: "b"}, {ID: "c", Limit: token.Unlimited}, {ID: "c", Limit: token.Unlimited}} {
-		if _, excess := l.Begin(t.Context(), r); excess != nil {
-			t.Errorf("%s: %+v", r.ID, excess)
+		if _, exceeded := l.Acquire(t.Context(), r); exceeded != nil {
+			t.Errorf("%s: %+v", r.ID, exceeded)
 		}
 	}
-	if _, excess := l.Begin(t.Context(), &token.Record{ID: "a"}); excess == nil {
+	if _, exceeded := l.Acquire(t.Context(), &token.Record{ID: "a"}); exceeded == nil {
 		t.Error("the limit for all tokens does not hold")
 	}
 }

@@ -77,12 +77,6 @@ func (r *Registry) List(ctx context.Context, query storage.Query) (storage.Page,
 	return page, nil
 }
 
-// Uses returns the last uses of tokens, by id; a token that was never used has
-// none.
-func (r *Registry) Uses(ctx context.Context, ids ...string) (map[string]storage.Use, error) {
-	return r.uses.Last(ctx, ids)
-}
-
 // Used takes down that the token with this id is used now.
 func (r *Registry) Used(id string, address netip.Addr, userAgent string) {
 	r.uses.Note(id, address, userAgent)

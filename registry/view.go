@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -35,15 +36,36 @@ type View struct {
 	// configuration.
 	Limit         string `json:"limit"`
 	MaxConcurrent int    `json:"max_concurrent"`
-	// LastUsed is null when the token was never used.
-	LastUsed *storage.Use `json:"last_used"`
+	// LastUsed is left out when the token was never used, and of the answer to
+	// a change.
+	LastUsed *storage.Use `json:"last_used,omitempty"`
 	// Version counts the changes; naming it in a change refuses the change
 	// when somebody else was faster.
 	Version uint64 `json:"version"`
 }
 
-// View returns a record as programs see it, with its last use, if it has one.
-func (r *Registry) View(record *token.Record, lastUsed *storage.Use) View {
+// Views returns records as programs see them, with their last uses.
+func (r *Registry) Views(ctx context.Context, records ...*token.Record) ([]View, error) {
+	ids := make([]string, len(records))
+	for i, record := range records {
+		ids[i] = record.ID
+	}
+	uses, err := r.uses.Last(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]View, len(records))
+	for i, record := range records {
+		views[i] = r.View(record)
+		if use, ok := uses[record.ID]; ok {
+			views[i].LastUsed = &use
+		}
+	}
+	return views, nil
+}
+
+// View returns a record as programs see it, without its last use.
+func (r *Registry) View(record *token.Record) View {
 	return View{
 		ID: record.ID, Owner: record.Owner, Name: record.Name, Scope: record.Scope,
 		State:   record.State(r.now()),
@@ -51,7 +73,7 @@ func (r *Registry) View(record *token.Record, lastUsed *storage.Use) View {
 		Account: record.Account, Created: record.CreatedAt, Updated: record.UpdatedAt,
 		Rotated: timeOrNil(record.RotatedAt), Previous: timeOrNil(record.PreviousUntil),
 		NotBefore: timeOrNil(record.NotBefore), ExpiresAt: timeOrNil(record.ExpiresAt),
-		Limit: record.Limit.String(), MaxConcurrent: record.MaxConcurrent, LastUsed: lastUsed,
+		Limit: record.Limit.String(), MaxConcurrent: record.MaxConcurrent,
 		Version: record.Version,
 	}
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// askEvery is how often a store that is away is asked whether it is back.
-const askEvery = 250 * time.Millisecond
+// probeInterval is how often a store that is away is probed.
+const probeInterval = 250 * time.Millisecond
 
 // Breaker stands between the cache and its store. The first read that finds the
 // store away takes as long as it takes; from then on reads fail at once, with
-// what is wrong, and the store is asked in the background until it answers.
+// what is wrong, and the store is probed in the background until it answers.
 type Breaker struct {
-	asking  *background.Group
+	probing *background.Group
 	store   Reader
 	changed func(cause error)
 
 	mu sync.Mutex
 	// cause is why reads fail at once; nil: they go to the store.
 	cause error
-	// outage says that the store is being asked.
+	// outage says that the store is being probed.
 	outage bool
 }
 
 // NewBreaker returns a breaker in front of store. changed is told of the
 // beginning of an outage, with its cause, and of its end, with nil: once each,
 // however often the store comes and goes in between. It must not call back. The
-// questions end with ctx; Wait waits for that.
+// probes end with ctx; Wait waits for that.
 func NewBreaker(ctx context.Context, store Reader, changed func(cause error)) *Breaker {
-	return &Breaker{asking: background.New(ctx), store: store, changed: changed}
+	return &Breaker{probing: background.New(ctx), store: store, changed: changed}
 }
 
 // Get reads a record, unless the store is known to be away.
@@ -74,18 +74,18 @@ func (l breakingLimiter) Take(ctx context.Context, id string, limit token.Limit,
 	return grant, err
 }
 
-// Ask finds out in the background whether the store answers, before a request
+// Probe finds out in the background whether the store answers, before a request
 // does.
-func (b *Breaker) Ask() {
-	b.asking.Go(func(ctx context.Context) {
-		if err := b.ask(ctx); err != nil {
+func (b *Breaker) Probe() {
+	b.probing.Go(func(ctx context.Context) {
+		if err := b.probe(ctx); err != nil {
 			b.broken(err)
 		}
 	})
 }
 
-// Wait returns, after ctx has ended, when no question is under way any more.
-func (b *Breaker) Wait() { b.asking.Wait() }
+// Wait returns, after ctx has ended, when no probe is under way any more.
+func (b *Breaker) Wait() { b.probing.Wait() }
 
 // saysAway tells an outage from what is wrong with one record, and from a
 // caller who gave up.
@@ -103,27 +103,27 @@ func (b *Breaker) broken(cause error) {
 	}
 	b.outage = true
 	b.changed(cause)
-	b.asking.Go(b.await)
+	b.probing.Go(b.await)
 }
 
-// await asks until the outage is over.
+// await probes until the outage is over.
 func (b *Breaker) await(ctx context.Context) {
-	ticker := time.NewTicker(askEvery)
+	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
 	for over := false; !over; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			over = b.answered(b.ask(ctx))
+			over = b.probed(b.probe(ctx))
 		}
 	}
 }
 
-// answered takes down the answer to a question. The outage is over when the
+// probed takes down how a probe went. The outage is over when the
 // store has answered twice in a row and no read in between has failed: one that
 // is just starting comes and goes.
-func (b *Breaker) answered(err error) (over bool) {
+func (b *Breaker) probed(err error) (over bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	over = err == nil && b.cause == nil
@@ -135,8 +135,8 @@ func (b *Breaker) answered(err error) (over bool) {
 	return over
 }
 
-// ask reads what no store has: the record of no id.
-func (b *Breaker) ask(ctx context.Context) error {
+// probe reads what no store has: the record of no id.
+func (b *Breaker) probe(ctx context.Context) error {
 	if _, err := b.store.Get(ctx, ""); saysAway(err) {
 		return err
 	}

@@ -61,12 +61,12 @@ func TestBreakerKeepsReadsFromWaiting(t *testing.T) {
 		time.Sleep(time.Minute)
 		log.want(t, away.Error())
 		store.set(func() { store.err = nil })
-		time.Sleep(askEvery)
+		time.Sleep(probeInterval)
 		synctest.Wait()
 		if _, err := b.Get(t.Context(), "a"); err != nil {
 			t.Errorf("the store is back: %v", err)
 		}
-		time.Sleep(askEvery)
+		time.Sleep(probeInterval)
 		log.want(t, away.Error(), "<nil>")
 		reads := store.reads.Load()
 		time.Sleep(time.Hour)
@@ -83,26 +83,26 @@ func TestBreakerTellsOnce(t *testing.T) {
 		away := errors.Join(ErrUnavailable, errors.New("gone"))
 		for range 20 {
 			store.set(func() { store.err = away })
-			time.Sleep(askEvery)
+			time.Sleep(probeInterval)
 			synctest.Wait()
 			_, _ = b.Get(t.Context(), "a")
 			store.set(func() { store.err = nil })
-			time.Sleep(askEvery)
+			time.Sleep(probeInterval)
 			synctest.Wait()
 		}
-		time.Sleep(2 * askEvery)
+		time.Sleep(2 * probeInterval)
 		log.want(t, away.Error(), "<nil>")
 	})
 }
 
-// TestBreakerAsked: an outage shows before a request finds it.
-func TestBreakerAsked(t *testing.T) {
+// TestBreakerProbed: an outage shows before a request finds it.
+func TestBreakerProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)
-		b.Ask()
+		b.Probe()
 		log.want(t)
 		store.set(func() { store.err = ErrUnavailable })
-		b.Ask()
+		b.Probe()
 		log.want(t, ErrUnavailable.Error())
 	})
 }

@@ -20,8 +20,6 @@ type Limiter interface {
 type Grant struct {
 	// Granted is how many requests; 0 when the bucket is empty.
 	Granted int
-	// Remaining is how many are left for others.
-	Remaining int
 	// RetryAfter is when there is one again, if none was granted.
 	RetryAfter time.Duration
 }

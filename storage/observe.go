@@ -56,6 +56,21 @@ func (o *observed) Uses(ctx context.Context, ids []string) (uses map[string]Use,
 	return o.Store.Uses(ctx, ids)
 }
 
+// ObserveLimiter returns a limiter that tells observer of its calls.
+func ObserveLimiter(l Limiter, observer Observer) Limiter { return observedLimiter{l, observer} }
+
+type observedLimiter struct {
+	Limiter
+	observe Observer
+}
+
+func (o observedLimiter) Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error) {
+	began := time.Now()
+	grant, err := o.Limiter.Take(ctx, id, limit, most)
+	o.observe("take", time.Since(began), err)
+	return grant, err
+}
+
 func (o *observed) done(op string, started time.Time, err *error) {
 	o.observe(op, time.Since(started), *err)
 }

@@ -63,6 +63,15 @@ var (
 	ErrDamaged = errors.New("the record is damaged")
 )
 
+// Reading says in an error what Get was doing. The record of no id is read to
+// find out whether a store answers: see Breaker.
+func Reading(id string) string {
+	if id == "" {
+		return "read tokens"
+	}
+	return "read the token " + id
+}
+
 // Change is one change of one record. Old is the record as it was read, nil to
 // create; New is what it becomes, nil to delete. New.Version is Old.Version+1.
 type Change struct {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 )
@@ -32,15 +31,18 @@ type UseLog struct {
 	now     func() time.Time
 
 	mu sync.Mutex
-	// noted are those since the last write; writing those on their way to the
-	// store, so that Last finds them meanwhile.
-	noted, writing map[string]Use
+	// noted are those since the last write; unwritten are on their way to the
+	// store, or wait there until it takes them.
+	noted, unwritten map[string]Use
 }
 
 // NewUseLog returns a log of uses that writes to store. written is told, after
 // each interval, how many tokens were used in it, and how the write went.
 func NewUseLog(store Store, written func(tokens int, err error)) *UseLog {
-	return &UseLog{store: store, written: written, now: time.Now, noted: make(map[string]Use)}
+	return &UseLog{
+		store: store, written: written, now: time.Now,
+		noted: make(map[string]Use), unwritten: make(map[string]Use),
+	}
 }
 
 // Note takes down that the token with this id is used now.
@@ -54,7 +56,8 @@ func (l *UseLog) Note(id string, address netip.Addr, userAgent string) {
 	if l.noted[id] == use {
 		return
 	}
-	use.UserAgent = strings.Clone(use.UserAgent) // it is part of all headers
+	// A copy: it is part of all of the request's headers.
+	use.UserAgent = Printable(use.UserAgent, maxUserAgent)
 	l.noted[id] = use
 }
 
@@ -82,30 +85,21 @@ const useWriteTimeout = 5 * time.Second
 // write writes what is noted. What cannot be written waits for the next time.
 func (l *UseLog) write(ctx context.Context) {
 	l.mu.Lock()
-	l.writing, l.noted = l.noted, make(map[string]Use)
-	batch := l.writing
+	used := len(l.noted)
+	batch := maps.Clone(l.unwritten)
+	maps.Copy(batch, l.noted)
+	l.unwritten, l.noted = batch, make(map[string]Use)
 	l.mu.Unlock()
 	var err error
 	if len(batch) > 0 {
-		err = l.store.SaveUses(ctx, printableUses(batch))
+		err = l.store.SaveUses(ctx, batch)
 	}
-	l.mu.Lock()
-	l.writing = nil
-	if err != nil {
-		maps.Copy(batch, l.noted)
-		l.noted = batch
+	if err == nil {
+		l.mu.Lock()
+		l.unwritten = make(map[string]Use)
+		l.mu.Unlock()
 	}
-	l.mu.Unlock()
-	l.written(len(batch), err)
-}
-
-func printableUses(batch map[string]Use) map[string]Use {
-	printable := make(map[string]Use, len(batch))
-	for id, use := range batch {
-		use.UserAgent = Printable(use.UserAgent, maxUserAgent)
-		printable[id] = use
-	}
-	return printable
+	l.written(used, err)
 }
 
 // Last returns the last uses of tokens, as far as they were used: those of all
@@ -118,9 +112,8 @@ func (l *UseLog) Last(ctx context.Context, ids []string) (map[string]Use, error)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		for _, later := range []map[string]Use{l.writing, l.noted} {
-			if use, ok := later[id]; ok && !use.At.Before(uses[id].At) {
-				use.UserAgent = Printable(use.UserAgent, maxUserAgent)
+		for _, own := range []map[string]Use{l.unwritten, l.noted} {
+			if use, ok := own[id]; ok && !use.At.Before(uses[id].At) {
 				uses[id] = use
 			}
 		}

@@ -45,6 +45,13 @@ func (s *usesStore) Uses(_ context.Context, ids []string) (map[string]Use, error
 	return uses, nil
 }
 
+// writesAndUses returns how often was written, and how many uses are kept.
+func (s *usesStore) writesAndUses() (writes, uses int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes, len(s.uses)
+}
+
 // usesOf runs a log of uses over a store until the test's bubble ends.
 func usesOf(t *testing.T) (*usesStore, *UseLog, func()) {
 	store := &usesStore{uses: make(map[string]Use)}
@@ -81,18 +88,18 @@ func TestUsesAreWrittenTogether(t *testing.T) {
 		}
 		minute := time.Now().UTC().Truncate(time.Minute)
 		wantUse(t, log, "7", Use{minute, home, "client"})
-		if store.writes != 0 {
-			t.Errorf("%d writes before an interval has passed", store.writes)
+		if writes, _ := store.writesAndUses(); writes != 0 {
+			t.Errorf("%d writes before an interval has passed", writes)
 		}
 		time.Sleep(useInterval)
 		synctest.Wait()
-		if store.writes != 1 || len(store.uses) != 50 {
-			t.Errorf("%d writes, %d uses, want 1 and 50", store.writes, len(store.uses))
+		if writes, uses := store.writesAndUses(); writes != 1 || uses != 50 {
+			t.Errorf("%d writes, %d uses, want 1 and 50", writes, uses)
 		}
 		time.Sleep(10 * useInterval)
 		synctest.Wait()
-		if store.writes != 1 {
-			t.Errorf("%d writes of nothing", store.writes-1)
+		if writes, _ := store.writesAndUses(); writes != 1 {
+			t.Errorf("%d writes of nothing", writes-1)
 		}
 		log.Note("late", home, "client")
 		end()

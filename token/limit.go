@@ -39,13 +39,13 @@ func ParseLimit(text string) (Limit, error) {
 		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
 	}
 	count, unit, _ := strings.Cut(fields[0], "/")
-	var l Limit
+	l := Limit{Period: periods[unit]}
+	if l.Period == 0 {
+		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
+	}
 	var err error
 	if l.Requests, err = parseRequests(count); err != nil {
 		return Limit{}, fmt.Errorf("limit %q: %w", text, err)
-	}
-	if l.Period = periods[unit]; l.Period == 0 {
-		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
 	}
 	l.Burst = l.Requests
 	if len(fields) == 3 {
@@ -112,12 +112,11 @@ func (l Limit) check() error {
 // MaxConcurrency bounds what can be set as the most requests at once.
 const MaxConcurrency = 10_000
 
-// CheckMaxConcurrent returns what is wrong with the most requests at once that
-// a token may have under way, if anything. 0 says nothing, so that another
-// bound applies.
+// CheckMaxConcurrent returns what is wrong with a bound of requests under way,
+// if anything. 0 sets none.
 func CheckMaxConcurrent(n int) error {
 	if n < 0 || n > MaxConcurrency {
-		return fmt.Errorf("%d requests at once: want a number up to %d, or 0 for what the gateway sets", n, MaxConcurrency)
+		return fmt.Errorf("%d requests at once: want a number up to %d; 0 sets no bound", n, MaxConcurrency)
 	}
 	return nil
 }

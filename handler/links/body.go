@@ -48,6 +48,9 @@ type body struct {
 	odd    bool              // an odd number of backslashes stands right before rest
 	hungry bool              // rest tells nothing more until the source was read again
 	err    error             // what ended the source
+
+	ahead []byte // mapped ahead of the reader: to be delivered before all else; part of whole
+	whole *[maxMeasured + maxMeasured/2]byte
 }
 
 // Read implements io.Reader.
@@ -57,6 +60,14 @@ func (b *body) Read(p []byte) (n int, err error) {
 	if b.closed.Load() {
 		return 0, errClosed
 	}
+	if len(b.ahead) > 0 {
+		return b.readAhead(p), nil
+	}
+	return b.read(p)
+}
+
+// read maps what comes next. The caller holds mu.
+func (b *body) read(p []byte) (n int, err error) {
 	for n < len(p) {
 		switch {
 		case len(b.ready) > 0:
@@ -87,6 +98,7 @@ func (b *body) Close() error {
 	err := b.source.Close()
 	if b.mu.TryLock() {
 		b.release()
+		b.releaseAhead()
 		b.mu.Unlock()
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -57,6 +58,14 @@ func TestGuessing(t *testing.T) {
 	for range 10 {
 		g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)
 		g.check(t, g.sendFrom("127.0.0.3", get(other.basic())), refused(401, "token_revoked"))
+	}
+
+	// The log tells of the network, not of each request.
+	g.loggedOnce(t, "too many requests of a client network had no valid API token")
+	for line := range strings.Lines(g.log.String()) {
+		if strings.Contains(line, "too_many_failures") && strings.Contains(line, "request denied") && !strings.Contains(line, `"level":"debug"`) {
+			t.Errorf("a line for a request of a blocked network: %s", line)
+		}
 	}
 
 	// A reload forgets nothing.

@@ -31,7 +31,14 @@ func (g *gateway) spend(t *testing.T, tok issued, n int) (allowed int) {
 // TestRateLimit: a token's own limit, the one for all that have none, and off.
 // What is refused does not reach Jira.
 func TestRateLimit(t *testing.T) {
-	g := startGateway(t, options{apps: "limit 60/h burst 7"})
+	redis := redistest.Start(t)
+	for name, store := range map[string]string{"file": "", "redis": "store redis " + redis.URL()} {
+		t.Run(name, func(t *testing.T) { testRateLimit(t, store) })
+	}
+}
+
+func testRateLimit(t *testing.T, store string) {
+	g := startGateway(t, options{store: store, apps: "limit 7/d"})
 	common, own, free := g.issue("alice", "read"), g.issue("alice", "read", "limit", "2/d"), g.issue("alice", "read", "limit", "off")
 	for _, test := range []struct {
 		tok  issued
@@ -45,7 +52,7 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("%s: %d requests reached Jira, want %d", test.tok.ID, got, test.want)
 		}
 	}
-	wantRateHeaders(t, g.do("GET", issuePath, common.basic()), "7", "60", "3600")
+	wantRateHeaders(t, g.do("GET", issuePath, common.basic()), "7", "7", "86400")
 	wantRateHeaders(t, g.do("GET", issuePath, own.basic()), "2", "2", "86400")
 
 	// A reload refills nothing; another limit begins anew.
@@ -64,6 +71,7 @@ func TestRateLimit(t *testing.T) {
 	if r := g.token("show", own.ID); !strings.Contains(r.out, "5/h") {
 		t.Errorf("show: %s", r)
 	}
+	wantRateHeaders(t, g.do("GET", issuePath, own.basic()), "5", "5", "3600")
 	if r := g.token("update", own.ID, "--limit", "5/x"); r.code == 0 || !strings.Contains(r.err, "limit") {
 		t.Errorf("update with a bad limit: %s", r)
 	}
@@ -76,7 +84,7 @@ func TestRateLimit(t *testing.T) {
 // Redis is away.
 func TestRateLimitOfTwoGateways(t *testing.T) {
 	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	o := options{store: "store redis " + redis.URL(), apps: "limit 10/h"}
+	o := options{store: "store redis " + redis.URL(), apps: "limit 10/d"}
 	a, b := startGateway(t, o), startGateway(t, o)
 	tok, other := a.issue("alice", "read"), a.issue("bob", "read")
 	for _, tok := range []issued{tok, other} {
@@ -94,7 +102,7 @@ func TestRateLimitOfTwoGateways(t *testing.T) {
 	if onA, onB := a.spend(t, other, 20), b.spend(t, other, 20); onA != 10 || onB != 10 {
 		t.Errorf("Redis is away: %d allowed on a and %d on b, want each node's own 10", onA, onB)
 	}
-	a.loggedOnce(t, "each node applies the limits of tokens by itself")
+	a.loggedOnce(t, "limits are each node's own")
 	redis.Restart()
 	a.loggedOnce(t, "the token store answers again")
 }

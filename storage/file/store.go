@@ -48,7 +48,7 @@ func (s *store) Close() error {
 
 // Get returns the record with this id, or ErrNotFound.
 func (s *store) Get(ctx context.Context, id string) (record *token.Record, err error) {
-	err = s.view(ctx, "read the token "+id, func(tx *bbolt.Tx) error {
+	err = s.view(ctx, storage.Reading(id), func(tx *bbolt.Tx) error {
 		record, err = get(tx, id)
 		return err
 	})

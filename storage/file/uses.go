@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -19,19 +21,25 @@ func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error
 	if err != nil {
 		return err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for id, use := range uses {
-			if err := saveUse(tx, id, use); err != nil {
-				return err
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(uses)), usesAtOnce) {
+		err := db.Update(func(tx *bbolt.Tx) error {
+			for _, id := range ids {
+				if err := saveUse(tx, id, uses[id]); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return s.fail("write when tokens were used", err)
 		}
-		return nil
-	})
-	if err != nil {
-		return s.fail("write when tokens were used", err)
 	}
 	return nil
 }
+
+// usesAtOnce bounds how many uses one transaction writes: changes of tokens wait
+// for it.
+const usesAtOnce = 1000
 
 func saveUse(tx *bbolt.Tx, id string, use storage.Use) error {
 	kept, err := readUse(tx, id)

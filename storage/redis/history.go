@@ -70,18 +70,20 @@ func (s *store) compare(ctx context.Context) error {
 	if !s.history.rewrite(known, last) {
 		return nil
 	}
-	now := zap.String("last_change_now", "none")
+	now := "none"
 	if last != (storage.EventID{}) {
-		now = zap.Time("last_change_now", time.UnixMilli(last.Millis).UTC())
+		now = moment(last)
 	}
 	s.logger.Error("the token store has lost changes that were made: it was started without its data or from an older copy, "+
 		"or a replica without them took over. Tokens created since are gone, and revocations since may be undone: "+
 		"restore a backup, or caddy jira-token import one, and look through the audit trail. "+
 		"Set appendonly yes, and min_replicas if there are replicas",
 		zap.String("server", s.settings.describe()),
-		zap.Time("last_change_known", time.UnixMilli(known.Millis).UTC()), now)
+		zap.String("last_change_known", moment(known)), zap.String("last_change_now", now))
 	return nil
 }
+
+func moment(id storage.EventID) string { return time.UnixMilli(id.Millis).UTC().Format(time.RFC3339) }
 
 // lookBack returns the store's last event, and whether it has this one.
 func (s *store) lookBack(ctx context.Context, known storage.EventID) (last storage.EventID, has bool, err error) {

@@ -50,7 +50,7 @@ func TestOpenWarns(t *testing.T) {
 		{"does not tell whether it keeps anything", func() {
 			module.Username, module.Password = "careless", secret
 		}, ""},
-		{"away", server.Kill, "cannot be reached yet"},
+		{"away, of which the breaker tells", server.Kill, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.prepare()

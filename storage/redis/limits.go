@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
@@ -11,21 +13,26 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Take takes up to most requests out of the bucket of a token. The bucket is a
-// key that redis_rate names with "rate:" before the prefix of all others.
+// Take takes up to most requests out of the bucket of a token.
 func (s *store) Take(ctx context.Context, id string, limit token.Limit, most int) (storage.Grant, error) {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
-	result, err := redis_rate.NewLimiter(s.client).AllowAtMost(bounded, s.key("limit:"+id),
+	result, err := s.limiter.AllowAtMost(bounded, s.limitKey(id, limit),
 		redis_rate.Limit{Rate: limit.Requests, Period: limit.Period, Burst: limit.Burst}, most)
-	if _, answered := err.(redis.Error); answered && !redis.IsLoadingError(err) {
+	if _, answered := errors.AsType[redis.Error](err); answered && !redis.IsLoadingError(err) {
 		// Reading may well go on: a replica, a full memory, a missing permission.
-		return storage.Grant{}, fmt.Errorf("%s does not count requests: %w", s.settings.describe(), err)
+		return storage.Grant{}, fmt.Errorf("cannot count requests: %s %s (%w)", s.settings.describe(), explain(err, s.settings), err)
 	}
 	if err != nil {
 		return storage.Grant{}, s.fail(ctx, "count requests", err)
 	}
-	return storage.Grant{Granted: result.Allowed, Remaining: result.Remaining, RetryAfter: result.RetryAfter}, nil
+	return storage.Grant{Granted: result.Allowed, RetryAfter: result.RetryAfter}, nil
+}
+
+// limitKey names a bucket; redis_rate puts "rate:" before it. A limit that was
+// changed has another one, which is full.
+func (s *store) limitKey(id string, limit token.Limit) string {
+	return s.key(fmt.Sprintf("limit:%s:%d:%d:%d", id, limit.Requests, limit.Period/time.Second, limit.Burst))
 }
 
 var _ storage.Limiter = (*store)(nil)

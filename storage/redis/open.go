@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/zap"
 )
 
 // Open looks at the server and warns of what could lose tokens. A server that
@@ -18,8 +17,6 @@ func (s *store) Open(ctx context.Context) error {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
 	if err := s.client.Get(bounded, s.recordKey("")).Err(); err != nil && err != redis.Nil {
-		s.logger.Warn("the token store cannot be reached yet",
-			zap.String("server", s.settings.describe()), zap.Error(s.fail(ctx, "open it", err)))
 		return nil
 	}
 	s.inspectIfDue(ctx, time.Now())

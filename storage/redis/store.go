@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
@@ -31,6 +32,7 @@ type store struct {
 	settings *settings
 	client   redis.UniversalClient
 	topology topology // nil of a standalone server
+	limiter  *redis_rate.Limiter
 	logger   *zap.Logger
 
 	apply, addEvent script
@@ -51,6 +53,7 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	s := &store{
 		settings: r, client: client, topology: topology, logger: logger,
 		apply: newScript(applySource), addEvent: newScript(eventSource),
+		limiter: redis_rate.NewLimiter(client),
 	}
 	s.index, s.events, s.uses, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("changes")
 	return s, nil
@@ -83,7 +86,7 @@ func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
 		return nil, storage.ErrNotFound
 	}
 	if err != nil {
-		return nil, s.fail(ctx, "read the token "+id, err)
+		return nil, s.fail(ctx, storage.Reading(id), err)
 	}
 	return s.decode(id, data)
 }
