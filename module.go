@@ -111,6 +111,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionAccounts(); err != nil {
 		return err
 	}
+	// Here rather than in Validate: the cache is made with it.
+	if err := a.Cache.check(); err != nil {
+		return err
+	}
 	shared, err := acquireCache(a.store, a.Cache.options())
 	if err != nil {
 		return err
@@ -189,16 +193,20 @@ func (a *App) provisionAccounts() error {
 
 // Validate checks the configuration.
 func (a *App) Validate() error {
-	switch {
-	case a.Cache.Size < 1:
-		return fmt.Errorf("cache size %d: want at least 1", a.Cache.Size)
-	case a.Cache.TTL < caddy.Duration(time.Second):
-		return fmt.Errorf("cache ttl %s: want at least 1s", time.Duration(a.Cache.TTL))
-	case *a.Cache.Grace < 0:
-		return fmt.Errorf("cache grace %s: want 0 or more", time.Duration(*a.Cache.Grace))
-	}
 	if err := token.CheckMaxConcurrent(a.MaxConcurrent); err != nil {
 		return fmt.Errorf("max_concurrent: %w", err)
+	}
+	return nil
+}
+
+func (c *Cache) check() error {
+	switch {
+	case c.Size < 1:
+		return fmt.Errorf("cache size %d: want at least 1", c.Size)
+	case c.TTL < caddy.Duration(time.Second):
+		return fmt.Errorf("cache ttl %s: want at least 1s", time.Duration(c.TTL))
+	case *c.Grace < 0:
+		return fmt.Errorf("cache grace %s: want 0 or more", time.Duration(*c.Grace))
 	}
 	return nil
 }

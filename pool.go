@@ -103,15 +103,54 @@ type sharedCache struct {
 	store *sharedStore
 	key   cacheKey
 
+	// losses counts how often the watch was lost or restored; deaf says that
+	// the log tells of a loss.
+	losses atomic.Uint64
+	deaf   atomic.Bool
+
 	watchOnce sync.Once
 	ctx       context.Context
 	end       context.CancelFunc
 	running   *background.Group
 }
 
-// Lost probes the store at once, so that an outage
-// shows when nobody sends a request.
-func (s *sharedCache) Lost(error) { s.store.breaker.Probe() }
+// lostBefore is how long changes may go unheard before the log says so: a
+// connection that is made anew at once is no news.
+const lostBefore = 3 * time.Second
+
+// Lost probes the store at once, so that an outage shows when nobody sends a
+// request. If it answers, it is the notification of changes alone that fails.
+func (s *sharedCache) Lost(cause error) {
+	lost := s.losses.Add(1)
+	s.running.Go(func(ctx context.Context) {
+		if s.store.breaker.Probe(ctx) != nil || !pause(ctx, lostBefore) || s.losses.Load() != lost || s.store.breaker.Away() != nil {
+			return
+		}
+		s.deaf.Store(true)
+		caddy.Log().Named("jira_tokens.store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
+	})
+}
+
+// Restored reads everything again: changes may have been missed.
+func (s *sharedCache) Restored() {
+	s.losses.Add(1)
+	if s.deaf.Swap(false) {
+		caddy.Log().Named("jira_tokens.store").Info("changes that other nodes make are heard of again")
+	}
+	s.Cache.Restored()
+}
+
+// pause waits, and tells whether ctx lasted as long.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
 
 type cacheKey struct {
 	store   string

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
 // Reason is why a request was denied: a stable code for programs.
@@ -200,6 +201,8 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 // level is how loud a denial's line is.
 func (why *denial) level() zapcore.Level {
 	switch {
+	case errors.Is(why.cause, storage.ErrDamaged):
+		return zapcore.ErrorLevel
 	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
 		// Each begins with a line of its own, and can be of very many requests.
 		return zapcore.DebugLevel

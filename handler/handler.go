@@ -216,8 +216,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
 	}
 	d := &Decision{now: h.now(), Address: clientAddress(r)}
+	defer func() { d.slot.Release() }() // also when something panics
 	d.why = h.decide(r, d)
-	defer d.slot.Release()
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
 	if d.why == nil && d.passThrough {
@@ -225,21 +225,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	defer forgetCredentials(r)
+	// In the end, because forwarding can still fail; and deferred, because the
+	// proxy panics when the client leaves before the end of the response.
+	defer func() { h.record(r, d, took) }()
 	if d.why != nil {
-		h.record(r, d, took)
 		return d.why.write(w, r)
 	}
 	h.app.Used(d.Record.ID, d.Address, r.UserAgent())
 	err := next.ServeHTTP(w, outbound(r, d))
 	if d.why != nil { // the transport has answered so
-		h.record(r, d, took)
 		return err
 	}
 	if d.why = notForwarded(err); d.why != nil {
-		h.record(r, d, took)
 		return d.why.write(w, r)
 	}
-	h.record(r, d, took)
 	return err
 }
 

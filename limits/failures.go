@@ -1,7 +1,9 @@
 package limits
 
 import (
+	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,61 +19,60 @@ import (
 const (
 	maxNetworks = 50_000
 	maxOwners   = 10_000
+	// maxTried is how many owners are remembered that a network has failed for:
+	// the last ones.
+	maxTried = 8
 )
 
 // failures counts those who fail to authenticate: by the client network that they
 // come from, and by the owner that they name.
 type failures struct {
 	networks *otter.Cache[netip.Prefix, *failureCount]
-	owners   *otter.Cache[string, *failureCount]
+	owners   *otter.Cache[ownerHash, *failureCount]
+	seed     maphash.Seed
 	now      func() time.Time
-	// lastEnds, in Unix nanoseconds, is when the last of all periods ends:
-	// after it nobody is counted, and no request looks for its counter.
+	began    time.Time
+	// lastEnds is how long after began the last of all periods ends: after it
+	// nobody is counted, and no request looks for its counter.
 	lastEnds atomic.Int64
 }
+
+// ownerHash stands for the name of an owner. The name itself is not kept: it is
+// what somebody has sent, perhaps a password in the wrong place.
+type ownerHash uint64
 
 func newFailures() *failures {
 	return &failures{
 		networks: otter.Must(&otter.Options[netip.Prefix, *failureCount]{MaximumSize: maxNetworks}),
-		owners:   otter.Must(&otter.Options[string, *failureCount]{MaximumSize: maxOwners}),
+		owners:   otter.Must(&otter.Options[ownerHash, *failureCount]{MaximumSize: maxOwners}),
+		seed:     maphash.MakeSeed(),
 		now:      time.Now,
+		began:    time.Now(),
 	}
 }
 
-// failureCount holds the failures of one network or owner in the period that began with
-// the first of them.
-type failureCount struct {
-	mu    sync.Mutex
-	count int
-	// ends is the end of the period; or, once there were too many, the end of
-	// one that began with the last failure.
-	ends time.Time
-}
-
-// blocked returns for how long nobody from this address may try as this owner;
-// 0: they may. Too many failures of a network block it. Too many of an owner,
-// who may be tried from everywhere at once, block only networks that have
-// failed themselves: the owner's own programs go on.
+// blocked returns for how long nobody from this address may try as this owner,
+// and by which bound; 0: they may. Too many failures of a network block it. Too
+// many of an owner, who may be tried from everywhere at once, block the networks
+// that have failed for this owner: the owner's own programs go on.
 func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (by Bound, wait time.Duration) {
 	now := f.now()
-	if now.UnixNano() >= f.lastEnds.Load() {
+	if now.Sub(f.began) >= time.Duration(f.lastEnds.Load()) {
 		return 0, 0
 	}
 	network, ok := f.networks.GetIfPresent(networkOf(address))
 	if !ok {
 		return 0, 0
 	}
-	count, ends := network.read(now)
-	if count >= most.Requests {
-		return NetworkFailures, ends.Sub(now)
+	if wait := network.exceeds(now, most); wait > 0 {
+		return NetworkFailures, wait
 	}
-	if count == 0 || owner == "" {
+	hash := f.hash(owner)
+	if owner == "" || !network.hasTried(now, hash) {
 		return 0, 0
 	}
-	if named, ok := f.owners.GetIfPresent(storage.Fold(owner)); ok {
-		if count, ends := named.read(now); count >= most.Requests {
-			return OwnerFailures, ends.Sub(now)
-		}
+	if named, ok := f.owners.GetIfPresent(hash); ok {
+		return OwnerFailures, named.exceeds(now, most)
 	}
 	return 0, 0
 }
@@ -87,24 +88,29 @@ func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (r
 	if owner == "" {
 		return reached
 	}
-	named, _ := f.owners.ComputeIfAbsent(storage.Fold(owner), newFailureCount)
+	hash := f.hash(owner)
+	network.try(hash)
+	named, _ := f.owners.ComputeIfAbsent(hash, newFailureCount)
 	if named.add(now, most) && reached == 0 {
 		reached = OwnerFailures
 	}
 	return reached
 }
 
+func (f *failures) hash(owner string) ownerHash {
+	return ownerHash(maphash.String(f.seed, storage.Fold(owner)))
+}
+
 // endsNotBefore moves lastEnds, never back: the period of a configuration before
 // may have been longer.
 func (f *failures) endsNotBefore(end time.Time) {
-	for ends := f.lastEnds.Load(); end.UnixNano() > ends; ends = f.lastEnds.Load() {
-		if f.lastEnds.CompareAndSwap(ends, end.UnixNano()) {
+	after := int64(end.Sub(f.began))
+	for ends := f.lastEnds.Load(); after > ends; ends = f.lastEnds.Load() {
+		if f.lastEnds.CompareAndSwap(ends, after) {
 			return
 		}
 	}
 }
-
-func newFailureCount() (*failureCount, bool) { return new(failureCount), false }
 
 // networkOf is what one client has: an IPv4 address, or the /64 that a host's
 // IPv6 addresses are of.
@@ -117,14 +123,30 @@ func networkOf(address netip.Addr) netip.Prefix {
 	return prefix
 }
 
-// read returns how many failures there were in the period, and its end.
-func (c *failureCount) read(now time.Time) (count int, ends time.Time) {
+// failureCount holds the failures of one network or owner in the period that
+// began with the first of them.
+type failureCount struct {
+	mu    sync.Mutex
+	count int
+	// ends is the end of the period; or, once there were too many, the end of
+	// one that began with the last failure.
+	ends time.Time
+	// tried are the owners that a network has failed for in the period, as far
+	// as they are remembered; next is where the next one goes.
+	tried [maxTried]ownerHash
+	next  int
+}
+
+func newFailureCount() (*failureCount, bool) { return new(failureCount), false }
+
+// exceeds returns for how long there were too many; 0: there were not.
+func (c *failureCount) exceeds(now time.Time, most token.Limit) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !now.Before(c.ends) {
-		return 0, now
+	if c.count < most.Requests {
+		return 0
 	}
-	return c.count, c.ends
+	return max(0, c.ends.Sub(now))
 }
 
 // add counts one failure, and tells whether it is the one too many.
@@ -132,10 +154,27 @@ func (c *failureCount) add(now time.Time, most token.Limit) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !now.Before(c.ends) {
-		c.count, c.ends = 0, now.Add(most.Period)
+		c.count, c.ends, c.tried = 0, now.Add(most.Period), [maxTried]ownerHash{}
 	}
 	if c.count++; c.count >= most.Requests {
 		c.ends = now.Add(most.Period)
 	}
 	return c.count == most.Requests
+}
+
+// try remembers that a network has failed for an owner.
+func (c *failureCount) try(owner ownerHash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.tried[:], owner) {
+		c.tried[c.next] = owner
+		c.next = (c.next + 1) % maxTried
+	}
+}
+
+// hasTried tells whether a network has failed for an owner in the period.
+func (c *failureCount) hasTried(now time.Time, owner ownerHash) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Before(c.ends) && slices.Contains(c.tried[:], owner)
 }

@@ -59,6 +59,10 @@ func TestFailuresOfAnOwner(t *testing.T) {
 			if l.Blocked(at(i), "bert") != nil {
 				t.Errorf("%s may not even try another owner", at(i))
 			}
+			l.Failed(at(100+i), "bert") // a colleague's old script, at the owner's home
+			if l.Blocked(at(100+i), "anna") != nil {
+				t.Errorf("%s has failed for another owner only, and is blocked", at(100+i))
+			}
 		}
 		if l.Blocked(at(200), "ANNA") != nil {
 			t.Error("the owner is locked out")

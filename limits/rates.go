@@ -2,7 +2,6 @@ package limits
 
 import (
 	"context"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,9 +44,12 @@ type rates struct {
 	asked   func(err error)
 	buckets *otter.Cache[bucketKey, *bucket]
 	now     func() time.Time
+	began   time.Time
 
-	// localUntil, in Unix nanoseconds, is when the store is asked again.
-	localUntil atomic.Int64
+	// restUntil is how long after began the store is asked again.
+	restUntil atomic.Int64
+	// over says that nothing can be asked any more.
+	over atomic.Bool
 }
 
 // bucketKey has the limit in it: a changed one begins with a full bucket.
@@ -73,7 +75,7 @@ type bucket struct {
 
 func newRates(running *background.Group, shared storage.Limiter, asked func(error)) *rates {
 	return &rates{
-		running: running, shared: shared, asked: asked, now: time.Now,
+		running: running, shared: shared, asked: asked, now: time.Now, began: time.Now(),
 		buckets: otter.Must(&otter.Options[bucketKey, *bucket]{MaximumSize: maxBuckets}),
 	}
 }
@@ -82,7 +84,7 @@ func newRates(running *background.Group, shared storage.Limiter, asked func(erro
 // when to try again.
 func (r *rates) take(ctx context.Context, id string, limit token.Limit) (retryAfter time.Duration) {
 	b := r.bucket(bucketKey{id, limit})
-	for r.shared != nil && r.now().UnixNano() >= r.localUntil.Load() {
+	for r.asksStore() {
 		retryAfter, refill := r.takeLeased(b, id, limit)
 		if refill == nil {
 			return retryAfter
@@ -94,6 +96,11 @@ func (r *rates) take(ctx context.Context, id string, limit token.Limit) (retryAf
 		}
 	}
 	return b.takeLocal(r.now(), limit)
+}
+
+// asksStore tells whether requests are counted with the other nodes'.
+func (r *rates) asksStore() bool {
+	return r.shared != nil && !r.over.Load() && r.now().Sub(r.began) >= time.Duration(r.restUntil.Load())
 }
 
 func (r *rates) bucket(key bucketKey) *bucket {
@@ -150,8 +157,8 @@ func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
 		r.endRefill(b, grant, err)
 	})
 	if !begun {
+		r.over.Store(true)
 		close(b.refill)
-		r.localUntil.Store(math.MaxInt64)
 	}
 }
 
@@ -160,7 +167,7 @@ func (r *rates) endRefill(b *bucket, grant storage.Grant, err error) {
 	r.asked(err)
 	now := r.now()
 	if err != nil {
-		r.localUntil.Store(now.Add(sharedRest).UnixNano())
+		r.restUntil.Store(int64(now.Add(sharedRest).Sub(r.began)))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

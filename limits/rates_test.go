@@ -227,3 +227,34 @@ func TestLimitsOfOneTokenAreNoOthers(t *testing.T) {
 		t.Error("the limit for all tokens does not hold")
 	}
 }
+
+// TestEndOfTheStore: who comes after it counts for itself, and waits for nothing.
+func TestEndOfTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		running := background.New(ctx)
+		shared := hangingStore{release: make(chan struct{})}
+		l := &Limits{Counters: NewCounters(running, shared, func(error) {})}
+		r := record("10/d")
+		go func() { _, _ = l.Acquire(t.Context(), &token.Record{ID: "under way", Limit: r.Limit}) }()
+		synctest.Wait()
+		end()
+		if got := begun(t, l, r, 1); got != 1 {
+			t.Error("refused")
+		}
+		close(shared.release)
+		running.Wait()
+		time.Sleep(2 * sharedRest)
+		if got := begun(t, l, r, 20); got != 9 {
+			t.Errorf("%d of 20 passed, want the 9 that are left", got)
+		}
+	})
+}
+
+// hangingStore answers when it is released, and fails then.
+type hangingStore struct{ release chan struct{} }
+
+func (s hangingStore) Take(context.Context, string, token.Limit, int) (storage.Grant, error) {
+	<-s.release
+	return storage.Grant{}, errors.New("it has ended")
+}

@@ -10,8 +10,14 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// probeInterval is how often a store that is away is probed.
-const probeInterval = 250 * time.Millisecond
+const (
+	// probeInterval is how often a store that is away is probed.
+	probeInterval = 250 * time.Millisecond
+
+	// steadyProbes is how many probes in a row a store answers whose outage is
+	// over. Reads go to it from the first on.
+	steadyProbes = 4
+)
 
 // Breaker stands between the cache and its store. The first read that finds the
 // store away takes as long as it takes; from then on reads fail at once, with
@@ -24,8 +30,10 @@ type Breaker struct {
 	mu sync.Mutex
 	// cause is why reads fail at once; nil: they go to the store.
 	cause error
-	// outage says that the store is being probed.
+	// outage says that the store is being probed; steady counts the probes in
+	// a row that it has answered.
 	outage bool
+	steady int
 }
 
 // NewBreaker returns a breaker in front of store. changed is told of the
@@ -74,14 +82,13 @@ func (l breakingLimiter) Take(ctx context.Context, id string, limit token.Limit,
 	return grant, err
 }
 
-// Probe finds out in the background whether the store answers, before a request
-// does.
-func (b *Breaker) Probe() {
-	b.probing.Go(func(ctx context.Context) {
-		if err := b.probe(ctx); err != nil {
-			b.broken(err)
-		}
-	})
+// Probe finds out whether the store answers, before a request does.
+func (b *Breaker) Probe(ctx context.Context) error {
+	err := b.probe(ctx)
+	if err != nil {
+		b.broken(err)
+	}
+	return err
 }
 
 // Wait returns, after ctx has ended, when no probe is under way any more.
@@ -97,7 +104,7 @@ func saysAway(err error) bool {
 func (b *Breaker) broken(cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.cause = cause
+	b.cause, b.steady = cause, 0
 	if b.outage {
 		return
 	}
@@ -120,19 +127,22 @@ func (b *Breaker) await(ctx context.Context) {
 	}
 }
 
-// probed takes down how a probe went. The outage is over when the
-// store has answered twice in a row and no read in between has failed: one that
-// is just starting comes and goes.
+// probed takes down how a probe went. The outage is over when the store has
+// answered some in a row, and no read in between has failed: one that is just
+// starting, or slow, comes and goes.
 func (b *Breaker) probed(err error) (over bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over = err == nil && b.cause == nil
 	b.cause = err
-	if over {
-		b.outage = false
-		b.changed(nil)
+	if b.steady++; err != nil {
+		b.steady = 0
 	}
-	return over
+	if b.steady < steadyProbes {
+		return false
+	}
+	b.outage = false
+	b.changed(nil)
+	return true
 }
 
 // probe reads what no store has: the record of no id.

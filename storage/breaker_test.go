@@ -66,7 +66,7 @@ func TestBreakerKeepsReadsFromWaiting(t *testing.T) {
 		if _, err := b.Get(t.Context(), "a"); err != nil {
 			t.Errorf("the store is back: %v", err)
 		}
-		time.Sleep(probeInterval)
+		time.Sleep((steadyProbes - 1) * probeInterval)
 		log.want(t, away.Error(), "<nil>")
 		reads := store.reads.Load()
 		time.Sleep(time.Hour)
@@ -90,7 +90,7 @@ func TestBreakerTellsOnce(t *testing.T) {
 			time.Sleep(probeInterval)
 			synctest.Wait()
 		}
-		time.Sleep(2 * probeInterval)
+		time.Sleep(steadyProbes * probeInterval)
 		log.want(t, away.Error(), "<nil>")
 	})
 }
@@ -99,10 +99,14 @@ func TestBreakerTellsOnce(t *testing.T) {
 func TestBreakerProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)
-		b.Probe()
+		if err := b.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
 		log.want(t)
 		store.set(func() { store.err = ErrUnavailable })
-		b.Probe()
+		if err := b.Probe(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
+		}
 		log.want(t, ErrUnavailable.Error())
 	})
 }

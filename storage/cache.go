@@ -227,12 +227,13 @@ func (c *Cache) Stored(id string, record *token.Record) {
 		return
 	}
 	// Another node's later change may be heard of before our own Apply comes
-	// back: the older record must not cover it.
+	// back: the older record must not cover it. Where nothing was known it left
+	// no trace: the next use reads.
 	old, ok := c.known.GetIfPresent(id)
-	if !ok && record.Version > 1 {
-		return // what was heard of meanwhile left no trace: the next use reads
+	if !ok {
+		return
 	}
-	if ok && (old.record == nil || old.record.Version > record.Version) {
+	if old.record == nil || old.record.Version > record.Version {
 		c.known.Set(id, &cached{})
 		return
 	}

@@ -212,11 +212,13 @@ func TestStoredDoesNotCoverALaterChange(t *testing.T) {
 }
 
 func TestNewTokenIsKnownAtOnce(t *testing.T) {
-	_, cache := newCached()
+	store, cache := newCached()
 	if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)
 	}
-	cache.Stored("a", &token.Record{ID: "a", Version: 1})
+	created := &token.Record{ID: "a", Version: 1}
+	store.records["a"] = created
+	cache.Stored("a", created)
 	if _, err := cache.Get(t.Context(), "a"); err != nil {
 		t.Errorf("a token that was just created: %v", err)
 	}
@@ -282,4 +284,17 @@ func (storeOfMany) Get(_ context.Context, id string) (*token.Record, error) {
 		"account":"default","status":"active","created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00Z",
 		"expires_at":"2027-03-01T12:00:00Z","digest":%q,"version":1}`, id, id, id, strings.Repeat("ab", 32)), record)
 	return record, err
+}
+
+// TestCreatedTokenThatWasRevokedMeanwhile: another node's revocation is heard of
+// while this node's own creation is still on its way back.
+func TestCreatedTokenThatWasRevokedMeanwhile(t *testing.T) {
+	created := &token.Record{ID: "a", Status: token.StatusActive, Version: 1}
+	_, cache := newCached(&token.Record{ID: "a", Status: token.StatusRevoked, Version: 2})
+	cache.Changed("a") // this node's own
+	cache.Changed("a") // the other's
+	cache.Stored("a", created)
+	if got, err := cache.Get(t.Context(), "a"); err != nil || got.Status != token.StatusRevoked {
+		t.Errorf("%+v, %v", got, err)
+	}
 }

@@ -143,6 +143,12 @@ func TestOutages(t *testing.T) {
 			if o.cluster {
 				more = "cluster"
 				server.Do("cluster", "addslotsrange", 0, 16383)
+				redistest.Eventually(t, "the cluster is up", func() error {
+					if info := fmt.Sprint(server.Do("cluster", "info")); !strings.Contains(info, "cluster_state:ok") {
+						return errors.New(info)
+					}
+					return nil
+				})
 			}
 			// A busy machine stops for longer than the default timeout now and
 			// then, which is an outage too, but not the one that is tested.

@@ -3,7 +3,6 @@ package filestore
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -42,21 +41,20 @@ func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error
 const usesAtOnce = 1000
 
 func saveUse(tx *bbolt.Tx, id string, use storage.Use) error {
-	kept, err := readUse(tx, id)
-	if err != nil || kept.At.After(use.At) || tx.Bucket(bucketRecords).Get([]byte(id)) == nil {
-		return err
+	if readUse(tx, id).At.After(use.At) || tx.Bucket(bucketRecords).Get([]byte(id)) == nil {
+		return nil
 	}
 	return putJSON(tx.Bucket(bucketUses), []byte(id), use)
 }
 
-// readUse returns the zero Use of a token that was never used.
-func readUse(tx *bbolt.Tx, id string) (use storage.Use, err error) {
-	if data := tx.Bucket(bucketUses).Get([]byte(id)); data != nil {
-		if err := json.Unmarshal(data, &use); err != nil {
-			return use, fmt.Errorf("the use of the token %s: %w", id, err)
-		}
+// readUse returns the zero Use of a token that was never used. What is no use
+// is as good as none: the next one covers it.
+func readUse(tx *bbolt.Tx, id string) (use storage.Use) {
+	data := tx.Bucket(bucketUses).Get([]byte(id))
+	if data == nil || json.Unmarshal(data, &use) != nil {
+		return storage.Use{}
 	}
-	return use, nil
+	return use
 }
 
 // Uses returns the last uses of tokens.
@@ -64,11 +62,7 @@ func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use,
 	uses := make(map[string]storage.Use, len(ids))
 	err := s.view(ctx, "read when tokens were used", func(tx *bbolt.Tx) error {
 		for _, id := range ids {
-			use, err := readUse(tx, id)
-			if err != nil {
-				return err
-			}
-			if !use.At.IsZero() {
+			if use := readUse(tx, id); !use.At.IsZero() {
 				uses[id] = use
 			}
 		}

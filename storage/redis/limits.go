@@ -17,8 +17,12 @@ import (
 func (s *store) Take(ctx context.Context, id string, limit token.Limit, most int) (storage.Grant, error) {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
-	result, err := s.limiter.AllowAtMost(bounded, s.limitKey(id, limit),
-		redis_rate.Limit{Rate: limit.Requests, Period: limit.Period, Burst: limit.Burst}, most)
+	result, err := s.allow(bounded, id, limit, most)
+	if err == nil && result.Allowed == 0 && most > 1 {
+		// AllowAtMost would do both at once, but takes the fraction of a
+		// request that is left, too, and grants nothing for it.
+		result, err = s.allow(bounded, id, limit, 1)
+	}
 	if _, answered := errors.AsType[redis.Error](err); answered && !redis.IsLoadingError(err) {
 		// Reading may well go on: a replica, a full memory, a missing permission.
 		return storage.Grant{}, fmt.Errorf("cannot count requests: %s %s (%w)", s.settings.describe(), explain(err, s.settings), err)
@@ -27,6 +31,11 @@ func (s *store) Take(ctx context.Context, id string, limit token.Limit, most int
 		return storage.Grant{}, s.fail(ctx, "count requests", err)
 	}
 	return storage.Grant{Granted: result.Allowed, RetryAfter: result.RetryAfter}, nil
+}
+
+func (s *store) allow(ctx context.Context, id string, limit token.Limit, n int) (*redis_rate.Result, error) {
+	bucket := redis_rate.Limit{Rate: limit.Requests, Period: limit.Period, Burst: limit.Burst}
+	return s.limiter.AllowN(ctx, s.limitKey(id, limit), bucket, n)
 }
 
 // limitKey names a bucket; redis_rate puts "rate:" before it. A limit that was

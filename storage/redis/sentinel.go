@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 )
 
 // secondOpinion is how long sentinels are waited for after one has answered: a
@@ -35,6 +37,8 @@ type sentinels struct {
 	options *redis.Options // of connections to sentinels
 	dialer  dialer         // to the primary
 	conns   conns
+	asking  *background.Group
+	end     context.CancelFunc // of asking
 
 	mu      sync.Mutex
 	most    int                      // more than half of those configured
@@ -69,8 +73,9 @@ func newSentinelClient(options *redis.UniversalOptions, r *settings) (*redis.Cli
 }
 
 func newSentinels(name string, addrs []string, options *redis.Options, dialer dialer) *sentinels {
+	ctx, end := context.WithCancel(context.Background()) // by close
 	s := &sentinels{
-		name: name, options: options, dialer: dialer,
+		name: name, options: options, dialer: dialer, asking: background.New(ctx), end: end,
 		most: len(addrs)/2 + 1, clients: make(map[string]*redis.Client),
 	}
 	s.add(addrs)
@@ -140,10 +145,12 @@ func (s *sentinels) ask(ctx context.Context) (best primary, votes int, err error
 	clients := s.all()
 	answers := make(chan answer, len(clients))
 	for addr, client := range clients {
-		go func() {
+		if !s.asking.Go(func(context.Context) {
 			p, err := s.askOne(ctx, addr, client)
 			answers <- answer{p, err}
-		}()
+		}) {
+			return best, 0, redis.ErrClosed
+		}
 	}
 	var errs []error
 	soon := ctx.Done()
@@ -228,14 +235,17 @@ func (s *sentinels) all() map[string]*redis.Client {
 	return maps.Clone(s.clients)
 }
 
-// close closes the connections to the sentinels.
+// close closes the connections to the sentinels, and waits for who still uses
+// one.
 func (s *sentinels) close() error {
+	s.end()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
 	var errs []error
 	for _, client := range s.clients {
 		errs = append(errs, client.Close())
 	}
+	s.mu.Unlock()
+	s.asking.Wait()
 	return errors.Join(errs...)
 }

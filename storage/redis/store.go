@@ -85,6 +85,9 @@ func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
 	if errors.Is(err, redis.Nil) {
 		return nil, storage.ErrNotFound
 	}
+	if redis.HasErrorPrefix(err, "WRONGTYPE") { // of this key: the others may be right
+		return nil, s.fail(ctx, storage.Reading(id), errors.Join(storage.ErrDamaged, err))
+	}
 	if err != nil {
 		return nil, s.fail(ctx, storage.Reading(id), err)
 	}

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -71,9 +70,9 @@ func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use,
 		if !ok {
 			continue // never used
 		}
-		if uses[ids[i]], err = parseUse(text); err != nil {
-			return nil, fmt.Errorf("%w: %s: the use of %s in %s: %w",
-				storage.ErrUnavailable, s.settings.describe(), ids[i], s.uses, err)
+		// What is no use is as good as none: the next one covers it.
+		if use, err := parseUse(text); err == nil {
+			uses[ids[i]] = use
 		}
 	}
 	return uses, nil

@@ -5,9 +5,9 @@
 
 for i = 2, #KEYS do
 	local id, use = ARGV[2 * i - 3], ARGV[2 * i - 2]
-	local kept = redis.call('HGET', KEYS[1], id)
 	-- Another node may have seen a later use; a token may be gone by now.
-	local later = not kept or tonumber(string.match(kept, '^%d+')) <= tonumber(string.match(use, '^%d+'))
+	local kept = tonumber(string.match(redis.call('HGET', KEYS[1], id) or '', '^%d+'))
+	local later = not kept or kept <= tonumber(string.match(use, '^%d+'))
 	if later and redis.call('EXISTS', KEYS[i]) == 1 then
 		redis.call('HSET', KEYS[1], id, use)
 	end

@@ -1,0 +1,110 @@
+package gatewaytest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+)
+
+// TestDamagedRecord: one record that cannot be read is an outage of that token
+// alone, and the log says so.
+func TestDamagedRecord(t *testing.T) {
+	for name, damage := range map[string]func(s *redistest.Server, key string){
+		"no JSON": func(s *redistest.Server, key string) { s.Do("set", key, "{]") },
+		"another type": func(s *redistest.Server, key string) {
+			s.Do("del", key)
+			s.Do("lpush", key, "x")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.Start(t)
+			g := startGateway(t, options{store: "store redis " + server.URL()})
+			damaged, good := g.issue("alice", "read"), g.issue("bob", "read")
+			damage(server, "{jira_tokens}:token:"+damaged.ID)
+			for range 3 {
+				if err := g.get(damaged, http.StatusServiceUnavailable, "store_unavailable"); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := g.get(good, http.StatusOK, ""); err != nil {
+				t.Error(err)
+			}
+			if err := g.wantMetric(t, "jira_tokens_store_up", "1"); err != nil {
+				t.Error(err)
+			}
+			eventually(t, "the log to name the record", func() error {
+				for line := range strings.Lines(g.log.String()) {
+					if strings.Contains(line, `"level":"error"`) && strings.Contains(line, "{jira_tokens}:token:"+damaged.ID) || strings.Contains(line, "read the token "+damaged.ID) {
+						return nil
+					}
+				}
+				return errors.New("it does not")
+			})
+			// Neither is a use that cannot be read.
+			server.Do("hset", "{jira_tokens}:uses", good.ID, "garbage")
+			if r := g.token("show", good.ID); r.code != 0 {
+				t.Errorf("show: %s", r)
+			}
+		})
+	}
+}
+
+// TestChangesThatAreNotHeardOf: the store answers, and only its notifications do
+// not come: the log says so, and that they come again.
+func TestChangesThatAreNotHeardOf(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("acl", "setuser", "gateway", "on", ">s3cret", "~*", "&*", "+@all", "-subscribe")
+	g := startGateway(t, options{store: "store redis redis://gateway:s3cret@" + server.Addr})
+	g.loggedOnce(t, "changes that other nodes make are not heard of")
+	server.Do("acl", "setuser", "gateway", "+subscribe")
+	g.loggedOnce(t, "changes that other nodes make are heard of again")
+	if log := g.log.String(); strings.Contains(log, "the token store does not answer") {
+		t.Error("the log tells of an outage, though tokens are read")
+	}
+}
+
+// TestBadCacheSize: a configuration that is refused leaves Caddy as it was, also
+// the second time.
+func TestBadCacheSize(t *testing.T) {
+	g := startGateway(t, options{})
+	for range 2 {
+		status, answer := g.adminCall("POST", "/load", `{"admin":{"listen":"`+g.admin+`"},"apps":{"jira_tokens":{"cache":{"size":-5}}}}`)
+		if status != http.StatusBadRequest || !strings.Contains(answer, "cache size -5: want at least 1") {
+			t.Errorf("HTTP %d %s", status, answer)
+		}
+	}
+	if r := g.reload(); r.code != 0 {
+		t.Error(r)
+	}
+}
+
+// TestClientThatLeavesIsCounted: the proxy panics then.
+func TestClientThatLeavesIsCounted(t *testing.T) {
+	g := startGateway(t, options{})
+	tok := g.issue("alice", "read")
+	g.up.answer(func(x *exchange) {
+		x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n[")
+		for !x.close { // until the gateway hangs up
+			x.send(strings.Repeat(" ", 10_000))
+		}
+	})
+	conn := g.dial()
+	if _, err := io.WriteString(conn, g.request("GET", issuePath, tok.basic())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	eventually(t, "the request to be counted", func() error {
+		if n := g.metric(t, `jira_tokens_requests_total{access="read",decision="allowed",reason=""}`); n != 1 {
+			return fmt.Errorf("%v requests", n)
+		}
+		return nil
+	})
+}
