@@ -1,0 +1,115 @@
+package jiratokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// openTimeout bounds how long Start waits for the store to open.
+const openTimeout = 10 * time.Second
+
+// sharedCache is a cache and the watch that keeps it true.
+type sharedCache struct {
+	*storage.Cache
+	store *sharedStore
+	key   cacheKey
+
+	// losses counts how often the watch was lost or restored; deaf says that
+	// the log tells of a loss.
+	losses atomic.Uint64
+	deaf   atomic.Bool
+
+	watchOnce sync.Once
+	ctx       context.Context
+	end       context.CancelFunc
+	running   *background.Group
+}
+
+// lostBefore is how long changes may go unheard before the log says so: a
+// connection that is made anew at once is no news.
+const lostBefore = 3 * time.Second
+
+// Lost probes the store at once, so that an outage shows when nobody sends a
+// request. If it answers, it is the notification of changes alone that fails.
+func (s *sharedCache) Lost(cause error) {
+	lost := s.losses.Add(1)
+	s.running.Go(func(ctx context.Context) {
+		if s.store.breaker.Probe(ctx) != nil || !pause(ctx, lostBefore) || s.losses.Load() != lost || s.store.breaker.Away() != nil {
+			return
+		}
+		s.deaf.Store(true)
+		caddy.Log().Named("jira_tokens.store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
+	})
+}
+
+// Restored reads everything again: changes may have been missed.
+func (s *sharedCache) Restored() {
+	s.losses.Add(1)
+	if s.deaf.Swap(false) {
+		caddy.Log().Named("jira_tokens.store").Info("changes that other nodes make are heard of again")
+	}
+	s.Cache.Restored()
+}
+
+// pause waits, and tells whether ctx lasted as long.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// start opens the store, and begins to watch it if nobody did yet.
+func (s *sharedCache) start() error {
+	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
+	defer cancel()
+	if err := s.store.Open(ctx); err != nil {
+		return fmt.Errorf("opening the token store: %w", err)
+	}
+	s.store.startOnce.Do(func() { s.store.running.Go(s.store.uses.Run) })
+	s.watchOnce.Do(func() {
+		s.running.Go(func(ctx context.Context) {
+			if err := s.store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
+				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+			}
+		})
+	})
+	return nil
+}
+
+// release gives the cache back.
+func (s *sharedCache) release() error {
+	_, err := caches.Delete(s.key)
+	return err
+}
+
+// Destruct ends the watch when no configuration uses the cache any more, and
+// gives the store back.
+func (s *sharedCache) Destruct() error {
+	s.end()
+	s.running.Wait()
+	s.Wait()
+	s.store.metrics.unwatch(s.Cache)
+	_, err := stores.Delete(s.key.store)
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.Destructor = (*sharedCache)(nil)
+	_ storage.Watcher  = (*sharedCache)(nil)
+)
