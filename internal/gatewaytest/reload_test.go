@@ -92,10 +92,12 @@ func (l *load) client(address, request string) error {
 
 // unaccepted tells whether err is the kernel's: a reload makes Caddy listen on
 // a new socket, and Linux resets the connections that wait in the old one's
-// queue and were given to nobody (net.ipv4.tcp_migrate_req is 0). Any Caddy
-// does so; no request was read. Few of them are let pass.
+// queue and were given to nobody (net.ipv4.tcp_migrate_req is 0). Or it is
+// net/http's, which closes a connection whose first request it has just read
+// when it begins to shut down (conn.serve, "if c.server.shuttingDown()"). Any
+// Caddy does so; no request was handled. Few of them are let pass.
 func (l *load) unaccepted(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) && l.resets.Add(1) <= mostResets
+	return (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)) && l.resets.Add(1) <= mostResets
 }
 
 // mostResets is what reloads may cost: less than a connection a client and
