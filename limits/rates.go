@@ -131,6 +131,12 @@ func (r *rates) takeLeased(b *bucket, id string, limit token.Limit) (retryAfter 
 	case now.Before(b.emptyUntil):
 		return b.emptyUntil.Sub(now), nil
 	}
+	if b.refill == nil && !r.asksStore() {
+		// A refill has failed since the caller looked.
+		failed := make(chan struct{})
+		close(failed)
+		return 0, failed
+	}
 	b.waiting++
 	if b.refill == nil {
 		r.beginRefill(b, id, limit, max(ahead(limit), 1))

@@ -128,6 +128,11 @@ func TestRateOfAllNodes(t *testing.T) {
 				if total > r.Limit.Burst {
 					t.Errorf("all nodes: %d at once, want at most %d", total, r.Limit.Burst)
 				}
+				// What the other nodes leased and did not use is lost. It is
+				// not more than a lease each, and most of the burst is used.
+				if least := max(1, r.Limit.Burst/2); total < least {
+					t.Errorf("all nodes: %d at once, want at least %d", total, least)
+				}
 			})
 		})
 	}
@@ -211,6 +216,27 @@ func TestStoreThatCannotCount(t *testing.T) {
 		shared.mu.Unlock()
 		if got := begun(t, l, r, 100); got != 10 {
 			t.Errorf("%d of 100, want the shared 10", got)
+		}
+	})
+}
+
+// TestLateRequestDoesNotAskAFailingStore: a request that saw the store well, and
+// comes to ask only after another's attempt has failed, does not ask again.
+func TestLateRequestDoesNotAskAFailingStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, r := &sharedBuckets{err: errors.New("no")}, record("60/m burst 10")
+		l := node(t, shared, nil)
+		begun(t, l, r, 1)
+		b := l.rates.bucket(bucketKey{r.ID, r.Limit})
+		_, refill := l.rates.takeLeased(b, r.ID, r.Limit)
+		synctest.Wait()
+		if asked := shared.asked.Load(); asked != 1 {
+			t.Errorf("asked %d times, want 1", asked)
+		}
+		select {
+		case <-refill:
+		default:
+			t.Error("the late request waits for a refill that nobody has begun")
 		}
 	})
 }

@@ -27,7 +27,8 @@ type upstream struct {
 	done  sync.WaitGroup
 }
 
-// arrival is one request as it reached Jira.
+// arrival is one request as it reached Jira. Once it is among those seen, only
+// body and trailer change, under the upstream's lock.
 type arrival struct {
 	line    string // GET /path HTTP/1.1
 	headers []field
@@ -134,11 +135,17 @@ func (u *upstream) bytes() string {
 	return u.raw.String()
 }
 
-// take returns what has arrived since it was called last.
+// take returns what has arrived since the last call. The arrivals are copies:
+// the upstream may still be reading the bodies of its own, since a client can
+// have its answer before that.
 func (u *upstream) take() []*arrival {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	seen := u.seen
+	seen := make([]*arrival, len(u.seen))
+	for i, a := range u.seen {
+		snapshot := *a
+		seen[i] = &snapshot
+	}
 	u.seen = nil
 	return seen
 }
@@ -205,7 +212,7 @@ func (u *upstream) readHead(conn net.Conn, reader *bufio.Reader) (*exchange, err
 	}
 	x := &exchange{arrival: a, up: u, conn: conn, reader: reader, body: strings.NewReader("")}
 	if strings.EqualFold(a.get("Transfer-Encoding"), "chunked") {
-		x.body = &chunks{reader: reader, arrival: a}
+		x.body = &chunks{reader: reader, trailer: x.addTrailer}
 	} else if length := a.get("Content-Length"); length != "" {
 		n, err := strconv.ParseInt(length, 10, 64)
 		if err != nil {
@@ -219,7 +226,7 @@ func (u *upstream) readHead(conn net.Conn, reader *bufio.Reader) (*exchange, err
 // chunks reads a chunked body.
 type chunks struct {
 	reader  *bufio.Reader
-	arrival *arrival
+	trailer func(line string)
 	left    int64
 	ended   bool
 }
@@ -264,11 +271,17 @@ func (c *chunks) next() error {
 		if err != nil || line == "" {
 			return err
 		}
-		c.arrival.trailer += line + "\n"
+		c.trailer(line)
 	}
 }
 
-// readBody reads what is left of the body.
+func (x *exchange) addTrailer(line string) {
+	x.up.mu.Lock()
+	defer x.up.mu.Unlock()
+	x.arrival.trailer += line + "\n"
+}
+
+// readBody reads what is left of the body and returns all of it.
 func (x *exchange) readBody() string {
 	text, err := io.ReadAll(x.body)
 	if err != nil {
