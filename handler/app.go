@@ -18,8 +18,8 @@ import (
 // App is what the handler needs of the jira_tokens app.
 type App interface {
 	// Lookup returns the record of a token whose secret is right, whatever
-	// its state; storage.ErrNotFound for any other; an error with
-	// storage.ErrUnavailable in its chain when nobody can tell.
+	// its state; token.ErrNotFound for any other; an error with
+	// token.ErrUnavailable in its chain when nobody can tell.
 	Lookup(ctx context.Context, presented token.Token) (*token.Record, error)
 	// Account returns the Jira account with this name.
 	Account(name string) (*jira.Account, bool)

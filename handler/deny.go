@@ -16,7 +16,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Reason is why a request was denied: a stable code for programs.
@@ -201,7 +201,7 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 // level is how loud a denial's line is.
 func (why *denial) level() zapcore.Level {
 	switch {
-	case errors.Is(why.cause, storage.ErrDamaged):
+	case errors.Is(why.cause, token.ErrDamaged):
 		return zapcore.ErrorLevel
 	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
 		// Each begins with a line of its own, and can be of very many requests.

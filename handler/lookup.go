@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -17,7 +16,7 @@ const storeRetryAfter = 5 * time.Second
 func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	record, err := h.app.Lookup(r.Context(), d.presented)
 	switch {
-	case errors.Is(err, storage.ErrNotFound):
+	case errors.Is(err, token.ErrNotFound):
 		return invalidToken()
 	case err != nil:
 		return &denial{

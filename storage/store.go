@@ -5,7 +5,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -53,14 +52,13 @@ type Store interface {
 	Close() error
 }
 
-// What can be wrong. Compare with errors.Is.
+// What can be wrong: package token's errors, which those who never see a store
+// compare with too.
 var (
-	ErrNotFound    = errors.New("no such token")
-	ErrConflict    = errors.New("the token was changed by somebody else meanwhile")
-	ErrUnavailable = errors.New("the token store is unavailable")
-	// ErrDamaged is an outage of one record only: what the store has of it
-	// cannot be read.
-	ErrDamaged = errors.New("the record is damaged")
+	ErrNotFound    = token.ErrNotFound
+	ErrConflict    = token.ErrConflict
+	ErrUnavailable = token.ErrUnavailable
+	ErrDamaged     = token.ErrDamaged
 )
 
 // Reading says in an error what Get was doing. The record of no id is read to
