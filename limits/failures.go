@@ -10,7 +10,6 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -98,7 +97,7 @@ func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (r
 }
 
 func (f *failures) hash(owner string) ownerHash {
-	return ownerHash(maphash.String(f.seed, storage.Fold(owner)))
+	return ownerHash(maphash.String(f.seed, token.Fold(owner)))
 }
 
 // endsNotBefore moves lastEnds, never back: the period of a configuration before

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -21,10 +20,17 @@ type Counters struct {
 	failures *failures
 }
 
+// Shared counts the requests of all nodes together: storage.Limiter.
+type Shared interface {
+	// Take takes up to most requests out of the bucket of the token with this
+	// id.
+	Take(ctx context.Context, id string, limit token.Limit, most int) (token.Grant, error)
+}
+
 // NewCounters returns counters that begin at nothing. shared, if there is one,
 // counts the requests of all nodes together, asked in running; asked is told of
 // how each answer went.
-func NewCounters(running *background.Group, shared storage.Limiter, asked func(err error)) *Counters {
+func NewCounters(running *background.Group, shared Shared, asked func(err error)) *Counters {
 	return &Counters{rates: newRates(running, shared, asked), failures: newFailures()}
 }
 

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -40,7 +39,7 @@ const (
 // can do that and answers, otherwise for this node.
 type rates struct {
 	running *background.Group
-	shared  storage.Limiter // nil: none
+	shared  Shared // nil: none
 	asked   func(err error)
 	buckets *otter.Cache[bucketKey, *bucket]
 	now     func() time.Time
@@ -73,7 +72,7 @@ type bucket struct {
 	refill  chan struct{} // closed when it has come; nil: none is under way
 }
 
-func newRates(running *background.Group, shared storage.Limiter, asked func(error)) *rates {
+func newRates(running *background.Group, shared Shared, asked func(error)) *rates {
 	return &rates{
 		running: running, shared: shared, asked: asked, now: time.Now, began: time.Now(),
 		buckets: otter.Must(&otter.Options[bucketKey, *bucket]{MaximumSize: maxBuckets}),
@@ -169,7 +168,7 @@ func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
 }
 
 // endRefill takes down what the store has granted.
-func (r *rates) endRefill(b *bucket, grant storage.Grant, err error) {
+func (r *rates) endRefill(b *bucket, grant token.Grant, err error) {
 	r.asked(err)
 	now := r.now()
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -25,12 +24,12 @@ type sharedBuckets struct {
 	asked   atomic.Int32
 }
 
-func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, most int) (storage.Grant, error) {
+func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, most int) (token.Grant, error) {
 	s.asked.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
-		return storage.Grant{}, s.err
+		return token.Grant{}, s.err
 	}
 	if s.buckets == nil {
 		s.buckets = make(map[string]*rate.Limiter)
@@ -41,14 +40,14 @@ func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, mo
 	}
 	for n := most; n > 0; n-- {
 		if s.buckets[id].AllowN(time.Now(), n) {
-			return storage.Grant{Granted: n}, nil
+			return token.Grant{Granted: n}, nil
 		}
 	}
-	return storage.Grant{RetryAfter: every}, nil
+	return token.Grant{RetryAfter: every}, nil
 }
 
 // node returns limits over counters of their own, as each node has them.
-func node(t *testing.T, shared storage.Limiter, failed *atomic.Int32) *Limits {
+func node(t *testing.T, shared Shared, failed *atomic.Int32) *Limits {
 	ctx, cancel := context.WithCancel(t.Context())
 	running := background.New(ctx)
 	t.Cleanup(func() { cancel(); running.Wait() })
@@ -280,7 +279,7 @@ func TestEndOfTheStore(t *testing.T) {
 // hangingStore answers when it is released, and fails then.
 type hangingStore struct{ release chan struct{} }
 
-func (s hangingStore) Take(context.Context, string, token.Limit, int) (storage.Grant, error) {
+func (s hangingStore) Take(context.Context, string, token.Limit, int) (token.Grant, error) {
 	<-s.release
-	return storage.Grant{}, errors.New("it has ended")
+	return token.Grant{}, errors.New("it has ended")
 }

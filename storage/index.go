@@ -52,7 +52,7 @@ func IndexEntries(r *token.Record) []string {
 	if r == nil {
 		return nil
 	}
-	owner := Fold(r.Owner)
+	owner := token.Fold(r.Owner)
 	var b strings.Builder
 	b.Grow(textAt + len(owner) + 1 + len(r.Name))
 	b.WriteString(hexTime(latest - millis(r.CreatedAt)))
@@ -63,7 +63,7 @@ func IndexEntries(r *token.Record) []string {
 	b.WriteString(hexTime(millis(r.ExpiresAt)))
 	b.WriteString(owner)
 	b.WriteByte(0) // owners and names hold no control characters
-	b.WriteString(Fold(r.Name))
+	b.WriteString(token.Fold(r.Name))
 	row := b.String()
 
 	entries := []string{listAll + row, listOwner + owner + "\x00" + row}
@@ -106,7 +106,7 @@ func (q *Query) Scan() (Scan, error) {
 	list := listAll
 	switch {
 	case q.Owner != "":
-		list = listOwner + Fold(q.Owner) + "\x00"
+		list = listOwner + token.Fold(q.Owner) + "\x00"
 	case q.State == token.StateDisabled:
 		list = listDisabled
 	case q.State == token.StateRevoked:
@@ -114,7 +114,7 @@ func (q *Query) Scan() (Scan, error) {
 	}
 	s := Scan{
 		Start: list, End: list + "\xff", row: len(list),
-		state: q.State, now: hexTime(millis(q.Now)), text: Fold(q.Search), id: q.Search,
+		state: q.State, now: hexTime(millis(q.Now)), text: token.Fold(q.Search), id: q.Search,
 	}
 	if q.Cursor != "" {
 		if !validKey(q.Cursor) {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -16,10 +15,5 @@ type Limiter interface {
 	Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error)
 }
 
-// Grant is what was taken out of a bucket.
-type Grant struct {
-	// Granted is how many requests; 0 when the bucket is empty.
-	Granted int
-	// RetryAfter is when there is one again, if none was granted.
-	RetryAfter time.Duration
-}
+// Grant is what a store granted out of a bucket.
+type Grant = token.Grant

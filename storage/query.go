@@ -53,8 +53,8 @@ func (q *Query) Match(r *token.Record) bool {
 	if q.Search == "" {
 		return true
 	}
-	text := Fold(q.Search)
-	return strings.Contains(Fold(r.Name), text) || strings.Contains(Fold(r.Owner), text) ||
+	text := token.Fold(q.Search)
+	return strings.Contains(token.Fold(r.Name), text) || strings.Contains(token.Fold(r.Owner), text) ||
 		strings.Contains(r.ID, q.Search)
 }
 

@@ -21,6 +21,15 @@ type Limit struct {
 // apply.
 var Unlimited = Limit{Requests: -1}
 
+// Grant is what was taken out of a limit's bucket.
+type Grant struct {
+	// Granted is the number of requests; 0 when the bucket is empty.
+	Granted int
+	// RetryAfter is how long until the bucket has one again, if none was
+	// granted.
+	RetryAfter time.Duration
+}
+
 // maxRequests bounds Requests and Burst: what a store can count with.
 const maxRequests = 1_000_000
 

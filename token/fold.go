@@ -1,4 +1,4 @@
-package storage
+package token
 
 import (
 	"strings"
@@ -7,8 +7,8 @@ import (
 )
 
 // Fold returns s such that Fold(a) == Fold(b) exactly when
-// strings.EqualFold(a, b), for valid UTF-8: by it, indexes and caches find
-// owners as token.Record.OwnedBy compares them.
+// strings.EqualFold(a, b), for valid UTF-8: indexes use it to find
+// owners as Record.OwnedBy compares them.
 func Fold(s string) string {
 	ascii, folded := true, true
 	for i := range len(s) {

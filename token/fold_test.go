@@ -1,0 +1,26 @@
+package token
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestFoldIsEqualFold(t *testing.T) {
+	letters := rapid.StringOf(rapid.SampledFrom([]rune("aAkKK sSſßẞµΜμΩωΩiIİı0_é É日")))
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := letters.Draw(t, "a"), letters.Draw(t, "b")
+		if equal := Fold(a) == Fold(b); equal != strings.EqualFold(a, b) {
+			t.Fatalf("%q and %q: folded equal %t", a, b, equal)
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a := rapid.String().Draw(t, "a")
+		for _, b := range []string{strings.ToUpper(a), strings.ToLower(a), strings.ToTitle(a)} {
+			if strings.EqualFold(a, b) != (Fold(a) == Fold(b)) {
+				t.Fatalf("%q and %q", a, b)
+			}
+		}
+	})
+}
