@@ -217,7 +217,7 @@ func onePlaceholder(value string) (source, name string, ok bool) {
 // accountChanged makes it known that Jira does not take an account any more,
 // or takes it again.
 func (app *App) accountChanged(account *jira.Account, refused error) {
-	app.shared.store.metrics.accountChanged(account.Name(), refused == nil)
+	app.tokens.Store.Metrics.AccountChanged(account.Name(), refused == nil)
 	if refused != nil {
 		app.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
 			zap.String("account", account.Name()), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
@@ -225,7 +225,7 @@ func (app *App) accountChanged(account *jira.Account, refused error) {
 		app.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
 	}
 	// A request waits for this: the trail is not to hold it up.
-	app.shared.running.Go(func(ctx context.Context) {
+	app.tokens.Go(func(ctx context.Context) {
 		if err := app.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
 			app.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/pool"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -72,7 +73,7 @@ type App struct {
 	registry *registry.Registry
 	jiras    []handler.Jira
 	gateways []*handler.Handler
-	shared   *sharedCache
+	tokens   *pool.Cache
 	logger   *zap.Logger
 }
 
@@ -115,16 +116,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Cache.check(); err != nil {
 		return err
 	}
-	shared, err := acquireCache(a.store, a.Cache.options())
+	tokens, err := pool.Acquire(a.store, a.Cache.options())
 	if err != nil {
 		return err
 	}
-	a.shared = shared
-	if a.limits, err = a.limitsOver(shared.store.counters); err != nil {
+	a.tokens = tokens
+	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
 		return err
 	}
-	a.registry = registry.New(shared.store, shared.Cache, shared.store.uses, slices.Collect(maps.Keys(a.accounts)))
-	return shared.store.metrics.register(ctx.GetMetricsRegistry())
+	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, slices.Collect(maps.Keys(a.accounts)))
+	return tokens.Store.Metrics.Register(ctx.GetMetricsRegistry())
 }
 
 func (a *App) setDefaults() {
@@ -219,8 +220,8 @@ func (a *App) Start() error {
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
 		a.logger.Warn("jira_token_auth has no reverse_proxy with the transport jira behind it: requests reach Jira without the account's credential; use jira_gateway, or that transport")
 	}
-	a.shared.store.metrics.accountsConfigured(a.accounts)
-	return a.shared.start()
+	a.tokens.Store.Metrics.AccountsConfigured(maps.Keys(a.accounts))
+	return a.tokens.Start()
 }
 
 // Stop implements caddy.App; what the app holds is given back by Cleanup.
@@ -229,10 +230,10 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives the store back, to be closed when no other configuration uses
 // it.
 func (a *App) Cleanup() error {
-	if a.shared == nil {
+	if a.tokens == nil {
 		return nil
 	}
-	return a.shared.release()
+	return a.tokens.Release()
 }
 
 // Lookup returns the record of a token whose secret is right.
@@ -256,7 +257,7 @@ func (a *App) Used(id string, address netip.Addr, userAgent string) {
 
 // Decided counts a decision about a request.
 func (a *App) Decided(outcome handler.Outcome) {
-	a.shared.store.metrics.decided(outcome)
+	a.tokens.Store.Metrics.Decided(outcome.Decision, string(outcome.Reason), outcome.Access, outcome.Took)
 }
 
 func (c *Cache) options() storage.CacheOptions {

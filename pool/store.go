@@ -1,4 +1,4 @@
-package jiratokens
+package pool
 
 import (
 	"context"
@@ -13,45 +13,50 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// sharedStore is a store, what was measured of it, and what is counted and
-// gathered in memory for it.
-type sharedStore struct {
+// Store is a store, what was measured of it, and what is counted and gathered
+// in memory for it.
+type Store struct {
 	storage.Store
-	metrics  *metrics
-	breaker  *storage.Breaker
-	uses     *storage.UseLog
-	counters *limits.Counters
+
+	// Metrics are registered with every configuration that uses the store.
+	Metrics *Metrics
+	// UseLog gathers when tokens were last used.
+	UseLog *storage.UseLog
+	// Counters are what the limits of every configuration are compared with.
+	Counters *limits.Counters
+
+	breaker *storage.Breaker
 
 	end       context.CancelFunc
 	running   *background.Group
 	startOnce sync.Once
 }
 
-func newSharedStore(store storage.Store, logger *zap.Logger) *sharedStore {
+func newStore(store storage.Store, logger *zap.Logger) *Store {
 	var writing, counting service
 	ctx, end := context.WithCancel(context.Background()) // ended by Destruct
-	s := &sharedStore{metrics: newMetrics(), end: end, running: background.New(ctx)}
-	s.Store = storage.Observe(store, s.metrics.storeCalled)
+	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx)}
+	s.Store = storage.Observe(store, s.Metrics.storeCalled)
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
-		s.metrics.storeUp.Set(upIf(cause == nil))
+		s.Metrics.storeUp.Set(upIf(cause == nil))
 		if cause != nil {
 			logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed, and limits are each node's own", zap.Error(cause))
 		} else {
 			logger.Info("the token store answers again")
 		}
 	})
-	s.metrics.storeUp.Set(1)
-	s.uses = storage.NewUseLog(s.Store, func(tokens int, err error) {
-		s.metrics.active.Set(float64(tokens))
+	s.Metrics.storeUp.Set(1)
+	s.UseLog = storage.NewUseLog(s.Store, func(tokens int, err error) {
+		s.Metrics.active.Set(float64(tokens))
 		if s.breaker.Away() == nil { // of which the log tells
 			writing.went(err, logger, "when tokens were used cannot be written; it waits in memory", "when tokens were used is written again")
 		}
 	})
-	var shared storage.Limiter
+	var shared limits.Shared
 	if limiter, ok := store.(storage.Limiter); ok {
-		shared = s.breaker.Limiter(storage.ObserveLimiter(limiter, s.metrics.storeCalled))
+		shared = s.breaker.Limiter(storage.ObserveLimiter(limiter, s.Metrics.storeCalled))
 	}
-	s.counters = limits.NewCounters(s.running, shared, func(err error) {
+	s.Counters = limits.NewCounters(s.running, shared, func(err error) {
 		if s.breaker.Away() == nil {
 			counting.went(err, logger, "the token store does not count requests: limits are each node's own", "the token store counts requests for all nodes again")
 		}
@@ -77,11 +82,11 @@ func (s *service) went(err error, logger *zap.Logger, fails, works string) {
 }
 
 // Destruct closes the store when no configuration uses it any more.
-func (s *sharedStore) Destruct() error {
+func (s *Store) Destruct() error {
 	s.end()
 	s.running.Wait()
 	s.breaker.Wait()
 	return s.Store.Close()
 }
 
-var _ caddy.Destructor = (*sharedStore)(nil)
+var _ caddy.Destructor = (*Store)(nil)

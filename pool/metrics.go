@@ -1,22 +1,21 @@
-package jiratokens
+package pool
 
 import (
+	"iter"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/jiratokens/caddy-jira-tokens/handler"
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
 const namespace = "jira_tokens"
 
-// metrics are those of one store and what is in front of it. They live as long
+// Metrics are those of one store and what is in front of it. They live as long
 // as the store, so that a reload of the configuration loses no count, and are
 // registered anew with every configuration's registry.
-type metrics struct {
+type Metrics struct {
 	requests  *prometheus.CounterVec
 	decision  prometheus.Histogram
 	storeTime *prometheus.HistogramVec
@@ -32,8 +31,8 @@ type metrics struct {
 
 type cacheCounts struct{ hits, misses, unknown, stale, failures uint64 }
 
-func newMetrics() *metrics {
-	return &metrics{
+func newMetrics() *Metrics {
+	return &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
 			Help: "Requests by decision (allowed, denied, or passed: no token, front site), reason of the denial and access (what the operation does in Jira).",
@@ -64,16 +63,17 @@ func newMetrics() *metrics {
 	}
 }
 
-// accountsConfigured begins anew: what was seen of the accounts of an earlier
+// AccountsConfigured begins anew: what was seen of the accounts of an earlier
 // configuration says nothing of these.
-func (m *metrics) accountsConfigured(accounts map[string]*jira.Account) {
+func (m *Metrics) AccountsConfigured(names iter.Seq[string]) {
 	m.accountUp.Reset()
-	for name := range accounts {
-		m.accountChanged(name, true)
+	for name := range names {
+		m.AccountChanged(name, true)
 	}
 }
 
-func (m *metrics) accountChanged(account string, accepted bool) {
+// AccountChanged says whether Jira takes the account.
+func (m *Metrics) AccountChanged(account string, accepted bool) {
 	m.accountUp.WithLabelValues(account).Set(upIf(accepted))
 }
 
@@ -85,9 +85,9 @@ func upIf(up bool) float64 {
 	return 0
 }
 
-// register makes the metrics known to a configuration's registry. Two apps
+// Register makes the metrics known to a configuration's registry. Two apps
 // never share one; a second registration is a fault.
-func (m *metrics) register(registry *prometheus.Registry) error {
+func (m *Metrics) Register(registry *prometheus.Registry) error {
 	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.accountUp, m.active, cacheCollector{m}} {
 		if err := registry.Register(collector); err != nil {
 			return err
@@ -96,25 +96,26 @@ func (m *metrics) register(registry *prometheus.Registry) error {
 	return nil
 }
 
-func (m *metrics) decided(outcome handler.Outcome) {
-	m.requests.WithLabelValues(outcome.Decision, string(outcome.Reason), outcome.Access).Inc()
-	m.decision.Observe(outcome.Took.Seconds())
+// Decided counts a decision about a request, and the time that it took.
+func (m *Metrics) Decided(decision, reason, access string, took time.Duration) {
+	m.requests.WithLabelValues(decision, reason, access).Inc()
+	m.decision.Observe(took.Seconds())
 }
 
 // storeCalled is the store's observer.
-func (m *metrics) storeCalled(op string, took time.Duration, _ error) {
+func (m *Metrics) storeCalled(op string, took time.Duration, _ error) {
 	m.storeTime.WithLabelValues(op).Observe(took.Seconds())
 }
 
 // watch counts the lookups of a cache.
-func (m *metrics) watch(cache *storage.Cache) {
+func (m *Metrics) watch(cache *storage.Cache) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.caches[cache] = struct{}{}
 }
 
 // unwatch keeps the counts of a cache that is given up.
-func (m *metrics) unwatch(cache *storage.Cache) {
+func (m *Metrics) unwatch(cache *storage.Cache) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.caches, cache)
@@ -130,7 +131,7 @@ func (c *cacheCounts) add(cache *storage.Cache) {
 }
 
 // cacheCollector collects what the caches count themselves.
-type cacheCollector struct{ *metrics }
+type cacheCollector struct{ *Metrics }
 
 var cacheTotal = prometheus.NewDesc(namespace+"_cache_total",
 	"Lookups of tokens by what the cache said: hit, miss, unknown (an id remembered to be no token's), "+

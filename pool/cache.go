@@ -1,4 +1,4 @@
-package jiratokens
+package pool
 
 import (
 	"context"
@@ -18,11 +18,12 @@ import (
 // openTimeout bounds how long Start waits for the store to open.
 const openTimeout = 10 * time.Second
 
-// sharedCache is a cache and the watch that keeps it true.
-type sharedCache struct {
+// Cache is a cache in front of a store, and the watch that keeps it true.
+type Cache struct {
 	*storage.Cache
-	store *sharedStore
-	key   cacheKey
+	Store *Store
+
+	key cacheKey
 
 	// losses counts how often the watch was lost or restored; deaf says that
 	// the log tells of a loss.
@@ -41,22 +42,22 @@ const lostBefore = 3 * time.Second
 
 // Lost probes the store at once, so that an outage shows when nobody sends a
 // request. If it answers, it is the notification of changes alone that fails.
-func (s *sharedCache) Lost(cause error) {
+func (s *Cache) Lost(cause error) {
 	lost := s.losses.Add(1)
 	s.running.Go(func(ctx context.Context) {
-		if s.store.breaker.Probe(ctx) != nil || !pause(ctx, lostBefore) || s.losses.Load() != lost || s.store.breaker.Away() != nil {
+		if s.Store.breaker.Probe(ctx) != nil || !pause(ctx, lostBefore) || s.losses.Load() != lost || s.Store.breaker.Away() != nil {
 			return
 		}
 		s.deaf.Store(true)
-		caddy.Log().Named("jira_tokens.store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
+		caddy.Log().Named("jira_tokens.Store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
 	})
 }
 
 // Restored reads everything again: changes may have been missed.
-func (s *sharedCache) Restored() {
+func (s *Cache) Restored() {
 	s.losses.Add(1)
 	if s.deaf.Swap(false) {
-		caddy.Log().Named("jira_tokens.store").Info("changes that other nodes make are heard of again")
+		caddy.Log().Named("jira_tokens.Store").Info("changes that other nodes make are heard of again")
 	}
 	s.Cache.Restored()
 }
@@ -73,43 +74,47 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// start opens the store, and begins to watch it if nobody did yet.
-func (s *sharedCache) start() error {
+// Start opens the store, and begins to watch it if nobody did yet.
+func (s *Cache) Start() error {
 	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
 	defer cancel()
-	if err := s.store.Open(ctx); err != nil {
+	if err := s.Store.Open(ctx); err != nil {
 		return fmt.Errorf("opening the token store: %w", err)
 	}
-	s.store.startOnce.Do(func() { s.store.running.Go(s.store.uses.Run) })
+	s.Store.startOnce.Do(func() { s.Store.running.Go(s.Store.UseLog.Run) })
 	s.watchOnce.Do(func() {
 		s.running.Go(func(ctx context.Context) {
-			if err := s.store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
-				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+			if err := s.Store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
+				caddy.Log().Named("jira_tokens.Store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
 			}
 		})
 	})
 	return nil
 }
 
-// release gives the cache back.
-func (s *sharedCache) release() error {
+// Go runs f in the background, until the cache is given up. It reports whether
+// that is still to come.
+func (s *Cache) Go(f func(context.Context)) bool { return s.running.Go(f) }
+
+// Release gives the cache back.
+func (s *Cache) Release() error {
 	_, err := caches.Delete(s.key)
 	return err
 }
 
 // Destruct ends the watch when no configuration uses the cache any more, and
 // gives the store back.
-func (s *sharedCache) Destruct() error {
+func (s *Cache) Destruct() error {
 	s.end()
 	s.running.Wait()
 	s.Wait()
-	s.store.metrics.unwatch(s.Cache)
+	s.Store.Metrics.unwatch(s.Cache)
 	_, err := stores.Delete(s.key.store)
 	return err
 }
 
 // Interface guards
 var (
-	_ caddy.Destructor = (*sharedCache)(nil)
-	_ storage.Watcher  = (*sharedCache)(nil)
+	_ caddy.Destructor = (*Cache)(nil)
+	_ storage.Watcher  = (*Cache)(nil)
 )

@@ -1,4 +1,6 @@
-package jiratokens
+// Package pool keeps what outlives a reload of the configuration: stores, the
+// caches in front of them, what is counted in memory for them, and metrics.
+package pool
 
 import (
 	"context"
@@ -9,8 +11,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// What outlives a reload of the configuration: stores by their connection, and
-// the caches in front of them by store and bounds.
+// Stores are found again by their connection, the caches in front of them by
+// store and bounds.
 var (
 	stores = caddy.NewUsagePool()
 	caches = caddy.NewUsagePool()
@@ -21,27 +23,28 @@ type cacheKey struct {
 	options storage.CacheOptions
 }
 
-// acquireCache returns the cache with these bounds in front of the store that
-// module configures: the one in use, if there is one.
-func acquireCache(module storage.Module, options storage.CacheOptions) (*sharedCache, error) {
+// Acquire returns the cache with these bounds in front of the store that module
+// configures: the one in use, if there is one. It opens nothing; Start does.
+// Release gives the cache back.
+func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error) {
 	key := cacheKey{store: module.Key(), options: options}
 	value, _, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
 		store, err := acquireStore(module)
 		if err != nil {
 			return nil, err
 		}
-		ctx, end := context.WithCancel(context.Background()) // by Destruct
+		ctx, end := context.WithCancel(context.Background()) // ended by Destruct
 		cache := storage.NewCache(ctx, store.breaker, options)
-		store.metrics.watch(cache)
-		return &sharedCache{Cache: cache, store: store, key: key, ctx: ctx, end: end, running: background.New(ctx)}, nil
+		store.Metrics.watch(cache)
+		return &Cache{Cache: cache, Store: store, key: key, ctx: ctx, end: end, running: background.New(ctx)}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return value.(*sharedCache), nil
+	return value.(*Cache), nil
 }
 
-func acquireStore(module storage.Module) (*sharedStore, error) {
+func acquireStore(module storage.Module) (*Store, error) {
 	value, _, err := stores.LoadOrNew(module.Key(), func() (caddy.Destructor, error) {
 		// Not the configuration's logger: the store outlives it.
 		logger := caddy.Log().Named("jira_tokens.store")
@@ -49,10 +52,10 @@ func acquireStore(module storage.Module) (*sharedStore, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newSharedStore(store, logger), nil
+		return newStore(store, logger), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return value.(*sharedStore), nil
+	return value.(*Store), nil
 }
