@@ -29,9 +29,11 @@ type Decision struct {
 	Record *token.Record
 	// Address is the client's, as Caddy sees it.
 	Address netip.Addr
-	// Access is what the operation does in Jira, once it was classified.
+	// Access is what the operation does in Jira, and match what says so, once it
+	// was classified.
 	Access     jira.Access
 	classified bool
+	match      jira.Match
 	// Account is the credential that the request goes to Jira with.
 	Account *jira.Account
 
@@ -41,8 +43,8 @@ type Decision struct {
 	// why is the denial that ended the request, if one did.
 	why *denial
 
-	// query is the query string without what must not reach Jira.
-	query string
+	// cleanQuery is the query string without what must not reach Jira.
+	cleanQuery string
 	// publicURL is the gateway's own base URL as the client used it.
 	publicURL string
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -39,7 +38,7 @@ type Step struct {
 	Detail string `json:"detail"`
 }
 
-// Explain takes a request through the steps, without sending it anywhere. The
+// Explain takes a request through the steps without sending it anywhere. The
 // first denial ends it, as it would in earnest.
 func (h *Handler) Explain(q Question) (Explanation, error) {
 	r, err := newQuestion(q)
@@ -47,50 +46,42 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	d := &Decision{now: h.now(), Record: q.Record, Address: q.Address}
-	e := Explanation{Front: h.Front, ContextPath: h.ContextPath, AnyAddress: true}
-	for _, step := range steps {
-		if step.name == "networks" && !d.Address.IsValid() {
-			e.AnyAddress = d.Record.Networks.IsZero() && h.permitted.IsZero()
-			e.Steps = append(e.Steps, Step{step.name, true, h.explainNetworks(d)})
-			continue
-		}
-		if step.name == "limits" { // asking must use up nothing
-			e.Steps = append(e.Steps, Step{step.name, true, h.explainLimits(d)})
-			continue
+	e := Explanation{Front: h.Front, ContextPath: h.ContextPath}
+	e.AnyAddress = d.Address.IsValid() || !h.restricts(d.Record)
+	for i := range steps {
+		step := &steps[i]
+		if step.unasked != nil {
+			if says := step.unasked(h, d); says != "" {
+				e.passed(step.name, says)
+				continue
+			}
 		}
 		if why := step.take(h, r, d); why != nil {
-			e.Steps = append(e.Steps, Step{step.name, false, h.explainDenial(step.name, r, d, why)})
-			e.Status, e.Reason = why.reason.status(), why.reason
+			e.denied(step.name, d, why)
 			return e, nil
 		}
-		e.Steps = append(e.Steps, Step{step.name, true, h.explainPassed(step.name, r, d)})
+		e.passed(step.name, step.found(h, r, d))
 	}
+	e.passed("outbound", "Jira gets "+r.Method+" "+outbound(r, d).URL.RequestURI()+", without the client's credentials")
 	if refused := d.Account.Refusal(); refused != nil {
-		e.Steps = append(e.Steps, Step{"jira", false, refused.Error()})
-		e.Status, e.Reason = ReasonJiraRejectedAccount.status(), ReasonJiraRejectedAccount
+		e.denied("jira", d, &denial{reason: ReasonJiraRejectedAccount, message: refused.Error()})
 		return e, nil
 	}
 	e.Allowed = true
 	return e, nil
 }
 
-func (h *Handler) explainPassed(step string, r *http.Request, d *Decision) string {
-	switch step {
-	case "token":
-		return "it is active"
-	case "networks":
-		return h.explainNetworks(d)
-	case "scope":
-		return h.explainScope(r) + ", which scope " + d.Record.Scope.String() + " may do"
-	}
-	return "it goes to Jira as the account " + d.Record.Account
+func (e *Explanation) passed(step, detail string) {
+	e.Steps = append(e.Steps, Step{step, true, detail})
 }
 
-func (h *Handler) explainDenial(step string, r *http.Request, d *Decision, why *denial) string {
-	if step != "scope" || !d.classified {
-		return why.message
+func (e *Explanation) denied(step string, d *Decision, why *denial) {
+	detail := why.message
+	if step == "scope" && d.classified {
+		detail += " " + d.classification() + "."
 	}
-	return why.message + " " + h.explainScope(r) + "."
+	e.Steps = append(e.Steps, Step{step, false, detail})
+	e.Status, e.Reason = why.reason.status(), why.reason
 }
 
 func newQuestion(q Question) (*http.Request, error) {
@@ -102,43 +93,4 @@ func newQuestion(q Question) (*http.Request, error) {
 		return nil, fmt.Errorf("%q: want one such as /rest/api/3/search/jql?jql=project%%3DDEMO", q.URI)
 	}
 	return &http.Request{Method: q.Method, URL: u, Header: make(http.Header), Body: http.NoBody, Host: "gateway"}, nil
-}
-
-func (h *Handler) explainNetworks(d *Decision) string {
-	switch {
-	case d.Address.IsValid():
-		return "it works from " + d.Address.String()
-	case d.Record.Networks.IsZero() && h.permitted.IsZero():
-		return "it works from everywhere"
-	}
-	return "it works from some networks only: name an address to know"
-}
-
-// explainLimits says how much the token may ask, not how much is left of that.
-func (h *Handler) explainLimits(d *Decision) string {
-	var bounds []string
-	if limit := h.app.Limits().RateOf(d.Record); limit != (token.Limit{}) {
-		bounds = append(bounds, "make "+ratePhrase(limit))
-	}
-	if most := h.app.Limits().ConcurrencyOf(d.Record); most > 0 {
-		bounds = append(bounds, fmt.Sprintf("have %d requests under way", most))
-	}
-	if len(bounds) == 0 {
-		return "it has no limit"
-	}
-	return "it may " + strings.Join(bounds, " and ")
-}
-
-// explainScope says what the request is to Jira, by which line of the table.
-func (h *Handler) explainScope(r *http.Request) string {
-	path := h.inContext(r.URL.EscapedPath())
-	access, match := h.operations.Access(r.Method, path)
-	if h.ScopeBy == scopeByMethod && access != jira.AccessNever && match.Source != jira.SourceReads {
-		return fmt.Sprintf("%s is %s by its method", r.Method, jira.AccessByMethod(r.Method))
-	}
-	by := strings.TrimPrefix(match.String(), "by ")
-	if access == jira.AccessNever {
-		return "The request is for no token, by " + by
-	}
-	return fmt.Sprintf("The request is %s, by %s", access, by)
 }

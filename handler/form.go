@@ -15,9 +15,9 @@ import (
 // streamed.
 const maxForm = 64 << 10
 
-// checkForm refuses a form that Data Center would take credentials from, or
-// whose fields it could read differently than we do.
-func checkForm(r *http.Request) *denial {
+// form is the step that refuses a form body that Data Center would take
+// credentials from, or whose fields it could read differently than we do.
+func (*Handler) form(r *http.Request, _ *Decision) *denial {
 	types := r.Header["Content-Type"]
 	if len(types) > 1 {
 		return deny(ReasonAmbiguousRequest, "The request has several Content-Type headers. Send one.")
@@ -42,7 +42,11 @@ func checkForm(r *http.Request) *denial {
 	return nil
 }
 
-// checkedForm is a form body that was read and found good.
+func foundForm(*Handler, *http.Request, *Decision) string {
+	return "the body holds no credentials that Jira would take from a form"
+}
+
+// checkedForm is a form body that was read and accepted.
 type checkedForm struct {
 	io.Reader
 	io.Closer
@@ -54,7 +58,7 @@ func isForm(contentType string) bool {
 	return strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded")
 }
 
-// plainFormCharset tells whether a form's field names can be read as ASCII: a
+// plainFormCharset reports whether a form's field names can be read as ASCII: a
 // charset such as UTF-16 or IBM037 would spell os_username in other bytes.
 func plainFormCharset(contentType string) bool {
 	_, params, err := mime.ParseMediaType(contentType)

@@ -250,57 +250,6 @@ func forgetCredentials(r *http.Request) {
 	}
 }
 
-// step is one of the steps that a request with a token takes.
-type step struct {
-	name string
-	take func(*Handler, *http.Request, *Decision) *denial
-}
-
-// steps are those after the token's record was found, in their order.
-var steps = [...]step{
-	{"token", (*Handler).active},
-	{"networks", (*Handler).networks},
-	{"limits", (*Handler).limits},
-	{"scope", (*Handler).scope},
-	{"account", (*Handler).account},
-}
-
-// decide takes the steps in their order. The first denial ends it.
-func (h *Handler) decide(r *http.Request, d *Decision) *denial {
-	if r.URL.Opaque != "" {
-		// "x:http://host/path" has no path to judge, but is sent as it is.
-		return deny(ReasonAmbiguousRequest, "The request's target is no path.")
-	}
-	if why := h.authenticate(r, d); why != nil || d.passThrough {
-		return why
-	}
-	for _, step := range steps {
-		if why := step.take(h, r, d); why != nil {
-			return why
-		}
-	}
-	return nil
-}
-
-// authenticate finds the record of the token that a request presents, and counts
-// those who present no valid one.
-func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
-	why := h.credentials(r, d)
-	if d.passThrough || why != nil && why.reason != ReasonInvalidToken {
-		return why
-	}
-	if why := h.tooManyFailures(d); why != nil {
-		return why
-	}
-	if why == nil {
-		why = h.lookup(r, d)
-	}
-	if why != nil && why.reason == ReasonInvalidToken {
-		h.countFailure(d)
-	}
-	return why
-}
-
 // inContext returns a path as Jira's own, without the path that it is
 // installed at.
 func (h *Handler) inContext(path string) string {

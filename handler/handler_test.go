@@ -72,7 +72,7 @@ func (c cachedToken) Lookup(ctx context.Context, presented token.Token) (*token.
 	return c.registry.Lookup(ctx, presented)
 }
 
-func (o oneToken) Account(string) (*jira.Account, bool) { return o.account, true }
+func (o oneToken) Account(string) (*jira.Account, bool) { return o.account, o.account != nil }
 func (o oneToken) Limits() *limits.Limits               { return o.limits }
 
 func (oneToken) Used(string, netip.Addr, string) {}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/limits"
@@ -25,6 +26,22 @@ func (h *Handler) limits(r *http.Request, d *Decision) (why *denial) {
 		message = fmt.Sprintf("This API token may have %d requests under way.", exceeded.Burst)
 	}
 	return tooMany(ReasonRateLimited, exceeded, message)
+}
+
+// unaskedLimits says how much the token may ask, not how much is left of that:
+// a question must use up nothing.
+func (h *Handler) unaskedLimits(d *Decision) string {
+	var bounds []string
+	if limit := h.app.Limits().RateOf(d.Record); limit != (token.Limit{}) {
+		bounds = append(bounds, "make "+ratePhrase(limit))
+	}
+	if most := h.app.Limits().ConcurrencyOf(d.Record); most > 0 {
+		bounds = append(bounds, fmt.Sprintf("have %d requests in flight", most))
+	}
+	if len(bounds) == 0 {
+		return "it has no limit"
+	}
+	return "it may " + strings.Join(bounds, " and ")
 }
 
 // ratePhrase says a rate as people do.

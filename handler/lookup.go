@@ -3,7 +3,6 @@ package handler
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -30,25 +29,4 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	}
 	d.Record = record
 	return nil
-}
-
-// active is the step that asks whether the token works now. Only who presented
-// the right secret gets here.
-func (*Handler) active(_ *http.Request, d *Decision) *denial {
-	record := d.Record
-	switch record.State(d.now) {
-	case token.StateActive:
-		return nil
-	case token.StateExpired:
-		return deny(ReasonTokenExpired, "This API token expired on "+moment(record.ExpiresAt)+". Ask for a new one.")
-	case token.StateDisabled:
-		return deny(ReasonTokenDisabled, "This API token is disabled. Ask an administrator to enable it.")
-	case token.StateNotYetValid:
-		return deny(ReasonTokenNotYetValid, "This API token is not valid before "+moment(record.NotBefore)+".")
-	}
-	return deny(ReasonTokenRevoked, "This API token was revoked. Ask for a new one.")
-}
-
-func moment(t time.Time) string {
-	return strings.Replace(t.UTC().Format("2006-01-02 15:04:05 UTC"), ":00 UTC", " UTC", 1)
 }

@@ -18,6 +18,27 @@ func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	return deny(ReasonNetworkDenied, "This API token does not work from the address "+d.Address.String()+".")
 }
 
+// restricts reports whether the gateway or the token depends on the client's
+// address.
+func (h *Handler) restricts(record *token.Record) bool {
+	return !h.permitted.IsZero() || !record.Networks.IsZero()
+}
+
+// unaskedNetworks is for questions that name no address.
+func (h *Handler) unaskedNetworks(d *Decision) string {
+	switch {
+	case d.Address.IsValid():
+		return ""
+	case h.restricts(d.Record):
+		return "it works from some networks only: name an address to find out"
+	}
+	return "it works from everywhere"
+}
+
+func foundNetworks(_ *Handler, _ *http.Request, d *Decision) string {
+	return "it works from " + d.Address.String()
+}
+
 // clientAddress is the client's address as Caddy found it: trusted_proxies
 // decides, never a header read here. Caddy does not unmap IPv4 addresses in
 // IPv6 form.

@@ -1,48 +1,15 @@
 package handler
 
 import (
-	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/jiratokens/caddy-jira-tokens/jira"
-	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // userAgent replaces the client's: Jira refuses changes that carry a browser's
 // ("XSRF check failed").
 const userAgent = "caddy-jira-tokens"
-
-// cleanRequest finds what of the query and of a form must not reach Jira.
-func (h *Handler) cleanRequest(r *http.Request, d *Decision) *denial {
-	readOnly := d.Record.Scope == token.ScopeRead
-	query, err := jira.CleanQuery(r.URL.RawQuery, readOnly)
-	if err != nil {
-		return deny(ReasonAmbiguousRequest, "The request's query could be read in more than one way: "+err.Error()+".")
-	}
-	d.query = query
-	return checkForm(r)
-}
-
-// account is the step that finds the Jira account of the token.
-func (h *Handler) account(r *http.Request, d *Decision) *denial {
-	if len(h.Accounts) > 0 && !slices.Contains(h.Accounts, d.Record.Account) {
-		return deny(ReasonPathDenied, "This API token is not for this Jira.")
-	}
-	account, ok := h.app.Account(d.Record.Account)
-	if !ok {
-		return &denial{
-			reason:  ReasonJiraRejectedAccount,
-			message: "The Jira account of this API token is not configured in the gateway. Tell an administrator.",
-			cause:   errors.New("no account " + d.Record.Account + " in the configuration"),
-		}
-	}
-	d.Account = account
-	return nil
-}
 
 // outbound returns the request as it goes on to Jira. It is a copy: what came in
 // gets nothing of ours, because error routes get it and may hand it to another
@@ -52,7 +19,7 @@ func outbound(r *http.Request, d *Decision) *http.Request {
 	d.publicURL = publicURL(r)
 	out := r.WithContext(withDecision(r.Context(), d))
 	u := *r.URL
-	u.RawQuery = d.query
+	u.RawQuery = d.cleanQuery
 	u.User = nil
 	out.URL = &u
 	out.Header = forwardable(r.Header)

@@ -2,13 +2,14 @@ package handler
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // scope is the step that finds out what the request would do in Jira, and asks
-// whether the token may.
+// whether the token may do that.
 func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 	path := h.inContext(r.URL.EscapedPath())
 	if err := jira.CheckPath(path); err != nil {
@@ -17,7 +18,8 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 	if !h.reachable.Match(path) {
 		return deny(ReasonPathDenied, "API tokens do not reach this path.")
 	}
-	d.Access, d.classified = h.access(r.Method, path), true
+	d.Access, d.match = h.access(r.Method, path)
+	d.classified = true
 	if d.Access == jira.AccessNever {
 		return deny(ReasonPathDenied, "No API token can do this, whatever its scope.")
 	}
@@ -25,30 +27,30 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 		return deny(ReasonScopeInsufficient, "This API token has scope "+d.Record.Scope.String()+
 			", this request needs scope "+needed.String()+".")
 	}
-	if crossSite(r) {
-		return deny(ReasonPathDenied, "Changes that another web page asks for are not accepted.")
-	}
-	return h.cleanRequest(r, d)
+	return nil
 }
 
-// crossSite tells whether a browser sends a change on behalf of a page of
-// another site. It remembers Basic credentials, and what Jira would know such a
-// request by (Origin, Referer) does not reach it. Only browsers send this header.
-func crossSite(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "cross-site", "same-site":
-		return jira.AccessByMethod(r.Method) != jira.AccessRead
+func foundScope(_ *Handler, _ *http.Request, d *Decision) string {
+	return d.classification() + ", which scope " + d.Record.Scope.String() + " may do"
+}
+
+// classification says what the request is to Jira, and by which line of the
+// table.
+func (d *Decision) classification() string {
+	by := strings.TrimPrefix(d.match.String(), "by ")
+	if d.Access == jira.AccessNever {
+		return "The request is for no token, by " + by
 	}
-	return false
+	return "The request is " + d.Access.String() + ", by " + by
 }
 
 // access classifies an operation by the table or by its method, as configured.
-func (h *Handler) access(method, path string) jira.Access {
+func (h *Handler) access(method, path string) (jira.Access, jira.Match) {
 	access, match := h.operations.Access(method, path)
 	if h.ScopeBy == scopeByMethod && access != jira.AccessNever && match.Source != jira.SourceReads {
-		return jira.AccessByMethod(method)
+		return jira.AccessByMethod(method), jira.Match{Source: jira.SourceMethod}
 	}
-	return access
+	return access, match
 }
 
 // scopeFor returns the scope that an access needs.

@@ -25,6 +25,10 @@ type Operation struct {
 // SourceReads is the source of operations that were added with [Operations.With].
 const SourceReads = "reads"
 
+// SourceMethod is the source of a [Match] where no operation decided, only the
+// method.
+const SourceMethod = "by method"
+
 // String returns the operation as the option `reads` takes it.
 func (op Operation) String() string { return op.Method + " " + op.Path }
 

@@ -64,7 +64,7 @@ func (m Match) String() string {
 
 // What decided where no operation did.
 var (
-	byMethod     = Match{Source: "by method"}
+	byMethod     = Match{Source: SourceMethod}
 	undocumented = Match{Source: "undocumented", Reason: "Jira's own API, but no documented operation; what may change something needs admin"}
 	oddMethod    = Match{Source: "method", Reason: "no method of Jira's API"}
 	actionPage   = Match{Source: "page", Reason: "a page of Jira may act on GET too; no REST path ends like one"}
