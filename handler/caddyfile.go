@@ -31,6 +31,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		allow_ip  <ranges...>
 //		deny_ip   <ranges...>
 //		accounts  <names...>
+//		headers   <names...>
 //		context_path <path>
 //	}
 //
@@ -61,7 +62,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // optionNames are the options that jira_token_auth and jira_gateway share.
-var optionNames = []string{"front", "passwords", "scope_by", "reads", "paths", "allow_ip", "deny_ip", "accounts"}
+var optionNames = []string{"front", "passwords", "scope_by", "reads", "paths", "allow_ip", "deny_ip", "accounts", "headers"}
 
 // unmarshalOption reads the option at d, if it is one of optionNames.
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, seen optionsSeen) (known bool, err error) {
@@ -91,6 +92,17 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, seen optionsSeen) (kno
 		}
 		h.Accounts, err = values(d)
 		return true, err
+	case "headers":
+		if err := seen.first(d); err != nil {
+			return true, err
+		}
+		if h.Headers, err = values(d); err != nil {
+			return true, err
+		}
+		if _, err := newHeaderLists(h.Headers); err != nil {
+			return true, d.WrapErr(err)
+		}
+		return true, nil
 	case "allow_ip":
 		return true, ranges(d, &h.AllowIP)
 	case "deny_ip":

@@ -47,6 +47,8 @@ type Decision struct {
 	cleanQuery string
 	// publicURL is the gateway's own base URL as the client used it.
 	publicURL string
+	// headers are the ones that pass.
+	headers *headerLists
 }
 
 type decisionKey struct{}

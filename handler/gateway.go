@@ -38,6 +38,7 @@ const idleConnections = 256
 //		allow_ip  <ranges...>
 //		deny_ip   <ranges...>
 //		accounts  <names...>
+//		headers   <names...>
 //		rewrite_links on|off
 //		jira_base_url <urls...>
 //		attachments proxy|redirect

@@ -85,7 +85,14 @@ type Handler struct {
 	// or leave it out. Default: none
 	ContextPath string `json:"context_path,omitempty"`
 
+	// More headers that pass between clients and Jira, both ways, beside those
+	// that HTTP needs and Atlassian documents: for other apps' APIs. Names that
+	// can carry credentials, an identity or another method are refused.
+	// Default: none
+	Headers []string `json:"headers,omitempty"`
+
 	app        App
+	headers    *headerLists
 	operations *jira.Operations
 	reachable  jira.Paths
 	permitted  token.Networks
@@ -142,6 +149,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if h.operations, err = h.readOperations(); err != nil {
+		return err
+	}
+	if h.headers, err = newHeaderLists(h.Headers); err != nil {
 		return err
 	}
 	h.app.AddGateway(h)
@@ -232,7 +242,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return d.why.write(w, r)
 	}
 	h.app.Used(d.Record.ID, d.Address, r.UserAgent())
-	err := next.ServeHTTP(w, outbound(r, d))
+	err := next.ServeHTTP(w, h.outbound(r, d))
 	if d.why != nil { // the transport has answered so
 		return err
 	}

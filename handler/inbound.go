@@ -11,28 +11,10 @@ import (
 // headerLimitedBy tells who limits a client that gets 429: jira or gateway.
 const headerLimitedBy = "X-Jira-Token-Limited-By"
 
-// tellsOfAccount tells whether a header is about the account, or its session in
-// Jira: nothing for the client. WWW-Authenticate would make clients ask people
-// for a password.
-func tellsOfAccount(name string) bool {
-	switch name {
-	case "Set-Cookie", "Set-Cookie2", "Www-Authenticate", "Proxy-Authenticate", "Authentication-Info",
-		"X-Ausername", "X-Asessionid", "X-Aaccountid", "X-Seraph-Loginreason":
-		return true
-	case headerLimitedBy, headerReason: // only the gateway's own denials have a reason
-		return true
-	}
-	return false
-}
-
 // inbound makes of Jira's response what the client gets.
 func inbound(response *http.Response, r *http.Request, d *Decision, mapper *links.Mapper) *http.Response {
 	in := withoutTrailers(response)
-	for name := range in.Header {
-		if tellsOfAccount(name) {
-			delete(in.Header, name)
-		}
-	}
+	in.Header = passing(in.Header, d.headers.toClient)
 	if response.StatusCode == http.StatusTooManyRequests {
 		in.Header.Set(headerLimitedBy, "jira")
 	}

@@ -13,14 +13,51 @@ import (
 
 // secretHeaders are what Jira tells of the account.
 const secretHeaders = "Set-Cookie: JSESSIONID=x\r\nSet-Cookie: atlassian.xsrf.token=y\r\nset-cookie2: z\r\nX-AUSERNAME: svc\r\nX-ASESSIONID: 1\r\nX-AACCOUNTID: 5\r\n" +
-	"X-Seraph-LoginReason: OK\r\nWWW-Authenticate: OAuth realm=\"x\"\r\nWWW-Authenticate: Basic realm=\"y\"\r\nX-Jira-Token-Reason: fake\r\n"
+	"X-Seraph-LoginReason: OK\r\nWWW-Authenticate: OAuth realm=\"x\"\r\nWWW-Authenticate: Basic realm=\"y\"\r\nX-Jira-Token-Reason: fake\r\n" +
+	"Remote-User: svc\r\nX-Atlassian-Account-Id: 5\r\nNEL: {}\r\nReport-To: {}\r\nStrict-Transport-Security: max-age=1\r\n" +
+	"Access-Control-Allow-Origin: https://x.example\r\nAccess-Control-Allow-Credentials: true\r\nX-Anything: x\r\n" +
+	"X-Jira-Token-Limited-By: nobody\r\nX-Jira-Token-Other: fake\r\n"
 
 func checkInboundHeaders(t *testing.T, what string, header http.Header) {
 	t.Helper()
-	for _, name := range []string{"Set-Cookie", "Set-Cookie2", "X-Ausername", "X-Asessionid", "X-Aaccountid", "X-Seraph-Loginreason", "Www-Authenticate", "X-Jira-Token-Reason"} {
+	for _, name := range []string{"Set-Cookie", "Set-Cookie2", "X-Ausername", "X-Asessionid", "X-Aaccountid", "X-Seraph-Loginreason", "Www-Authenticate", "X-Jira-Token-Reason",
+		"Remote-User", "X-Atlassian-Account-Id", "Nel", "Report-To", "Strict-Transport-Security", "Access-Control-Allow-Origin",
+		"Access-Control-Allow-Credentials", "X-Anything", "X-Jira-Token-Other",
+	} {
 		if values, ok := header[name]; ok {
 			t.Errorf("%s: %s: %q came back", what, name, values)
 		}
+	}
+}
+
+// TestInboundHeadersKept wants what clients of Jira's API read, as Jira spells it.
+func TestInboundHeadersKept(t *testing.T) {
+	g := startGateway(t, options{site: "headers X-Tempo-Total"})
+	read := g.issue("alice", "read")
+	kept := []string{
+		"ETag: W/\"x\"", "Last-Modified: x", "Cache-Control: no-store", "Expires: 0", "Vary: Accept", "Age: 1", "X-RateLimit-Limit: 5",
+		"X-RateLimit-Remaining: 4", "X-RateLimit-FillRate: 1", "X-RateLimit-Interval-Seconds: 1", "X-RateLimit-Reset: 1", "X-RateLimit-NearLimit: false",
+		"RateLimit-Reason: jira-burst-based", "Beta-RateLimit-Policy: \"q\";q=5", "Retry-After: 0", "X-AREQUESTID: 1x2", "atl-traceid: 3", "X-Trace-Id: 4",
+		"Link: <https://media.example/x>; rel=\"next\"", "Deprecation: true", "Sunset: x", "Warning: 299 - x", "Content-Disposition: inline",
+		"X-Content-Type-Options: nosniff", "Content-Security-Policy: sandbox", "Content-Language: de", "Accept-Ranges: bytes", "X-Tempo-Total: 7",
+	}
+	g.up.answerWith(reply("200 OK", "Content-Type: text/plain\r\n"+strings.Join(kept, "\r\n")+"\r\n"+secretHeaders, "x"))
+	a := g.do("GET", issuePath, read.basic())
+	g.check(t, a, passes)
+	checkInboundHeaders(t, "header", a.header)
+	for _, line := range kept {
+		name, value, _ := strings.Cut(line, ": ")
+		if got := a.header.Values(name); len(got) != 1 || got[0] != value {
+			t.Errorf("%s came back as %q", line, got)
+		}
+	}
+	if got := a.header.Values("X-Jira-Token-Limited-By"); got != nil {
+		t.Errorf("X-Jira-Token-Limited-By: %q came from Jira", got)
+	}
+	// Connection makes a header that would pass one of Jira's connection only.
+	g.up.answerWith(reply("200 OK", "Content-Type: text/plain\r\nConnection: X-AREQUESTID\r\nX-AREQUESTID: 1\r\n", "x"))
+	if a := g.do("GET", issuePath, read.basic()); a.header.Get("X-Arequestid") != "" {
+		t.Errorf("a header of the connection came back: %q", a.header)
 	}
 }
 

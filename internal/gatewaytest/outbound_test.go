@@ -15,7 +15,7 @@ import (
 
 // TestOutboundHeaders wants to see exactly what arrives at Jira.
 func TestOutboundHeaders(t *testing.T) {
-	g := startGateway(t, options{})
+	g := startGateway(t, options{site: "headers X-Tempo-Version"})
 	read, write := g.issue("alice", "read"), g.issue("alice", "write")
 	host := "host"
 	always := []string{host, "authorization", "user-agent", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "accept-encoding"}
@@ -23,7 +23,8 @@ func TestOutboundHeaders(t *testing.T) {
 	// Headers that arrive as they were sent.
 	kept := []string{
 		"Accept: application/json", "Accept-Language: de", "If-None-Match: \"x\"", "X-Requested-With: Thing", "X-ExperimentalApi: opt-in",
-		"X-Force-Accept-Language: true", "traceparent: 00-1-2-01", "X-Request-Id: 7", "X-Empty:", "Cache-Control: no-cache", "Prefer: x",
+		"X-Force-Accept-Language: true", "traceparent: 00-1-2-01", "X-Request-Id: 7", "Cache-Control: no-cache",
+		"If-Match: \"x\"", "If-Unmodified-Since: x", "Pragma: no-cache", "tracestate: a=b", "X-Tempo-Version: 4", "Accept-Charset:",
 	}
 	// Headers that never arrive.
 	dropped := []string{
@@ -37,6 +38,9 @@ func TestOutboundHeaders(t *testing.T) {
 		"Cf-Access-Jwt-Assertion: a", "X-SSL-Client-Cert: a", "SSL_CLIENT_CERT: a", "X-Api-Key: a", "X-AUSERNAME: a", "X-ASESSIONID: a", "X-Seraph-Trust: a",
 		"Sec-Fetch-Site: same-origin", "X-Impersonate: a", "Impersonate-User: a", "Authorization_: Basic eDp5", "X-Authorization: Basic eDp5",
 		"X-Atlassian-Token: nocheck", "From: a@b", "X-On-Behalf-Of: admin", "X-Acting-As: admin", "X-Run-As: admin", "X-WEBAUTH-USER: a", "X-Webauth: a",
+		"X-Empty:", "Prefer: x", "X-Anything: x", "X-Original-HTTP-Method: DELETE", "X-HTTP-Verb: DELETE", "SM-UniversalID: admin", "SM_USER: admin",
+		"X-WSSE: UsernameToken", "X-Roles: admin", "X-Envoy-Original-Method: DELETE", "X_Request_Id: 8", "x-experimentalapi_: x", "Content_Type: x",
+		"X_Tempo_Version: 5", "X-Atlassian-Webhook-Identifier: x", "Atlassian-Account-Id: x", "Baggage: user=admin", "Access-Control-Request-Method: PUT",
 	}
 	line := func(headers []string) string { return strings.Join(headers, "\r\n") + "\r\n" }
 	for name, c := range map[string]struct {

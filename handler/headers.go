@@ -1,0 +1,131 @@
+package handler
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+)
+
+// requestHeaders reach Jira: what HTTP needs, and what Atlassian documents for
+// its REST APIs. Nothing else does, because no list of headers to drop is ever
+// complete: every proxy and single sign-on agent that an administrator may have
+// put before Jira trusts names of its own. docs/jira.md has each one's reason.
+//
+// https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro
+// https://developer.atlassian.com/server/jira-servicedesk/info/special-headers
+var requestHeaders = []string{
+	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language",
+	"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Disposition",
+	// Without Content-Range a partial PUT would replace the whole (RFC 9110,
+	// section 14.5).
+	"Content-Range", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest",
+	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
+	"Cache-Control", "Pragma", "Expect", "Via",
+	"Traceparent", "Tracestate", "X-Request-Id",
+	"X-ExperimentalApi", "X-Force-Accept-Language", "X-Requested-With",
+	// The rest is for reverse_proxy, which drops what Connection names, and keeps
+	// X-Forwarded-* from trusted proxies only.
+	"Connection", "TE", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+}
+
+// contentHeaders reach the client, and are between its HTTP library and the
+// gateway: what the content is, how long it may be kept, and what a browser must
+// not do with it.
+var contentHeaders = []string{
+	"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location",
+	"Cache-Control", "Expires", "Last-Modified", "Pragma", "Age", "Vary", "Date", "Via",
+	// Data Center serves attachments with some of these, so that a browser does
+	// not run them as pages of this site.
+	"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "X-XSS-Protection",
+	"X-Download-Options", "X-Permitted-Cross-Domain-Policies", "Referrer-Policy",
+	"Connection", // for reverse_proxy, which drops what it names
+}
+
+// answerHeaders reach the client, and programs read them.
+var answerHeaders = []string{
+	"ETag", "Accept-Ranges", "Content-Range", "Content-Disposition",
+	"Content-MD5", "Content-Digest", "Repr-Digest", "Digest",
+	"Allow", "Link", "Location", "Deprecation", "Sunset", "Warning",
+	// https://developer.atlassian.com/cloud/jira/platform/rate-limiting
+	// https://confluence.atlassian.com/doc/_ratelimiting_httpheaders-992678779.html
+	"Retry-After", "RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Reason",
+	"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-NearLimit", "X-RateLimit-Reason",
+	"X-RateLimit-FillRate", "X-RateLimit-Interval-Seconds",
+	"Beta-Retry-After", "Beta-RateLimit", "Beta-RateLimit-Policy", "X-Beta-RateLimit-Limit", "X-Beta-RateLimit-Remaining",
+	"X-Beta-RateLimit-Reset", "X-Beta-RateLimit-NearLimit", "X-Beta-RateLimit-Reason", "X-Beta-RateLimit-Policy",
+	// What Atlassian's support asks for.
+	"X-ARequestId", "X-Request-Id", "X-Trace-Id", "Atl-Request-Id", "Atl-TraceId",
+}
+
+// headerLists are the names of the headers that pass, as net/http spells them.
+// What is spelled in a way of its own (X_Request_Id) is another header.
+type headerLists struct {
+	toJira, toClient map[string]bool
+}
+
+// newHeaderLists returns the lists with the names of the option headers added to
+// both.
+func newHeaderLists(more []string) (*headerLists, error) {
+	for _, name := range more {
+		if err := checkHeader(name); err != nil {
+			return nil, err
+		}
+	}
+	return &headerLists{
+		toJira:   canonical(requestHeaders, more),
+		toClient: canonical(contentHeaders, answerHeaders, more),
+	}, nil
+}
+
+func canonical(lists ...[]string) map[string]bool {
+	names := make(map[string]bool)
+	for _, name := range slices.Concat(lists...) {
+		names[http.CanonicalHeaderKey(name)] = true
+	}
+	return names
+}
+
+// passing returns the headers that are on a list. The values are shared with
+// what came in; nothing changes them in place.
+func passing(in http.Header, list map[string]bool) http.Header {
+	out := make(http.Header, len(in))
+	for name, values := range in {
+		if list[name] {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+var (
+	// headerName is narrower than HTTP's: an asterisk would be a name too, and
+	// some servers take underscores for hyphens.
+	headerName = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`)
+
+	// unsafeHeaders are names that no configuration lets pass. A mistake here
+	// hands a client somebody's rights or session, and the error is all the
+	// warning there is, so whatever looks like it is refused.
+	unsafeHeaders = regexp.MustCompile(`(?i)` +
+		// Who asks, or by which right.
+		`auth|cookie|session|token|jwt|oidc|saml|sso|wsse|shib|seraph|user|login|account|mail|identity|principal|subject|` +
+		`role|group|member|credential|creds|passw|secret|api-?key|private-key|cert|sudo|impersonat|on-behalf|acting-as|run-as|` +
+		`^sm-|^remote-|^from$|(^|-)(uid|upn|dn|eppn|netid|pat|su|actor|caller|person|employee)(-|$)|` +
+		// What is asked, and of whom.
+		`method|verb|override|original|rewrite|forwarded|host|-ur[il]$|-path$|-ip$|-addr$|^(x-)?origin$|^referer$|^sec-|^via$|` +
+		// What is between two neighbors only, or a promise about the whole site.
+		`^connection$|^keep-alive$|^te$|^trailer$|^transfer-|^upgrade|^http2-|^proxy-|^content-length$|^expect$|` +
+		`^access-control-|^strict-transport-|^public-key-|^nel$|^report|^alt-svc$|^clear-site-|^refresh$|^server`)
+)
+
+// checkHeader returns an error for a name that the option headers must not have.
+func checkHeader(name string) error {
+	switch {
+	case !headerName.MatchString(name):
+		return fmt.Errorf("headers: %q is not a header's name: want whole names of letters, digits and hyphens, such as X-Tempo-Version", name)
+	case unsafeHeaders.MatchString(name):
+		return fmt.Errorf("headers: %s must not pass between clients and Jira: by its name it carries credentials, an identity, another method or address, "+
+			"or belongs to one connection only. A value of your own can be set by header_up", name)
+	}
+	return nil
+}
