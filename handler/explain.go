@@ -62,7 +62,7 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 		}
 		e.passed(step.name, step.found(h, r, d))
 	}
-	e.passed("outbound", "Jira gets "+r.Method+" "+outbound(r, d).URL.RequestURI()+", without the client's credentials")
+	e.passed("outbound", "Jira gets "+r.Method+" "+h.outbound(r, d).URL.RequestURI()+", without the client's credentials")
 	if refused := d.Account.Refusal(); refused != nil {
 		e.denied("jira", d, &denial{reason: ReasonJiraRejectedAccount, message: refused.Error()})
 		return e, nil
