@@ -23,7 +23,7 @@ func TestDamagedRecord(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t)
-			g := startGateway(t, options{store: "store redis " + server.URL()})
+			g := startGateway(t, options{store: redisStore(server)})
 			damaged, good := g.issue("alice", "read"), g.issue("bob", "read")
 			damage(server, "{jira_tokens}:token:"+damaged.ID)
 			for range 3 {
@@ -59,7 +59,7 @@ func TestDamagedRecord(t *testing.T) {
 func TestChangesThatAreNotHeardOf(t *testing.T) {
 	server := redistest.Start(t)
 	server.Do("acl", "setuser", "gateway", "on", ">s3cret", "~*", "&*", "+@all", "-subscribe")
-	g := startGateway(t, options{store: "store redis redis://gateway:s3cret@" + server.Addr})
+	g := startGateway(t, options{store: redisStore(server, "username gateway", "password s3cret")})
 	g.loggedOnce(t, "changes that other nodes make are not heard of")
 	server.Do("acl", "setuser", "gateway", "+subscribe")
 	g.loggedOnce(t, "changes that other nodes make are heard of again")

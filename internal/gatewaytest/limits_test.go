@@ -32,7 +32,7 @@ func (g *gateway) spend(t *testing.T, tok issued, n int) (allowed int) {
 // What is refused does not reach Jira.
 func TestRateLimit(t *testing.T) {
 	redis := redistest.Start(t)
-	for name, store := range map[string]string{"file": "", "redis": "store redis " + redis.URL()} {
+	for name, store := range map[string]string{"file": "", "redis": redisStore(redis)} {
 		t.Run(name, func(t *testing.T) { testRateLimit(t, store) })
 	}
 }
@@ -84,7 +84,7 @@ func testRateLimit(t *testing.T, store string) {
 // Redis is away.
 func TestRateLimitOfTwoGateways(t *testing.T) {
 	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	o := options{store: "store redis " + redis.URL(), apps: "limit 10/d"}
+	o := options{store: redisStore(redis), apps: "limit 10/d"}
 	a, b := startGateway(t, o), startGateway(t, o)
 	tok, other := a.issue("alice", "read"), a.issue("bob", "read")
 	for _, tok := range []issued{tok, other} {

@@ -231,7 +231,7 @@ func (g *gateway) wantAway(t *testing.T, known, unknown issued) {
 func (g *gateway) wantReadsBounded(t *testing.T, unknown issued) {
 	t.Helper()
 	const reads, requests = `jira_tokens_store_seconds_count{op="get"}`, 100
-	before, began := g.metric(t, reads), time.Now()
+	began, before := time.Now(), g.metric(t, reads)
 	for range requests {
 		if err := g.get(unknown, http.StatusServiceUnavailable, "store_unavailable"); err != nil {
 			t.Fatal(err)
@@ -290,7 +290,7 @@ func (g *gateway) wantMetric(t *testing.T, name, want string) error {
 // say why.
 func TestStoreThatCannotWrite(t *testing.T) {
 	server := redistest.Start(t)
-	g, known, unknown := startWithTokens(t, "store redis "+server.URL())
+	g, known, unknown := startWithTokens(t, redisStore(server))
 	for _, test := range []struct {
 		name       string
 		begin, end []any
@@ -324,7 +324,7 @@ func TestStoreThatCannotWrite(t *testing.T) {
 // TestStoreThatWasNeverThere: nobody is told that the credentials are bad.
 func TestStoreThatWasNeverThere(t *testing.T) {
 	server := redistest.Start(t)
-	g := newGateway(t, options{store: "store redis " + server.URL()})
+	g := newGateway(t, options{store: redisStore(server)})
 	server.Kill()
 	g.launchAndListen(t)
 	tok := strangeToken()
@@ -360,7 +360,7 @@ func TestWrongNodeOfACluster(t *testing.T) {
 			continue
 		}
 		asked++
-		g := newGateway(t, options{store: "store redis " + server.URL()})
+		g := newGateway(t, options{store: redisStore(server)})
 		g.launchAndListen(t)
 		if err := g.get(strangeToken(), http.StatusServiceUnavailable, "store_unavailable"); err != nil {
 			t.Error(err)
@@ -378,7 +378,7 @@ func TestWrongNodeOfACluster(t *testing.T) {
 // TestGraceEnds: a known token does not work for ever without its store.
 func TestGraceEnds(t *testing.T) {
 	server := redistest.Start(t)
-	g := startGateway(t, options{store: "store redis " + server.URL(), apps: "cache {\nttl 1s\ngrace 2s\n}"})
+	g := startGateway(t, options{store: redisStore(server), apps: "cache {\nttl 1s\ngrace 2s\n}"})
 	tok := g.issue("alice", "read")
 	if err := g.get(tok, http.StatusOK, ""); err != nil {
 		t.Fatal(err)
@@ -396,7 +396,7 @@ func TestGraceEnds(t *testing.T) {
 // says what happened.
 func TestRestartedEmpty(t *testing.T) {
 	server := redistest.Start(t)
-	g, known, _ := startWithTokens(t, "store redis "+server.URL())
+	g, known, _ := startWithTokens(t, redisStore(server))
 	server.Restart()
 	eventually(t, "the token to be gone", func() error { return g.get(known, http.StatusUnauthorized, "invalid_token") })
 	g.loggedOnce(t, "has lost changes")

@@ -10,12 +10,18 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
+// redisStore is the store line for a server, with more options. Its timeouts are
+// so long that a busy machine is no outage.
+func redisStore(server *redistest.Server, more ...string) string {
+	return fmt.Sprintf("store redis {\naddress %s\ntimeout 20s\ndial_timeout 20s\n%s\n}", server.Addr, strings.Join(more, "\n"))
+}
+
 // TestTwoGatewaysOnOneRedis: what is created or revoked on one holds on the
 // other.
 func TestTwoGatewaysOnOneRedis(t *testing.T) {
 	redis := redistest.Start(t)
-	a := startGateway(t, options{store: "store redis " + redis.URL()})
-	b := startGateway(t, options{store: "store redis " + redis.URL()})
+	a := startGateway(t, options{store: redisStore(redis)})
+	b := startGateway(t, options{store: redisStore(redis)})
 	for range 10 {
 		tok := a.issue("alice", "read")
 		b.guard(tok.Owner, tok.Token)
@@ -39,13 +45,13 @@ func TestTwoGatewaysOnOneRedis(t *testing.T) {
 // changed, and all goes on by itself when Redis is back.
 func TestRedisAway(t *testing.T) {
 	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-	g := startGateway(t, options{store: "store redis " + redis.URL()})
+	g := startGateway(t, options{store: redisStore(redis)})
 	known, unknown := g.issue("alice", "read"), g.issue("bob", "read")
 	if got := g.do("GET", issuePath, known.basic()); got.status != http.StatusOK {
 		t.Fatalf("%s", got)
 	}
 	// A reload with another cache leaves nothing in memory of the other token.
-	g.configure(options{store: "store redis " + redis.URL(), apps: "cache {\nsize 500\n}", upstream: g.up})
+	g.configure(options{store: redisStore(redis), apps: "cache {\nsize 500\n}", upstream: g.up})
 	if r := g.reload(); r.code != 0 {
 		t.Fatal(r)
 	}

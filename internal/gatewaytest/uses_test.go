@@ -29,7 +29,7 @@ func (g *gateway) lastUse(id string) *lastUse {
 // what; refused requests are no use; an end that is waited for loses nothing.
 func TestLastUsed(t *testing.T) {
 	redis := redistest.Start(t)
-	for name, store := range map[string]string{"file": "", "redis": "store redis " + redis.URL()} {
+	for name, store := range map[string]string{"file": "", "redis": redisStore(redis)} {
 		t.Run(name, func(t *testing.T) {
 			g := startGateway(t, options{store: store})
 			tok, idle := g.issue("alice", "read"), g.issue("bob", "read")

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
@@ -26,7 +27,7 @@ func clusterTraffic(t *testing.T) (cluster *redistest.Cluster, tr *traffic, owne
 		t.Fatal(owner, replicas, err)
 	}
 	node := func() storage.Store {
-		return open(t, &Store{Address: cluster.Addrs(), Cluster: true, MinReplicas: 1}, zap.NewNop())
+		return open(t, &Store{Address: cluster.Addrs(), Cluster: true, MinReplicas: 1, Timeout: caddy.Duration(defaultTimeout), DialTimeout: caddy.Duration(defaultDialTimeout)}, zap.NewNop())
 	}
 	return cluster, startTraffic(t, node(), node()), owner, replicas[0]
 }

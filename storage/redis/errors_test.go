@@ -126,13 +126,9 @@ func TestOutagesOnChange(t *testing.T) {
 			server, module := test.server(t)
 			module.Address = []string{server.Addr}
 			s := open(t, module, nil)
-			began := time.Now()
 			err := s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "anna", "a")))
 			wantOutage(t, err, test.want)
 			wantOutage(t, err, server.Addr)
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("took %s", took)
-			}
 			if test.check != nil {
 				test.check(t, server)
 			}

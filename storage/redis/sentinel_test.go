@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
@@ -18,7 +19,7 @@ func sentinelTraffic(t *testing.T) (*redistest.Sentinel, *traffic) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, 2, 3)
 	node := func() storage.Store {
-		return open(t, &Store{Address: set.Addrs(), SentinelMaster: set.Master, MinReplicas: 2}, zap.NewNop())
+		return open(t, &Store{Address: set.Addrs(), SentinelMaster: set.Master, MinReplicas: 2, Timeout: caddy.Duration(defaultTimeout), DialTimeout: caddy.Duration(defaultDialTimeout)}, zap.NewNop())
 	}
 	return set, startTraffic(t, node(), node())
 }
@@ -80,7 +81,7 @@ func TestSentinelPrimaryCutOff(t *testing.T) {
 		server.Do("acl", "setuser", "gateway", "on", ">"+secret, "~*", "&*", "+@all")
 	}
 	node := func() storage.Store {
-		return open(t, &Store{Address: set.Addrs(), SentinelMaster: set.Master, MinReplicas: 1, Username: "gateway", Password: secret}, zap.NewNop())
+		return open(t, &Store{Address: set.Addrs(), SentinelMaster: set.Master, MinReplicas: 1, Username: "gateway", Password: secret, Timeout: caddy.Duration(defaultTimeout), DialTimeout: caddy.Duration(defaultDialTimeout)}, zap.NewNop())
 	}
 	tr := startTraffic(t, node(), node())
 	old := set.Servers[0]
@@ -105,7 +106,7 @@ func TestSentinelHostHangs(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, 2, 3)
 	node := func() storage.Store {
-		return open(t, &Store{Address: set.Addrs()[:1], SentinelMaster: set.Master, MinReplicas: 1}, zap.NewNop())
+		return open(t, &Store{Address: set.Addrs()[:1], SentinelMaster: set.Master, MinReplicas: 1, Timeout: caddy.Duration(defaultTimeout), DialTimeout: caddy.Duration(defaultDialTimeout)}, zap.NewNop())
 	}
 	tr := startTraffic(t, node(), node())
 	old := set.Servers[0]

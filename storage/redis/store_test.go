@@ -1,8 +1,10 @@
 package redisstore
 
 import (
+	"cmp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -13,9 +15,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// open returns a store of this configuration, as Caddy would.
+// open returns a store of this configuration, as Caddy would. Timeouts that are
+// not set are so long that a busy machine is no outage.
 func open(t testing.TB, module *Store, logger *zap.Logger) storage.Store {
 	t.Helper()
+	module.Timeout = cmp.Or(module.Timeout, caddy.Duration(20*time.Second))
+	module.DialTimeout = cmp.Or(module.DialTimeout, caddy.Duration(20*time.Second))
 	if err := module.Provision(caddy.Context{}); err != nil {
 		t.Fatal(err)
 	}

@@ -2,15 +2,22 @@ package redisstore
 
 import (
 	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
 // TestWatchAcrossOutages watches through a second store, as another node does.
 func TestWatchAcrossOutages(t *testing.T) {
 	server := redistest.Start(t)
-	here, there := open(t, &Store{URL: server.URL()}, nil), open(t, &Store{URL: server.URL()}, nil)
+	node := func() storage.Store {
+		return open(t, &Store{URL: server.URL(), Timeout: caddy.Duration(2 * time.Second)}, nil)
+	}
+	here, there := node(), node()
 	heard, _ := storagetest.Watch(t, there)
 	heard.Want(t, "restored")
 	n := 0
