@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -74,7 +76,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "max_failures":
 			err = unmarshalLimit(d, &a.MaxFailures)
 		case "max_concurrent":
-			err = unmarshalMaxConcurrent(d, &a.MaxConcurrent)
+			err = option.MaxConcurrent(d, &a.MaxConcurrent)
 		default:
 			err = d.Errf("unknown option %q of jira_tokens: want store, cache, limit, max_concurrent, max_failures or account", d.Val())
 		}
@@ -177,23 +179,6 @@ func unmarshalLimit(d *caddyfile.Dispenser, value *string) error {
 	return nil
 }
 
-// unmarshalMaxConcurrent reads how many requests may be under way.
-func unmarshalMaxConcurrent(d *caddyfile.Dispenser, value *int) error {
-	if *value != 0 {
-		return d.Err("max_concurrent is given twice")
-	}
-	var text string
-	if !d.Args(&text) || d.NextArg() {
-		return d.Err("max_concurrent: wants one number")
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return d.Errf("max_concurrent %q: want a number of requests, at least 1", text)
-	}
-	*value = n
-	return nil
-}
-
 func (a *App) unmarshalAccount(d *caddyfile.Dispenser) error {
 	var name string
 	if !d.Args(&name) || d.NextArg() {
@@ -202,12 +187,12 @@ func (a *App) unmarshalAccount(d *caddyfile.Dispenser) error {
 	if a.Accounts[name] != nil {
 		return d.Errf("account %s is given twice", name)
 	}
-	account := new(Account)
-	if err := account.unmarshal(d); err != nil {
+	account := new(accounts.Account)
+	if err := account.UnmarshalCaddyfile(d); err != nil {
 		return err
 	}
 	if a.Accounts == nil {
-		a.Accounts = make(map[string]*Account)
+		a.Accounts = make(map[string]*accounts.Account)
 	}
 	a.Accounts[name] = account
 	return nil

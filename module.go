@@ -1,20 +1,19 @@
 // Package jiratokens is API tokens for Jira as a Caddy plugin: the app, its
-// Caddyfile syntax, its admin endpoints and its command. The way of a request
-// is in package handler.
+// life and its Caddyfile syntax. The way of a request is in package handler,
+// management in package admin.
 package jiratokens
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
@@ -45,7 +44,7 @@ type App struct {
 
 	// The Jira credentials that requests are forwarded with, by name. A token
 	// names its account; `default` otherwise.
-	Accounts map[string]*Account `json:"accounts,omitempty"`
+	Accounts map[string]*accounts.Account `json:"accounts,omitempty"`
 
 	// How fast a token may be used that has no limit of its own: so many
 	// requests a second, minute, hour or day (`600/m`), and how many of them at
@@ -183,7 +182,7 @@ func (a *App) loadStore(ctx caddy.Context) error {
 func (a *App) provisionAccounts() error {
 	a.accounts = make(map[string]*jira.Account, len(a.Accounts))
 	for name, account := range a.Accounts {
-		provisioned, err := a.provisionAccount(name, account)
+		provisioned, err := account.Provision(name, a.accountChanged)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
@@ -236,30 +235,6 @@ func (a *App) Cleanup() error {
 	return a.tokens.Release()
 }
 
-// Lookup returns the record of a token whose secret is right.
-func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
-	return a.registry.Lookup(ctx, presented)
-}
-
-// Account returns the Jira account with this name.
-func (a *App) Account(name string) (*jira.Account, bool) {
-	account, ok := a.accounts[name]
-	return account, ok
-}
-
-// Limits returns what bounds the requests of tokens.
-func (a *App) Limits() *limits.Limits { return a.limits }
-
-// Used takes down that a token is used now.
-func (a *App) Used(id string, address netip.Addr, userAgent string) {
-	a.registry.Used(id, address, userAgent)
-}
-
-// Decided counts a decision about a request.
-func (a *App) Decided(outcome handler.Outcome) {
-	a.tokens.Store.Metrics.Decided(outcome.Decision, string(outcome.Reason), outcome.Access, outcome.Took)
-}
-
 func (c *Cache) options() storage.CacheOptions {
 	return storage.CacheOptions{
 		Size:        c.Size,
@@ -275,5 +250,4 @@ var (
 	_ caddy.Provisioner  = (*App)(nil)
 	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
-	_ handler.App        = (*App)(nil)
 )

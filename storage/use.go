@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Use is the last use of a token: when, to the minute, from where and by which
@@ -57,7 +59,7 @@ func (l *UseLog) Note(id string, address netip.Addr, userAgent string) {
 		return
 	}
 	// A copy: it is part of all of the request's headers.
-	use.UserAgent = Printable(use.UserAgent, maxUserAgent)
+	use.UserAgent = token.Printable(use.UserAgent, maxUserAgent)
 	l.noted[id] = use
 }
 

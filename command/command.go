@@ -1,4 +1,6 @@
-package jiratokens
+// Package command is `caddy jira-token`: a client of the admin API of a running
+// Caddy.
+package command
 
 import (
 	"encoding/json"
@@ -13,7 +15,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -63,7 +65,7 @@ func createCommand() *cobra.Command {
 		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d",
 		Args:    cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			var view registry.View
+			var view admin.Token
 			if err := c.call(http.MethodPost, "tokens", nil, changedFields(cmd), &view); err != nil {
 				return err
 			}
@@ -176,7 +178,7 @@ func showCommand() *cobra.Command {
 		Short: "Show a token's record",
 		Args:  exactID,
 		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
-			var view registry.View
+			var view admin.Token
 			if err := c.call(http.MethodGet, tokenPath(args[0]), nil, nil, &view); err != nil {
 				return err
 			}
@@ -191,7 +193,7 @@ func rotateCommand() *cobra.Command {
 		Short: "Give a token a new secret under the same id, and show it, this once",
 		Args:  exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
-			var view registry.View
+			var view admin.Token
 			if err := c.call(http.MethodPost, tokenPath(args[0])+"/rotate", nil, changedFields(cmd), &view); err != nil {
 				return err
 			}
@@ -336,11 +338,11 @@ func importCommand() *cobra.Command {
 				return err
 			}
 			defer response.Body.Close()
-			var result registry.ImportResult
+			var result admin.ImportResult
 			if err := json.NewDecoder(response.Body).Decode(&result); err != nil {
 				return fmt.Errorf("reading the answer: %w", err)
 			}
-			if result == (registry.ImportResult{}) {
+			if result == (admin.ImportResult{}) {
 				return errors.New("there was nothing to import: standard input is empty")
 			}
 			return c.print(result, func(w io.Writer) {

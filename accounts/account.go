@@ -1,7 +1,8 @@
-package jiratokens
+// Package accounts holds the Jira credentials that requests are forwarded with:
+// how they are configured, and whether Jira accepts them.
+package accounts
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -19,7 +19,7 @@ import (
 // Account is a Jira credential: one of basic, bearer and oauth.
 type Account struct {
 	// User and secret: an e-mail address and an API token for Jira Cloud.
-	Basic *BasicAccount `json:"basic,omitempty"`
+	Basic *Basic `json:"basic,omitempty"`
 
 	// A personal access token of Jira Data Center, or another bearer token.
 	// Takes placeholders such as `{env.JIRA_PAT}` or `{file./run/secrets/pat}`.
@@ -28,11 +28,11 @@ type Account struct {
 	// The OAuth 2.0 client of a service account of Jira Cloud. Access tokens
 	// are fetched when needed and replaced before they end. The API is called
 	// by cloud id.
-	OAuth *OAuthAccount `json:"oauth,omitempty"`
+	OAuth *OAuth `json:"oauth,omitempty"`
 
 	// Calls Jira Cloud's API by cloud id, at api.atlassian.com, as scoped
 	// tokens and service accounts must.
-	Cloud *CloudSite `json:"cloud,omitempty"`
+	Cloud *Cloud `json:"cloud,omitempty"`
 
 	// How long the account rests after Jira refused it, before Jira is asked
 	// again. Default: `30s`
@@ -44,16 +44,16 @@ type Account struct {
 	MaxConcurrent int `json:"max_concurrent,omitempty"`
 }
 
-// BasicAccount is a user with a secret. Both take placeholders.
-type BasicAccount struct {
+// Basic is a user with a secret. Both take placeholders.
+type Basic struct {
 	// The user: for Jira Cloud the e-mail address of the account.
 	User string `json:"user"`
 	// The secret: for Jira Cloud an API token, otherwise the password.
 	Secret string `json:"secret"`
 }
 
-// OAuthAccount is an OAuth 2.0 client for the client credentials grant.
-type OAuthAccount struct {
+// OAuth is an OAuth 2.0 client for the client credentials grant.
+type OAuth struct {
 	// The client's id. Takes placeholders.
 	ClientID string `json:"client_id"`
 	// The client's secret. Takes placeholders.
@@ -63,8 +63,8 @@ type OAuthAccount struct {
 	TokenURL string `json:"token_url,omitempty"`
 }
 
-// CloudSite is a site of Jira Cloud. Its cloud id is asked of the site.
-type CloudSite struct {
+// Cloud is a site of Jira Cloud. Its cloud id is asked of the site.
+type Cloud struct {
 	// The site, such as acme.atlassian.net. Default: the one that the gateway
 	// is in front of.
 	Site string `json:"site,omitempty"`
@@ -72,7 +72,10 @@ type CloudSite struct {
 	APIURL string `json:"api_url,omitempty"`
 }
 
-func (app *App) provisionAccount(name string, a *Account) (*jira.Account, error) {
+// Provision returns the account that a configures. A placeholder that is unknown
+// or empty is an error. changed is told when Jira refuses the account (with the
+// refusal) and when it accepts the account again (with nil).
+func (a *Account) Provision(name string, changed func(account *jira.Account, refused error)) (*jira.Account, error) {
 	if a == nil {
 		return nil, errNoCredential
 	}
@@ -94,7 +97,7 @@ func (app *App) provisionAccount(name string, a *Account) (*jira.Account, error)
 		return nil, err
 	}
 	return jira.NewAccount(name, credential, jira.AccountOptions{
-		Cloud: cloud, ProbeInterval: time.Duration(a.ProbeInterval), Changed: app.accountChanged,
+		Cloud: cloud, ProbeInterval: time.Duration(a.ProbeInterval), Changed: changed,
 	}), nil
 }
 
@@ -120,7 +123,7 @@ func (a *Account) credential() (jira.Credential, error) {
 	return jira.Bearer(secret), err
 }
 
-func (o *OAuthAccount) credential() (jira.Credential, error) {
+func (o *OAuth) credential() (jira.Credential, error) {
 	id, secret, err := resolvePair("client_id", o.ClientID, "client_secret", o.ClientSecret)
 	if err != nil {
 		return nil, err
@@ -140,7 +143,7 @@ func (a *Account) cloudSite() (*jira.Cloud, error) {
 		if a.OAuth == nil {
 			return nil, nil
 		}
-		a.Cloud = new(CloudSite)
+		a.Cloud = new(Cloud)
 	}
 	cloud := &jira.Cloud{Site: a.Cloud.Site, APIURL: strings.TrimSuffix(a.Cloud.APIURL, "/")}
 	if cloud.Site != "" && !strings.Contains(cloud.Site, "://") {
@@ -212,22 +215,4 @@ func onePlaceholder(value string) (source, name string, ok bool) {
 	}
 	name, ok = strings.CutPrefix(inner, "file.")
 	return "file", name, ok
-}
-
-// accountChanged makes it known that Jira does not take an account any more,
-// or takes it again.
-func (app *App) accountChanged(account *jira.Account, refused error) {
-	app.tokens.Store.Metrics.AccountChanged(account.Name(), refused == nil)
-	if refused != nil {
-		app.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
-			zap.String("account", account.Name()), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
-	} else {
-		app.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
-	}
-	// A request waits for this: the trail is not to hold it up.
-	app.tokens.Go(func(ctx context.Context) {
-		if err := app.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
-			app.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
-		}
-	})
 }

@@ -1,4 +1,4 @@
-package storage
+package token
 
 import (
 	"strings"

@@ -1,20 +1,19 @@
-package jiratokens
+package admin
 
 import (
 	"net/http"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/registry"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-func (c *adminCall) list() (int, any, error) {
+func (c *call) list() (int, any, error) {
 	parameters, err := c.parameters("owner", "state", "search", "cursor", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
-	query := storage.Query{
+	query := registry.Query{
 		Owner: parameters.Get("owner"), Search: parameters.Get("search"), Cursor: parameters.Get("cursor"),
 	}
 	if state := parameters.Get("state"); state != "" {
@@ -33,14 +32,10 @@ func (c *adminCall) list() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, struct {
-		Tokens []registry.View `json:"tokens"`
-		// Next is the cursor of the next page; empty on the last.
-		Next string `json:"next,omitempty"`
-	}{views, page.Next}, nil
+	return http.StatusOK, TokenPage{views, page.Next}, nil
 }
 
-func (c *adminCall) create() (int, any, error) {
+func (c *call) create() (int, any, error) {
 	var request registry.Request
 	if err := c.decode(&request); err != nil {
 		return 0, nil, err
@@ -56,14 +51,14 @@ func (c *adminCall) create() (int, any, error) {
 	return http.StatusCreated, c.withToken(record, secret), nil
 }
 
-func (c *adminCall) withToken(record *token.Record, secret token.Token) registry.View {
+func (c *call) withToken(record *token.Record, secret token.Token) Token {
 	view := c.registry.View(record)
 	view.Token = secret.Reveal()
 	return view
 }
 
-func (c *adminCall) show() (int, any, error) {
-	record, err := c.registry.Show(c.Context(), c.id)
+func (c *call) show() (int, any, error) {
+	record, err := c.registry.Show(c.Context(), c.PathValue("id"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -74,7 +69,7 @@ func (c *adminCall) show() (int, any, error) {
 	return http.StatusOK, views[0], nil
 }
 
-func (c *adminCall) update() (int, any, error) {
+func (c *call) update() (int, any, error) {
 	var request registry.Request
 	if err := c.decode(&request); err != nil {
 		return 0, nil, err
@@ -83,14 +78,14 @@ func (c *adminCall) update() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.id, patch))
+	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.PathValue("id"), patch))
 }
 
-func (c *adminCall) delete() (int, any, error) {
-	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.id)
+func (c *call) delete() (int, any, error) {
+	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.PathValue("id"))
 }
 
-func (c *adminCall) rotate() (int, any, error) {
+func (c *call) rotate() (int, any, error) {
 	var request struct {
 		// Overlap is how long the old token still works.
 		Overlap string `json:"overlap"`
@@ -105,26 +100,26 @@ func (c *adminCall) rotate() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
 		}
 	}
-	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.id, overlap)
+	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.PathValue("id"), overlap)
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, c.withToken(record, secret), nil
 }
 
-func (c *adminCall) disable() (int, any, error) {
-	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.id))
+func (c *call) disable() (int, any, error) {
+	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.PathValue("id")))
 }
 
-func (c *adminCall) enable() (int, any, error) {
-	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.id))
+func (c *call) enable() (int, any, error) {
+	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.PathValue("id")))
 }
 
-func (c *adminCall) revoke() (int, any, error) {
-	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id))
+func (c *call) revoke() (int, any, error) {
+	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.PathValue("id")))
 }
 
-func (c *adminCall) viewed(record *token.Record, err error) (int, any, error) {
+func (c *call) viewed(record *token.Record, err error) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}

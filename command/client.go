@@ -1,4 +1,4 @@
-package jiratokens
+package command
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 )
 
 // client talks to the admin API of a running Caddy.
@@ -47,7 +47,7 @@ func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, [
 
 // change makes a change and prints the token as it is then.
 func (c *client) change(method, path string, fields map[string]any, done string) error {
-	var view registry.View
+	var view admin.Token
 	if err := c.call(method, path, nil, fields, &view); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (c *client) call(method, path string, query url.Values, fields map[string]a
 }
 
 func (c *client) request(method, path string, query url.Values, body io.Reader) (*http.Response, error) {
-	uri := adminBase + path
+	uri := admin.Base + path
 	if len(query) > 0 {
 		uri += "?" + query.Encode()
 	}

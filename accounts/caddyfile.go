@@ -1,20 +1,36 @@
-package jiratokens
+package accounts
 
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 )
 
-// unmarshal sets up an account from the block of the option account.
-func (a *Account) unmarshal(d *caddyfile.Dispenser) error {
+// UnmarshalCaddyfile sets up an account from the block of the option account;
+// the account's name is read already. Syntax:
+//
+//	{
+//		basic  <user> <secret>
+//		bearer <secret>
+//		oauth  <client_id> <client_secret>
+//		cloud  <site> basic|bearer|oauth <as above...>
+//		api_url        <url>
+//		token_url      <url>
+//		probe_interval <duration>
+//		max_concurrent <number>
+//	}
+//
+// An account has one credential, after cloud or without.
+func (a *Account) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("account: %s is given twice", option)
+		name := d.Val()
+		if seen[name] {
+			return d.Errf("account: %s is given twice", name)
 		}
-		seen[option] = true
-		if err := a.unmarshalOption(d, option); err != nil {
+		seen[name] = true
+		if err := a.unmarshalOption(d, name); err != nil {
 			return err
 		}
 	}
@@ -24,25 +40,25 @@ func (a *Account) unmarshal(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (a *Account) unmarshalOption(d *caddyfile.Dispenser, option string) error {
-	switch option {
+func (a *Account) unmarshalOption(d *caddyfile.Dispenser, name string) error {
+	switch name {
 	case "basic", "bearer", "oauth":
-		return a.unmarshalCredential(d, option)
+		return a.unmarshalCredential(d, name)
 	case "cloud":
 		return a.unmarshalCloud(d)
 	case "api_url":
 		if a.Cloud == nil {
-			a.Cloud = new(CloudSite)
+			a.Cloud = new(Cloud)
 		}
-		return oneArg(d, option, &a.Cloud.APIURL)
+		return oneArg(d, name, &a.Cloud.APIURL)
 	case "token_url":
 		if a.OAuth == nil {
 			return d.Err("account: token_url is for oauth: write it after the oauth line")
 		}
-		return oneArg(d, option, &a.OAuth.TokenURL)
+		return oneArg(d, name, &a.OAuth.TokenURL)
 	case "probe_interval":
 		var text string
-		if err := oneArg(d, option, &text); err != nil {
+		if err := oneArg(d, name, &text); err != nil {
 			return err
 		}
 		interval, err := caddy.ParseDuration(text)
@@ -52,9 +68,9 @@ func (a *Account) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 		a.ProbeInterval = caddy.Duration(interval)
 		return nil
 	case "max_concurrent":
-		return unmarshalMaxConcurrent(d, &a.MaxConcurrent)
+		return option.MaxConcurrent(d, &a.MaxConcurrent)
 	}
-	return d.Errf("unknown option %q of account: want basic, bearer, oauth, cloud, api_url, token_url, probe_interval or max_concurrent", option)
+	return d.Errf("unknown option %q of account: want basic, bearer, oauth, cloud, api_url, token_url, probe_interval or max_concurrent", name)
 }
 
 // unmarshalCredential reads what follows basic, bearer or oauth.
@@ -64,14 +80,14 @@ func (a *Account) unmarshalCredential(d *caddyfile.Dispenser, kind string) error
 	}
 	switch kind {
 	case "basic":
-		a.Basic = new(BasicAccount)
+		a.Basic = new(Basic)
 		if !d.Args(&a.Basic.User, &a.Basic.Secret) || d.NextArg() {
 			return d.Err("account: basic wants a user and a secret")
 		}
 	case "bearer":
 		return oneArg(d, kind, &a.Bearer)
 	case "oauth":
-		a.OAuth = new(OAuthAccount)
+		a.OAuth = new(OAuth)
 		if !d.Args(&a.OAuth.ClientID, &a.OAuth.ClientSecret) || d.NextArg() {
 			return d.Err("account: oauth wants a client's id and secret")
 		}
@@ -83,7 +99,7 @@ func (a *Account) unmarshalCredential(d *caddyfile.Dispenser, kind string) error
 
 func (a *Account) unmarshalCloud(d *caddyfile.Dispenser) error {
 	if a.Cloud == nil {
-		a.Cloud = new(CloudSite)
+		a.Cloud = new(Cloud)
 	}
 	var kind string
 	if !d.Args(&a.Cloud.Site, &kind) {

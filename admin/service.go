@@ -1,4 +1,4 @@
-package jiratokens
+package admin
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 )
 
-func (c *adminCall) export() (int, any, error) {
+func (c *call) export() (int, any, error) {
 	c.w.Header().Set("Content-Type", "application/x-ndjson")
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.noDeadline()
@@ -39,13 +39,13 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 // noDeadline takes off the time limits that Caddy's admin endpoint puts on
 // every request: what is long here may be long.
-func (c *adminCall) noDeadline() {
+func (c *call) noDeadline() {
 	control := http.NewResponseController(c.w)
 	_ = control.SetReadDeadline(time.Time{}) // not every connection has one
 	_ = control.SetWriteDeadline(time.Time{})
 }
 
-func (c *adminCall) importRecords() (int, any, error) {
+func (c *call) importRecords() (int, any, error) {
 	c.noDeadline()
 	result, err := c.registry.Import(c.Context(), c.actor(), c.Body)
 	if err != nil {
@@ -55,20 +55,20 @@ func (c *adminCall) importRecords() (int, any, error) {
 }
 
 // check asks Jira about the accounts.
-func (c *adminCall) check() (int, any, error) {
+func (c *call) check() (int, any, error) {
 	c.noDeadline()
 	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second)
 	defer cancel()
-	results, err := c.app.check(ctx, c.URL.Query().Get("account"))
+	results, err := c.checkAccounts(ctx, c.URL.Query().Get("account"))
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]any{"accounts": results}, nil
+	return http.StatusOK, CheckResults{results}, nil
 }
 
 // health answers 503 when something is wrong, for probes that read no JSON.
-func (c *adminCall) health() (int, any, error) {
-	health := c.app.health(c.Context())
+func (c *call) health() (int, any, error) {
+	health := c.appHealth(c.Context())
 	if !health.OK {
 		return http.StatusServiceUnavailable, health, nil
 	}
@@ -76,7 +76,7 @@ func (c *adminCall) health() (int, any, error) {
 }
 
 // explain says what would happen to a request with a token.
-func (c *adminCall) explain() (int, any, error) {
+func (c *call) explain() (int, any, error) {
 	parameters, err := c.parameters("token", "method", "path", "from")
 	if err != nil {
 		return 0, nil, err
@@ -91,9 +91,9 @@ func (c *adminCall) explain() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("address %q: want one such as 203.0.113.7", from)}
 		}
 	}
-	explanations, err := c.app.explain(question)
+	explanations, err := c.ask(question)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]any{"gateways": explanations}, nil
+	return http.StatusOK, Explanations{explanations}, nil
 }

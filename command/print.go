@@ -1,4 +1,4 @@
-package jiratokens
+package command
 
 import (
 	"context"
@@ -15,15 +15,13 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jiratokens/caddy-jira-tokens/handler"
-	"github.com/jiratokens/caddy-jira-tokens/registry"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // printNewToken shows a token the one time that it can be, with a line to try
 // it.
-func printNewToken(w io.Writer, view registry.View, done string) {
+func printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s of %s (%s), scope %s, expires %s.\n\n", done, view.ID, view.Owner, view.Name, view.Scope, whenOrNever(view.ExpiresAt))
 	fmt.Fprintf(w, "  %s\n\n", view.Token)
 	if view.Previous != nil {
@@ -43,7 +41,7 @@ func shellQuote(s string) string {
 
 const shellPlain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz@%+=:,./_-"
 
-func printToken(w io.Writer, view registry.View) {
+func printToken(w io.Writer, view admin.Token) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
 	row("id", view.ID)
@@ -73,7 +71,7 @@ func printToken(w io.Writer, view registry.View) {
 	table.Flush()
 }
 
-func networksText(view registry.View) string {
+func networksText(view admin.Token) string {
 	text := "all"
 	if len(view.AllowIP) > 0 {
 		text = strings.Join(view.AllowIP, ", ")
@@ -84,7 +82,7 @@ func networksText(view registry.View) string {
 	return text
 }
 
-func limitsText(view registry.View) string {
+func limitsText(view admin.Token) string {
 	limit, underWay := "as the gateway sets", ""
 	if view.Limit != "" {
 		limit = view.Limit
@@ -105,7 +103,7 @@ func whenUsed(at time.Time) string {
 	return ago + " (" + at.UTC().Format("2006-01-02 15:04 UTC") + ")"
 }
 
-func lastUsedText(use storage.Use) string {
+func lastUsedText(use admin.Use) string {
 	text := whenUsed(use.At) + " from " + use.Address.String()
 	if use.UserAgent != "" {
 		text += " by " + use.UserAgent
@@ -120,15 +118,12 @@ func (c *client) list(query url.Values, most int) error {
 	shown := 0
 	rows := newRows(c)
 	for pages := 1; ; pages++ {
-		size := storage.MaxPageSize
+		size := admin.MaxPageSize
 		if most > 0 {
 			size = min(size, most-shown)
 		}
 		query.Set("limit", strconv.Itoa(size))
-		var page struct {
-			Tokens []registry.View `json:"tokens"`
-			Next   string          `json:"next"`
-		}
+		var page admin.TokenPage
 		if err := c.call(http.MethodGet, "tokens", query, nil, &page); err != nil {
 			return err
 		}
@@ -158,7 +153,7 @@ func newRows(c *client) *rows {
 	return r
 }
 
-func (r *rows) add(views []registry.View) {
+func (r *rows) add(views []admin.Token) {
 	if r.c.json {
 		for _, view := range views {
 			if r.count > 0 {
@@ -202,13 +197,9 @@ func (r *rows) end(more bool) error {
 func (c *client) audit(ctx context.Context, query url.Values, follow bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	query.Set("limit", strconv.Itoa(storage.MaxPageSize))
+	query.Set("limit", strconv.Itoa(admin.MaxPageSize))
 	for shown := 0; ctx.Err() == nil; {
-		var page struct {
-			Events []storage.Event `json:"events"`
-			Next   string          `json:"next"`
-			More   bool            `json:"more"`
-		}
+		var page admin.EventPage
 		if err := c.call(http.MethodGet, "audit", query, nil, &page); err != nil {
 			return err
 		}
@@ -235,7 +226,7 @@ func (c *client) audit(ctx context.Context, query url.Values, follow bool) error
 }
 
 // printEvent prints an event: a line of JSON, or lines for people.
-func (c *client) printEvent(event storage.Event) {
+func (c *client) printEvent(event admin.Event) {
 	if c.json {
 		text, _ := json.Marshal(event) // plain values: cannot fail
 		fmt.Fprintf(c.out, "%s\n", text)
@@ -267,9 +258,7 @@ func valueOrNone(value json.RawMessage) string {
 
 // explainRequest prints what would happen to a request.
 func (c *client) explainRequest(query url.Values) error {
-	var answer struct {
-		Gateways []handler.Explanation `json:"gateways"`
-	}
+	var answer admin.Explanations
 	if err := c.call(http.MethodGet, "explain", query, nil, &answer); err != nil {
 		return err
 	}
@@ -302,9 +291,7 @@ func (c *client) explainRequest(query url.Values) error {
 // check prints which Jira accepts which account. It is an error if one does
 // not.
 func (c *client) check(query url.Values) error {
-	var answer struct {
-		Accounts []CheckResult `json:"accounts"`
-	}
+	var answer admin.CheckResults
 	if err := c.call(http.MethodGet, "check", query, nil, &answer); err != nil {
 		return err
 	}
@@ -317,7 +304,7 @@ func (c *client) check(query url.Values) error {
 				text = strings.TrimSpace("accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version)
 			}
 			// Jira's own words, which a terminal must not take for orders.
-			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, storage.Printable(text, 300))
+			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, token.Printable(text, 300))
 		}
 		table.Flush()
 	})

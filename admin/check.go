@@ -1,0 +1,101 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+)
+
+// ask asks every gateway of the configuration what it would do.
+func (c *call) ask(question handler.Question) ([]Explanation, error) {
+	if len(c.app.Gateways()) == 0 {
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusConflict,
+			Err:        errors.New("the configuration has no jira_gateway: there is nothing to explain"),
+		}
+	}
+	var explanations []Explanation
+	for _, gateway := range c.app.Gateways() {
+		explanation, err := gateway.Explain(question)
+		if err != nil {
+			return nil, registry.InvalidError{Field: "path", Err: err}
+		}
+		explanations = append(explanations, explanation)
+	}
+	return explanations, nil
+}
+
+// checkAccounts asks every Jira of the configuration whether it accepts the account
+// with this name; all accounts if it is empty.
+func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, error) {
+	all, upstreams := c.app.JiraAccounts(), c.app.Jiras()
+	names := slices.Sorted(maps.Keys(all))
+	if name != "" {
+		if _, ok := all[name]; !ok {
+			return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("account %q: is not configured; there is %s", name, strings.Join(names, ", "))}
+		}
+		names = []string{name}
+	}
+	if len(upstreams) == 0 {
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusConflict,
+			Err:        errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira: there is no Jira to ask"),
+		}
+	}
+	// The transport finds placeholders of its options here.
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	if len(names) == 0 {
+		return nil, caddy.APIError{
+			HTTPStatus: http.StatusConflict,
+			Err:        errors.New("no account is configured: add `account default { … }` to jira_tokens"),
+		}
+	}
+	results := []CheckResult{}
+	for _, upstream := range upstreams {
+		for _, name := range names {
+			if upstream.Takes(name) {
+				results = append(results, checkAccount(ctx, upstream, all[name], len(upstreams) == 1))
+			}
+		}
+	}
+	return results, nil
+}
+
+func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account, only bool) CheckResult {
+	result := CheckResult{Account: account.Name(), Jira: upstream.URL}
+	identity, err := accounts.Check(ctx, account, upstream.URL, upstream.Transport, only)
+	if err != nil {
+		result.Error = err.Error()
+		return result
+	}
+	result.OK = true
+	result.User, result.Version, result.Deployment = identity.User, identity.Version, identity.Deployment
+	return result
+}
+
+// appHealth asks the store, but not Jira, how it is.
+func (c *call) appHealth(ctx context.Context) Health {
+	h := Health{OK: true, Store: StoreHealth{OK: true}, Accounts: make(map[string]AccountHealth)}
+	if err := c.registry.Reachable(ctx); err != nil {
+		h.OK, h.Store = false, StoreHealth{Error: err.Error()}
+	}
+	for name, account := range c.app.JiraAccounts() {
+		state := AccountHealth{OK: true}
+		if err := account.Refusal(); err != nil {
+			h.OK, state = false, AccountHealth{Error: err.Error()}
+		}
+		h.Accounts[name] = state
+	}
+	return h
+}

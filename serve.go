@@ -1,0 +1,93 @@
+package jiratokens
+
+import (
+	"context"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+
+	// The command talks to the admin endpoints.
+	_ "github.com/jiratokens/caddy-jira-tokens/command"
+)
+
+// Lookup returns the record of a token whose secret is right.
+func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
+	return a.registry.Lookup(ctx, presented)
+}
+
+// Account returns the Jira account with this name.
+func (a *App) Account(name string) (*jira.Account, bool) {
+	account, ok := a.accounts[name]
+	return account, ok
+}
+
+// Limits returns what bounds the requests of tokens.
+func (a *App) Limits() *limits.Limits { return a.limits }
+
+// Used takes down that a token is used now.
+func (a *App) Used(id string, address netip.Addr, userAgent string) {
+	a.registry.Used(id, address, userAgent)
+}
+
+// Decided counts a decision about a request.
+func (a *App) Decided(outcome handler.Outcome) {
+	a.tokens.Store.Metrics.Decided(outcome.Decision, string(outcome.Reason), outcome.Access, outcome.Took)
+}
+
+// AddJira makes a Jira known that a gateway of this configuration forwards to.
+func (a *App) AddJira(upstream handler.Jira) {
+	for _, known := range a.jiras {
+		if known.URL == upstream.URL {
+			return
+		}
+	}
+	a.jiras = append(a.jiras, upstream)
+}
+
+// AddGateway makes a handler of this configuration known.
+func (a *App) AddGateway(gateway *handler.Handler) {
+	a.gateways = append(a.gateways, gateway)
+}
+
+// Registry returns what issues, changes and ends tokens.
+func (a *App) Registry() *registry.Registry { return a.registry }
+
+// JiraAccounts returns the configured accounts by name.
+func (a *App) JiraAccounts() map[string]*jira.Account { return a.accounts }
+
+// Jiras returns the Jiras that gateways of this configuration forward to.
+func (a *App) Jiras() []handler.Jira { return a.jiras }
+
+// Gateways returns the handlers of this configuration.
+func (a *App) Gateways() []*handler.Handler { return a.gateways }
+
+// accountChanged makes it known that Jira does not take an account any more,
+// or takes it again.
+func (a *App) accountChanged(account *jira.Account, refused error) {
+	a.tokens.Store.Metrics.AccountChanged(account.Name(), refused == nil)
+	if refused != nil {
+		a.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
+			zap.String("account", account.Name()), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
+	} else {
+		a.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
+	}
+	// A request waits for this: the trail is not to hold it up.
+	a.tokens.Go(func(ctx context.Context) {
+		if err := a.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
+			a.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
+		}
+	})
+}
+
+// Interface guards
+var (
+	_ handler.App = (*App)(nil)
+	_ admin.App   = (*App)(nil)
+)
