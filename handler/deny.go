@@ -10,11 +10,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -210,41 +208,4 @@ func (why *denial) level() zapcore.Level {
 		return zapcore.ErrorLevel
 	}
 	return zapcore.InfoLevel
-}
-
-// noUpstream tells whether the proxy found no upstream to use. Its error has no
-// type of its own.
-func noUpstream(err error) bool {
-	var proxy caddyhttp.HandlerError
-	return errors.As(err, &proxy) && proxy.Err != nil && proxy.Err.Error() == "no upstreams available"
-}
-
-// accountRefused is for requests whose account Jira does not take.
-func accountRefused(d *Decision, refused jira.RefusedError) *denial {
-	return &denial{
-		reason:     ReasonJiraRejectedAccount,
-		message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
-		retryAfter: d.Account.Interval(),
-		cause:      refused,
-	}
-}
-
-// notForwarded turns a failure to forward into a denial: the proxy's errors
-// name upstreams, which are no business of the client.
-func notForwarded(err error) *denial {
-	if err == nil {
-		return nil
-	}
-	var forwarding forwardingError
-	if !errors.As(err, &forwarding) && !noUpstream(err) {
-		return nil
-	}
-	if forwarding.error != nil {
-		err = forwarding.error // without the places in the proxy that it passed
-	}
-	return &denial{
-		reason:  ReasonJiraUnreachable,
-		message: "Jira could not be reached by the gateway. The request may be tried again later; whether a change was made is not known.",
-		cause:   err,
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -21,11 +20,6 @@ func init() {
 	httpcaddyfile.RegisterDirective("jira_gateway", parseGateway)
 	httpcaddyfile.RegisterDirectiveOrder("jira_gateway", httpcaddyfile.Before, "reverse_proxy")
 }
-
-// idleConnections is how many idle connections to Jira are kept, unless the
-// transport says otherwise: with reverse_proxy's 32 a busy gateway opens
-// connections all the time.
-const idleConnections = 256
 
 // parseGateway parses the jira_gateway directive. Syntax:
 //
@@ -257,12 +251,6 @@ func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
 			return g.d.WrapErr(err)
 		}
 	}
-	if transport.KeepAlive == nil {
-		transport.KeepAlive = new(reverseproxy.KeepAlive)
-	}
-	if transport.KeepAlive.MaxIdleConnsPerHost == 0 {
-		transport.KeepAlive.MaxIdleConnsPerHost = idleConnections
-	}
 	transport.URL = g.jira.String()
 	transport.BaseURLs = g.baseURLs
 	transport.Paths = g.handler.Paths
@@ -275,5 +263,3 @@ func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
 	proxy.TransportRaw = caddyconfig.JSONModuleObject(&transport, "protocol", "jira", nil)
 	return nil
 }
-
-var _ caddy.Module = (*Transport)(nil)

@@ -16,7 +16,7 @@ const userAgent = "caddy-jira-tokens"
 // backend. The account's credential is in neither; the transport adds it to
 // what goes to Jira and nowhere else.
 func (h *Handler) outbound(r *http.Request, d *Decision) *http.Request {
-	d.publicURL = publicURL(r)
+	d.publicURL = h.publicURL(r)
 	d.headers = h.headers
 	out := r.WithContext(withDecision(r.Context(), d))
 	u := *r.URL
@@ -28,9 +28,10 @@ func (h *Handler) outbound(r *http.Request, d *Decision) *http.Request {
 	return out
 }
 
-// publicURL is the gateway's base URL as the client used it: scheme and host,
-// trusted proxies respected, and what handle_path took off the path.
-func publicURL(r *http.Request) string {
+// publicURL returns the gateway's base URL as the client used it: scheme and
+// host, trusted proxies respected, what handle_path took off the path, and the
+// path that Jira is installed at if the client sent it.
+func (h *Handler) publicURL(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
@@ -51,6 +52,9 @@ func publicURL(r *http.Request) string {
 		if prefix, ok := strings.CutSuffix(original.URL.Path, r.URL.Path); ok {
 			public += prefix
 		}
+	}
+	if h.inContext(r.URL.Path) != r.URL.Path {
+		public += h.ContextPath
 	}
 	return public
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func Identify(ctx context.Context, transport http.RoundTripper, site string, acc
 		Version        string `json:"version"`
 		DeploymentType string `json:"deploymentType"`
 	}
-	if ask(ctx, transport, base+"/rest/api/2/serverInfo", account, &server) == nil {
+	if ask(ctx, transport, base, "/rest/api/2/serverInfo", account, &server) == nil {
 		identity.Version, identity.Deployment = server.Version, server.DeploymentType
 	}
 	return identity, nil
@@ -61,7 +62,7 @@ func Myself(ctx context.Context, transport http.RoundTripper, site string, accou
 		AccountID    string `json:"accountId"`
 	}
 	// The one question that Jira never answers to anonymous callers.
-	if err := ask(ctx, transport, base+"/rest/api/2/myself", account, &user); err != nil {
+	if err := ask(ctx, transport, base, "/rest/api/2/myself", account, &user); err != nil {
 		return "", err
 	}
 	for _, name := range []string{user.EmailAddress, user.Name, user.DisplayName, user.AccountID} {
@@ -72,13 +73,16 @@ func Myself(ctx context.Context, transport http.RoundTripper, site string, accou
 	return "", errors.New("the answer names no user: is this Jira?")
 }
 
-// ask reads JSON from Jira as the account.
-func ask(ctx context.Context, transport http.RoundTripper, url string, account *Account, answer any) error {
+// nowhere is for questions that no redirect answers.
+func nowhere(*url.URL) (path string, isHome, reachable bool) { return "", false, false }
+
+// ask reads JSON from Jira, at a path below base, as the account.
+func ask(ctx context.Context, transport http.RoundTripper, base, path string, account *Account, answer any) error {
 	authorization, err := account.Authorization(ctx)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,9 @@ func ask(ctx context.Context, transport http.RoundTripper, url string, account *
 	}
 	defer response.Body.Close()
 	if err := Refusal(response); err != nil {
+		return err
+	}
+	if err := CheckAnswer(response, Question{Path: path, URL: request.URL, Home: nowhere}); err != nil {
 		return err
 	}
 	switch response.StatusCode {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -47,14 +48,47 @@ func anonymous(reasons []string) string {
 // bodyBegins looks for text in the beginning of a body, which can be read
 // whole afterwards.
 func bodyBegins(response *http.Response, text string) bool {
-	const look = 4 << 10
-	start, err := io.ReadAll(io.LimitReader(response.Body, look))
+	return bytes.Contains(peek(response, 4<<10), []byte(text))
+}
+
+// bodyHolds reports whether one of the marks, all in lower case, is in the
+// beginning of a body, which can be read whole afterwards.
+func bodyHolds(response *http.Response, marks []string) bool {
+	start := bytes.ToLower(peek(response, 32<<10))
+	return slices.ContainsFunc(marks, func(mark string) bool { return bytes.Contains(start, []byte(mark)) })
+}
+
+// beginsAsHTML reports whether a body begins as an HTML page does. It waits for
+// the first piece of the body, and for no more.
+func beginsAsHTML(response *http.Response) bool {
+	if response.Body == nil {
+		return false
+	}
+	var start [512]byte
+	n, err := response.Body.Read(start[:])
+	putBack(response, start[:n], err)
+	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(start[:n], []byte("\xef\xbb\xbf")), " \t\r\n"))
+	return bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html"))
+}
+
+// peek returns the beginning of a body, which can be read whole afterwards.
+func peek(response *http.Response, most int64) []byte {
+	if response.Body == nil {
+		return nil
+	}
+	start, err := io.ReadAll(io.LimitReader(response.Body, most))
+	putBack(response, start, err)
+	return start
+}
+
+// putBack makes a body begin with what was read of it, and end with the error
+// that reading it gave.
+func putBack(response *http.Response, start []byte, err error) {
 	rest := io.Reader(response.Body)
 	if err != nil {
 		rest = failedReader{err}
 	}
 	response.Body = peeked{io.MultiReader(bytes.NewReader(start), rest), response.Body}
-	return bytes.Contains(start, []byte(text))
 }
 
 type peeked struct {

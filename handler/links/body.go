@@ -32,8 +32,17 @@ func (m *Mapper) Body(r io.ReadCloser, public string) io.ReadCloser {
 	return &body{mapper: m, source: r, public: public}
 }
 
+// XML is Body for an XML text: there a URL begins an attribute's value, or the text of an element.
+func (m *Mapper) XML(r io.ReadCloser, public string) io.ReadCloser {
+	if !isURLText(public) {
+		return r
+	}
+	return &body{mapper: m, source: r, public: public, text: inXML}
+}
+
 type body struct {
 	mapper *Mapper
+	text   place // inJSON or inXML
 	source io.ReadCloser
 	public string
 	masked string // public with its slashes escaped, once that was needed
@@ -132,14 +141,14 @@ func (b *body) fill() {
 // decide moves what needs no further thought from rest to ready: up to the next URL to be mapped, or up to the end but
 // for the beginning of a URL that the next bytes may complete.
 func (b *body) decide() {
-	if start, n := b.mapper.find(b.rest, b.odd); n > 0 {
+	if start, n := b.mapper.find(b.rest, b.text, b.odd); n > 0 {
 		b.ready, b.rest, b.odd = b.rest[:start], b.rest[start+n:], false
 		b.insert = b.publicBefore(b.rest)
 		return
 	}
 	held := 0
 	if b.err == nil {
-		held = b.mapper.undecided(b.rest, b.odd)
+		held = b.mapper.undecided(b.rest, b.text, b.odd)
 	}
 	end := len(b.rest) - held
 	b.odd = held == 0 && endsOdd(b.rest, b.odd)
@@ -158,17 +167,17 @@ func (b *body) publicBefore(path []byte) string {
 }
 
 // find returns where in s the first URL to be mapped begins and the length of its base, which is 0 when there is none.
-func (m *Mapper) find(s []byte, odd bool) (start, n int) {
+func (m *Mapper) find(s []byte, text place, odd bool) (start, n int) {
 	for colon := nextColon(s, 0); colon >= 0; colon = nextColon(s, colon+1) {
-		quote := quoteBefore(s, colon)
-		if quote < 0 || endsOdd(s[:quote], odd) {
+		quote := openerBefore(s, text, colon)
+		if quote < 0 || text == inJSON && endsOdd(s[:quote], odd) {
 			continue
 		}
 		f := &m.plain
 		if s[colon+1] == '\\' {
 			f = &m.escaped
 		}
-		if n, v := f.match(s[quote+1:], inJSON); v == yes {
+		if n, v := f.match(s[quote+1:], text); v == yes {
 			return quote + 1, n
 		}
 	}
@@ -204,31 +213,40 @@ func colonSlash(a, b []byte) uint64 {
 	return ((slash-each)&^slash | (backslash-each)&^backslash) & (0x80 * each)
 }
 
-// quoteBefore returns the index of the quote in "http: or "https: when the colon is s[colon], or -1.
-func quoteBefore(s []byte, colon int) int {
+// openerBefore returns the index of what opens "http: or "https: when the colon is s[colon], or -1.
+func openerBefore(s []byte, text place, colon int) int {
 	const short, long = len(`"http`), len(`"https`)
 	switch {
 	case colon < short || s[colon] != ':':
 		return -1
-	case s[colon-short] == '"':
+	case opens(text, s[colon-short]):
 		return colon - short
-	case colon >= long && s[colon-long] == '"':
+	case colon >= long && opens(text, s[colon-long]):
 		return colon - long
 	default:
 		return -1
 	}
 }
 
+// opens reports whether a URL can begin after c.
+func opens(text place, c byte) bool {
+	return c == '"' || text == inXML && (c == '>' || c == '\'')
+}
+
 // undecided returns the length of the end of s that may be the beginning of a URL to be mapped, with the quote before
 // it. Only the last quote counts, for there is none inside a URL.
-func (m *Mapper) undecided(s []byte, odd bool) int {
+func (m *Mapper) undecided(s []byte, text place, odd bool) int {
 	tail := s[max(0, len(s)-m.maxHold):]
-	quote := len(s) - len(tail) + bytes.LastIndexByte(tail, '"')
-	if quote < len(s)-len(tail) || endsOdd(s[:quote], odd) {
+	last := bytes.LastIndexByte(tail, '"')
+	if text == inXML {
+		last = bytes.LastIndexAny(tail, `"'>`)
+	}
+	quote := len(s) - len(tail) + last
+	if last < 0 || text == inJSON && endsOdd(s[:quote], odd) {
 		return 0
 	}
 	for _, f := range [...]*form{&m.plain, &m.escaped} {
-		if _, v := f.match(s[quote+1:], inJSON); v == more {
+		if _, v := f.match(s[quote+1:], text); v == more {
 			return len(s) - quote
 		}
 	}

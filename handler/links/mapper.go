@@ -155,7 +155,7 @@ func targetStart(s string) int {
 	return -1
 }
 
-// isURLText tells whether s can stand in a JSON string, in a header and between < and > without escaping. The public
+// isURLText reports whether s can stand in a JSON string, in a header and between < and > without escaping. The public
 // URL is made from what the client sent as Host, so it is not to be trusted blindly.
 func isURLText(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -167,7 +167,7 @@ func isURLText(s string) bool {
 	return true
 }
 
-// isHost tells whether s is a host name, an IPv4 or (without brackets) an IPv6 address.
+// isHost reports whether s is a host name, an IPv4 or (without brackets) an IPv6 address.
 func isHost(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := lower(s[i])

@@ -61,8 +61,9 @@ const (
 type place uint8
 
 const (
-	inHeader place = iota // the text is the whole URL
-	inJSON                // the text goes on after the URL
+	inJSON   place = iota // the text goes on after the URL, which ends at a quote
+	inXML                 // the same; it ends at a quote, an apostrophe or a tag
+	inHeader              // the text is the whole URL
 )
 
 // match tells whether s begins with a URL to be mapped, and how long its base is. The longest base that fits decides
@@ -101,9 +102,11 @@ func (f *form) served(s []byte, where place) verdict {
 // pathEnds tells whether the path of a URL ends right before s.
 func pathEnds(s []byte, where place) verdict {
 	switch {
-	case len(s) == 0 && where == inJSON:
+	case len(s) == 0 && where != inHeader:
 		return more
-	case len(s) == 0, s[0] == '?', s[0] == '#', s[0] == '"' && where == inJSON:
+	case len(s) == 0, s[0] == '?', s[0] == '#', s[0] == '"' && where != inHeader:
+		return yes
+	case where == inXML && (s[0] == '\'' || s[0] == '<'):
 		return yes
 	default:
 		return no

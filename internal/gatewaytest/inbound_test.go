@@ -91,9 +91,8 @@ func TestInboundHeaders(t *testing.T) {
 		"reset content":   {"GET", reply("205 Reset Content", secretHeaders, ""), 205, ""},
 		"empty json":      {"GET", reply("200 OK", json+secretHeaders, ""), 200, ""},
 		"nominated":       {"GET", reply("200 OK", json+"Connection: X-Hop\r\nX-Hop: 1\r\n"+secretHeaders, body), 200, body},
-		"redirect":        {"GET", reply("303 See Other", "Location: https://media.example/x?sig=1\r\n"+secretHeaders, ""), 303, ""},
+		"redirect":        {"GET", reply("303 See Other", "Location: /rest/api/2/search/1\r\n"+secretHeaders, ""), 303, ""},
 		"odd status":      {"GET", reply("299 Odd", json+secretHeaders, body), 299, body},
-		"redirect to 401": {"GET", reply("302 Found", "Location: /login.jsp\r\n"+secretHeaders, ""), 302, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g.up.answer(func(x *exchange) {
@@ -347,8 +346,8 @@ func TestLinks(t *testing.T) {
 					t.Errorf("%s: got %s", target, a)
 				}
 			}
-			g.up.answerWith(reply("303 See Other", "Location: https://media.example/rest/api/2/x?sig=1\r\n", ""))
-			if a := g.do("GET", issuePath, read.basic()); a.header.Get("Location") != "https://media.example/rest/api/2/x?sig=1" {
+			g.up.answerWith(reply("303 See Other", "Location: http://media.example/rest/api/2/x?sig=1\r\n", ""))
+			if a := g.do("GET", "/secure/attachment/1/x", read.basic()); a.header.Get("Location") != "http://media.example/rest/api/2/x?sig=1" {
 				t.Errorf("Location %q", a.header["Location"])
 			}
 		})

@@ -1,0 +1,201 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+// send sends a request with a token to Jira, as the account, and returns the
+// answer that its client gets.
+func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
+	ctx := ownContext{r.Context()}
+	if err := t.usable(ctx, d.Account); err != nil {
+		return nil, err
+	}
+	base, err := d.Account.BaseURL(ctx, t.upstream, t.URL)
+	if err != nil {
+		return nil, err
+	}
+	mapper, err := t.mapperFor(base)
+	if err != nil {
+		return nil, err
+	}
+	if d.publicURL == "" {
+		mapper = nil
+	}
+	out, err := t.authorized(r, d, base, mapper != nil)
+	if err != nil {
+		return nil, t.refusedBy(d.Account, err)
+	}
+	response, err := t.upstream.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode < http.StatusOK {
+		// No upgrade is forwarded that Jira could agree to.
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("jira answers HTTP %d without being asked", response.StatusCode)
+	}
+	question := jira.Question{
+		Path: t.belowJira(r.URL.Path),
+		URL:  out.URL,
+		Home: func(u *url.URL) (path string, isHome, reachable bool) {
+			path, isHome = t.home(u, r, d, base)
+			return path, isHome, isHome && t.reachable.Match(path)
+		},
+	}
+	if err := checkAnswer(response, question); err != nil {
+		_ = response.Body.Close() // such an answer is not for the caller
+		return nil, t.refused(ctx, d.Account, err)
+	}
+	return inbound(response, question, d, mapper), nil
+}
+
+// checkAnswer returns an error if Jira refuses the account, or if it is not Jira
+// that answers.
+func checkAnswer(response *http.Response, question jira.Question) error {
+	if err := jira.Refusal(response); err != nil {
+		return err
+	}
+	return jira.CheckAnswer(response, question)
+}
+
+// belowJira returns a path without the path that Jira is installed at.
+func (t *Transport) belowJira(path string) string {
+	if rest, ok := strings.CutPrefix(path, t.homes[0].Path); ok && strings.HasPrefix(rest, "/") {
+		return rest
+	}
+	return path
+}
+
+// home returns the path below Jira of a URL that leads to it: by one of its own
+// addresses, or by the gateway's, which Jira takes for its own when it gets the
+// client's Host.
+func (t *Transport) home(u *url.URL, r *http.Request, d *Decision, base string) (path string, ok bool) {
+	for _, home := range t.homes {
+		if path, ok := below(u, home); ok {
+			return path, true
+		}
+	}
+	for _, address := range []string{base, d.publicURL, "http://" + r.Host, "https://" + r.Host} {
+		home, err := url.Parse(address)
+		if err != nil || home.Host == "" {
+			continue
+		}
+		if path, ok := below(u, home); ok {
+			return t.belowJira(path), true
+		}
+	}
+	return "", false
+}
+
+// below returns the escaped path that a URL has below another.
+func below(u, base *url.URL) (path string, ok bool) {
+	if u.Scheme != base.Scheme || !strings.EqualFold(hostPort(u), hostPort(base)) || u.User != nil {
+		return "", false
+	}
+	path, ok = strings.CutPrefix(u.EscapedPath(), strings.TrimSuffix(base.EscapedPath(), "/"))
+	return path, ok && strings.HasPrefix(path, "/")
+}
+
+// hostPort is a URL's host with its port, also where that is the default one.
+func hostPort(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Host
+	case u.Scheme == "https":
+		return u.Host + ":443"
+	}
+	return u.Host + ":80"
+}
+
+// authorized returns the request with the account's credential. The proxy uses
+// its copy again for a retry, and a RoundTripper must not change what it is
+// given.
+func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped bool) (*http.Request, error) {
+	authorization, err := d.Account.Authorization(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := r.WithContext(withoutTrace{r.Context()})
+	// Links cannot be found in compressed text. Without this header Go's
+	// transport asks for gzip and unpacks it.
+	plain := mapped && mayHoldLinks(r.URL.Path)
+	out.Header = make(http.Header, len(r.Header)+2)
+	for name, values := range r.Header {
+		if !plain || name != "Accept-Encoding" {
+			out.Header[name] = values
+		}
+	}
+	// Here rather than before the proxy: a client's Connection header makes
+	// the proxy drop what it names.
+	out.Header["Authorization"] = []string{authorization}
+	out.Header["User-Agent"] = []string{userAgent}
+	if jira.AccessByMethod(r.Method) != jira.AccessRead {
+		// Reads by POST included: Jira checks the method.
+		out.Header["X-Atlassian-Token"] = []string{"no-check"}
+	}
+	if t.Attachments == attachmentsProxy && isAttachment(r.URL.Path) {
+		u := *out.URL
+		u.RawQuery = withoutRedirect(u.RawQuery)
+		out.URL = &u
+	}
+	if base == t.URL {
+		return out, nil
+	}
+	return byCloudID(out, t.URL, base)
+}
+
+// byCloudID sends a request to the API's address for a cloud id instead of the
+// site's own.
+func byCloudID(r *http.Request, site, base string) (*http.Request, error) {
+	from, err := url.Parse(site)
+	if err != nil {
+		return nil, err
+	}
+	to, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	u := *r.URL
+	u.Scheme, u.Host = to.Scheme, to.Host
+	u.RawPath = to.EscapedPath() + strings.TrimPrefix(r.URL.EscapedPath(), from.EscapedPath())
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		return nil, fmt.Errorf("path for %s: %w", base, err)
+	}
+	r = r.WithContext(ownContext{r.Context()})
+	r.URL, r.Host = &u, to.Host
+	return r, nil
+}
+
+// withoutTrace keeps the proxy from forwarding 1xx responses, which would pass
+// the headers of an early hint to the client as they are.
+type withoutTrace struct{ context.Context }
+
+func (c withoutTrace) Value(key any) any {
+	value := c.Context.Value(key)
+	if _, ok := value.(*httptrace.ClientTrace); ok {
+		return nil
+	}
+	return value
+}
+
+// ownContext is for requests that go elsewhere than the proxy meant: without
+// its dial info the transport dials the host of the URL.
+type ownContext struct{ context.Context }
+
+func (c ownContext) Value(key any) any {
+	value := withoutTrace(c).Value(key)
+	if _, ok := value.(reverseproxy.DialInfo); ok {
+		return nil
+	}
+	return value
+}

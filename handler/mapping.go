@@ -1,0 +1,167 @@
+package handler
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler/links"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+func (t *Transport) provisionLinks() error {
+	if t.RewriteLinks != nil && !*t.RewriteLinks {
+		return nil
+	}
+	t.cloudMappers = new(sync.Map)
+	for _, pattern := range t.reachable.Strings() {
+		// What follows a free segment is left open: a link too many to the
+		// gateway is refused there, one too few takes the token to Jira.
+		beginning, _, free := strings.Cut(pattern, "*")
+		if free {
+			beginning += "*"
+		}
+		t.served = append(t.served, beginning)
+	}
+	var err error
+	t.mapper, err = links.New(append([]string{t.URL}, t.BaseURLs...), t.served)
+	return err
+}
+
+// mapperFor returns what maps links to base, and to Jira's other URLs; nil when
+// links are not rewritten.
+func (t *Transport) mapperFor(base string) (*links.Mapper, error) {
+	if t.mapper == nil || base == t.URL {
+		return t.mapper, nil
+	}
+	if mapper, ok := t.cloudMappers.Load(base); ok {
+		return mapper.(*links.Mapper), nil
+	}
+	mapper, err := links.New(append([]string{t.URL, base}, t.BaseURLs...), t.served)
+	if err == nil {
+		t.cloudMappers.Store(base, mapper)
+	}
+	return mapper, err
+}
+
+// mapLinks makes a response's links lead to the gateway, at its public URL.
+func mapLinks(response *http.Response, question jira.Question, mapper *links.Mapper, public string) {
+	for _, name := range []string{"Location", "Content-Location"} {
+		if values, ok := response.Header[name]; ok {
+			response.Header[name] = []string{mapLocation(values[0], question, mapper, public)}
+		}
+	}
+	for i, value := range response.Header["Link"] {
+		response.Header["Link"][i] = mapper.Header(value, public)
+	}
+	if !mayHoldLinks(question.Path) {
+		return
+	}
+	switch textWithLinks(response) {
+	case textJSON:
+		mapJSON(response, mapper, public)
+	case textXML:
+		mapXML(response, mapper, public)
+	}
+}
+
+// mapLocation maps the URL of a header. It can be relative to Jira, whose paths
+// may differ from the gateway's, and it can name the gateway itself, when Jira
+// was told the host that the client named.
+func mapLocation(location string, question jira.Question, mapper *links.Mapper, public string) string {
+	if mapped := mapper.URL(location, public); mapped != location {
+		return mapped
+	}
+	u, err := url.Parse(location)
+	if err != nil || !strings.HasPrefix(u.Path, "/") {
+		return location // one without a slash is relative to the request's own path
+	}
+	path, _, reachable := question.Home(question.URL.ResolveReference(u))
+	if !reachable {
+		return location
+	}
+	mapped := public + path
+	if u.RawQuery != "" {
+		mapped += "?" + u.RawQuery
+	}
+	if u.Fragment != "" {
+		mapped += "#" + u.EscapedFragment()
+	}
+	return mapped
+}
+
+// mapJSON rewrites links while the body streams by. Its length is not known
+// before, but of small ones, and it is no longer byte for byte what Jira's ETag
+// vouches for.
+//
+// The response's ContentLength stays when there is no length any more: of one
+// without, the proxy flushes every piece, as of a stream without end.
+func mapJSON(response *http.Response, mapper *links.Mapper, public string) {
+	changed(response)
+	var length int64
+	response.Body, length = mapper.Measured(response.Body, response.ContentLength, public)
+	if length >= 0 {
+		response.ContentLength = length
+		response.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+}
+
+// mapXML is mapJSON for XML.
+func mapXML(response *http.Response, mapper *links.Mapper, public string) {
+	changed(response)
+	response.Body = mapper.XML(response.Body, public)
+}
+
+// changed takes out what is not true any more of a body that is mapped.
+func changed(response *http.Response) {
+	if tag := response.Header.Get("Etag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+		response.Header.Set("Etag", "W/"+tag)
+	}
+	delete(response.Header, "Content-Length")
+}
+
+// mayHoldLinks reports whether a response to this path can hold Jira's links:
+// downloads are the users' own bytes, JSON files among them.
+func mayHoldLinks(path string) bool {
+	return strings.Contains(path, "/rest/") && !isAttachment(path)
+}
+
+// text is what kind of text with links a body is.
+type text int
+
+const (
+	textOther text = iota // or none
+	textJSON
+	textXML
+)
+
+// textWithLinks returns what kind of text with links a response is: JSON as
+// Jira's API answers it, JSON in a function call (Data Center's jsonp-callback),
+// or XML (Data Center, for .xml and Accept: application/xml).
+func textWithLinks(response *http.Response) text {
+	header := response.Header
+	if response.StatusCode == http.StatusPartialContent || header.Get("Content-Encoding") != "" {
+		return textOther
+	}
+	if strings.HasPrefix(strings.ToLower(header.Get("Content-Disposition")), "attachment") {
+		return textOther
+	}
+	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); mediaType {
+	case "application/json", "text/json", "application/javascript", "text/javascript", "application/x-javascript":
+		return textJSON
+	case "application/xml", "text/xml":
+		return textXML
+	}
+	switch {
+	case !strings.HasPrefix(mediaType, "application/"):
+		return textOther
+	case strings.HasSuffix(mediaType, "+json"):
+		return textJSON
+	case strings.HasSuffix(mediaType, "+xml") && mediaType != "application/xhtml+xml":
+		return textXML
+	}
+	return textOther
+}

@@ -1,0 +1,32 @@
+package handler
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// withoutPage returns an error response of Jira's API that came with an HTML
+// page with Jira's error body instead. Such a page is of no use to a program,
+// and Jira's own pages name the account that they are shown to.
+func withoutPage(response *http.Response) *http.Response {
+	_ = response.Body.Close()
+	in := *response
+	body, err := json.Marshal(jiraError{
+		ErrorMessages: []string{fmt.Sprintf("Jira, or a server in front of it, answered HTTP %d with an HTML page.", response.StatusCode)},
+		Errors:        map[string]string{},
+	})
+	if err != nil {
+		body = []byte(`{}`) // cannot happen: all are plain values
+	}
+	for _, name := range []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Content-Range", "Etag", "Last-Modified"} {
+		delete(in.Header, name)
+	}
+	in.Header["Content-Type"] = []string{"application/json;charset=UTF-8"}
+	in.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	in.Body, in.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return &in
+}

@@ -1,0 +1,294 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// roundTripper answers requests in Jira's place.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// exchange is a transport under test, and what reached Jira.
+type exchange struct {
+	t         *testing.T
+	transport *Transport
+	handler   *Handler
+	app       oneToken
+	answer    func(*http.Request) (*http.Response, error)
+
+	mu   sync.Mutex
+	seen []*http.Request
+}
+
+// newExchange returns a gateway in front of a Jira at url.
+func newExchange(t *testing.T, url string, set ...func(*Transport)) *exchange {
+	t.Helper()
+	x := &exchange{t: t, app: newToken(token.New(), token.ScopeWrite), transport: &Transport{URL: url}}
+	for _, f := range set {
+		f(x.transport)
+	}
+	x.transport.setDefaults()
+	if err := x.transport.provision(roundTripper(x.jira)); err != nil {
+		t.Fatal(err)
+	}
+	x.handler = newHandler(t, x.app, frontAPI, passwordsDeny)
+	x.handler.ContextPath = x.transport.homes[0].Path
+	return x
+}
+
+// jira is Jira.
+func (x *exchange) jira(r *http.Request) (*http.Response, error) {
+	x.mu.Lock()
+	x.seen = append(x.seen, r)
+	x.mu.Unlock()
+	if strings.HasSuffix(r.URL.Path, "/myself") {
+		return answerOf(http.StatusOK, `{"name":"svc"}`, "Content-Type", "application/json"), nil
+	}
+	return x.answer(r)
+}
+
+// send takes a request through the handler and the transport.
+func (x *exchange) send(method, target string, body io.Reader) *http.Response {
+	x.t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, target, body)
+	r.Header.Set("Authorization", basicOf("alice", x.app.Reveal()))
+	next := handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		out := r.Clone(r.Context())
+		if context := x.handler.ContextPath; context != "" && !strings.HasPrefix(out.URL.Path, context+"/") {
+			out.URL.Path = context + out.URL.Path // as the directive's rewrite does
+		}
+		out.URL.Scheme, out.URL.Host = x.transport.homes[0].Scheme, x.transport.homes[0].Host
+		response, err := x.transport.RoundTrip(out)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		for name, values := range response.Header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(response.StatusCode)
+		_, err = io.Copy(w, response.Body)
+		return err
+	})
+	if err := x.handler.ServeHTTP(w, r, next); err != nil && !errors.Is(err, context.Canceled) {
+		x.t.Errorf("%s %s: %v", method, target, err)
+	}
+	return w.Result()
+}
+
+type handlerFunc func(http.ResponseWriter, *http.Request) error
+
+func (f handlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) error { return f(w, r) }
+
+func answerOf(status int, body string, headers ...string) *http.Response {
+	header := make(http.Header)
+	for i := 0; i < len(headers); i += 2 {
+		header.Add(headers[i], headers[i+1])
+	}
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
+
+const (
+	loginPage       = `<!DOCTYPE html><html><head><title>Log in - Jira</title></head><body><form action="/login.jsp"><input name="os_username"></form></body></html>`
+	maintenancePage = `<html><body><h1>We are down for maintenance</h1></body></html>`
+)
+
+// TestAnswersThatAreNotJiras: a BI tool must not store a log-in page, nor follow
+// a redirect to one.
+func TestAnswersThatAreNotJiras(t *testing.T) {
+	const (
+		search, file, avatar = "/rest/api/2/search", "/secure/attachment/1/x.html", "/secure/useravatar"
+		content              = "/rest/api/3/attachment/content/1"
+		rejected             = string(ReasonJiraRejectedAccount)
+		unreachable          = string(ReasonJiraUnreachable)
+	)
+	type c struct {
+		path   string
+		answer *http.Response
+		status int
+		reason string
+	}
+	redirect := func(status int, to string) *http.Response { return answerOf(status, "", "Location", to) }
+	page := func(status int, body string, headers ...string) *http.Response {
+		return answerOf(status, body, append([]string{"Content-Type", "text/html;charset=UTF-8"}, headers...)...)
+	}
+	for name, c := range map[string]c{
+		"identity provider":            {search, redirect(302, "https://id.atlassian.com/login?continue=x"), 502, rejected},
+		"identity provider, 301":       {search, redirect(301, "https://login.microsoftonline.com/x/saml2"), 502, rejected},
+		"identity provider, 303":       {search, redirect(303, "https://sso.example.com/"), 502, rejected},
+		"identity provider, 307":       {search, redirect(307, "https://corp.example.com/adfs/ls/?SAMLRequest=x"), 502, rejected},
+		"identity provider, 308":       {search, redirect(308, "https://corp.okta.com/app/x"), 502, rejected},
+		"no scheme":                    {search, redirect(302, "//id.example.com/login"), 502, rejected},
+		"own log-in":                   {search, redirect(302, "https://jira.example.com/jira/login.jsp?os_destination=%2Frest"), 502, rejected},
+		"own log-in, relative":         {search, redirect(302, "/jira/login.jsp"), 502, rejected},
+		"own log-in, more relative":    {search, redirect(302, "../../../login.jsp"), 502, rejected},
+		"own log-in, by Host":          {search, redirect(302, "http://gateway.example.com/jira/login.jsp"), 502, rejected},
+		"own log-in of Cloud":          {search, redirect(302, "/login?dest-url=x"), 502, rejected},
+		"own SAML":                     {search, redirect(302, "/jira/plugins/servlet/samlsso?redirectTo=x"), 502, rejected},
+		"permission":                   {file, redirect(302, "/jira/login.jsp?permissionViolation=true&os_destination=x"), 502, rejected},
+		"download, identity provider":  {content, redirect(303, "https://id.atlassian.com/login"), 502, rejected},
+		"avatar, identity provider":    {avatar, redirect(302, "https://idp.example.com/x"), 502, rejected},
+		"other site":                   {search, redirect(302, "https://www.example.com/"), 502, unreachable},
+		"other scheme":                 {search, redirect(301, "ftp://jira.example.com/jira/rest/api/2/search"), 502, unreachable},
+		"other port":                   {search, redirect(301, "https://jira.example.com:8443/jira/rest/api/2/search"), 502, unreachable},
+		"user in the URL":              {search, redirect(301, "https://jira.example.com@evil.example/jira/rest/api/2/search"), 502, unreachable},
+		"errors page":                  {search, redirect(302, "/jira/secure/errors.jsp"), 502, unreachable},
+		"dashboard":                    {search, redirect(302, "/jira/secure/Dashboard.jspa"), 502, unreachable},
+		"outside the context":          {search, redirect(302, "/rest/api/2/search"), 502, unreachable},
+		"no location":                  {search, answerOf(302, ""), 502, unreachable},
+		"no URL":                       {search, redirect(302, "http://[x"), 502, unreachable},
+		"media for JSON":               {search, redirect(303, "https://media.example.com/file/1/binary?token=x"), 502, unreachable},
+		"plain media":                  {content, redirect(303, "http://media.example.com/file/1/binary?token=x"), 502, unreachable},
+		"media":                        {content, redirect(303, "https://api.media.atlassian.com/file/1/binary?token=x&name=login.png"), 303, ""},
+		"media for JSM":                {"/rest/servicedeskapi/request/A-1/attachment/2", redirect(303, "https://api.media.atlassian.com/file/1/binary?token=x"), 303, ""},
+		"media for a file":             {file, redirect(302, "https://api.media.atlassian.com/file/1/binary?token=x"), 302, ""},
+		"avatar":                       {avatar, redirect(302, "https://secure.gravatar.com/avatar/1?d=https%3A%2F%2Fid.example.com%2Flogin"), 302, ""},
+		"own REST":                     {search, redirect(301, "https://jira.example.com/jira/rest/api/2/search/"), 301, ""},
+		"own REST, relative":           {search, redirect(303, "/jira/rest/api/2/search/1"), 303, ""},
+		"own REST, by Host":            {search, redirect(302, "http://gateway.example.com/jira/rest/api/2/search/"), 302, ""},
+		"own file":                     {file, redirect(302, "/jira/secure/attachment/1/y"), 302, ""},
+		"log-in page":                  {search, page(200, loginPage), 502, rejected},
+		"log-in page, 203":             {search, page(203, loginPage), 502, rejected},
+		"password field":               {search, page(200, `<html><form><input TYPE="Password"></form>`), 502, rejected},
+		"maintenance":                  {search, page(200, maintenancePage), 502, unreachable},
+		"fragment":                     {search, page(200, "<h1>It works!</h1>"), 502, unreachable},
+		"XHTML":                        {search, answerOf(200, maintenancePage, "Content-Type", "application/xhtml+xml"), 502, unreachable},
+		"page without type":            {search, answerOf(200, " \r\n<!doctype HTML><p>"), 502, unreachable},
+		"page as text":                 {search, answerOf(200, maintenancePage, "Content-Type", "text/plain"), 502, unreachable},
+		"bad type":                     {search, answerOf(200, maintenancePage, "Content-Type", "text/html; ;"), 502, unreachable},
+		"download, log-in page":        {file, page(200, loginPage), 502, rejected},
+		"avatar, log-in page":          {avatar, page(200, loginPage), 502, rejected},
+		"HTML attachment":              {file, page(200, loginPage, "Content-Disposition", `attachment; filename="x.html"`), 200, ""},
+		"inline HTML":                  {file, page(200, "<html><p>notes"), 200, ""},
+		"HTML export":                  {search, page(200, maintenancePage, "Content-Disposition", "attachment; filename=x.html"), 200, ""},
+		"rendered":                     {"/rest/api/1.0/render", page(200, "<p>x</p>"), 200, ""},
+		"text":                         {search, answerOf(200, "x <html>", "Content-Type", "text/plain"), 200, ""},
+		"nothing":                      {search, answerOf(200, ""), 200, ""},
+		"no content":                   {search, answerOf(204, "", "Content-Type", "text/html"), 204, ""},
+		"CSV":                          {search, answerOf(200, "a,b", "Content-Type", "text/csv"), 200, ""},
+		"SVG":                          {"/rest/api/2/universal_avatar/view/type/project", answerOf(200, "<svg/>", "Content-Type", "image/svg+xml"), 200, ""},
+		"created":                      {search, answerOf(201, "{}", "Content-Type", "application/json", "Location", "https://id.example.com/x"), 201, ""},
+		"not modified":                 {search, answerOf(304, ""), 304, ""},
+		"401":                          {search, page(401, loginPage), 502, rejected},
+		"407":                          {search, page(407, "x"), 502, unreachable},
+		"511":                          {search, page(511, "x"), 502, unreachable},
+		"anonymous":                    {search, answerOf(200, "{}", "Content-Type", "application/json", "X-Seraph-Loginreason", "OUT"), 502, rejected},
+		"page of a 404":                {search, page(404, `<html>ajs-remote-user svc`), 404, ""},
+		"page of a 503":                {search, page(503, maintenancePage, "Retry-After", "60"), 503, ""},
+		"page of a 404 for a download": {file, page(404, "<html>"), 404, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newExchange(t, "https://jira.example.com/jira")
+			x.answer = func(*http.Request) (*http.Response, error) { return c.answer, nil }
+			got := x.send("GET", "http://gateway.example.com"+c.path, nil)
+			body, _ := io.ReadAll(got.Body)
+			if got.StatusCode != c.status || got.Header.Get(headerReason) != c.reason {
+				t.Errorf("got %d %s %s", got.StatusCode, got.Header.Get(headerReason), body)
+			}
+			if c.reason != "" && (got.Header.Get("Location") != "" || !strings.HasPrefix(string(body), `{"errorMessages":[`)) {
+				t.Errorf("got %v %s", got.Header, body)
+			}
+			if strings.Contains(name, "page of a") && !strings.Contains(c.path, "secure") && !strings.HasPrefix(string(body), `{"errorMessages":["Jira, or`) {
+				t.Errorf("got %s", body)
+			}
+			if status := c.answer.StatusCode; status == 503 && got.Header.Get("Retry-After") != "60" {
+				t.Errorf("got %v", got.Header)
+			}
+			// One answer says nothing about all the others.
+			if c.reason == unreachable && x.app.account.Refusal() != nil {
+				t.Error("the account rests")
+			}
+		})
+	}
+}
+
+// TestLocationOfTheGateway: where a client sent the path that Jira is installed
+// at, links keep it, because another handler may stand at the same path without
+// it.
+func TestLocationOfTheGateway(t *testing.T) {
+	const own = "https://jira.example.com/jira"
+	for _, c := range []struct{ path, location, want string }{
+		{"/rest/api/2/x", own + "/rest/api/2/y?a=b", "http://gateway.example.com/rest/api/2/y?a=b"},
+		{"/rest/api/2/x", "/jira/rest/api/2/y?a=b#c", "http://gateway.example.com/rest/api/2/y?a=b#c"},
+		{"/rest/api/2/x", "http://gateway.example.com/jira/rest/api/2/y", "http://gateway.example.com/rest/api/2/y"},
+		{"/rest/api/2/x", "y%20z?a=b", "y%20z?a=b"},
+		{"/jira/rest/api/2/x", own + "/rest/api/2/y", "http://gateway.example.com/jira/rest/api/2/y"},
+		{"/jira/rest/api/2/x", "/jira/rest/api/2/y%20z", "http://gateway.example.com/jira/rest/api/2/y%20z"},
+		{"/jira/rest/api/2/x", "http://gateway.example.com/jira/rest/api/2/y", "http://gateway.example.com/jira/rest/api/2/y"},
+		{"/jira/rest/api/2/x", "https://gateway.example.com/jira/rest/api/2/y", "http://gateway.example.com/jira/rest/api/2/y"},
+	} {
+		x := newExchange(t, own)
+		x.answer = func(*http.Request) (*http.Response, error) {
+			return answerOf(201, `{"self":"`+own+`/rest/api/2/y"}`, "Location", c.location, "Content-Type", "application/json"), nil
+		}
+		got := x.send("GET", "http://gateway.example.com"+c.path, nil)
+		if location := got.Header.Get("Location"); location != c.want {
+			t.Errorf("%s, Location %s: got %q, want %q", c.path, c.location, location, c.want)
+		}
+		body, _ := io.ReadAll(got.Body)
+		want := `{"self":"http://gateway.example.com` + strings.TrimSuffix(c.path, "x") + `y"}`
+		if string(body) != want {
+			t.Errorf("%s: got %s, want %s", c.path, body, want)
+		}
+	}
+}
+
+// TestLinksOutsideOfJSON: Data Center answers XML and JSONP as well, and their
+// links must not lead past the gateway.
+func TestLinksOutsideOfJSON(t *testing.T) {
+	const jiraURL, gateway = "https://jira.example.com/rest/", "http://gateway.example.com/rest/"
+	for _, c := range []struct{ contentType, body string }{
+		{"application/xml", `<?xml version="1.0"?><issue self="` + jiraURL + `x"><a href='` + jiraURL + `y'/><url>` + jiraURL + `z</url></issue>`},
+		{"text/xml; charset=UTF-8", `<url>` + jiraURL + `z</url>`},
+		{"application/atom+xml", `<link href="` + jiraURL + `z"/>`},
+		{"application/javascript", `callback({"self":"` + jiraURL + `x"})`},
+		{"text/javascript;charset=UTF-8", `callback({"self":"` + jiraURL + `x"})`},
+		{"text/json", `{"self":"` + jiraURL + `x"}`},
+		{"application/hal+json", `{"self":"` + jiraURL + `x"}`},
+	} {
+		x := newExchange(t, "https://jira.example.com")
+		x.answer = func(*http.Request) (*http.Response, error) {
+			return answerOf(200, c.body, "Content-Type", c.contentType, "Etag", `"1"`), nil
+		}
+		got := x.send("GET", "http://gateway.example.com/rest/api/2/x", nil)
+		body, _ := io.ReadAll(got.Body)
+		if want := strings.ReplaceAll(c.body, jiraURL, gateway); string(body) != want || got.Header.Get("Etag") != `W/"1"` {
+			t.Errorf("%s: got %s %v", c.contentType, body, got.Header)
+		}
+	}
+}
+
+// TestRetryForgetsTheDenial: what the proxy was answered on its first attempt
+// is not what became of the request.
+func TestRetryForgetsTheDenial(t *testing.T) {
+	x := newExchange(t, "https://jira.example.com")
+	d := &Decision{Account: x.app.account, Record: x.app.record, publicURL: "http://gateway.example.com", headers: x.handler.headers}
+	r := httptest.NewRequest("GET", "https://jira.example.com/rest/api/2/x", nil)
+	r = r.WithContext(withDecision(r.Context(), d))
+	for _, c := range []struct {
+		answer *http.Response
+		denied bool
+	}{
+		{answerOf(200, maintenancePage, "Content-Type", "text/html"), true},
+		{answerOf(200, "{}", "Content-Type", "application/json"), false},
+	} {
+		x.answer = func(*http.Request) (*http.Response, error) { return c.answer, nil }
+		if _, err := x.transport.RoundTrip(r); err != nil || (d.why != nil) != c.denied {
+			t.Errorf("%v, %v", err, d.why)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package handler
+
+import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+// forwardingError tells the handler that Jira was not reached, as opposed to
+// an error that another handler made.
+type forwardingError struct{ error }
+
+func (e forwardingError) Unwrap() error { return e.error }
+
+// deniedBy turns an error of the transport into a denial if it says nothing
+// against the upstream's health; nil otherwise.
+func deniedBy(d *Decision, err error) *denial {
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
+		return accountRefused(d, refused)
+	}
+	if _, ok := errors.AsType[jira.NotJiraError](err); ok {
+		return &denial{
+			reason:  ReasonJiraUnreachable,
+			message: "Something other than Jira answered the gateway: a maintenance page, or a proxy on the way. The request may be tried again later; whether a change was made is not known.",
+			cause:   err,
+		}
+	}
+	return nil
+}
+
+// noUpstream tells whether the proxy found no upstream to use. Its error has no
+// type of its own.
+func noUpstream(err error) bool {
+	var proxy caddyhttp.HandlerError
+	return errors.As(err, &proxy) && proxy.Err != nil && proxy.Err.Error() == "no upstreams available"
+}
+
+// accountRefused is for requests whose account Jira does not take.
+func accountRefused(d *Decision, refused jira.RefusedError) *denial {
+	return &denial{
+		reason:     ReasonJiraRejectedAccount,
+		message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
+		retryAfter: d.Account.Interval(),
+		cause:      refused,
+	}
+}
+
+// notForwarded turns a failure to forward into a denial: the proxy's errors
+// name upstreams, which are no business of the client.
+func notForwarded(err error) *denial {
+	if err == nil {
+		return nil
+	}
+	var forwarding forwardingError
+	if !errors.As(err, &forwarding) && !noUpstream(err) {
+		return nil
+	}
+	if forwarding.error != nil {
+		err = forwarding.error // without the places in the proxy that it passed
+	}
+	return &denial{
+		reason:  ReasonJiraUnreachable,
+		message: "Jira could not be reached by the gateway. The request may be tried again later; whether a change was made is not known.",
+		cause:   err,
+	}
+}

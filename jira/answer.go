@@ -1,0 +1,195 @@
+package jira
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// NotJiraError says that something else answered in Jira's place: a maintenance
+// page, a proxy on the way, a captive portal.
+type NotJiraError struct{ Why string }
+
+func (e NotJiraError) Error() string { return e.Why }
+
+// Question is what a request asked Jira for, and where its redirects may lead.
+type Question struct {
+	// Path is the path of the request, without the path that Jira is installed
+	// at.
+	Path string
+	// URL is the request's own, which relative redirects are resolved against.
+	URL *url.URL
+	// Home returns the path below Jira of a URL that leads to this Jira, and
+	// whether tokens reach that path.
+	Home func(*url.URL) (path string, isHome, reachable bool)
+}
+
+// CheckAnswer returns an error if an answer is not Jira's answer to the
+// question: a RefusedError for a log-in page or a redirect to one, a
+// NotJiraError for any other page in the place of JSON, and for redirects that
+// lead away from Jira. A program would store such a page, or follow the
+// redirect, as if it were data.
+func CheckAnswer(response *http.Response, q Question) error {
+	switch status := response.StatusCode; {
+	case status == http.StatusProxyAuthRequired || status == http.StatusNetworkAuthenticationRequired:
+		return NotJiraError{fmt.Sprintf("a proxy between the gateway and Jira asks for credentials (HTTP %d)", status)}
+	case status == http.StatusNotModified, status == http.StatusNoContent, status == http.StatusResetContent:
+		return nil
+	case status >= 300 && status < 400:
+		return checkRedirect(response, q)
+	case status < 300:
+		return checkPage(response, q)
+	}
+	return nil
+}
+
+// IsPage reports whether an answer to this path is an HTML page where Jira's API
+// answers JSON.
+func IsPage(response *http.Response, path string) bool {
+	return isREST(path) && !IsDownload(path) && !rendersHTML(path) && !isAttached(response) && isHTML(response)
+}
+
+func checkPage(response *http.Response, q Question) error {
+	switch {
+	case IsPage(response, q.Path):
+		if bodyHolds(response, loginMarks) {
+			return RefusedError{Why: fmt.Sprintf("a log-in page came instead of JSON (HTTP %d)", response.StatusCode), Doubtful: true}
+		}
+		return NotJiraError{fmt.Sprintf("an HTML page came instead of JSON (HTTP %d): a maintenance page, or a proxy's?", response.StatusCode)}
+	case IsDownload(q.Path) && isHTML(response) && !isAttached(response) && bodyHolds(response, loginMarks):
+		return RefusedError{Why: fmt.Sprintf("a log-in page came instead of a download (HTTP %d)", response.StatusCode), Doubtful: true}
+	}
+	return nil
+}
+
+func checkRedirect(response *http.Response, q Question) error {
+	location := response.Header.Get("Location")
+	if location == "" {
+		return NotJiraError{fmt.Sprintf("a redirect came without a Location (HTTP %d)", response.StatusCode)}
+	}
+	target, err := url.Parse(location)
+	if err != nil {
+		return NotJiraError{fmt.Sprintf("a redirect came with a Location that is not a URL (HTTP %d)", response.StatusCode)}
+	}
+	target = q.URL.ResolveReference(target)
+	path, isHome, reachable := q.Home(target)
+	switch {
+	case isLogin(target, path, isHome):
+		return RefusedError{Why: fmt.Sprintf("a redirect to a log-in page came (HTTP %d to %s)", response.StatusCode, place(target)), Doubtful: true}
+	case isHome && (reachable || !isREST(q.Path) && !IsDownload(q.Path)):
+		return nil
+	case !isHome && IsDownload(q.Path) && (target.Scheme == "https" || target.Scheme == q.URL.Scheme):
+		return nil // Cloud's media host, or that of avatars
+	}
+	return NotJiraError{fmt.Sprintf("a redirect leads away from Jira's API (HTTP %d to %s): is Jira's URL right?", response.StatusCode, place(target))}
+}
+
+// place is a URL for a log: its query may hold a session.
+func place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
+
+// loginParameters are query parameters of log-in pages: Jira's own
+// (os_destination, permissionViolation), and those of SAML and OAuth.
+var loginParameters = []string{
+	"os_destination", "permissionviolation", "user_role", "samlrequest", "relaystate", "wtrealm", "redirect_uri", "openid.mode",
+}
+
+// loginWords are in the host names and paths of log-in pages. They are compared
+// with whole words: a file may well be named "login.png".
+var loginWords = []string{
+	"login", "log-in", "logon", "signin", "sign-in", "sso", "saml", "saml2", "samlsso", "oauth", "oauth2", "oidc", "openid",
+	"openid-connect", "authorize", "authenticate", "auth", "adfs", "idp", "id", "identity", "accounts", "account", "cas",
+	"okta", "auth0", "onelogin", "microsoftonline", "pingidentity", "keycloak", "realms", "login.jsp", "samlrequest", "federation",
+}
+
+// isLogin reports whether a redirect leads to a log-in page.
+func isLogin(target *url.URL, path string, isHome bool) bool {
+	for name := range target.Query() {
+		if slices.Contains(loginParameters, strings.ToLower(name)) {
+			return true
+		}
+	}
+	if isHome {
+		return isOwnLogin(path)
+	}
+	return hasLoginWord(target.Hostname(), ".") || hasLoginWord(target.Path, "/")
+}
+
+// isOwnLogin reports whether a path below Jira is one where people log in.
+func isOwnLogin(path string) bool {
+	path = strings.ToLower(path)
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case first == "rest" || strings.HasPrefix(path, "/secure/attachment/"):
+		return false
+	case strings.HasPrefix(first, "login"), strings.HasPrefix(path, "/secure/login"):
+		return true
+	}
+	return hasLoginWord(path, "/")
+}
+
+func hasLoginWord(text, separator string) bool {
+	for word := range strings.SplitSeq(strings.ToLower(text), separator) {
+		word, _, _ = strings.Cut(word, ";")
+		if slices.Contains(loginWords, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// isREST reports whether a path is one of Jira's REST API.
+func isREST(path string) bool { return strings.HasPrefix(path, "/rest/") }
+
+// IsDownload reports whether a path answers with a file or an image: Jira may
+// redirect it to the host that has the bytes, and it can be of any type.
+func IsDownload(path string) bool {
+	switch {
+	case isREST(path):
+		return strings.Contains(path, "/attachment/content/") || strings.Contains(path, "/attachment/thumbnail/") ||
+			strings.Contains(path, "/universal_avatar/view/") ||
+			strings.HasPrefix(path, "/rest/servicedeskapi/request/") && strings.Contains(path, "/attachment/")
+	case strings.HasPrefix(path, "/secure/"):
+		return DefaultPaths().Match(path)
+	}
+	return false
+}
+
+// rendersHTML reports whether HTML is what an operation of the REST API answers:
+// Data Center's wiki renderer, and ScriptRunner's endpoints, which people write
+// themselves.
+func rendersHTML(path string) bool {
+	return strings.HasPrefix(path, "/rest/api/1.0/render") || strings.HasPrefix(path, "/rest/scriptrunner/")
+}
+
+// isAttached reports whether an answer is a file to be saved.
+func isAttached(response *http.Response) bool {
+	disposition, _, _ := strings.Cut(response.Header.Get("Content-Disposition"), ";")
+	return strings.EqualFold(strings.TrimSpace(disposition), "attachment")
+}
+
+// isHTML reports whether an answer is an HTML page. One without a type, or with
+// text/plain, is known by how it begins.
+func isHTML(response *http.Response) bool {
+	contentType := response.Header.Get("Content-Type")
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		mediaType, _, _ = strings.Cut(strings.ToLower(contentType), ";")
+	}
+	switch strings.TrimSpace(mediaType) {
+	case "text/html", "application/xhtml+xml":
+		return true
+	case "", "text/plain":
+		return response.ContentLength != 0 && beginsAsHTML(response)
+	}
+	return false
+}
+
+// loginMarks are in log-in pages: fields of Jira's own form, of those of single
+// sign-on, and pages that post to an identity provider at once.
+var loginMarks = []string{
+	"os_username", "os_destination", "login.jsp", "id.atlassian.com", "j_username", "samlrequest", "samlresponse",
+	`type="password"`, `type='password'`, "type=password", `name="password"`, "<title>log in", "<title>login", "<title>sign in", "wsfed",
+}
