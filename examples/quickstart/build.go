@@ -15,7 +15,7 @@ import (
 )
 
 // interval is how often a build tells that it is alive.
-const interval = 15 * time.Second
+const interval = 4 * time.Second
 
 // place is where everything is.
 type place struct {

@@ -12,7 +12,7 @@ import (
 )
 
 // interval is how often a build that says nothing tells that it is alive.
-const interval = 15 * time.Second
+const interval = 4 * time.Second
 
 // keptLines is how much of the go command's output is kept for an error.
 const keptLines = 40
