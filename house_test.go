@@ -1,0 +1,125 @@
+package jiratokens_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/jiratokens/caddy-jira-tokens"
+
+// never are the arrows that must not be in the picture of the house in
+// docs/architecture.md: a package, and what it must not depend on, not even
+// through others. A name stands for what is below it too. Go itself refuses
+// arrows that lead up and down again.
+var never = map[string][]string{
+	"token":    {"*"},
+	"jira":     {"*"},
+	"limits":   {"storage", "registry", "handler", "pool", "accounts", "admin", "command"},
+	"storage":  {"limits", "registry", "handler", "pool", "accounts", "admin", "command"},
+	"handler":  {"storage", "registry", "pool", "accounts", "admin", "command"},
+	"registry": {"limits", "handler", "pool", "accounts", "admin", "command"},
+	"accounts": {"storage", "registry", "handler", "pool", "admin", "command"},
+	"pool":     {"registry", "handler", "accounts", "admin", "command"},
+	"admin":    {"pool", "command"},
+}
+
+// neverDirectly are arrows that must not be, except through another room:
+// the command sees the store and the registry as admin sends them.
+var neverDirectly = map[string][]string{
+	"command": {"storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
+	"admin":   {"storage"},
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	imports := projectImports(t)
+	for from := range imports {
+		for _, to := range imports[from] {
+			if to == "." && from != "cmd/caddy" {
+				t.Errorf("%s imports the root: only cmd/caddy does", from)
+			}
+		}
+		for room, forbidden := range neverDirectly {
+			for _, to := range imports[from] {
+				if within(from, room) && withinAny(to, forbidden) {
+					t.Errorf("%s imports %s", from, to)
+				}
+			}
+		}
+		for room, forbidden := range never {
+			if !within(from, room) {
+				continue
+			}
+			for to, way := range reachable(imports, from) {
+				if !within(to, room) && withinAny(to, forbidden) {
+					t.Errorf("%s depends on %s: %s", from, to, strings.Join(way, " → "))
+				}
+			}
+		}
+	}
+}
+
+func within(dir, room string) bool {
+	return room == "*" || dir == room || strings.HasPrefix(dir, room+"/")
+}
+
+func withinAny(dir string, rooms []string) bool {
+	return slices.ContainsFunc(rooms, func(room string) bool { return within(dir, room) })
+}
+
+// reachable returns what from depends on, each with a way that leads there.
+func reachable(imports map[string][]string, from string) map[string][]string {
+	ways := map[string][]string{from: {from}}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for _, to := range imports[queue[0]] {
+			if ways[to] == nil {
+				ways[to] = append(slices.Clone(ways[queue[0]]), to)
+				queue = append(queue, to)
+			}
+		}
+	}
+	delete(ways, from)
+	return ways
+}
+
+// projectImports returns the directories of the project's packages and which
+// other ones their code, without tests, imports.
+func projectImports(t *testing.T) map[string][]string {
+	t.Helper()
+	imports := make(map[string][]string)
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && file != "." && (strings.HasPrefix(entry.Name(), ".") || slices.Contains([]string{"tools", "testdata", "bin"}, entry.Name())):
+			return fs.SkipDir
+		case entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(file))
+		for _, spec := range parsed.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value) // the parser has checked it
+			if to, ok := strings.CutPrefix(name, module); ok && (to == "" || to[0] == '/') {
+				imports[dir] = append(imports[dir], path.Clean(strings.TrimPrefix(to, "/")))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(imports) < 10 || len(imports["handler"]) == 0 {
+		t.Fatalf("found the imports of %d packages only", len(imports))
+	}
+	return imports
+}
