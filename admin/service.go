@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
@@ -16,8 +17,10 @@ func (c *call) export() (int, any, error) {
 	c.w.Header().Set("Content-Type", "application/x-ndjson")
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.noDeadline()
+	c.w.Header().Set("Trailer", DamagedTrailer)
 	out := &countingWriter{Writer: c.w}
-	err := c.registry.Export(c.Context(), out)
+	damaged, err := c.registry.Export(c.Context(), out)
+	c.w.Header().Set(DamagedTrailer, strconv.Itoa(damaged))
 	if err != nil && out.written > 0 {
 		// It has begun as a success: only a broken connection tells the client
 		// that this is not all.
@@ -46,10 +49,20 @@ func (c *call) noDeadline() {
 }
 
 func (c *call) importRecords() (int, any, error) {
-	c.noDeadline()
-	result, err := c.registry.Import(c.Context(), c.actor(), c.Body)
+	parameters, err := c.parameters("restore")
 	if err != nil {
 		return 0, nil, err
+	}
+	var options registry.ImportOptions
+	if text := parameters.Get("restore"); text != "" {
+		if options.Restore, err = strconv.ParseBool(text); err != nil {
+			return 0, nil, registry.InvalidError{Field: "restore", Err: fmt.Errorf("%q: want true or false", text)}
+		}
+	}
+	c.noDeadline()
+	result, err := c.registry.Import(c.Context(), c.actor(), c.Body, options)
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w; %d records before it are imported", err, result.Imported)
 	}
 	return http.StatusOK, result, nil
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -32,7 +33,14 @@ func (c *call) list() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, TokenPage{views, page.Next}, nil
+	listed := TokenPage{Tokens: make([]any, 0, len(views)+len(page.Damaged)), Next: page.Next}
+	for _, view := range views {
+		listed.Tokens = append(listed.Tokens, view)
+	}
+	for _, damaged := range page.Damaged {
+		listed.Tokens = append(listed.Tokens, registry.ViewDamaged(damaged))
+	}
+	return http.StatusOK, listed, nil
 }
 
 func (c *call) create() (int, any, error) {
@@ -59,6 +67,10 @@ func (c *call) withToken(record *token.Record, secret token.Token) Token {
 
 func (c *call) show() (int, any, error) {
 	record, err := c.registry.Show(c.Context(), c.PathValue("id"))
+	var damaged registry.DamagedError
+	if errors.As(err, &damaged) {
+		return http.StatusOK, registry.ViewDamaged(damaged), nil
+	}
 	if err != nil {
 		return 0, nil, err
 	}

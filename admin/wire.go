@@ -15,6 +15,8 @@ const MaxPageSize = registry.MaxPageSize
 type (
 	// Token is a token's record, and in the answer that made it the token.
 	Token = registry.View
+	// DamagedToken is what is known of a token whose record cannot be used.
+	DamagedToken = registry.DamagedView
 	// Use is when a token was last used, and from where.
 	Use = registry.Use
 	// Event is an entry of the audit trail.
@@ -25,9 +27,14 @@ type (
 	ImportResult = registry.ImportResult
 )
 
+// DamagedTrailer is the HTTP trailer of an export that says how many records it
+// left out because they are damaged.
+const DamagedTrailer = "X-Jira-Tokens-Damaged"
+
 // TokenPage is a part of a list of tokens.
 type TokenPage struct {
-	Tokens []Token `json:"tokens"`
+	// Tokens are Tokens and DamagedTokens: the state tells them apart.
+	Tokens []any `json:"tokens"`
 	// Next is the cursor of the next page; empty on the last.
 	Next string `json:"next,omitempty"`
 }

@@ -52,7 +52,7 @@ func (c *client) change(method, path string, fields map[string]any, done string)
 		return err
 	}
 	return c.print(view, func(w io.Writer) {
-		fmt.Fprintf(w, "%s token %s of %s (%s). It is %s.\n", done, view.ID, view.Owner, view.Name, stateText(view.State))
+		fmt.Fprintf(w, "%s token %s of %s (%s). It is %s.\n", done, view.ID, view.Owner, view.Name, view.State)
 	})
 }
 

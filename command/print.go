@@ -41,21 +41,28 @@ func shellQuote(s string) string {
 
 const shellPlain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz@%+=:,./_-"
 
-func printToken(w io.Writer, view admin.Token) {
+func printToken(w io.Writer, view listed) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
 	row("id", view.ID)
+	if view.State == token.StateDamaged {
+		row("state", string(view.State))
+		row("error", view.Error)
+		row("remedy", "delete it; if there is a copy, import that with --restore then")
+		table.Flush()
+		return
+	}
 	row("owner", view.Owner)
 	row("name", view.Name)
-	row("state", stateText(view.State))
+	row("state", string(view.State))
 	row("scope", view.Scope.String())
 	row("account", view.Account)
-	row("networks", networksText(view))
+	row("networks", networksText(view.Token))
 	if view.NotBefore != nil {
 		row("works from", when(*view.NotBefore))
 	}
 	row("expires", whenOrNever(view.ExpiresAt))
-	row("limit", limitsText(view))
+	row("limit", limitsText(view.Token))
 	if view.LastUsed != nil {
 		row("last used", lastUsedText(*view.LastUsed))
 	}
@@ -111,8 +118,6 @@ func lastUsedText(use admin.Use) string {
 	return text
 }
 
-func stateText(state token.State) string { return strings.ReplaceAll(string(state), "_", " ") }
-
 // list prints tokens as their pages come in, at most so many; 0: all.
 func (c *client) list(query url.Values, most int) error {
 	shown := 0
@@ -123,11 +128,16 @@ func (c *client) list(query url.Values, most int) error {
 			size = min(size, most-shown)
 		}
 		query.Set("limit", strconv.Itoa(size))
-		var page admin.TokenPage
+		var page struct {
+			Tokens []json.RawMessage `json:"tokens"`
+			Next   string            `json:"next"`
+		}
 		if err := c.call(http.MethodGet, "tokens", query, nil, &page); err != nil {
 			return err
 		}
-		rows.add(page.Tokens)
+		if err := rows.add(page.Tokens); err != nil {
+			return err
+		}
 		shown += len(page.Tokens)
 		if page.Next == "" || most > 0 && shown >= most {
 			return rows.end(page.Next != "")
@@ -153,32 +163,49 @@ func newRows(c *client) *rows {
 	return r
 }
 
-func (r *rows) add(views []admin.Token) {
+// listed is a token as lists and show have it: whole, or damaged with what is
+// wrong.
+type listed struct {
+	admin.Token
+	Error string `json:"error"`
+}
+
+func (r *rows) add(tokens []json.RawMessage) error {
 	if r.c.json {
-		for _, view := range views {
+		for _, text := range tokens {
 			if r.count > 0 {
 				fmt.Fprint(r.c.out, ",")
 			}
-			text, _ := json.Marshal(view) // plain values: cannot fail
 			fmt.Fprintf(r.c.out, "\n%s", text)
 			r.count++
 		}
-		return
+		return nil
+	}
+	views := make([]listed, len(tokens))
+	for i, text := range tokens {
+		if err := json.Unmarshal(text, &views[i]); err != nil {
+			return fmt.Errorf("reading the answer of the admin API: %w", err)
+		}
 	}
 	table := tabwriter.NewWriter(r.c.out, 0, 0, 2, ' ', 0)
 	if r.count == 0 && len(views) > 0 {
 		fmt.Fprintln(table, "ID\tOWNER\tNAME\tSCOPE\tSTATE\tEXPIRES\tLAST USED\tCREATED")
 	}
 	for _, view := range views {
+		if view.State == token.StateDamaged {
+			fmt.Fprintf(table, "%s\t?\t?\t?\t%s\t?\t?\n", view.ID, view.State)
+			continue
+		}
 		lastUsed := "never"
 		if view.LastUsed != nil {
 			lastUsed = whenUsed(view.LastUsed.At)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			view.ID, view.Owner, view.Name, view.Scope, stateText(view.State), whenOrNever(view.ExpiresAt), lastUsed, when(view.Created))
+			view.ID, view.Owner, view.Name, view.Scope, view.State, whenOrNever(view.ExpiresAt), lastUsed, when(view.Created))
 	}
 	table.Flush()
 	r.count += len(views)
+	return nil
 }
 
 func (r *rows) end(more bool) error {

@@ -3,7 +3,6 @@ package handler
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/jiratokens/caddy-jira-tokens/limits"
-	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Reason is why a request was denied: a stable code for programs.
@@ -199,10 +197,8 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 // level is how loud a denial's line is.
 func (why *denial) level() zapcore.Level {
 	switch {
-	case errors.Is(why.cause, token.ErrDamaged):
-		return zapcore.ErrorLevel
 	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
-		// Each begins with a line of its own, and can be of very many requests.
+		// The log has a line about the cause, and there can be very many of these.
 		return zapcore.DebugLevel
 	case why.reason.status() >= http.StatusInternalServerError:
 		return zapcore.ErrorLevel

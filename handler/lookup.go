@@ -18,6 +18,9 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	case errors.Is(err, token.ErrNotFound):
 		return invalidToken()
 	case err != nil:
+		if errors.Is(err, token.ErrDamaged) {
+			h.countFailure(d) // nobody can prove to hold this token
+		}
 		return &denial{
 			reason:     ReasonStoreUnavailable,
 			message:    "The gateway cannot check API tokens at the moment. Nothing is wrong with the request: try again in some seconds.",

@@ -4,13 +4,16 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Store is a store, what was measured of it, and what is counted and gathered
@@ -36,7 +39,7 @@ func newStore(store storage.Store, logger *zap.Logger) *Store {
 	var writing, counting service
 	ctx, end := context.WithCancel(context.Background()) // ended by Destruct
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx)}
-	s.Store = storage.Observe(store, s.Metrics.storeCalled)
+	s.Store = storage.Vet(storage.Observe(store, s.Metrics.storeCalled), reportDamage(logger))
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.Metrics.storeUp.Set(upIf(cause == nil))
 		if cause != nil {
@@ -62,6 +65,18 @@ func newStore(store storage.Store, logger *zap.Logger) *Store {
 		}
 	})
 	return s
+}
+
+// reportDamage returns what tells the log of damaged records: one line a minute
+// at most, because anybody can ask for a token again and again.
+func reportDamage(logger *zap.Logger) func(storage.DamagedError) {
+	sometimes := rate.Sometimes{Interval: time.Minute}
+	return func(damaged storage.DamagedError) {
+		sometimes.Do(func() {
+			logger.Error("the record of a token is damaged: the token is refused; there may be more: caddy jira-token list --state damaged",
+				zap.String("jira_token_id", damaged.ID), zap.String("error", token.Printable(damaged.Err.Error(), 500)))
+		})
+	}
 }
 
 // service is something that the store does beside keeping tokens, and may fail

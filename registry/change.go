@@ -81,7 +81,7 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 	// it would end a token that was shown a moment ago.
 	now, err := r.Show(ctx, id)
 	if err != nil {
-		return nil, token.Token{}, err
+		return nil, token.Token{}, asState(err)
 	}
 	var secret token.Token
 	record, err := r.change(ctx, actor, ActionRotate, id, now.Version, func(record *token.Record) (err error) {
@@ -142,10 +142,16 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) error {
 	for range attempts {
 		old, err := r.Show(ctx, id)
-		if err != nil {
+		var damaged storage.DamagedError
+		switch {
+		case errors.As(err, &damaged):
+			err = r.commit(ctx, r.deletionOf(actor, damaged))
+		case err != nil:
 			return err
+		default:
+			err = r.apply(ctx, actor, ActionDelete, old, nil)
 		}
-		if err = r.apply(ctx, actor, ActionDelete, old, nil); !errors.Is(err, storage.ErrConflict) {
+		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
 	}
@@ -166,7 +172,7 @@ func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id s
 	for range attempts {
 		old, err := r.Show(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, asState(err)
 		}
 		if version != 0 && version != old.Version {
 			return nil, fmt.Errorf("token %s has version %d, not %d: %w", id, old.Version, version, storage.ErrConflict)
@@ -180,6 +186,9 @@ func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id s
 		}
 		if same, err := sameJSON(old, &changed); err != nil || same {
 			return old, err
+		}
+		if changed.Version == token.MaxVersion {
+			return nil, fmt.Errorf("token %s has been changed %d times, which is the most a store can count: delete it and create a new one: %w", id, uint64(token.MaxVersion), storage.ErrConflict)
 		}
 		changed.Version++
 		changed.UpdatedAt = r.timestamp()

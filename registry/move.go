@@ -15,22 +15,24 @@ import (
 )
 
 // Export writes all records, one a line in JSON, newest first: digests, never
-// tokens. With Import they move to another store.
-func (r *Registry) Export(ctx context.Context, w io.Writer) error {
+// tokens. With Import they move to another store. It returns how many records it
+// left out because they are damaged.
+func (r *Registry) Export(ctx context.Context, w io.Writer) (damaged int, err error) {
 	encoder := json.NewEncoder(w)
 	query := storage.Query{Limit: storage.MaxPageSize}
 	for {
 		page, err := r.List(ctx, query)
 		if err != nil {
-			return err
+			return damaged, err
 		}
+		damaged += len(page.Damaged)
 		for _, record := range page.Records {
 			if err := encoder.Encode(record); err != nil {
-				return fmt.Errorf("writing the export: %w", err)
+				return damaged, fmt.Errorf("writing the export: %w", err)
 			}
 		}
 		if page.Next == "" {
-			return nil
+			return damaged, nil
 		}
 		query.Cursor = page.Next
 	}
@@ -41,66 +43,115 @@ type ImportResult struct {
 	// Imported were new here; Unchanged were here already, the same.
 	Imported  int `json:"imported"`
 	Unchanged int `json:"unchanged"`
+	// Deleted were left out because they were deleted here.
+	Deleted int `json:"deleted"`
 }
+
+// ImportOptions say how an import goes about what it finds.
+type ImportOptions struct {
+	// Restore imports also records that were deleted here. Without it they are
+	// left out, and counted: an old copy must not bring ended tokens back.
+	Restore bool
+}
+
+// ErrCutOff means that the records of an import end where no record ends.
+var ErrCutOff = errors.New("the records end in the middle: what was to be imported was cut off")
 
 // Import reads what Export wrote. Records that are here already and the same
 // are left alone, so that an import that was broken off can be made again;
-// one that differs ends it, with what was imported so far kept.
-func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Reader) (ImportResult, error) {
-	var imported, unchanged atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
+// one that differs ends it. The result says what was imported so far, also
+// when the import fails.
+func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Reader, options ImportOptions) (ImportResult, error) {
+	var imported, unchanged, deleted atomic.Int64
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(importsAtOnce)
 	decoder := json.NewDecoder(reader)
 	decoder.DisallowUnknownFields()
 	err := func() error {
-		for line := 1; ctx.Err() == nil; line++ {
+		for line := 1; working.Err() == nil; line++ {
 			var record token.Record
-			if err := decoder.Decode(&record); errors.Is(err, io.EOF) {
+			switch err := decoder.Decode(&record); {
+			case errors.Is(err, io.ErrUnexpectedEOF):
+				return invalid("import", fmt.Errorf("record %d: %w", line, ErrCutOff))
+			case errors.Is(err, io.EOF):
 				return nil
-			} else if err != nil {
+			case err != nil:
 				return invalid("import", fmt.Errorf("record %d: %w", line, err))
 			}
-			if err := record.Check(); err != nil {
+			if err := checkImported(&record); err != nil {
 				return invalid("import", fmt.Errorf("record %d: %w", line, err))
 			}
 			group.Go(func() error {
-				isNew, err := r.importRecord(ctx, actor, &record)
-				switch {
-				case err != nil:
+				count, err := r.importRecord(working, actor, &record, options)
+				if err != nil {
 					return fmt.Errorf("record %d: %w", line, err)
-				case isNew:
+				}
+				switch count {
+				case recordImported:
 					imported.Add(1)
-				default:
+				case recordUnchanged:
 					unchanged.Add(1)
+				case recordDeleted:
+					deleted.Add(1)
 				}
 				return nil
 			})
 		}
-		return nil
+		return context.Cause(ctx) // nil when a record failed: Wait has its error
 	}()
 	if failed := group.Wait(); failed != nil {
 		err = failed
 	}
-	return ImportResult{Imported: int(imported.Load()), Unchanged: int(unchanged.Load())}, err
+	return ImportResult{Imported: int(imported.Load()), Unchanged: int(unchanged.Load()), Deleted: int(deleted.Load())}, err
 }
+
+// checkImported returns what is wrong with a record that is to be imported, if
+// anything.
+func checkImported(record *token.Record) error {
+	if record.Version > token.MaxVersion/2 {
+		return fmt.Errorf("version %d: want one that leaves room for later changes, up to %d", record.Version, uint64(token.MaxVersion/2))
+	}
+	return record.Check()
+}
+
+// outcome says what became of one record of an import.
+type outcome int
+
+const (
+	recordImported outcome = iota
+	recordUnchanged
+	recordDeleted
+)
 
 // importsAtOnce is how many records are written at once: the file store writes
 // them to the disk together.
 const importsAtOnce = 64
 
-func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record) (imported bool, err error) {
+func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
 	there, err := r.store.Get(ctx, record.ID)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return true, r.apply(ctx, actor, ActionImport, nil, record)
+		return r.importNew(ctx, actor, record, options)
+	case errors.Is(err, storage.ErrDamaged):
+		return 0, StateError{record.ID, token.StateDamaged, "delete what is left of it here, then import it with --restore"}
 	case err != nil:
-		return false, fmt.Errorf("token %s: %w", record.ID, err)
+		return 0, fmt.Errorf("token %s: %w", record.ID, err)
 	}
 	same, err := sameJSON(there, record)
 	if err == nil && !same {
 		err = ExistsError{record.ID}
 	}
-	return false, err
+	return recordUnchanged, err
+}
+
+func (r *Registry) importNew(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
+	if !options.Restore {
+		deleted, err := r.deleted(ctx, record.ID)
+		if err != nil || deleted {
+			return recordDeleted, err
+		}
+	}
+	return recordImported, r.apply(ctx, actor, ActionImport, nil, record)
 }
 
 // ExistsError is an import over a token that is there already and differs.

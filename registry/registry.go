@@ -54,14 +54,18 @@ func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, er
 // noRecord is what an unknown token is compared with.
 var noRecord token.Record
 
-// Show returns the record with this id, as the store has it now.
+// Show returns the record with this id, as the store has it now, or a
+// storage.DamagedError.
 func (r *Registry) Show(ctx context.Context, id string) (*token.Record, error) {
 	if !token.ValidID(id) {
 		// What is no id may be a whole token, which belongs into no message.
 		return nil, fmt.Errorf("%w: want an id, the 10 characters after jt_ in the token", storage.ErrNotFound)
 	}
 	record, err := r.store.Get(ctx, id)
-	if err != nil {
+	switch {
+	case errors.Is(err, storage.ErrDamaged):
+		return nil, err // names the token
+	case err != nil:
 		return nil, fmt.Errorf("token %s: %w", id, err)
 	}
 	return record, nil
@@ -99,14 +103,24 @@ func (r *Registry) Reachable(ctx context.Context) error {
 
 // apply makes one change with its event, and lets this node know of it.
 func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string, old, new *token.Record) error {
-	change := storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)}
+	if new != nil {
+		// What would be read as damaged is not written.
+		if err := new.Check(); err != nil {
+			return fmt.Errorf("token %s: %s: %w", new.ID, action, invalid("token", err))
+		}
+	}
+	return r.commit(ctx, storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)})
+}
+
+// commit makes a change in the store, and lets this node know of it.
+func (r *Registry) commit(ctx context.Context, change storage.Change) error {
 	if err := r.store.Apply(ctx, change); err != nil {
 		// Whether an outage swallowed the change or only the answer is open:
 		// what this node remembers is not to be trusted.
 		r.cache.Changed(change.ID())
-		return fmt.Errorf("token %s: %s: %w", change.ID(), action, err)
+		return fmt.Errorf("token %s: %s: %w", change.ID(), change.Event.Action, err)
 	}
-	r.cache.Stored(change.ID(), new)
+	r.cache.Stored(change.ID(), change.New)
 	return nil
 }
 

@@ -198,7 +198,7 @@ func TestExportAndImport(t *testing.T) {
 		secrets = append(secrets, secret)
 	}
 	var file bytes.Buffer
-	if err := from.Export(t.Context(), &file); err != nil {
+	if _, err := from.Export(t.Context(), &file); err != nil {
 		t.Fatal(err)
 	}
 	for _, secret := range secrets {
@@ -207,7 +207,7 @@ func TestExportAndImport(t *testing.T) {
 		}
 	}
 	for _, want := range []ImportResult{{Imported: 5}, {Unchanged: 5}} {
-		got, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes()))
+		got, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes()), ImportOptions{})
 		if err != nil || got != want {
 			t.Fatalf("import: %+v, %v, want %+v", got, err, want)
 		}
@@ -220,11 +220,11 @@ func TestExportAndImport(t *testing.T) {
 	if _, err := to.Revoke(t.Context(), admin, secrets[0].ID()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes())); !errors.As(err, new(ExistsError)) {
+	if _, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes()), ImportOptions{}); !errors.As(err, new(ExistsError)) {
 		t.Errorf("an import over a changed token: %v", err)
 	}
 	for _, bad := range []string{"{", `{"id":"x"}`, `{"unknown":1}`, "[]", strings.Replace(file.String(), "active", "open", 1)} {
-		if _, err := to.Import(t.Context(), admin, strings.NewReader(bad)); err == nil {
+		if _, err := to.Import(t.Context(), admin, strings.NewReader(bad), ImportOptions{}); err == nil {
 			t.Errorf("%.60q was imported", bad)
 		}
 	}

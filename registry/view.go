@@ -184,16 +184,12 @@ func parseNetworks(field string, texts *[]string) (*[]netip.Prefix, error) {
 	if texts == nil {
 		return nil, nil
 	}
-	if len(*texts) > maxNetworks {
-		return nil, invalid(field, fmt.Errorf("%d networks: want at most %d", len(*texts), maxNetworks))
+	if len(*texts) > token.MaxNetworks {
+		return nil, invalid(field, fmt.Errorf("%d networks: want at most %d", len(*texts), token.MaxNetworks))
 	}
 	prefixes, err := token.ParseNetworks(*texts)
 	return &prefixes, invalid(field, err)
 }
-
-// maxNetworks bounds how many ranges a token has: all are in memory, and each
-// is compared on every request.
-const maxNetworks = 100
 
 func (r *Registry) parseTime(field string, text *string) (*time.Time, error) {
 	if text == nil {

@@ -28,9 +28,9 @@ type CacheOptions struct {
 	ReadTimeout time.Duration
 }
 
-// unknownTTL is how long an id is remembered to be no token's: long enough that
-// guessing costs no store traffic, short enough for a store that was repaired
-// behind our back.
+// unknownTTL is how long an id is remembered to be no token's, or that of a
+// damaged record: long enough that guessing costs no store traffic, short enough
+// for a store that was repaired behind our back.
 const unknownTTL = 5 * time.Second
 
 // Reader is what the cache needs of a store: see Store.Get.
@@ -66,9 +66,10 @@ type CacheStats struct {
 }
 
 // cached is an immutable entry. In known a nil record says that it must be read
-// again: it was loaded at no time. In unknown all are nil.
+// again: it was loaded at no time. In unknown all are nil, and err says why.
 type cached struct {
 	record   *token.Record
+	err      error
 	loadedAt time.Time
 	epoch    uint64
 	// refreshing is set by the one lookup that starts an early re-read.
@@ -99,8 +100,8 @@ func NewCache(ctx context.Context, store Reader, options CacheOptions) *Cache {
 	}
 }
 
-// Get returns the record with this id, or ErrNotFound, or an error with
-// ErrUnavailable in its chain. Known records cost no call to the store.
+// Get returns the record with this id, or an error as Store.Get returns it. Known
+// records cost no call to the store.
 func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 	now := c.now()
 	entry, ok := c.known.GetIfPresent(id)
@@ -114,12 +115,12 @@ func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 	if !ok {
 		if none, ok := c.unknown.GetIfPresent(id); ok && c.believed(none, now, unknownTTL) {
 			c.Stats.Unknown.Add(1)
-			return nil, ErrNotFound
+			return nil, none.err
 		}
 	}
 	c.Stats.Misses.Add(1)
 	record, err := c.read(ctx, id)
-	if err == nil || errors.Is(err, ErrNotFound) {
+	if err == nil || noToken(err) {
 		return record, err
 	}
 	// The entry is looked up again: a change may have been heard of meanwhile.
@@ -130,6 +131,10 @@ func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 	c.Stats.Failures.Add(1)
 	return nil, err
 }
+
+// noToken reports whether err is the store's answer that no token of this id can
+// be used, as opposed to no answer. What was known before does not outlast it.
+func noToken(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
 
 func (c *Cache) believed(entry *cached, now time.Time, ttl time.Duration) bool {
 	return entry.epoch == c.epoch.Load() && now.Sub(entry.loadedAt) < ttl
@@ -172,7 +177,7 @@ func (c *Cache) fly(ctx context.Context, id string, f *flight) {
 		bounded, cancel := context.WithTimeout(ctx, c.options.ReadTimeout)
 		f.record, f.err = c.store.Get(bounded, id)
 		cancel()
-		if c.land(id, f, &cached{record: f.record, loadedAt: loadedAt, epoch: epoch}) {
+		if c.land(id, f, &cached{record: f.record, err: f.err, loadedAt: loadedAt, epoch: epoch}) {
 			return
 		}
 	}
@@ -190,7 +195,7 @@ func (c *Cache) land(id string, f *flight, entry *cached) bool {
 	switch {
 	case f.err == nil:
 		c.known.Set(id, entry)
-	case errors.Is(f.err, ErrNotFound):
+	case noToken(f.err):
 		c.known.Invalidate(id)
 		c.unknown.Set(id, entry)
 	default:

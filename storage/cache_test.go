@@ -75,6 +75,33 @@ func TestKnownTokensCostNoRead(t *testing.T) {
 	}
 }
 
+// TestDamagedRecordIsNoOutage: what was known of a record does not outlast its
+// damage, and asking again and again costs no reads.
+func TestDamagedRecordIsNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, cache := newCached(&token.Record{ID: "a", Version: 1})
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		store.set(func() { store.err = DamagedError{"a", errors.New("garbage")} })
+		time.Sleep(cacheOptions.TTL)
+		for range 1000 {
+			if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrDamaged) || errors.Is(err, ErrUnavailable) {
+				t.Fatal(err)
+			}
+		}
+		if n := store.reads.Load(); n != 2 {
+			t.Errorf("%d reads, want 2", n)
+		}
+		store.set(func() { store.err = nil })
+		time.Sleep(unknownTTL)
+		if _, err := cache.Get(t.Context(), "a"); err != nil {
+			t.Errorf("after the repair: %v", err)
+		}
+		cache.Wait()
+	})
+}
+
 func TestFirstRequestsShareOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, cache := newCached(&token.Record{ID: "a", Version: 1})

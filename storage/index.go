@@ -73,6 +73,21 @@ func IndexEntries(r *token.Record) []string {
 	return entries
 }
 
+// EntriesBeside returns the entries that the index holds of the record that an
+// entry of the list of all is of: for records that cannot be read.
+func EntriesBeside(entry string) []string {
+	row, ok := strings.CutPrefix(entry, listAll)
+	if !ok || len(row) < textAt {
+		return nil
+	}
+	owner, _, _ := strings.Cut(row[textAt:], "\x00")
+	entries := []string{entry, listOwner + owner + "\x00" + row}
+	if status := row[statusAt]; status != 'a' {
+		entries = append(entries, string(status)+row)
+	}
+	return entries
+}
+
 // statusLetter goes the way of token.StateAt: a status that is not known is as
 // good as revoked.
 func statusLetter(s token.Status) byte {
@@ -132,11 +147,11 @@ func (s *Scan) Match(entry string) bool {
 		return false // nothing that IndexEntries wrote
 	}
 	row := entry[s.row:]
-	if s.state != "" && s.stateOf(row) != s.state {
+	if s.state != "" && s.state != token.StateDamaged && s.stateOf(row) != s.state {
 		return false
 	}
-	return s.text == "" || strings.Contains(row[textAt:], s.text) ||
-		strings.Contains(row[timeLength:keyLength], s.id)
+	return (s.text == "" || strings.Contains(row[textAt:], s.text) ||
+		strings.Contains(row[timeLength:keyLength], s.id)) && validKey(row[:keyLength])
 }
 
 // stateOf is token.StateAt on a row. Its times compare as text.

@@ -22,6 +22,9 @@ func TestEntriesOfExtremeTimes(t *testing.T) {
 		for _, expires := range times {
 			r := &token.Record{ID: "0123456789", Owner: "a", Name: "b", Status: token.StatusActive, NotBefore: notBefore, ExpiresAt: expires, CreatedAt: expires}
 			for _, state := range token.States() {
+				if state == token.StateDamaged {
+					continue // the index cannot tell
+				}
 				q := Query{State: state, Now: now}
 				scan, err := q.Scan()
 				if err != nil {

@@ -10,15 +10,16 @@ import (
 )
 
 // Store keeps token records and the audit trail. All methods are safe for
-// concurrent use. Only ErrNotFound means that something is not there: every
-// other error is an outage and says so, with ErrUnavailable in its chain.
+// concurrent use. Only ErrNotFound means that something is not there, and only
+// ErrDamaged that it is there but cannot be used: every other error is an outage
+// and says so, with ErrUnavailable in its chain.
 type Store interface {
 	// Open makes the store ready, or tells why this cannot be. A store on the
 	// network that is away for now is no error: it may be back in a moment.
 	// The other methods may be called without it and open the store then.
 	Open(ctx context.Context) error
 
-	// Get returns the record with this id, or ErrNotFound.
+	// Get returns the record with this id, ErrNotFound or a DamagedError.
 	Get(ctx context.Context, id string) (*token.Record, error)
 
 	// Apply makes a change and writes its audit event, both or neither, and
@@ -74,15 +75,22 @@ func Reading(id string) string {
 // create; New is what it becomes, nil to delete. New.Version is Old.Version+1.
 type Change struct {
 	Old, New *token.Record
-	Event    Event
+	// Damaged, when neither Old nor New is set, is the id of a record to delete
+	// that cannot be read: whatever the store holds of it, with its index
+	// entries. ErrConflict: it is not there, or not damaged any more.
+	Damaged string
+	Event   Event
 }
 
 // ID returns the id of the record that is changed.
 func (c Change) ID() string {
-	if c.New != nil {
+	switch {
+	case c.New != nil:
 		return c.New.ID
+	case c.Old != nil:
+		return c.Old.ID
 	}
-	return c.Old.ID
+	return c.Damaged
 }
 
 // Watcher is told what happens to a store. Its methods return quickly.

@@ -7,7 +7,7 @@ var (
 	ErrNotFound    = errors.New("no such token")
 	ErrConflict    = errors.New("the token was changed by somebody else meanwhile")
 	ErrUnavailable = errors.New("the token store is unavailable")
-	// ErrDamaged is an outage of a single record: the store's copy of it
-	// cannot be read.
+	// ErrDamaged means that the store answers, but that what it holds of this one
+	// token cannot be used.
 	ErrDamaged = errors.New("the record is damaged")
 )

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// MaxNetworks bounds how many ranges a token allows, and how many it denies: all
+// are in memory, and each is compared on every request.
+const MaxNetworks = 100
+
 // Networks are the client addresses from which a token works.
 type Networks struct {
 	// Allow lists the ranges that are allowed. None listed: all are.

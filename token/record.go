@@ -13,7 +13,14 @@ import (
 const (
 	MaxOwnerLength = 254 // an e-mail address's longest, RFC 5321
 	MaxNameLength  = 100
+
+	// maxAccountLength bounds the name of a Jira account.
+	maxAccountLength = 254
 )
+
+// MaxVersion is the highest version of a record. Redis scripts count in doubles,
+// which are exact up to here.
+const MaxVersion = 1 << 53
 
 // Record is what the store keeps of a token: everything but the token.
 // Records are shared between requests and must not be changed in place.
@@ -74,11 +81,15 @@ const (
 	StateExpired     State = "expired"
 	StateDisabled    State = "disabled"
 	StateRevoked     State = "revoked"
+
+	// StateDamaged is the state of a token whose record the store holds but that
+	// cannot be used: see Record.Check. Nothing but deleting it is possible.
+	StateDamaged State = "damaged"
 )
 
 // States lists all states, for messages and checks.
 func States() []State {
-	return []State{StateActive, StateNotYetValid, StateExpired, StateDisabled, StateRevoked}
+	return []State{StateActive, StateNotYetValid, StateExpired, StateDisabled, StateRevoked, StateDamaged}
 }
 
 // ParseState reads the name of a state.
@@ -88,7 +99,7 @@ func ParseState(s string) (State, error) {
 			return state, nil
 		}
 	}
-	return "", fmt.Errorf("state %q: want active, not_yet_valid, expired, disabled or revoked", s)
+	return "", fmt.Errorf("state %q: want active, not_yet_valid, expired, disabled, revoked or damaged", s)
 }
 
 // State returns the record's state at now.
@@ -149,8 +160,10 @@ func checkText(what, s string, longest int) error {
 		return fmt.Errorf("%s %q: must not begin or end with a space", what, s)
 	}
 	for _, c := range s {
-		if unicode.IsControl(c) {
-			return fmt.Errorf("%s %q: must not have control characters", what, s)
+		// Not only control characters: text direction, zero-width characters and
+		// line separators make one name look like another (Unicode TR 36).
+		if !unicode.IsPrint(c) {
+			return fmt.Errorf("%s %q: must not contain %U, which is not printable", what, s, c)
 		}
 	}
 	return nil
@@ -168,6 +181,9 @@ func (r *Record) Check() error {
 	if err := CheckName(r.Name); err != nil {
 		return err
 	}
+	if err := checkText("account", r.Account, maxAccountLength); err != nil {
+		return err
+	}
 	if err := r.Limit.check(); err != nil {
 		return err
 	}
@@ -179,12 +195,12 @@ func (r *Record) Check() error {
 		return errors.New("scope: want read, write or admin")
 	case r.Status != StatusActive && r.Status != StatusDisabled && r.Status != StatusRevoked:
 		return fmt.Errorf("status %q: want active, disabled or revoked", r.Status)
-	case r.Account == "":
-		return errors.New("account: must not be empty")
+	case len(r.Networks.Allow) > MaxNetworks || len(r.Networks.Deny) > MaxNetworks:
+		return fmt.Errorf("networks: want at most %d allowed and %d denied ones", MaxNetworks, MaxNetworks)
 	case r.Digest.IsZero():
 		return errors.New("digest: must not be empty")
-	case r.Version == 0:
-		return errors.New("version: must not be 0")
+	case r.Version == 0 || r.Version > MaxVersion:
+		return fmt.Errorf("version %d: want a number from 1 to %d", r.Version, uint64(MaxVersion))
 	case !r.Networks.valid():
 		return errors.New("networks: want CIDR ranges without host bits, IPv4 ones as such")
 	case !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(r.NotBefore):

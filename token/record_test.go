@@ -55,7 +55,8 @@ func TestOwnersAndNames(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, owner := range []string{"", "a:b", strings.Repeat("a", 255), "a\nb", "a\x00", " a", "a\u0085b", "\xff"} {
+	for _, owner := range []string{"", "a:b", strings.Repeat("a", 255), "a\nb", "a\x00", " a", "a\u0085b", "\xff",
+		"a\u202eb", "a\u2066b", "a\u200bb", "a\u2028b", "a\u2029b", "a\ufeffb", "a\u00adb", "a\u00a0b", "a\x1b[2Jb", "a\x7f", "a\ue000b", "a\U000e0041b"} {
 		if CheckOwner(owner) == nil {
 			t.Errorf("owner %q was accepted", owner)
 		}
@@ -63,7 +64,7 @@ func TestOwnersAndNames(t *testing.T) {
 	if CheckName(strings.Repeat("x", 100)) != nil || CheckName("a: b") != nil {
 		t.Error("a good name was refused")
 	}
-	for _, name := range []string{"", strings.Repeat("x", 101), "a\tb"} {
+	for _, name := range []string{"", strings.Repeat("x", 101), "a\tb", "a\u202eb", "a\u200bb", "a\u2028b"} {
 		if CheckName(name) == nil {
 			t.Errorf("name %q was accepted", name)
 		}

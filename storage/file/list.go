@@ -2,8 +2,7 @@ package filestore
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
 
 	"go.etcd.io/bbolt"
 
@@ -20,24 +19,33 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 	if err != nil {
 		return page, err
 	}
-	last, limit := "", query.PageSize()
+	last, listed, limit := "", 0, query.PageSize()
 	err = s.view(ctx, "list tokens", func(tx *bbolt.Tx) error {
 		return entries(ctx, tx, scan.Start, scan.End, func(entry string) (more bool, err error) {
 			if !scan.Match(entry) {
 				return true, nil
 			}
 			record, err := get(tx, scan.ID(entry))
-			if err != nil {
-				return false, fmt.Errorf("token %s: %w", scan.ID(entry), err)
-			}
-			if !query.Match(record) {
+			var damaged storage.DamagedError
+			switch {
+			case errors.Is(err, storage.ErrNotFound):
+				return true, nil // an entry that something else left behind
+			case errors.As(err, &damaged):
+			case err != nil:
+				return false, err
+			case !query.Match(record):
 				return true, nil
 			}
-			if len(page.Records) == limit {
+			if listed == limit {
 				page.Next = last
 				return false, nil
 			}
-			page.Records = append(page.Records, record)
+			if record == nil {
+				page.Damaged = append(page.Damaged, damaged)
+			} else {
+				page.Records = append(page.Records, record)
+			}
+			listed++
 			last = scan.Cursor(entry)
 			return true, nil
 		})
@@ -55,27 +63,25 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (page stor
 		return page, err
 	}
 	limit := query.PageSize()
-	add := func(data []byte) (more bool, err error) {
+	add := func(id storage.EventID, data []byte) (more bool) {
 		if len(page.Events) == limit {
 			page.More = true
-			return false, nil
+			return false
 		}
-		var event storage.Event
-		if err := json.Unmarshal(data, &event); err != nil {
-			return false, fmt.Errorf("an event after %s: %w", after, err)
-		}
-		page.Events = append(page.Events, event)
-		return true, nil
+		page.Events = append(page.Events, storage.DecodeEvent(id.String(), data))
+		return true
 	}
 	err = s.view(ctx, "list audit events", func(tx *bbolt.Tx) error {
 		events := tx.Bucket(bucketEvents)
 		if query.TokenID == "" {
 			c := events.Cursor()
 			more := true
-			for key, data := c.Seek([]byte(after.Key() + "\x00")); key != nil && more && err == nil; key, data = c.Next() {
-				more, err = add(data)
+			for key, data := c.Seek([]byte(after.Key() + "\x00")); key != nil && more; key, data = c.Next() {
+				if id, err := storage.ParseEventID(string(key)); err == nil {
+					more = add(id, data)
+				}
 			}
-			return err
+			return nil
 		}
 		start, end, ok := storage.EventRange(query.TokenID, after)
 		if !ok {
@@ -84,9 +90,9 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (page stor
 		return entries(ctx, tx, start, end, func(entry string) (bool, error) {
 			id, err := storage.EventOfEntry(entry)
 			if err != nil {
-				return false, err
+				return true, nil // not an entry that EventEntry made
 			}
-			return add(events.Get([]byte(id.Key())))
+			return add(id, events.Get([]byte(id.Key()))), nil
 		})
 	})
 	if err != nil {

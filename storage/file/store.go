@@ -46,7 +46,7 @@ func (s *store) Close() error {
 	return db.Close()
 }
 
-// Get returns the record with this id, or ErrNotFound.
+// Get returns the record with this id, ErrNotFound or a storage.DamagedError.
 func (s *store) Get(ctx context.Context, id string) (record *token.Record, err error) {
 	err = s.view(ctx, storage.Reading(id), func(tx *bbolt.Tx) error {
 		record, err = get(tx, id)
@@ -60,11 +60,7 @@ func get(tx *bbolt.Tx, id string) (*token.Record, error) {
 	if data == nil {
 		return nil, storage.ErrNotFound
 	}
-	record := new(token.Record)
-	if err := json.Unmarshal(data, record); err != nil {
-		return nil, fmt.Errorf("%w: %w", storage.ErrDamaged, err)
-	}
-	return record, nil
+	return storage.DecodeRecord(id, data)
 }
 
 // Apply makes a change and writes its event. Changes that are made at the same
@@ -79,7 +75,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	}
 	var conflict bool
 	err = db.Batch(func(tx *bbolt.Tx) error {
-		err := apply(tx, change)
+		err := apply(ctx, tx, change)
 		// A conflict is found before anything is written. Returned from here,
 		// it would undo the other changes of the transaction for nothing.
 		if conflict = errors.Is(err, storage.ErrConflict); conflict {
@@ -97,7 +93,10 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	return nil
 }
 
-func apply(tx *bbolt.Tx, change storage.Change) error {
+func apply(ctx context.Context, tx *bbolt.Tx, change storage.Change) error {
+	if change.Damaged != "" {
+		return deleteDamaged(ctx, tx, change)
+	}
 	records, index, id := tx.Bucket(bucketRecords), tx.Bucket(bucketIndex), []byte(change.ID())
 	old, err := get(tx, change.ID())
 	switch {
@@ -105,6 +104,8 @@ func apply(tx *bbolt.Tx, change storage.Change) error {
 		if change.Old != nil {
 			return storage.ErrConflict
 		}
+	case errors.Is(err, storage.ErrDamaged):
+		return storage.ErrConflict // whatever the change was made from, it was not this
 	case err != nil:
 		return err
 	case change.Old == nil || change.Old.Version != old.Version:
@@ -126,6 +127,34 @@ func apply(tx *bbolt.Tx, change storage.Change) error {
 	} else {
 		err = putJSON(records, id, change.New)
 	}
+	if err != nil {
+		return err
+	}
+	return record(tx, change.Event)
+}
+
+// deleteDamaged deletes a record that cannot be read. Its index entries have to
+// be looked for.
+func deleteDamaged(ctx context.Context, tx *bbolt.Tx, change storage.Change) error {
+	id := change.Damaged
+	if _, err := get(tx, id); !errors.Is(err, storage.ErrDamaged) {
+		return storage.ErrConflict
+	}
+	scan, err := new(storage.Query).Scan()
+	if err != nil {
+		return err
+	}
+	var beside []string
+	err = entries(ctx, tx, scan.Start, scan.End, func(entry string) (more bool, err error) {
+		if scan.Match(entry) && scan.ID(entry) == id {
+			beside = append(beside, storage.EntriesBeside(entry)...)
+		}
+		return true, nil
+	})
+	for _, entry := range beside {
+		err = errors.Join(err, tx.Bucket(bucketIndex).Delete([]byte(entry)))
+	}
+	err = errors.Join(err, tx.Bucket(bucketRecords).Delete([]byte(id)), tx.Bucket(bucketUses).Delete([]byte(id)))
 	if err != nil {
 		return err
 	}
@@ -176,7 +205,7 @@ func putJSON(b *bbolt.Bucket, key []byte, value any) error {
 }
 
 // view runs read in a transaction. What it returns is an outage, unless it is
-// ErrNotFound or the end of ctx.
+// about one record or the end of ctx.
 func (s *store) view(ctx context.Context, doing string, read func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -186,7 +215,7 @@ func (s *store) view(ctx context.Context, doing string, read func(*bbolt.Tx) err
 		return err
 	}
 	err = db.View(read)
-	if err == nil || errors.Is(err, storage.ErrNotFound) || err == ctx.Err() {
+	if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrDamaged) || err == ctx.Err() {
 		return err
 	}
 	return s.fail(doing, err)

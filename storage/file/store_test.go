@@ -4,11 +4,62 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.etcd.io/bbolt"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
+
+func TestDamage(t *testing.T) {
+	storagetest.Damage(t, func(t *testing.T) (storage.Store, func(string, []byte)) {
+		path := filepath.Join(t.TempDir(), "tokens.db")
+		s := New(path, zaptest.NewLogger(t))
+		t.Cleanup(func() { _ = s.Close() })
+		return s, func(id string, data []byte) {
+			if data == nil {
+				data = []byte{0xff, 0, 1}
+			}
+			db, err := s.(*store).open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Put([]byte(id), data) })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestDamagedEvents: an event that cannot be read hides no other one.
+func TestDamagedEvents(t *testing.T) {
+	s := New(filepath.Join(t.TempDir(), "tokens.db"), zaptest.NewLogger(t))
+	t.Cleanup(func() { _ = s.Close() })
+	r := storagetest.NewRecord(1, "anna", "a")
+	for _, change := range []storage.Change{storagetest.Create(r), storagetest.Delete(r)} {
+		if err := s.Apply(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := s.(*store).open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		key, _ := tx.Bucket(bucketEvents).Cursor().First()
+		return tx.Bucket(bucketEvents).Put(key, []byte("{]"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []storage.EventQuery{{}, {TokenID: r.ID}} {
+		page, err := s.Events(t.Context(), query)
+		if err != nil || len(page.Events) != 2 || page.Events[0].Action != storage.ActionDamaged || page.Events[1].Action != "delete" {
+			t.Errorf("%+v: %+v, %v", query, page, err)
+		}
+	}
+}
 
 func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Store {

@@ -3,7 +3,9 @@
 -- runs on every topology.
 --
 -- KEYS  1 record  2 index  3 events  4 receipt  5 uses
--- ARGV  1 version that the stored record must have; 0: there must be none
+-- ARGV  1 version that the stored record must have; 0: there must be none;
+--         = and its SHA-1, in hexadecimal: the damaged one that was read;
+--         =type: a key of another type than a string
 --       2 record to store; empty: delete
 --       3 event  4 token's id  5 channel  6 milliseconds that the receipt lives
 --       7 number of entries to remove, then these, then the entries to add
@@ -19,9 +21,21 @@ if done then
 	return done
 end
 
-local stored, version = redis.call('GET', KEYS[1]), '0'
-if stored then
-	version = string.format('%.0f', cjson.decode(stored).version)
+local stored, version = redis.pcall('GET', KEYS[1]), '0'
+if type(stored) == 'string' then
+	local ok, record = pcall(cjson.decode, stored)
+	if string.sub(ARGV[1], 1, 1) == '=' then
+		version = '=' .. redis.sha1hex(stored)
+	elseif ok and type(record) == 'table' and type(record.version) == 'number' and record.version >= 1 then
+		version = string.format('%.0f', record.version)
+	else
+		version = 'damaged'
+	end
+elseif type(stored) == 'table' then
+	if not string.find(stored.err, 'WRONGTYPE') then
+		return stored
+	end
+	version = '=type'
 end
 if version ~= ARGV[1] then
 	return 0

@@ -230,7 +230,7 @@ func TestChangeSentTwice(t *testing.T) {
 	s := open(t, &Store{URL: server.URL()}, nil).(*store)
 	r := storagetest.NewRecord(1, "anna", "a")
 	for _, change := range []storage.Change{storagetest.Create(r), storagetest.Delete(r)} {
-		args, err := s.applyArgs(change)
+		args, err := s.applyArgs(t.Context(), change)
 		if err != nil {
 			t.Fatal(err)
 		}

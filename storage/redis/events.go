@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/redis/go-redis/v9"
 
@@ -33,14 +31,8 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (storage.E
 		messages, page.More = messages[:limit], true
 	}
 	for _, message := range messages {
-		var event storage.Event
 		text, _ := message.Values["e"].(string)
-		if err := json.Unmarshal([]byte(text), &event); err != nil {
-			return storage.EventPage{}, fmt.Errorf("%w: %s: %s of the stream %s is no audit event: %w",
-				storage.ErrUnavailable, s.settings.describe(), message.ID, s.events, err)
-		}
-		event.ID = message.ID
-		page.Events = append(page.Events, event)
+		page.Events = append(page.Events, storage.DecodeEvent(message.ID, []byte(text)))
 		page.Next = message.ID
 	}
 	return page, nil
@@ -72,7 +64,7 @@ func (s *store) eventsOf(ctx context.Context, id string, after storage.EventID, 
 		for _, entry := range entries {
 			event, err := storage.EventOfEntry(entry)
 			if err != nil {
-				return err
+				continue // not an entry that EventEntry made
 			}
 			pipe.XRange(bounded, s.events, event.String(), event.String())
 		}

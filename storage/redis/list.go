@@ -2,6 +2,10 @@ package redisstore
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -43,16 +47,11 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 	for i, entry := range matching {
 		ids[i] = scan.ID(entry)
 	}
-	records, err := s.records(ctx, ids)
-	if err != nil {
+	if err := s.read(ctx, ids, &page); err != nil {
 		return storage.Page{}, err
 	}
 	// A record can have been changed since its entry was read.
-	for _, record := range records {
-		if query.Match(record) {
-			page.Records = append(page.Records, record)
-		}
-	}
+	page.Records = slices.DeleteFunc(page.Records, func(r *token.Record) bool { return !query.Match(r) })
 	return page, nil
 }
 
@@ -81,10 +80,10 @@ func (s *store) scan(ctx context.Context, start, end string, expect int, visit f
 	}
 }
 
-// records reads the records with these ids, without those that are gone.
-func (s *store) records(ctx context.Context, ids []string) ([]*token.Record, error) {
+// read adds the records with these ids to page, without those that are gone.
+func (s *store) read(ctx context.Context, ids []string, page *storage.Page) error {
 	if len(ids) == 0 {
-		return nil, nil
+		return nil
 	}
 	keys := make([]string, len(ids))
 	for i, id := range ids {
@@ -94,19 +93,67 @@ func (s *store) records(ctx context.Context, ids []string) ([]*token.Record, err
 	defer cancel()
 	values, err := s.client.MGet(bounded, keys...).Result()
 	if err != nil {
-		return nil, s.fail(ctx, "read listed tokens", err)
+		return s.fail(ctx, "read listed tokens", err)
 	}
-	records := make([]*token.Record, 0, len(ids))
 	for i, value := range values {
-		text, ok := value.(string)
-		if !ok {
-			continue
+		record, err := s.readValue(bounded, ids[i], value)
+		var damaged storage.DamagedError
+		switch {
+		case errors.As(err, &damaged):
+			page.Damaged = append(page.Damaged, damaged)
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return err
+		default:
+			page.Records = append(page.Records, record)
 		}
-		record, err := s.decode(ids[i], []byte(text))
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, record)
 	}
-	return records, nil
+	return nil
+}
+
+// readValue decodes what MGET returned for a record. That is nil both for a key
+// that is gone and for one of another type.
+func (s *store) readValue(ctx context.Context, id string, value any) (*token.Record, error) {
+	text, ok := value.(string)
+	if !ok {
+		return s.Get(ctx, id)
+	}
+	return s.decode(id, []byte(text))
+}
+
+// damage returns what apply.lua needs to delete a damaged record: the mark of
+// what is there, and its entries in the index, which have to be looked for.
+// storage.ErrConflict: it is not there, or not damaged.
+func (s *store) damage(ctx context.Context, id string) (mark string, entries []string, err error) {
+	bounded, cancel := s.within(ctx)
+	data, err := s.client.Get(bounded, s.recordKey(id)).Bytes()
+	cancel()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return "", nil, storage.ErrConflict
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		mark = "=type"
+	case err != nil:
+		return "", nil, s.fail(ctx, storage.Reading(id), err)
+	default:
+		if _, err := storage.DecodeRecord(id, data); err == nil {
+			return "", nil, storage.ErrConflict
+		}
+		sum := sha1.Sum(data) // what Redis scripts have; it only tells values apart
+		mark = "=" + hex.EncodeToString(sum[:])
+	}
+	scan, err := new(storage.Query).Scan()
+	if err != nil {
+		return "", nil, err
+	}
+	err = s.scan(ctx, scan.Start, scan.End, lastChunk, func(entry string) (more bool) {
+		if scan.Match(entry) && scan.ID(entry) == id {
+			entries = append(entries, storage.EntriesBeside(entry)...)
+		}
+		return true
+	})
+	if err != nil {
+		return "", nil, s.fail(ctx, "look for the token "+id, err)
+	}
+	return mark, entries, nil
 }

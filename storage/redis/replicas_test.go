@@ -101,7 +101,7 @@ func TestChangeSentTwiceIsConfirmed(t *testing.T) {
 	primary, replica := withReplica(t)
 	s := open(t, &Store{URL: primary.URL(), MinReplicas: 1, Timeout: caddy.Duration(time.Second)}, nil).(*store)
 	r := storagetest.NewRecord(1, "anna", "a")
-	args, err := s.applyArgs(storagetest.Create(r))
+	args, err := s.applyArgs(t.Context(), storagetest.Create(r))
 	if err != nil {
 		t.Fatal(err)
 	}

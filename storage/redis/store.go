@@ -82,30 +82,37 @@ func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
 	data, err := s.client.Get(bounded, s.recordKey(id)).Bytes()
-	if errors.Is(err, redis.Nil) {
+	switch {
+	case errors.Is(err, redis.Nil):
 		return nil, storage.ErrNotFound
-	}
-	if redis.HasErrorPrefix(err, "WRONGTYPE") { // of this key: the others may be right
-		return nil, s.fail(ctx, storage.Reading(id), errors.Join(storage.ErrDamaged, err))
-	}
-	if err != nil {
+	case redis.HasErrorPrefix(err, "WRONGTYPE"): // of this key: the others may be right
+		return nil, s.damaged(id, errOtherType)
+	case err != nil:
 		return nil, s.fail(ctx, storage.Reading(id), err)
 	}
 	return s.decode(id, data)
 }
 
 func (s *store) decode(id string, data []byte) (*token.Record, error) {
-	record := new(token.Record)
-	if err := json.Unmarshal(data, record); err != nil {
-		return nil, fmt.Errorf("%w: %s: the key %s holds no token's record: %w: %w",
-			storage.ErrUnavailable, s.settings.describe(), s.recordKey(id), storage.ErrDamaged, err)
+	record, err := storage.DecodeRecord(id, data)
+	var damaged storage.DamagedError
+	if errors.As(err, &damaged) {
+		return nil, s.damaged(id, damaged.Err)
 	}
-	return record, nil
+	return record, err
+}
+
+// errOtherType describes a record's key that something else has written to.
+var errOtherType = errors.New("the key is not of the type string")
+
+// damaged names the key, which an operator has to look at.
+func (s *store) damaged(id string, err error) error {
+	return storage.DamagedError{ID: id, Err: fmt.Errorf("%s: key %s: %w", s.settings.describe(), s.recordKey(id), err)}
 }
 
 // Apply makes a change, with its event, in one script.
 func (s *store) Apply(ctx context.Context, change storage.Change) error {
-	args, err := s.applyArgs(change)
+	args, err := s.applyArgs(ctx, change)
 	if err != nil {
 		return err
 	}
@@ -126,12 +133,17 @@ func (s *store) applyKeys(id, receipt string) []string {
 	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses}
 }
 
-func (s *store) applyArgs(change storage.Change) ([]any, error) {
-	var version uint64
+func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, error) {
+	version, remove := "0", storage.IndexEntries(change.Old)
 	var record []byte
 	var err error
-	if change.Old != nil {
-		version = change.Old.Version
+	switch {
+	case change.Damaged != "":
+		if version, remove, err = s.damage(ctx, change.Damaged); err != nil {
+			return nil, err
+		}
+	case change.Old != nil:
+		version = strconv.FormatUint(change.Old.Version, 10)
 	}
 	if change.New != nil {
 		if record, err = json.Marshal(change.New); err != nil {
@@ -142,9 +154,8 @@ func (s *store) applyArgs(change storage.Change) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event of token %s: %w", change.ID(), err)
 	}
-	remove := storage.IndexEntries(change.Old)
 	args := []any{
-		strconv.FormatUint(version, 10), record, event, change.ID(), s.channel,
+		version, record, event, change.ID(), s.channel,
 		receiptLife.Milliseconds(), len(remove),
 	}
 	for _, entry := range remove {

@@ -42,6 +42,41 @@ func open(t testing.TB, module *Store, logger *zap.Logger) storage.Store {
 	return s
 }
 
+func TestDamage(t *testing.T) {
+	server := redistest.Start(t)
+	storagetest.Damage(t, func(t *testing.T) (storage.Store, func(string, []byte)) {
+		server.Do("flushall")
+		s := open(t, &Store{URL: server.URL()}, nil)
+		return s, func(id string, data []byte) {
+			key := s.(*store).recordKey(id)
+			if data == nil {
+				server.Do("del", key)
+				server.Do("lpush", key, "x")
+				return
+			}
+			server.Do("set", key, string(data))
+		}
+	})
+}
+
+// TestDamagedEvents: an event that cannot be read hides no other one.
+func TestDamagedEvents(t *testing.T) {
+	server := redistest.Start(t)
+	s := open(t, &Store{URL: server.URL()}, nil)
+	r := storagetest.NewRecord(1, "anna", "a")
+	server.Do("xadd", s.(*store).events, "1-1", "e", "{]")
+	if err := s.Apply(t.Context(), storagetest.Create(r)); err != nil {
+		t.Fatal(err)
+	}
+	server.Do("zadd", s.(*store).index, "0", "e"+r.ID+"nonsense")
+	for query, want := range map[storage.EventQuery]int{{}: 2, {TokenID: r.ID}: 1} {
+		page, err := s.Events(t.Context(), query)
+		if err != nil || len(page.Events) != want || page.Events[want-1].Action != "create" {
+			t.Errorf("%+v: %+v, %v", query, page, err)
+		}
+	}
+}
+
 func TestConformance(t *testing.T) {
 	server := redistest.Start(t)
 	storagetest.Run(t, func(t *testing.T) storage.Store {

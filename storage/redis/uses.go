@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -78,6 +79,9 @@ func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use,
 	return uses, nil
 }
 
+// latestMinute is in the year 9999, the last that JSON can hold.
+var latestMinute = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC).Unix() / 60
+
 // formatUse writes the minute, which the script compares, the address and the
 // user agent, separated by spaces.
 func formatUse(use storage.Use) string {
@@ -94,6 +98,9 @@ func parseUse(text string) (use storage.Use, err error) {
 	n, err := strconv.ParseInt(minute, 10, 64)
 	if err != nil {
 		return use, err
+	}
+	if n < 0 || n > latestMinute {
+		return use, fmt.Errorf("minute %d is out of range", n)
 	}
 	if address != "-" {
 		if use.Address, err = netip.ParseAddr(address); err != nil {

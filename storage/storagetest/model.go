@@ -59,6 +59,9 @@ func (m *model) edit(rt *rapid.T) func(r *token.Record) {
 		r.Owner, r.Name = owners.Draw(rt, "owner"), names.Draw(rt, "name")
 		r.Status = statuses.Draw(rt, "status")
 		r.NotBefore, r.ExpiresAt = moment(rt, "not before"), moment(rt, "expires")
+		if !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(r.NotBefore) {
+			r.NotBefore = time.Time{} // nobody writes such a record
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"EventOfNoToken", testEventOfNoToken},
 		{"Uses", testUses},
 		{"ManyUses", testManyUses},
+		{"Vet", testVet},
 		{"Watch", testWatch},
 		{"CancelledContext", testCancelledContext},
 	} {

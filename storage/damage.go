@@ -1,0 +1,112 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// DamagedError describes a record that the store holds but that cannot be used:
+// it cannot be read, is another token's, or fails token.Record.Check. Somebody
+// else may have written it, so nothing in it is believed.
+type DamagedError struct {
+	// ID is the id that the record was asked for, or listed, by.
+	ID  string
+	Err error
+}
+
+func (e DamagedError) Error() string { return fmt.Sprintf("token %s: %s: %s", e.ID, ErrDamaged, e.Err) }
+
+// Unwrap returns ErrDamaged and the cause.
+func (e DamagedError) Unwrap() []error { return []error{ErrDamaged, e.Err} }
+
+// DecodeRecord reads the record that a store holds under id. Its errors are
+// DamagedErrors.
+func DecodeRecord(id string, data []byte) (*token.Record, error) {
+	record := new(token.Record)
+	if err := json.Unmarshal(data, record); err != nil {
+		return nil, DamagedError{id, fmt.Errorf("not the JSON of a record: %w", err)}
+	}
+	if err := vet(id, record); err != nil {
+		return nil, err
+	}
+	return record, nil
+}
+
+func vet(id string, record *token.Record) error {
+	if record == nil {
+		return DamagedError{id, errors.New("no record")}
+	}
+	if record.ID != id {
+		return DamagedError{id, fmt.Errorf("it is the record of another token, %.20q", record.ID)}
+	}
+	if err := record.Check(); err != nil {
+		return DamagedError{id, err}
+	}
+	return nil
+}
+
+// DecodeEvent reads the audit event that a store holds under id. An event that
+// cannot be read stays in the trail, as ActionDamaged: it must not hide the
+// others.
+func DecodeEvent(id string, data []byte) Event {
+	var event Event
+	if err := json.Unmarshal(data, &event); err != nil {
+		return Event{ID: id, Action: ActionDamaged}
+	}
+	event.ID = id
+	return event
+}
+
+// ActionDamaged is the action of an event that cannot be read.
+const ActionDamaged = "damaged"
+
+// Vet returns a store that hands out only records that pass token.Record.Check,
+// whoever wrote them and whatever store returned them. It calls report whenever
+// it meets one that does not, for the log.
+func Vet(store Store, report func(DamagedError)) Store { return &vetted{Store: store, report: report} }
+
+type vetted struct {
+	Store
+	report func(DamagedError)
+}
+
+func (v *vetted) Get(ctx context.Context, id string) (*token.Record, error) {
+	record, err := v.Store.Get(ctx, id)
+	if err == nil {
+		err = vet(id, record)
+	}
+	var damaged DamagedError
+	switch {
+	case errors.As(err, &damaged):
+		v.report(damaged)
+		return nil, err
+	case err != nil:
+		return nil, err
+	}
+	return record, nil
+}
+
+func (v *vetted) List(ctx context.Context, query Query) (Page, error) {
+	page, err := v.Store.List(ctx, query)
+	if err != nil {
+		return Page{}, err
+	}
+	whole := make([]*token.Record, 0, len(page.Records))
+	for _, record := range page.Records {
+		var damaged DamagedError
+		if errors.As(vet(record.ID, record), &damaged) {
+			page.Damaged = append(page.Damaged, damaged)
+		} else {
+			whole = append(whole, record)
+		}
+	}
+	page.Records = whole
+	for _, damaged := range page.Damaged {
+		v.report(damaged)
+	}
+	return page, nil
+}

@@ -1,0 +1,157 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Damage tests what a store does with records that something else has written.
+// open returns an empty store, and a function that makes data all that the store
+// holds of the record with this id, or, if it is nil, something that no record can
+// be.
+func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite func(id string, data []byte))) {
+	t.Helper()
+	other := NewRecord(9, "mallory", "other")
+	for name, damage := range map[string]func(record string) []byte{
+		"nothing a store writes":  func(string) []byte { return nil },
+		"empty":                   func(string) []byte { return []byte{} },
+		"no JSON":                 func(string) []byte { return []byte("{]\x1b[2J") },
+		"cut off":                 func(record string) []byte { return []byte(record[:len(record)/2]) },
+		"null":                    func(string) []byte { return []byte("null") },
+		"another JSON":            func(string) []byte { return []byte(`[1,2]`) },
+		"another token's record":  func(string) []byte { return []byte(asJSON(t, other)) },
+		"no digest":               replace(`"digest":"`, `"dig":"`),
+		"an owner of two lines":   replace(`"anna"`, `"anna\nbert"`),
+		"an owner that turns":     replace(`"anna"`, `"anna\u202egro.elpmaxe"`),
+		"an invisible name":       replace(`"damaged"`, `"\u200b"`),
+		"an escape sequence":      replace(`"damaged"`, `"\u001b]0;x\u0007"`),
+		"a very long name":        replace(`"damaged"`, `"`+strings.Repeat("x", 100_000)+`"`),
+		"version 0":               replace(`"version":1`, `"version":0`),
+		"a version past 2^53":     replace(`"version":1`, `"version":9007199254740993`),
+		"the greatest version":    replace(`"version":1`, `"version":18446744073709551615`),
+		"a version past that":     replace(`"version":1`, `"version":18446744073709551616`),
+		"a status of its own":     replace(`"active"`, `"superuser"`),
+		"a scope of its own":      replace(`"read"`, `"root"`),
+		"a network of everywhere": replace(`"account"`, `"networks":{"allow":["0.0.0.0/99"]},"account"`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, overwrite := open(t)
+			damaged, good := NewRecord(1, "anna", "damaged"), NewRecord(2, "anna", "good")
+			apply(t, s, Create(good), Create(damaged))
+			overwrite(damaged.ID, damage(asJSON(t, damaged)))
+
+			_, err := s.Get(t.Context(), damaged.ID)
+			wantError(t, err, storage.ErrDamaged)
+			var what storage.DamagedError
+			if !errors.As(err, &what) || what.ID != damaged.ID {
+				t.Errorf("the error does not name the record: %v", err)
+			}
+			wantStored(t, s, good)
+			for _, q := range []storage.Query{{}, {Owner: "ANNA"}, {State: token.StateActive, Now: epoch}, {Search: "damaged"}} {
+				wantDamaged(t, s, q, damaged.ID)
+			}
+			if got := listAll(t, s, storage.Query{}); !slices.Equal(got, []string{good.ID}) {
+				t.Errorf("listed as whole: %v", got)
+			}
+			wantDamaged(t, s, storage.Query{State: token.StateDamaged}, damaged.ID)
+
+			wantError(t, s.Apply(t.Context(), Create(damaged)), storage.ErrConflict)
+			wantError(t, s.Apply(t.Context(), storage.Change{Damaged: good.ID, Event: event("delete", good)}), storage.ErrConflict)
+			deletion := storage.Change{Damaged: damaged.ID, Event: event("delete", damaged)}
+			apply(t, s, deletion)
+			wantError(t, s.Apply(t.Context(), deletion), storage.ErrConflict)
+			_, err = s.Get(t.Context(), damaged.ID)
+			wantError(t, err, storage.ErrNotFound)
+			for _, q := range []storage.Query{{}, {Owner: "anna"}, {State: token.StateDamaged}} {
+				wantDamaged(t, s, q)
+			}
+			events, _ := readEvents(t, s, storage.EventQuery{TokenID: damaged.ID})
+			if got := described(events); !slices.Equal(got, []string{"create " + damaged.ID, "delete " + damaged.ID}) {
+				t.Errorf("the token's trail: %v", got)
+			}
+			// Nothing of it is left in the way of a new one.
+			apply(t, s, Create(damaged))
+			wantStored(t, s, damaged)
+		})
+	}
+}
+
+func replace(old, new string) func(string) []byte {
+	return func(record string) []byte {
+		return []byte(strings.Replace(record, old, new, 1))
+	}
+}
+
+// wantDamaged reads all pages of a list and compares the damaged records in it.
+func wantDamaged(t *testing.T, s storage.Store, q storage.Query, want ...string) {
+	t.Helper()
+	var got []string
+	for range 100 {
+		page, err := s.List(t.Context(), q)
+		if err != nil {
+			t.Fatalf("list %+v: %v", q, err)
+		}
+		for _, damaged := range page.Damaged {
+			got = append(got, damaged.ID)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v: damaged are %v, want %v", q, got, want)
+	}
+}
+
+// testVet holds what Vet promises of a store that looks at nothing itself.
+func testVet(t *testing.T, s storage.Store) {
+	bad, good := NewRecord(1, "anna", "bad"), NewRecord(2, "anna", "good")
+	apply(t, s, Create(bad), Create(good))
+	var reported []string
+	vetted := storage.Vet(careless{s, bad.ID}, func(d storage.DamagedError) { reported = append(reported, d.ID) })
+	_, err := vetted.Get(t.Context(), bad.ID)
+	wantError(t, err, storage.ErrDamaged)
+	wantStored(t, vetted, good)
+	page, err := vetted.List(t.Context(), storage.Query{Now: time.Now()})
+	if err != nil || len(page.Records) != 1 || len(page.Damaged) != 1 || page.Damaged[0].ID != bad.ID {
+		t.Errorf("list: %+v, %v", page, err)
+	}
+	if !slices.Equal(reported, []string{bad.ID, bad.ID}) {
+		t.Errorf("reported: %v", reported)
+	}
+}
+
+// careless is a store that hands out one record as it should never be.
+type careless struct {
+	storage.Store
+	id string
+}
+
+func (c careless) Get(ctx context.Context, id string) (*token.Record, error) {
+	record, err := c.Store.Get(ctx, id)
+	return c.spoil(record), err
+}
+
+func (c careless) List(ctx context.Context, q storage.Query) (storage.Page, error) {
+	page, err := c.Store.List(ctx, q)
+	for i, record := range page.Records {
+		page.Records[i] = c.spoil(record)
+	}
+	return page, err
+}
+
+func (c careless) spoil(record *token.Record) *token.Record {
+	if record == nil || record.ID != c.id {
+		return record
+	}
+	spoilt := *record
+	spoilt.Owner = "anna\u202e"
+	return &spoilt
+}
