@@ -33,6 +33,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		accounts  <names...>
 //		headers   <names...>
 //		context_path <path>
+//		affinity_cookie <name>
 //	}
 //
 // reads, allow_ip and deny_ip can be repeated. Ranges are CIDR ranges, single
@@ -51,10 +52,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if known {
 			continue
 		}
-		if d.Val() != "context_path" {
-			return d.Errf("unknown option %q of jira_token_auth: want %s or context_path", d.Val(), strings.Join(optionNames, ", "))
+		switch d.Val() {
+		case "context_path":
+			err = seen.one(d, &h.ContextPath)
+		case "affinity_cookie":
+			err = seen.one(d, &h.AffinityCookie)
+		default:
+			err = d.Errf("unknown option %q of jira_token_auth: want %s, context_path or affinity_cookie", d.Val(), strings.Join(optionNames, ", "))
 		}
-		if err := seen.one(d, &h.ContextPath); err != nil {
+		if err != nil {
 			return err
 		}
 	}

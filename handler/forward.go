@@ -35,7 +35,7 @@ func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	if err != nil {
 		return nil, t.refusedBy(d.Account, err)
 	}
-	response, err := t.upstream.RoundTrip(out)
+	response, err := t.deliver(out, d.Access)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +131,10 @@ func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped
 	plain := mapped && mayHoldLinks(r.URL.Path)
 	out.Header = make(http.Header, len(r.Header)+2)
 	for name, values := range r.Header {
-		if !plain || name != "Accept-Encoding" {
-			out.Header[name] = values
+		if name == "Cookie" || plain && name == "Accept-Encoding" {
+			continue // the cookie is the proxy's: see Handler.AffinityCookie
 		}
+		out.Header[name] = values
 	}
 	// Here rather than before the proxy: a client's Connection header makes
 	// the proxy drop what it names.

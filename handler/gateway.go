@@ -169,6 +169,9 @@ func (g *gateway) route(h httpcaddyfile.Helper) (caddyhttp.Route, error) {
 	if err != nil {
 		return caddyhttp.Route{}, err
 	}
+	if g.handler.AffinityCookie, err = affinityCookie(proxy); err != nil {
+		return caddyhttp.Route{}, g.d.WrapErr(err)
+	}
 	handlers := []json.RawMessage{caddyconfig.JSONModuleObject(&g.handler, "handler", "jira_token_auth", nil)}
 	if path := g.handler.ContextPath; path != "" {
 		handlers = append(handlers, caddyconfig.JSONModuleObject(intoContext(path), "handler", "rewrite", nil))

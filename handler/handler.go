@@ -85,6 +85,12 @@ type Handler struct {
 	// or leave it out. Default: none
 	ContextPath string `json:"context_path,omitempty"`
 
+	// The name of the cookie by which reverse_proxy picks a node of Jira, with
+	// `lb_policy cookie`. It is the gateway's own: of all cookies, only this
+	// one reaches the proxy, and the `jira` transport takes it out.
+	// jira_gateway sets it. Default: none
+	AffinityCookie string `json:"affinity_cookie,omitempty"`
+
 	// More headers that pass between clients and Jira, both ways, beside those
 	// that HTTP needs and Atlassian documents: for other apps' APIs. Names that
 	// can carry credentials, an identity or another method are refused.

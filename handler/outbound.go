@@ -24,6 +24,7 @@ func (h *Handler) outbound(r *http.Request, d *Decision) *http.Request {
 	u.User = nil
 	out.URL = &u
 	out.Header = passing(r.Header, h.headers.toJira)
+	h.keepAffinity(out.Header, r)
 	out.Trailer = nil
 	return out
 }

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -156,6 +157,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d.why = deniedBy(d, err); d.why != nil {
 		// No error: the proxy would take Jira for down, or try again.
 		return d.why.response(r), nil
+	}
+	if _, gone := errors.AsType[clientError](err); gone {
+		return nil, context.Canceled // which the proxy takes for the client's doing
 	}
 	return nil, forwardingError{err}
 }

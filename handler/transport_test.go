@@ -26,6 +26,9 @@ type exchange struct {
 	app       oneToken
 	answer    func(*http.Request) (*http.Response, error)
 
+	// err is what the transport returned last.
+	err error
+
 	mu   sync.Mutex
 	seen []*http.Request
 }
@@ -70,7 +73,7 @@ func (x *exchange) send(method, target string, body io.Reader) *http.Response {
 		}
 		out.URL.Scheme, out.URL.Host = x.transport.homes[0].Scheme, x.transport.homes[0].Host
 		response, err := x.transport.RoundTrip(out)
-		if err != nil {
+		if x.err = err; err != nil {
 			return err
 		}
 		defer response.Body.Close()

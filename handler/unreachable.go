@@ -20,6 +20,9 @@ func deniedBy(d *Decision, err error) *denial {
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		return accountRefused(d, refused)
 	}
+	if failed, ok := errors.AsType[clientError](err); ok {
+		return bodyDenial(failed)
+	}
 	if _, ok := errors.AsType[jira.NotJiraError](err); ok {
 		return &denial{
 			reason:  ReasonJiraUnreachable,

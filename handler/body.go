@@ -1,0 +1,140 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+// maxKept is the size up to which the body of a read by POST is kept, so that
+// the request can be sent once more.
+const maxKept = 64 << 10
+
+// clientBody is a request's body, and remembers that the client failed to send
+// it: that is not the upstream's failure.
+type clientBody struct {
+	io.ReadCloser
+	failed atomic.Pointer[error]
+}
+
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	// net/http closes a body when Jira answered before its end.
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		b.failed.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// err returns why the client failed to send its body; nil if it did not.
+func (b *clientBody) err() error {
+	if b == nil {
+		return nil
+	}
+	if failed := b.failed.Load(); failed != nil {
+		return clientError{*failed}
+	}
+	return nil
+}
+
+// clientError says that the client failed to send its body.
+type clientError struct{ error }
+
+func (e clientError) Unwrap() error { return e.error }
+
+// bodyDenial is the denial for a client that failed to send its body; nil when
+// it has gone away, so that nobody is there to be answered.
+func bodyDenial(failed error) *denial {
+	if errors.Is(failed, io.ErrUnexpectedEOF) || errors.Is(failed, context.Canceled) || errors.As(failed, new(net.Error)) {
+		return nil
+	}
+	return &denial{
+		reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end: it is malformed, or too large.",
+		cause: failed,
+	}
+}
+
+// watchBody returns the request with a body that remembers the client's failures.
+func watchBody(r *http.Request) (*http.Request, *clientBody) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r, nil
+	}
+	body := &clientBody{ReadCloser: r.Body}
+	watched := *r
+	watched.Body = body
+	return &watched, body
+}
+
+// deliver sends a request to Jira. A read is sent once more when Jira closes the
+// connection that it came by: connections are kept, and Jira may close one just
+// as the request arrives. A change is not: Jira may have made it.
+func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Response, error) {
+	out, body := watchBody(out)
+	if access != jira.AccessRead {
+		response, err := t.upstream.RoundTrip(out)
+		return response, blame(body.err(), err)
+	}
+	if err := keepBody(out); err != nil {
+		return nil, blame(body.err(), err)
+	}
+	// net/http itself sends again what it takes for idempotent. This, which it
+	// does not send to Jira, says so of reads by POST.
+	// https://pkg.go.dev/net/http#Transport
+	out.Header["Idempotency-Key"] = []string{}
+	response, err := t.upstream.RoundTrip(out)
+	if err == nil || !brokeWriting(err) || body.err() != nil || out.Context().Err() != nil || out.Body != nil && out.GetBody == nil {
+		return response, blame(body.err(), err)
+	}
+	again := *out
+	if out.GetBody != nil {
+		if again.Body, err = out.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	return t.upstream.RoundTrip(&again)
+}
+
+// blame returns the client's failure rather than the error that came of it.
+func blame(client, err error) error {
+	if err != nil && client != nil {
+		return client
+	}
+	return err
+}
+
+// brokeWriting reports whether a connection broke while a request was written to
+// it: net/http sends a request again when reading the answer fails, not then.
+func brokeWriting(err error) bool {
+	var operation *net.OpError
+	return errors.As(err, &operation) && operation.Op == "write" && !operation.Timeout()
+}
+
+// keepBody reads a small body, so that it can be sent again. A larger one is
+// sent as it comes.
+func keepBody(out *http.Request) error {
+	if out.Body == nil || out.Body == http.NoBody || out.ContentLength > maxKept {
+		return nil
+	}
+	source := out.Body
+	kept, err := io.ReadAll(io.LimitReader(source, maxKept+1))
+	if err != nil {
+		return err
+	}
+	if len(kept) > maxKept {
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(kept), source), source}
+		return nil
+	}
+	out.ContentLength = int64(len(kept))
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(kept)), nil }
+	out.Body, err = out.GetBody()
+	return err
+}
