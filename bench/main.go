@@ -26,7 +26,7 @@ func main() {
 		return
 	}
 	// The processes that are started are to end with this thread, should this
-	// program be killed: see endWithParent.
+	// program be killed: see package child.
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)

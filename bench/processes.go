@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/child"
 )
 
 // process is one that was started here.
@@ -46,7 +48,7 @@ func (l *lab) startIn(dir, name string, env []string, program string, args ...st
 	p.command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	p.command.Env = append(p.command.Env, env...)
 	p.command.Stdout, p.command.Stderr = log, log
-	p.command.SysProcAttr = endWithParent()
+	p.command.SysProcAttr = child.EndWithParent(syscall.SIGTERM)
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}

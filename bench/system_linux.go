@@ -6,12 +6,6 @@ import (
 	"unsafe"
 )
 
-// endWithParent makes a child end when this program is killed, and keeps the
-// terminal's Ctrl-C from it: it is told to stop, once, by this program.
-func endWithParent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-}
-
 // cpuTime reads a process's CPU clock, which counts nanoseconds of all its
 // threads. /proc/<pid>/stat counts hundredths of a second.
 func cpuTime(pid int) (time.Duration, error) {

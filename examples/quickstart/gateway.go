@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/child"
 )
 
 // gateway is a running Caddy.
@@ -61,7 +63,7 @@ func (g *gateway) start() error {
 	g.command.Dir = g.place.home
 	g.command.Env = append(os.Environ(), g.settings.environment(g.place)...)
 	g.command.Stdout, g.command.Stderr = log, log
-	g.command.SysProcAttr = endWithParent()
+	g.command.SysProcAttr = child.EndWithParent(syscall.SIGTERM)
 	if err := g.command.Start(); err != nil {
 		return fmt.Errorf("starting Caddy: %w", err)
 	}

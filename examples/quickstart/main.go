@@ -21,7 +21,7 @@ import (
 )
 
 func main() {
-	// Caddy is to end with this thread: see endWithParent.
+	// Caddy is to end with this thread: see package child.
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	place, err := findPlace()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/child"
 	"github.com/jiratokens/caddy-jira-tokens/internal/freeport"
 )
 
@@ -117,6 +118,7 @@ func (s *Server) Launch(more ...string) {
 	defer log.Close()
 	s.command = exec.Command("redis-server", append(s.args, more...)...)
 	s.command.Dir, s.command.Stdout, s.command.Stderr = s.Dir, log, log
+	s.command.SysProcAttr = child.EndWithParent(syscall.SIGKILL)
 	if err := s.command.Start(); err != nil {
 		s.t.Fatal(err)
 	}

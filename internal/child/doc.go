@@ -1,0 +1,2 @@
+// Package child makes child processes end with their parent.
+package child
