@@ -214,7 +214,7 @@ func (c *call) audit() (int, any, error) {
 
 // parseSince reads a length of time before now, a date or a time.
 func parseSince(text string, now time.Time) (time.Time, error) {
-	if ago, err := registry.ParseSpan(text); err == nil {
+	if ago, err := token.ParseSpan(text); err == nil {
 		return now.Add(-ago), nil
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {

@@ -44,15 +44,11 @@ func (c *call) list() (int, any, error) {
 }
 
 func (c *call) create() (int, any, error) {
-	var request registry.Request
-	if err := c.decode(&request); err != nil {
+	var edit token.Edit
+	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
-	spec, err := c.registry.Spec(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	record, secret, err := c.registry.Create(c.Context(), c.actor(), spec)
+	record, secret, err := c.registry.Create(c.Context(), c.actor(), edit)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -82,15 +78,11 @@ func (c *call) show() (int, any, error) {
 }
 
 func (c *call) update() (int, any, error) {
-	var request registry.Request
-	if err := c.decode(&request); err != nil {
+	var edit token.Edit
+	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
-	patch, err := c.registry.Patch(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.PathValue("id"), patch))
+	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.PathValue("id"), edit))
 }
 
 func (c *call) delete() (int, any, error) {
@@ -108,7 +100,7 @@ func (c *call) rotate() (int, any, error) {
 	var overlap time.Duration
 	if request.Overlap != "" {
 		var err error
-		if overlap, err = registry.ParseSpan(request.Overlap); err != nil {
+		if overlap, err = token.ParseSpan(request.Overlap); err != nil {
 			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
 		}
 	}

@@ -130,13 +130,8 @@ func (c *client) explain(err error) error {
 		}
 		return err
 	}
-	for flag, field := range flagFields {
-		if message, ok := strings.CutPrefix(api.Error, field+": "); ok {
-			return fmt.Errorf("--%s: %s", flag, message)
-		}
-	}
-	for _, flag := range []string{"state", "since", "limit", "from", "token"} {
-		if message, ok := strings.CutPrefix(api.Error, flag+": "); ok {
+	for name, flag := range flagNames() {
+		if message, ok := strings.CutPrefix(api.Error, name+": "); ok {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}
 	}

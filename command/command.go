@@ -72,12 +72,7 @@ func createCommand() *cobra.Command {
 			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Created") })
 		}),
 	}
-	cmd.Flags().String("owner", "", "Who the token is for: the user name it is presented with (required)")
-	cmd.Flags().String("name", "", "What the token is for, 1 to 100 characters (required)")
-	fieldFlags(cmd, "read", "default", "never")
-	for _, required := range []string{"owner", "name"} {
-		_ = cmd.MarkFlagRequired(required) // fails only for a flag that is not there
-	}
+	fieldFlags(cmd, true)
 	return cmd
 }
 
@@ -89,61 +84,18 @@ func updateCommand() *cobra.Command {
 		Args:    exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := changedFields(cmd)
-			if _, only := fields["version"]; len(fields) == 0 || only && len(fields) == 1 {
-				return errors.New("nothing to change: give at least one of --name, --scope, --expires, --not-before, --allow-ip, --deny-ip, --account, --limit, --max-concurrent")
+			if len(fields) == 0 {
+				return errors.New("nothing to change: give at least one of " + strings.Join(updateFlags(), ", "))
+			}
+			if cmd.Flags().Changed("version") {
+				fields["version"], _ = cmd.Flags().GetUint64("version")
 			}
 			return c.change(http.MethodPatch, tokenPath(args[0]), fields, "Updated")
 		}),
 	}
-	cmd.Flags().String("name", "", "What the token is for, 1 to 100 characters")
-	fieldFlags(cmd, "", "", "")
+	fieldFlags(cmd, false)
 	cmd.Flags().Uint64("version", 0, "Refuse the change if the token has another version by now")
 	return cmd
-}
-
-// fieldFlags are the flags that create and update share.
-func fieldFlags(cmd *cobra.Command, scope, account, expires string) {
-	flags := cmd.Flags()
-	flags.String("scope", scope, "What it may do: read, write or admin")
-	flags.String("expires", expires, "When it stops working: from now (90d, 12h), a date (2027-01-31), a time (RFC 3339) or never")
-	flags.String("not-before", "", "When it begins working: as --expires")
-	flags.StringArray("allow-ip", nil, "Network it works from, a CIDR range or an address; can be repeated; '' for all")
-	flags.StringArray("deny-ip", nil, "Network it does not work from, also inside an allowed one; can be repeated")
-	flags.String("account", account, "The Jira account it is forwarded with")
-	flags.String("limit", "", "How fast it may be used: 600/m, '600/m burst 50', or off for no limit; '' for what the gateway sets")
-	flags.Int("max-concurrent", 0, "How many requests it may have under way on each gateway; 0 for what the gateway sets")
-}
-
-// flagFields are the names in JSON of what flags set.
-var flagFields = map[string]string{
-	"owner": "owner", "name": "name", "scope": "scope", "expires": "expires_at", "not-before": "not_before",
-	"allow-ip": "allow_ip", "deny-ip": "deny_ip", "account": "account", "version": "version", "overlap": "overlap",
-	"limit": "limit", "max-concurrent": "max_concurrent",
-}
-
-// changedFields returns the JSON fields of the flags that were given.
-func changedFields(cmd *cobra.Command) map[string]any {
-	fields := make(map[string]any)
-	for flag, field := range flagFields {
-		if !cmd.Flags().Changed(flag) {
-			continue
-		}
-		switch flag {
-		case "allow-ip", "deny-ip":
-			networks, _ := cmd.Flags().GetStringArray(flag)
-			if len(networks) == 1 && networks[0] == "" {
-				networks = []string{}
-			}
-			fields[field] = networks
-		case "max-concurrent":
-			fields[field], _ = cmd.Flags().GetInt(flag)
-		case "version":
-			fields[field], _ = cmd.Flags().GetUint64(flag)
-		default:
-			fields[field], _ = cmd.Flags().GetString(flag)
-		}
-	}
-	return fields
 }
 
 func listCommand() *cobra.Command {
@@ -182,7 +134,7 @@ func showCommand() *cobra.Command {
 			if err := c.call(http.MethodGet, tokenPath(args[0]), nil, nil, &answer); err != nil {
 				return err
 			}
-			var view listed
+			var view admin.Token
 			if err := json.Unmarshal(answer, &view); err != nil {
 				return fmt.Errorf("reading the answer of the admin API: %w", err)
 			}
@@ -197,8 +149,12 @@ func rotateCommand() *cobra.Command {
 		Short: "Give a token a new secret under the same id, and show it, this once",
 		Args:  exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			fields := make(map[string]any)
+			if cmd.Flags().Changed("overlap") {
+				fields["overlap"], _ = cmd.Flags().GetString("overlap")
+			}
 			var view admin.Token
-			if err := c.call(http.MethodPost, tokenPath(args[0])+"/rotate", nil, changedFields(cmd), &view); err != nil {
+			if err := c.call(http.MethodPost, tokenPath(args[0])+"/rotate", nil, fields, &view); err != nil {
 				return err
 			}
 			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Rotated") })

@@ -24,8 +24,8 @@ import (
 func printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s of %s (%s), scope %s, expires %s.\n\n", done, view.ID, view.Owner, view.Name, view.Scope, whenOrNever(view.ExpiresAt))
 	fmt.Fprintf(w, "  %s\n\n", view.Token)
-	if view.Previous != nil {
-		fmt.Fprintf(w, "The old token stops working %s.\n", when(*view.Previous))
+	if !view.PreviousUntil.IsZero() {
+		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
 	}
 	fmt.Fprintln(w, "Keep it now: it is not shown again. To try it, with your gateway's URL:")
 	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
@@ -41,7 +41,7 @@ func shellQuote(s string) string {
 
 const shellPlain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz@%+=:,./_-"
 
-func printToken(w io.Writer, view listed) {
+func printToken(w io.Writer, view admin.Token) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
 	row("id", view.ID)
@@ -52,52 +52,21 @@ func printToken(w io.Writer, view listed) {
 		table.Flush()
 		return
 	}
-	row("owner", view.Owner)
-	row("name", view.Name)
 	row("state", string(view.State))
-	row("scope", view.Scope.String())
-	row("account", view.Account)
-	row("networks", networksText(view.Token))
-	if view.NotBefore != nil {
-		row("works from", when(*view.NotBefore))
-	}
-	row("expires", whenOrNever(view.ExpiresAt))
-	row("limit", limitsText(view.Token))
+	printFields(row, view)
 	if view.LastUsed != nil {
 		row("last used", lastUsedText(*view.LastUsed))
 	}
-	row("created", when(view.Created))
-	row("changed", when(view.Updated))
-	if view.Rotated != nil {
-		row("rotated", when(*view.Rotated))
+	row("created", when(view.CreatedAt))
+	row("changed", when(view.UpdatedAt))
+	if !view.RotatedAt.IsZero() {
+		row("rotated", when(view.RotatedAt))
 	}
-	if view.Previous != nil && view.Previous.After(time.Now()) {
-		row("old token", "stops working "+when(*view.Previous))
+	if view.PreviousUntil.After(time.Now()) {
+		row("old token", "stops working "+when(view.PreviousUntil))
 	}
 	row("version", strconv.FormatUint(view.Version, 10))
 	table.Flush()
-}
-
-func networksText(view admin.Token) string {
-	text := "all"
-	if len(view.AllowIP) > 0 {
-		text = strings.Join(view.AllowIP, ", ")
-	}
-	if len(view.DenyIP) > 0 {
-		text += ", but not " + strings.Join(view.DenyIP, ", ")
-	}
-	return text
-}
-
-func limitsText(view admin.Token) string {
-	limit, underWay := "as the gateway sets", ""
-	if view.Limit != "" {
-		limit = view.Limit
-	}
-	if view.MaxConcurrent > 0 {
-		underWay = fmt.Sprintf("; %d requests under way", view.MaxConcurrent)
-	}
-	return limit + underWay
 }
 
 // whenUsed says when a token was last used. That is known to the minute: closer
@@ -163,13 +132,6 @@ func newRows(c *client) *rows {
 	return r
 }
 
-// listed is a token as lists and show have it: whole, or damaged with what is
-// wrong.
-type listed struct {
-	admin.Token
-	Error string `json:"error"`
-}
-
 func (r *rows) add(tokens []json.RawMessage) error {
 	if r.c.json {
 		for _, text := range tokens {
@@ -181,7 +143,7 @@ func (r *rows) add(tokens []json.RawMessage) error {
 		}
 		return nil
 	}
-	views := make([]listed, len(tokens))
+	views := make([]admin.Token, len(tokens))
 	for i, text := range tokens {
 		if err := json.Unmarshal(text, &views[i]); err != nil {
 			return fmt.Errorf("reading the answer of the admin API: %w", err)
@@ -201,7 +163,7 @@ func (r *rows) add(tokens []json.RawMessage) error {
 			lastUsed = whenUsed(view.LastUsed.At)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			view.ID, view.Owner, view.Name, view.Scope, view.State, whenOrNever(view.ExpiresAt), lastUsed, when(view.Created))
+			view.ID, view.Owner, view.Name, view.Scope, view.State, whenOrNever(view.ExpiresAt), lastUsed, when(view.CreatedAt))
 	}
 	table.Flush()
 	r.count += len(views)
@@ -356,11 +318,11 @@ func when(t time.Time) string {
 	return relative(time.Until(t)) + " (" + t.UTC().Format("2006-01-02 15:04 UTC") + ")"
 }
 
-func whenOrNever(t *time.Time) string {
-	if t == nil {
+func whenOrNever(t time.Time) string {
+	if t.IsZero() {
 		return "never"
 	}
-	return when(*t)
+	return when(t)
 }
 
 // relative writes a distance in time in its largest unit.

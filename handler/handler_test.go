@@ -61,7 +61,11 @@ func newCachedToken(t testing.TB, scope token.Scope) cachedToken {
 	t.Cleanup(func() { store.Close() })
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Hour, ReadTimeout: time.Second})
 	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default"})
-	record, secret, err := r.Create(t.Context(), storage.Actor{}, registry.Spec{Owner: "alice", Name: "test", Scope: scope})
+	edit, err := token.NewEdit(map[string]any{"owner": "alice", "name": "test", "scope": scope})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, secret, err := r.Create(t.Context(), storage.Actor{}, edit)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,47 +47,32 @@ func (r *Registry) event(actor storage.Actor, action string, old, new *token.Rec
 	return storage.Event{
 		At: r.now().UTC(), Action: action, Actor: actor,
 		TokenID: subject.ID, Owner: subject.Owner, Name: subject.Name,
-		Changes: differences(audited(old), audited(new)),
+		Changes: differences(old, new),
 	}
 }
 
-// auditedField is a field of a record as the trail shows it.
-type auditedField struct {
-	name  string
-	value any
-}
-
-// audited lists the fields that the trail tells of: all but digests, and but
-// those that change with every change.
-func audited(r *token.Record) []auditedField {
-	if r == nil {
-		r = &token.Record{}
+// differences lists the fields that differ, with their values: all but digests,
+// and but those that change with every change.
+func differences(before, after *token.Record) []storage.FieldChange {
+	if before == nil {
+		before = new(token.Record)
 	}
-	return []auditedField{
-		{"owner", r.Owner},
-		{"name", r.Name},
-		{"scope", r.Scope.String()},
-		{"status", r.Status},
-		{"account", r.Account},
-		{"allow_ip", r.Networks.Allow},
-		{"deny_ip", r.Networks.Deny},
-		{"not_before", r.NotBefore},
-		{"expires_at", r.ExpiresAt},
-		{"rotated_at", r.RotatedAt},
-		{"previous_until", r.PreviousUntil},
-		{"limit", r.Limit},
-		{"max_concurrent", r.MaxConcurrent},
+	if after == nil {
+		after = new(token.Record)
 	}
-}
-
-func differences(old, new []auditedField) []storage.FieldChange {
 	var changes []storage.FieldChange
-	for i := range old {
-		before, after := encode(old[i].value), encode(new[i].value)
-		if !bytes.Equal(before, after) {
-			changes = append(changes, storage.FieldChange{Field: old[i].name, Old: before, New: after})
+	compare := func(field string, was, is any) {
+		from, to := encode(was), encode(is)
+		if !bytes.Equal(from, to) {
+			changes = append(changes, storage.FieldChange{Field: field, Old: from, New: to})
 		}
 	}
+	for _, field := range token.Fields() {
+		compare(field.Name, field.Value(before), field.Value(after))
+	}
+	compare("status", before.Status, after.Status)
+	compare("rotated_at", before.RotatedAt, after.RotatedAt)
+	compare("previous_until", before.PreviousUntil, after.PreviousUntil)
 	return changes
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -14,61 +13,25 @@ import (
 // MaxOverlap is how long a token may still work after its rotation.
 const MaxOverlap = 30 * 24 * time.Hour
 
-// Patch says what to change of a token; nil leaves a field as it is.
-type Patch struct {
-	Name                 *string
-	Scope                *token.Scope
-	Allow, Deny          *[]netip.Prefix
-	Account              *string
-	NotBefore, ExpiresAt *time.Time
-	Limit                *token.Limit
-	MaxConcurrent        *int
-	// Version, if not 0, is the version that the change was made from: when
-	// the token has another by now, the change is refused.
-	Version uint64
-}
-
-// Update changes a token's fields.
-func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, patch Patch) (*token.Record, error) {
-	return r.change(ctx, actor, ActionUpdate, id, patch.Version, func(record *token.Record) error {
+// Update changes the fields that edit sets. If edit names a version and the
+// token has another by now, the change is refused.
+func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, edit token.Edit) (*token.Record, error) {
+	version, err := edit.Version()
+	if err != nil {
+		return nil, err
+	}
+	return r.change(ctx, actor, ActionUpdate, id, version, func(record *token.Record) error {
 		if record.Status == token.StatusRevoked {
 			return StateError{id, token.StateRevoked, "a revoked token stays as it was; create a new one"}
 		}
-		patch.apply(record)
-		if err := invalid("name", token.CheckName(record.Name)); err != nil {
+		if err := edit.Apply(record, r.now()); err != nil {
 			return err
 		}
-		if err := invalid("max_concurrent", token.CheckMaxConcurrent(record.MaxConcurrent)); err != nil {
-			return err
+		if !edit.Has("account") {
+			return nil // it may have been taken out of the configuration
 		}
-		if patch.Account != nil {
-			if err := r.checkAccount(record.Account); err != nil {
-				return err
-			}
-		}
-		if patch.ExpiresAt == nil && patch.NotBefore == nil {
-			return nil // an expired token can be renamed
-		}
-		return r.checkValidity(record.NotBefore, record.ExpiresAt)
+		return r.checkAccount(record.Account)
 	})
-}
-
-func (p *Patch) apply(record *token.Record) {
-	set(&record.Name, p.Name)
-	set(&record.Scope, p.Scope)
-	set(&record.Networks.Allow, p.Allow)
-	set(&record.Networks.Deny, p.Deny)
-	set(&record.Account, p.Account)
-	set(&record.NotBefore, p.NotBefore)
-	set(&record.ExpiresAt, p.ExpiresAt)
-	set(&record.Limit, p.Limit)
-	set(&record.MaxConcurrent, p.MaxConcurrent)
-}
-
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // Rotate gives a token a new secret under the same id. The old one still works

@@ -29,8 +29,8 @@ func newDamaged(t *testing.T) (r *Registry, damaged token.Token, whole *token.Re
 		return New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default"}), store
 	}
 	r, store := opened()
-	record, damaged := create(t, r, Spec{Owner: "alice", Name: "damaged"})
-	whole, _ = create(t, r, Spec{Owner: "bob", Name: "whole"})
+	record, damaged := create(t, r, map[string]any{"owner": "alice", "name": "damaged"})
+	whole, _ = create(t, r, map[string]any{"owner": "bob", "name": "whole"})
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestDamagedRecord(t *testing.T) {
 		t.Errorf("lookup: %v", err)
 	}
 	for name, change := range map[string]func() error{
-		"update":  func() error { name := "x"; _, err := r.Update(ctx, admin, id, Patch{Name: &name}); return err },
+		"update":  func() error { _, err := r.Update(ctx, admin, id, edit(t, map[string]any{"name": "x"})); return err },
 		"rotate":  func() error { _, _, err := r.Rotate(ctx, admin, id, 0); return err },
 		"disable": func() error { _, err := r.Disable(ctx, admin, id); return err },
 		"enable":  func() error { _, err := r.Enable(ctx, admin, id); return err },
@@ -87,7 +87,7 @@ func TestDamagedRecord(t *testing.T) {
 
 func TestDeletedIsNotImported(t *testing.T) {
 	r, _ := newRegistry(t)
-	record, secret := create(t, r, Spec{Owner: "alice", Name: "BI"})
+	record, secret := create(t, r, map[string]any{"owner": "alice", "name": "BI"})
 	backup, err := json.Marshal(record)
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestDeletedIsNotImported(t *testing.T) {
 // TestImportThatIsCutOff: what ends too early is no success, wherever it ends.
 func TestImportThatIsCutOff(t *testing.T) {
 	r, _ := newRegistry(t)
-	record, _ := create(t, r, Spec{Owner: "alice", Name: "BI"})
+	record, _ := create(t, r, map[string]any{"owner": "alice", "name": "BI"})
 	line, err := json.Marshal(record)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func (e ending) Read([]byte) (int, error) {
 
 func TestVersionsAreBounded(t *testing.T) {
 	r, _ := newRegistry(t)
-	record, _ := create(t, r, Spec{Owner: "alice", Name: "BI"})
+	record, _ := create(t, r, map[string]any{"owner": "alice", "name": "BI"})
 	last := *record
 	last.Version = token.MaxVersion
 	if err := r.apply(t.Context(), admin, ActionUpdate, record, &last); err != nil {

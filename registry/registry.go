@@ -16,9 +16,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// DefaultAccount is the account of a token that names none.
-const DefaultAccount = "default"
-
 // Registry issues, changes, ends and finds tokens. It is safe for concurrent
 // use.
 type Registry struct {
@@ -136,15 +133,7 @@ func (r *Registry) checkAccount(name string) error {
 }
 
 // InvalidError is an input that cannot be accepted.
-type InvalidError struct {
-	// Field names the input, as in JSON.
-	Field string
-	Err   error
-}
-
-func (e InvalidError) Error() string { return e.Err.Error() }
-
-func (e InvalidError) Unwrap() error { return e.Err }
+type InvalidError = token.InvalidError
 
 func invalid(field string, err error) error {
 	if err == nil {

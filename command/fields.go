@@ -1,0 +1,112 @@
+package command
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// fieldFlags adds the flags of a token's fields, to create a token or to update
+// one.
+func fieldFlags(cmd *cobra.Command, create bool) {
+	for _, field := range token.Fields() {
+		if field.CreateOnly && !create {
+			continue
+		}
+		help, value := field.Help, ""
+		if create {
+			value = field.Default
+		}
+		if create && field.Required {
+			help += " (required)"
+		}
+		switch zero := field.Zero.(type) {
+		case int:
+			cmd.Flags().Int(field.Flag, zero, help)
+		case []string:
+			cmd.Flags().StringArray(field.Flag, zero, help)
+		default:
+			cmd.Flags().String(field.Flag, value, help)
+		}
+		if create && field.Required {
+			_ = cmd.MarkFlagRequired(field.Flag) // fails only for a flag that is not there
+		}
+	}
+}
+
+// updateFlags lists the flags of the fields that can be changed.
+func updateFlags() []string {
+	var flags []string
+	for _, field := range token.Fields() {
+		if !field.CreateOnly {
+			flags = append(flags, "--"+field.Flag)
+		}
+	}
+	return flags
+}
+
+// changedFields returns the fields whose flags were given.
+func changedFields(cmd *cobra.Command) map[string]any {
+	fields := make(map[string]any)
+	for _, field := range token.Fields() {
+		if !cmd.Flags().Changed(field.Flag) {
+			continue
+		}
+		switch field.Zero.(type) {
+		case int:
+			fields[field.Name], _ = cmd.Flags().GetInt(field.Flag)
+		case []string:
+			values, _ := cmd.Flags().GetStringArray(field.Flag)
+			if len(values) == 1 && values[0] == "" {
+				values = []string{}
+			}
+			fields[field.Name] = values
+		default:
+			fields[field.Name], _ = cmd.Flags().GetString(field.Flag)
+		}
+	}
+	return fields
+}
+
+// flagNames are the names in the admin API's errors of what flags set, with the
+// flags.
+func flagNames() map[string]string {
+	names := map[string]string{
+		"version": "version", "overlap": "overlap", "state": "state", "since": "since", "from": "from", "token": "token",
+	}
+	for _, field := range token.Fields() {
+		names[field.Name] = field.Flag
+	}
+	return names
+}
+
+// printFields prints the fields of a token, a row each.
+func printFields(row func(name, value string), view admin.Token) {
+	for _, field := range token.Fields() {
+		if field.Label == "" {
+			continue
+		}
+		if text := fieldText(field, view.Record); text != "" {
+			row(field.Label, text)
+		}
+	}
+}
+
+func fieldText(field token.Field, record *token.Record) string {
+	if field.Text != nil {
+		return field.Text(record)
+	}
+	switch value := field.Value(record).(type) {
+	case *time.Time:
+		if value == nil {
+			return field.Empty
+		}
+		return when(*value)
+	default:
+		return fmt.Sprint(value)
+	}
+}

@@ -1,0 +1,110 @@
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Edit says which fields of a token become what: the fields' values in JSON, by
+// their names. It is what programs send to create and to change a token. A
+// field that is left out, or null, stays as it is.
+type Edit map[string]json.RawMessage
+
+// versionName names, in an edit, the version that it was made from.
+const versionName = "version"
+
+// NewEdit returns an edit of fields, with values that encode to JSON.
+func NewEdit(values map[string]any) (Edit, error) {
+	e := make(Edit, len(values))
+	for name, value := range values {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, InvalidError{name, err}
+		}
+		e[name] = text
+	}
+	return e, nil
+}
+
+// Has reports whether the edit sets the field.
+func (e Edit) Has(field string) bool {
+	value, ok := e[field]
+	return ok && string(value) != "null"
+}
+
+// Version returns the version that the edit was made from, or 0 if it names
+// none.
+func (e Edit) Version() (uint64, error) {
+	if !e.Has(versionName) {
+		return 0, nil
+	}
+	var version uint64
+	if err := json.Unmarshal(e[versionName], &version); err != nil || version == 0 {
+		return 0, InvalidError{versionName, errors.New("want the version that the token was read with, from 1")}
+	}
+	return version, nil
+}
+
+// Apply sets the edit's fields in record and checks them. A record of version 0
+// is a new one: all of its fields are checked. Errors are InvalidErrors; the
+// record is then half edited.
+func (e Edit) Apply(record *Record, now time.Time) error {
+	isNew := record.Version == 0
+	if err := e.checkNames(isNew); err != nil {
+		return err
+	}
+	for _, f := range fields {
+		if !e.Has(f.Name) {
+			continue
+		}
+		if f.CreateOnly && !isNew {
+			return InvalidError{f.Name, fmt.Errorf("the %s of a token cannot be changed; create a new one", f.Name)}
+		}
+		if err := f.set(record, e[f.Name], now); err != nil {
+			return InvalidError{f.Name, err}
+		}
+	}
+	for _, f := range fields {
+		if f.check == nil || !isNew && !e.Has(f.Name) {
+			continue // an expired token can be renamed
+		}
+		if err := f.check(record, now); err != nil {
+			return InvalidError{f.Name, err}
+		}
+	}
+	return nil
+}
+
+// checkNames refuses names that are not a field's: with a slip in its name, a
+// bound would silently be none.
+func (e Edit) checkNames(isNew bool) error {
+	known := make(map[string]bool, len(fields)+1)
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		known[f.Name], names[i] = true, f.Name
+	}
+	known[versionName] = true
+	for name := range e {
+		if !known[name] {
+			return InvalidError{"body", fmt.Errorf("unknown field %q: want %s or %s", name, strings.Join(names, ", "), versionName)}
+		}
+	}
+	if isNew && e.Has(versionName) {
+		return InvalidError{versionName, errors.New("a new token has none")}
+	}
+	return nil
+}
+
+// InvalidError is an input that cannot be accepted.
+type InvalidError struct {
+	// Field names the input, as in JSON.
+	Field string
+	Err   error
+}
+
+func (e InvalidError) Error() string { return e.Err.Error() }
+
+func (e InvalidError) Unwrap() error { return e.Err }

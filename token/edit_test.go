@@ -1,0 +1,117 @@
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+)
+
+var editNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// everyField sets all fields of the table; a new field is missing here until it
+// is added.
+var everyField = map[string]any{
+	"owner": "alice", "name": "BI", "scope": "write", "account": "reporting",
+	"allow_ip": []string{"10.0.0.0/8"}, "deny_ip": []string{"10.0.0.1/32"},
+	"not_before": "2026-12-01T00:00:00Z", "expires_at": "2027-01-31T00:00:00Z",
+	"limit": "600/m burst 50", "max_concurrent": 5,
+}
+
+func newEdit(t *testing.T, values map[string]any) Edit {
+	t.Helper()
+	edit, err := NewEdit(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return edit
+}
+
+// TestFieldsAreReadAsTheyAreWritten: what a program reads of a token it can send
+// back.
+func TestFieldsAreReadAsTheyAreWritten(t *testing.T) {
+	record := new(Record)
+	edit := newEdit(t, everyField)
+	if err := edit.Apply(record, editNow); err != nil {
+		t.Fatal(err)
+	}
+	again := new(Record)
+	for _, field := range Fields() {
+		got, err := json.Marshal(field.Value(record))
+		if err != nil || string(got) != string(edit[field.Name]) {
+			t.Errorf("%s is %s, %v; it was set to %s", field.Name, got, err, edit[field.Name])
+		}
+		if err := field.Set(again, got, editNow); err != nil {
+			t.Errorf("%s: %v", field.Name, err)
+		}
+		if field.Flag == "" || field.Help == "" || field.Label == "" && field.Name != "deny_ip" && field.Name != "max_concurrent" {
+			t.Errorf("%s has no flag, help or label", field.Name)
+		}
+	}
+	if !reflect.DeepEqual(record, again) {
+		t.Errorf("sent back, %+v becomes %+v", record, again)
+	}
+}
+
+func TestEditLeavesOtherFieldsAlone(t *testing.T) {
+	record := new(Record)
+	if err := newEdit(t, everyField).Apply(record, editNow); err != nil {
+		t.Fatal(err)
+	}
+	record.Version = 1
+	before := *record
+	for _, edit := range []Edit{nil, {"name": json.RawMessage("null")}, {"version": json.RawMessage("1")}} {
+		if err := edit.Apply(record, editNow); err != nil || !reflect.DeepEqual(*record, before) {
+			t.Errorf("%s: %+v, %v", edit, record, err)
+		}
+	}
+	// A year later it has expired, and can still be renamed.
+	if err := newEdit(t, map[string]any{"name": "old"}).Apply(record, editNow.AddDate(1, 0, 0)); err != nil || record.Name != "old" {
+		t.Errorf("renaming an expired token: %q, %v", record.Name, err)
+	}
+}
+
+func TestEditRefuses(t *testing.T) {
+	for _, test := range []struct {
+		edit    string
+		version uint64 // of the record: 0 is a new one
+		field   string
+	}{
+		{`{}`, 0, "owner"},
+		{`{"owner":"alice"}`, 0, "name"},
+		{`{"owner":null,"name":"x"}`, 0, "owner"},
+		{`{"owner":1,"name":"x"}`, 0, "owner"},
+		{`{"owner":"bob"}`, 1, "owner"},
+		{`{"name":""}`, 1, "name"},
+		{`{"nam":"x"}`, 1, "body"},
+		{`{"Name":"x"}`, 1, "body"},
+		{`{"digest":"x"}`, 1, "body"},
+		{`{"owner":"a","name":"x","version":1}`, 0, "version"},
+		{`{"scope":""}`, 1, "scope"},
+		{`{"allow_ip":"10.0.0.0/8"}`, 1, "allow_ip"},
+		{`{"deny_ip":["10.0.0.1/8"]}`, 1, "deny_ip"},
+		{`{"max_concurrent":-1}`, 1, "max_concurrent"},
+		{`{"max_concurrent":1.5}`, 1, "max_concurrent"},
+		{`{"limit":"many"}`, 1, "limit"},
+		{`{"expires_at":"2026-11-21T12:00:00Z"}`, 1, "expires_at"},
+		{`{"expires_at":"2300-01-01"}`, 1, "expires_at"},
+		{`{"not_before":"2300-01-01"}`, 1, "not_before"},
+		{`{"not_before":"2d","expires_at":"1d"}`, 1, "not_before"},
+	} {
+		var edit Edit
+		if err := json.Unmarshal([]byte(test.edit), &edit); err != nil {
+			t.Fatal(err)
+		}
+		var invalid InvalidError
+		err := edit.Apply(&Record{Version: test.version}, editNow)
+		if !errors.As(err, &invalid) || invalid.Field != test.field {
+			t.Errorf("%s of a record of version %d: %v (%q), want an error about %s", test.edit, test.version, err, invalid.Field, test.field)
+		}
+	}
+	for _, version := range []string{"0", "-1", `"1"`, "1.5"} {
+		if got, err := (Edit{"version": json.RawMessage(version)}).Version(); err == nil {
+			t.Errorf("version %s is %d", version, got)
+		}
+	}
+}

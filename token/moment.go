@@ -1,0 +1,43 @@
+package token
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseMoment reads a moment as people write it: a time from now (90d, 12h,
+// 30m), a date (2027-01-31: its beginning in UTC), a time (RFC 3339), or never
+// for the zero time.
+func ParseMoment(text string, now time.Time) (time.Time, error) {
+	if text == "never" {
+		return time.Time{}, nil
+	}
+	if ahead, err := ParseSpan(text); err == nil {
+		return now.UTC().Add(ahead).Truncate(time.Second), nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC().Truncate(time.Second), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("time %q: want a time from now in d, h, m or s such as 90d or 12h, a date such as 2027-01-31, a time such as 2027-01-31T18:00:00Z, or never", text)
+}
+
+// ParseSpan reads a length of time: 90d, 12h, 30m, 45s.
+func ParseSpan(text string) (time.Duration, error) {
+	span := fmt.Errorf("length of time %q: want one such as 90d, 12h, 30m or 45s", text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, span
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, span
+	}
+	return d, nil
+}

@@ -1,0 +1,26 @@
+package token
+
+import (
+	"testing"
+	"time"
+)
+
+func TestParseMoment(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"never":                     {},
+		"90d":                       now.AddDate(0, 0, 90),
+		"12h":                       now.Add(12 * time.Hour),
+		"2027-01-31":                time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+		"2027-01-31T18:00:00+02:00": time.Date(2027, 1, 31, 16, 0, 0, 0, time.UTC),
+	} {
+		if got, err := ParseMoment(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %s, %v, want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "90", "-1d", "-5m", "1.5d", "99999999d", "31.01.2027", "2027-02-30", "tomorrow", "never "} {
+		if got, err := ParseMoment(text, now); err == nil {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}
