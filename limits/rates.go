@@ -31,6 +31,10 @@ const (
 	// not, before it is asked again.
 	sharedRest = time.Second
 
+	// clockSlack is how much later than it can be a store may say that a bucket
+	// has something again, and be believed: its clock is not ours.
+	clockSlack = time.Second
+
 	// retrySoon is when to try again for who left before it was known.
 	retrySoon = time.Second
 )
@@ -65,8 +69,8 @@ type bucket struct {
 	mu     sync.Mutex
 	leased int
 	// leaseEnds is when what is leased is void, emptyUntil when the shared
-	// bucket has something again.
-	leaseEnds, emptyUntil time.Time
+	// bucket has something again, and localUntil how long it is not believed.
+	leaseEnds, emptyUntil, localUntil time.Time
 	// waiting are those for whom the next refill must bring something.
 	waiting int
 	refill  chan struct{} // closed when it has come; nil: none is under way
@@ -97,7 +101,7 @@ func (r *rates) take(ctx context.Context, id string, limit token.Limit) (retryAf
 	return b.takeLocal(r.now(), limit)
 }
 
-// asksStore tells whether requests are counted with the other nodes'.
+// asksStore reports whether requests are counted with the other nodes'.
 func (r *rates) asksStore() bool {
 	return r.shared != nil && !r.over.Load() && r.now().Sub(r.began) >= time.Duration(r.restUntil.Load())
 }
@@ -121,6 +125,8 @@ func (r *rates) takeLeased(b *bucket, id string, limit token.Limit) (retryAfter 
 		b.leased = 0
 	}
 	switch {
+	case now.Before(b.localUntil):
+		return b.takeLocal(now, limit), nil
 	case b.leased > 0:
 		b.leased--
 		if ahead := ahead(limit); b.leased < ahead/2 && b.refill == nil && !now.Before(b.emptyUntil) {
@@ -159,7 +165,7 @@ func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
 		b.waiting = 0
 		b.mu.Unlock()
 		grant, err := r.shared.Take(ctx, id, limit, most)
-		r.endRefill(b, grant, err)
+		r.endRefill(b, limit, grant, err)
 	})
 	if !begun {
 		r.over.Store(true)
@@ -167,8 +173,8 @@ func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
 	}
 }
 
-// endRefill takes down what the store has granted.
-func (r *rates) endRefill(b *bucket, grant token.Grant, err error) {
+// endRefill records what the store has granted.
+func (r *rates) endRefill(b *bucket, limit token.Limit, grant token.Grant, err error) {
 	r.asked(err)
 	now := r.now()
 	if err != nil {
@@ -181,7 +187,14 @@ func (r *rates) endRefill(b *bucket, grant token.Grant, err error) {
 	switch {
 	case err != nil:
 	case grant.Granted == 0:
-		b.emptyUntil = now.Add(grant.RetryAfter)
+		// One more comes into an empty bucket in this time. A store that says
+		// much later filled it by a clock that was ahead.
+		interval := limit.Period / time.Duration(limit.Requests)
+		if grant.RetryAfter > interval+clockSlack {
+			b.localUntil = now.Add(sharedRest)
+			break
+		}
+		b.emptyUntil = now.Add(min(grant.RetryAfter, interval))
 	default:
 		b.leased += grant.Granted
 		b.leaseEnds = now.Add(leaseLife)

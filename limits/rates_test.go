@@ -240,6 +240,35 @@ func TestLateRequestDoesNotAskAFailingStore(t *testing.T) {
 	})
 }
 
+// TestClockThatWasAhead: a bucket that was written by a clock two minutes ahead
+// refuses nobody for two minutes.
+func TestClockThatWasAhead(t *testing.T) {
+	for _, text := range limitsTried {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := record(text)
+				interval := r.Limit.Period / time.Duration(r.Limit.Requests)
+				l := node(t, emptyFor(interval+2*time.Minute), nil)
+				if got := begun(t, l, r, 1000); got != r.Limit.Burst {
+					t.Errorf("%d of 1000 passed, want the node's own %d", got, r.Limit.Burst)
+				}
+				// A little later than can be is a little too late.
+				l = node(t, emptyFor(interval+time.Second/2), nil)
+				if _, exceeded := l.Acquire(t.Context(), r); exceeded == nil || exceeded.RetryAfter > interval {
+					t.Errorf("%+v, want to be refused for %s at most", exceeded, interval)
+				}
+			})
+		})
+	}
+}
+
+// emptyFor is a store whose buckets are all empty for as long.
+type emptyFor time.Duration
+
+func (e emptyFor) Take(context.Context, string, token.Limit, int) (token.Grant, error) {
+	return token.Grant{RetryAfter: time.Duration(e)}, nil
+}
+
 func TestLimitsOfOneTokenAreNoOthers(t *testing.T) {
 	l := node(t, nil, nil)
 	l.Token, _ = token.ParseLimit("1/h")

@@ -94,10 +94,10 @@ func (b *Breaker) Probe(ctx context.Context) error {
 // Wait returns, after ctx has ended, when no probe is under way any more.
 func (b *Breaker) Wait() { b.probing.Wait() }
 
-// saysAway tells an outage from what is wrong with one record, and from a
-// caller who gave up.
+// saysAway tells an outage from what is wrong with one record, from a store that
+// is slow, and from a caller who gave up.
 func saysAway(err error) bool {
-	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrDamaged) && !errors.Is(err, context.Canceled)
+	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrBusy) && !errors.Is(err, context.Canceled)
 }
 
 // broken begins an outage, or goes on with the one that is.

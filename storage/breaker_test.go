@@ -112,11 +112,11 @@ func TestBreakerProbed(t *testing.T) {
 }
 
 // TestWhatIsNoOutage: neither an unknown token, nor one damaged record, nor a
-// caller who left stops the others.
+// store that is slow, nor a caller who left stops the others.
 func TestWhatIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)
-		for _, err := range []error{ErrNotFound, errors.Join(ErrUnavailable, ErrDamaged), context.Canceled} {
+		for _, err := range []error{ErrNotFound, errors.Join(ErrUnavailable, ErrDamaged), errors.Join(ErrUnavailable, ErrBusy), context.Canceled} {
 			store.set(func() { store.err = err })
 			if _, got := b.Get(t.Context(), "a"); !errors.Is(got, err) {
 				t.Errorf("got %v, want %v", got, err)

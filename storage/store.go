@@ -5,6 +5,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -60,6 +61,10 @@ var (
 	ErrConflict    = token.ErrConflict
 	ErrUnavailable = token.ErrUnavailable
 	ErrDamaged     = token.ErrDamaged
+
+	// ErrBusy comes with ErrUnavailable from a store that answers, but is asked
+	// for more than it can answer in time. It does not begin an outage.
+	ErrBusy = errors.New("the token store is busy")
 )
 
 // Reading says in an error what Get was doing. The record of no id is read to

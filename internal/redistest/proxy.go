@@ -3,6 +3,7 @@ package redistest
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -14,13 +15,13 @@ type Proxy struct {
 	Addr string
 
 	listener net.Listener
-	target   string
 
 	mu       sync.Mutex
+	target   string
 	delay    time.Duration
 	cut      bool
-	restored chan struct{} // closed when cut ends
-	conns    map[net.Conn]struct{}
+	restored chan struct{}             // closed when cut ends
+	conns    map[net.Conn]*atomic.Bool // whether what they carry is dropped
 }
 
 // StartProxy starts a proxy in front of s.
@@ -30,7 +31,7 @@ func StartProxy(t testing.TB, s *Server) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: listener.Addr().String(), listener: listener, target: s.Addr, conns: make(map[net.Conn]struct{})}
+	p := &Proxy{Addr: listener.Addr().String(), listener: listener, target: s.Addr, conns: make(map[net.Conn]*atomic.Bool)}
 	var serving sync.WaitGroup
 	serving.Go(func() { p.accept(&serving) })
 	t.Cleanup(func() {
@@ -72,6 +73,26 @@ func (p *Proxy) Heal() {
 	}
 }
 
+// Switch has new connections lead to s, as when an address moves. Those that are
+// open stay with the server before.
+func (p *Proxy) Switch(s *Server) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = s.Addr
+}
+
+// Forget drops from now on what the open connections carry, and tells nobody,
+// as a firewall does that has forgotten them. It returns their number. New
+// connections are well.
+func (p *Proxy) Forget() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, forgotten := range p.conns {
+		forgotten.Store(true)
+	}
+	return len(p.conns) / 2 // a connection has two sides
+}
+
 // Reset ends all connections.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
@@ -87,21 +108,25 @@ func (p *Proxy) accept(serving *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			client.Close()
 			continue
 		}
 		p.mu.Lock()
-		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
+		forgotten := new(atomic.Bool)
+		p.conns[client], p.conns[server] = forgotten, forgotten
 		p.mu.Unlock()
-		serving.Go(func() { p.forward(server, client, false) })
-		serving.Go(func() { p.forward(client, server, true) })
+		serving.Go(func() { p.forward(server, client, forgotten, false) })
+		serving.Go(func() { p.forward(client, server, forgotten, true) })
 	}
 }
 
 // forward passes on what one side sends until either is gone.
-func (p *Proxy) forward(to, from net.Conn, answers bool) {
+func (p *Proxy) forward(to, from net.Conn, forgotten *atomic.Bool, answers bool) {
 	defer func() {
 		to.Close()
 		from.Close()
@@ -117,6 +142,9 @@ func (p *Proxy) forward(to, from net.Conn, answers bool) {
 			return
 		}
 		p.hold(answers)
+		if forgotten.Load() {
+			continue
+		}
 		if _, err := to.Write(piece[:n]); err != nil {
 			return
 		}

@@ -10,7 +10,7 @@ import (
 // TestBelieve: a sentinel that is late or cut off does not lead back to the
 // primary before, but ones that were set up anew are believed in the end.
 func TestBelieve(t *testing.T) {
-	s := newSentinels("tokens", []string{"a:1", "b:1", "c:1"}, new(redis.Options), nil)
+	s := newSentinels("tokens", []string{"a:1", "b:1", "c:1"}, new(redis.Options), nil, new(conns))
 	defer s.close()
 	now := time.Now()
 	for i, step := range []struct {

@@ -11,23 +11,31 @@ import (
 	"go.uber.org/zap"
 )
 
-// topology is where the primary is found, and how to leave what is no more it.
+// topology finds the primary.
 type topology interface {
-	// check asks where the primary is by now, and closes connections that
-	// must lead to it and lead elsewhere.
+	// check asks where the primary is now, and closes connections that must
+	// lead to it and lead elsewhere.
 	check(ctx context.Context) error
 	close() error
 }
 
+// client is a client of Redis and what keeps its connections where they belong.
+type client struct {
+	redis.UniversalClient
+	conns    *conns
+	topology topology // nil for a standalone server
+	address  *address // nil for a cluster, whose nodes tell each other apart
+}
+
 // newClient returns a client for the settings' kind of Redis. It connects when
-// it is first used. The topology is nil of a standalone server.
+// it is first used.
 //
 // What the library would do by itself is bounded here: by default it waits for
 // half a second whatever the context says, and tries a refused port for 1.7 s.
-func newClient(r *settings) (redis.UniversalClient, topology, error) {
+func newClient(r *settings) (*client, error) {
 	config, err := r.tlsConfig()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	options := &redis.UniversalOptions{
 		Addrs: r.Address, DB: r.DB, Username: r.Username, Password: r.Password,
@@ -41,6 +49,8 @@ func newClient(r *settings) (redis.UniversalClient, topology, error) {
 		WriteTimeout:          r.Timeout,
 		PoolTimeout:           r.Timeout,
 		PoolSize:              r.PoolSize,
+		ConnMaxLifetime:       connLifetime,
+		ConnMaxLifetimeJitter: connLifetime / 10,
 		// Once more, for a connection that died while it was idle. Changes
 		// can stand it: see apply.lua.
 		MaxRetries:      1,
@@ -54,22 +64,68 @@ func newClient(r *settings) (redis.UniversalClient, topology, error) {
 		PipelinePoolSize:         -1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
+	c := &client{conns: new(conns)}
 	switch {
 	case r.Cluster:
-		client, cluster := newCluster(options, r)
-		return client, cluster, nil
+		c.UniversalClient, c.topology = newCluster(options, r, c.conns)
 	case r.SentinelMaster != "":
-		client, sentinels := newSentinelClient(options, r)
-		return client, sentinels, nil
+		c.UniversalClient, c.topology, c.address = newSentinelClient(options, r, c.conns)
+	default:
+		c.UniversalClient, c.address = newSimpleClient(options, c.conns)
 	}
+	c.AddHook(suspectOnTimeout{c.conns})
+	return c, nil
+}
+
+// newSimpleClient returns a client of one server.
+func newSimpleClient(options *redis.UniversalOptions, conns *conns) (redis.UniversalClient, *address) {
 	simple := options.Simple()
 	if isSocket(simple.Addr) {
 		simple.Network = "unix"
-		if config != nil && config.ServerName == "" {
+		if config := simple.TLSConfig; config != nil && config.ServerName == "" {
 			config.ServerName = "localhost"
 		}
 	}
-	return redis.NewClient(simple), nil, nil
+	dial := redis.NewDialer(simple)
+	address := newAddress(simple, conns, dial, func() string { return simple.Addr })
+	simple.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return conns.dial(ctx, dial, network, addr)
+	}
+	return redis.NewClient(simple), address
+}
+
+// suspectOnTimeout closes idle connections when a command was not answered in
+// time. A firewall that forgets connections forgets them all, without a word to
+// either side: each of the others would cost a command its timeout, too.
+type suspectOnTimeout struct{ conns *conns }
+
+// DialHook implements redis.Hook.
+func (h suspectOnTimeout) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (h suspectOnTimeout) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		began := time.Now()
+		err := next(ctx, command)
+		h.look(began, err)
+		return err
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (h suspectOnTimeout) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		began := time.Now()
+		err := next(ctx, commands)
+		h.look(began, err)
+		return err
+	}
+}
+
+func (h suspectOnTimeout) look(began time.Time, err error) {
+	if isTimeout(err) {
+		h.conns.closeIdle(began)
+	}
 }
 
 // libraryLog passes on what go-redis logs, at debug level: every failure is

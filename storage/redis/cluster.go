@@ -18,22 +18,20 @@ const reloadEvery = 2 * time.Second
 type cluster struct {
 	client  *redis.ClusterClient
 	channel string // of changes: its slot's primary has the subscription
-	conns   conns  // of subscriptions
+	conns   *conns
 }
 
-// subscribing marks the context of a subscription for cluster.dial.
-type subscribing struct{}
-
-func newCluster(options *redis.UniversalOptions, r *settings) (*redis.ClusterClient, *cluster) {
-	c := &cluster{channel: r.key("changes")}
+func newCluster(options *redis.UniversalOptions, r *settings, conns *conns) (*redis.ClusterClient, *cluster) {
+	c := &cluster{channel: r.key("changes"), conns: conns}
 	clusterOptions := options.Cluster()
 	clusterOptions.ClusterStateReloadInterval = reloadEvery
+	// All commands go to the primary of one slot. The library's policies would
+	// ask any three nodes for COMMAND first, replicas that hang among them, and
+	// at every call where the user is not permitted to.
+	clusterOptions.DisableRoutingPolicies = true
 	dial := redis.NewDialer(options.Simple())
 	clusterOptions.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if ctx.Value(subscribing{}) == nil {
-			return dial(ctx, network, addr)
-		}
-		return c.conns.dial(ctx, dial, network, addr)
+		return conns.dial(ctx, dial, network, addr)
 	}
 	c.client = redis.NewClusterClient(clusterOptions)
 	c.client.AddHook(reloadOnError{c.client})
@@ -47,7 +45,8 @@ func (c *cluster) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.conns.closeOthers(primary.Options().Addr)
+	addr := primary.Options().Addr
+	c.conns.closeIf(func(conn *conn) bool { return conn.subscription && conn.addr != addr })
 	return nil
 }
 

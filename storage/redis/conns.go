@@ -1,42 +1,65 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // dialer makes a connection.
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// conns are connections that must lead to the present primary. One that leads
-// to the primary before can go on answering, from a state that is past, and
-// the library keeps it: it replaces what breaks, so what is in the wrong place
-// is broken here.
+// subscribing marks the context in which a subscription is made, so that its
+// connection can be told from those of the pool.
+type subscribing struct{}
+
+// conns tracks the open connections, so that those that lead to the wrong
+// server, or nowhere, can be closed. The library replaces what breaks, but a
+// connection to a server that has been replaced may go on answering, from a
+// state that is past.
 type conns struct {
 	mu   sync.Mutex
 	open map[*conn]struct{}
+	// generation counts calls of closeAll: a connection whose dialing began in
+	// an earlier generation may lead to the server that was abandoned.
+	generation uint64
 }
 
-// conn is one of them.
+// conn is a tracked connection.
 type conn struct {
 	net.Conn
-	addr string // that was dialed
-	all  *conns
-	once sync.Once
+	addr         string // that was dialed
+	subscription bool
+	all          *conns
+	once         sync.Once
+
+	awaiting atomic.Bool  // something was sent and nothing came back yet
+	heard    atomic.Int64 // when the server was last heard, in Unix nanoseconds; 0 if never
+	refused  atomic.Bool  // the server said that it has no room for another client
 }
 
-// dial makes a connection that closeOthers can close.
+// dial makes a connection and tracks it.
 func (c *conns) dial(ctx context.Context, dial dialer, network, addr string) (net.Conn, error) {
+	c.mu.Lock()
+	generation := c.generation
+	c.mu.Unlock()
 	inner, err := dial(ctx, network, addr)
 	if err != nil {
-		return nil, err
+		return nil, &unansweredError{err}
 	}
-	outer := &conn{Conn: inner, addr: addr, all: c}
+	outer := &conn{Conn: inner, addr: addr, subscription: ctx.Value(subscribing{}) != nil, all: c}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.generation != generation {
+		inner.Close()
+		return nil, &unansweredError{fmt.Errorf("connection to %s: the address led to another server while it was dialed: %w", addr, net.ErrClosed)}
+	}
 	if c.open == nil {
 		c.open = make(map[*conn]struct{})
 	}
@@ -44,21 +67,98 @@ func (c *conns) dial(ctx context.Context, dial dialer, network, addr string) (ne
 	return outer, nil
 }
 
-// closeOthers closes the connections that lead elsewhere than to addr, and
-// returns how many these were.
-func (c *conns) closeOthers(addr string) int {
+// closeIf closes the connections for which wrong reports true, and returns
+// their number.
+func (c *conns) closeIf(wrong func(*conn) bool) int {
 	c.mu.Lock()
-	var others []*conn
-	for other := range c.open {
-		if other.addr != addr {
-			others = append(others, other)
+	var closing []*conn
+	for conn := range c.open {
+		if wrong(conn) {
+			closing = append(closing, conn)
 		}
 	}
 	c.mu.Unlock()
-	for _, other := range others {
-		other.Close()
+	for _, conn := range closing {
+		conn.Close()
 	}
-	return len(others)
+	return len(closing)
+}
+
+// closeAll closes every connection, also those that are being dialed.
+func (c *conns) closeAll() int {
+	c.mu.Lock()
+	c.generation++
+	c.mu.Unlock()
+	return c.closeIf(func(*conn) bool { return true })
+}
+
+// closeIdle closes the pooled connections that are not in use and whose server
+// was not heard since then.
+func (c *conns) closeIdle(since time.Time) int {
+	return c.closeIf(func(conn *conn) bool {
+		return !conn.subscription && !conn.awaiting.Load() && conn.heard.Load() < since.UnixNano()
+	})
+}
+
+// closeSubscriptions closes the connections of subscriptions.
+func (c *conns) closeSubscriptions() int {
+	return c.closeIf(func(conn *conn) bool { return conn.subscription })
+}
+
+// unansweredError is a failure of a connection on which the server has never
+// answered. The library greets the server first on every connection, so no
+// command of ours was sent.
+type unansweredError struct{ cause error }
+
+func (u *unansweredError) Error() string { return u.cause.Error() }
+func (u *unansweredError) Unwrap() error { return u.cause }
+
+// errRefused is the failure of a connection that the server refused with
+// refusal.
+var errRefused = errors.New("ERR max number of clients reached")
+
+// refusal is how a server begins its one answer to a client too many, before it
+// closes the connection. The library takes it for the answer to its greeting.
+var refusal = []byte("-ERR max number of clients")
+
+// Read reads what the server sends.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	switch {
+	case n > 0:
+		if c.heard.Load() == 0 && bytes.HasPrefix(b[:n], refusal) {
+			c.refused.Store(true)
+		} else {
+			c.heard.Store(time.Now().UnixNano())
+		}
+		c.awaiting.Store(false)
+	case err != nil:
+		err = c.failure(err)
+	}
+	return n, err
+}
+
+// Write sends a command.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.refused.Load() {
+		return 0, &unansweredError{errRefused}
+	}
+	c.awaiting.Store(true)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		err = c.failure(err)
+	}
+	return n, err
+}
+
+func (c *conn) failure(err error) error {
+	switch {
+	case c.refused.Load():
+		return &unansweredError{errRefused}
+	case c.heard.Load() == 0:
+		return &unansweredError{err}
+	}
+	return err
 }
 
 // Close closes the connection.
@@ -72,7 +172,7 @@ func (c *conn) Close() error {
 }
 
 // SyscallConn lets the library see, before it uses a connection that was idle,
-// whether that was closed.
+// whether it was closed.
 func (c *conn) SyscallConn() (syscall.RawConn, error) {
 	if inner, ok := c.Conn.(syscall.Conn); ok {
 		return inner.SyscallConn()

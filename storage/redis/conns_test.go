@@ -23,7 +23,7 @@ func TestConnsElsewhereAreClosed(t *testing.T) {
 		}
 		open[addr] = c.(*conn)
 	}
-	if n := all.closeOthers("new"); n != 1 {
+	if n := all.closeIf(func(c *conn) bool { return c.addr != "new" }); n != 1 {
 		t.Errorf("%d closed", n)
 	}
 	if _, err := open["new"].SyscallConn(); err != nil {

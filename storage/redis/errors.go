@@ -34,7 +34,7 @@ func (s *store) fail(ctx context.Context, doing string, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	}
-	return s.outage(doing, err, "")
+	return s.outage(ctx, doing, err, "")
 }
 
 // failChange is fail for a change: of one that was sent, nobody knows whether
@@ -47,12 +47,14 @@ func (s *store) failChange(ctx context.Context, doing string, err error, maybe b
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("%s: %w%s", doing, ctx.Err(), aftermath)
 	}
-	return s.outage(doing, err, aftermath)
+	return s.outage(ctx, doing, err, aftermath)
 }
 
-func (s *store) outage(doing string, err error, aftermath string) error {
-	text := fmt.Sprintf("%s: cannot %s: %s %s%s (%v)",
-		storage.ErrUnavailable, doing, s.settings.describe(), explain(err, s.settings), aftermath, err)
+func (s *store) outage(ctx context.Context, doing string, err error, aftermath string) error {
+	if errors.Is(err, redis.ErrPoolTimeout) {
+		err = errors.Join(storage.ErrBusy, err)
+	}
+	text := fmt.Sprintf("%s: cannot %s: %s %s%s", storage.ErrUnavailable, doing, s.settings.describe(), s.explain(ctx, err), aftermath)
 	// Servers echo what they do not understand, such as AUTH and its arguments.
 	for _, secret := range []string{s.settings.Password, s.settings.SentinelPassword} {
 		if secret != "" && strings.Contains(text, secret) {
@@ -63,16 +65,43 @@ func (s *store) outage(doing string, err error, aftermath string) error {
 	return &outage{text, err}
 }
 
-// mayBeMade tells whether a change that failed with err may have been made: it
-// was not if the server said so, or if it was never reached.
+// explain says what err means and what to do about it, as the rest of a
+// sentence that begins with the server.
+func (s *store) explain(ctx context.Context, err error) string {
+	if isPermissionError(err) {
+		if missing := s.missing(ctx); missing != "" {
+			return fmt.Sprintf("does not permit this to the user, who lacks %s: all that is needed is %s", missing, s.settings.permissions())
+		}
+	}
+	if isScriptPermissionError(err) { // of which the rest names a script's hash
+		return explain(err, s.settings)
+	}
+	return fmt.Sprintf("%s (%s)", explain(err, s.settings), oneLine(err))
+}
+
+// oneLine returns the text of an error, which is of several lines if it was
+// joined.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
+
+// isTimeout reports whether err says that the server did not answer in time.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// mayBeMade reports whether a change that failed with err may have been made:
+// it was not if the server said so, or if it was never reached.
 func mayBeMade(err error) bool {
+	var unanswered *unansweredError
 	var answer redis.Error
 	var op *net.OpError
 	var nowhere *noPrimaryError
 	var few *tooFewError
 	var some *unconfirmed // explained by itself
 	switch {
-	case errors.As(err, &nowhere), errors.As(err, &few), errors.As(err, &some):
+	case errors.As(err, &nowhere), errors.As(err, &few), errors.As(err, &some), errors.As(err, &unanswered):
+		return false
+	case redis.IsMaxClientsError(err): // which is no redis.Error
 		return false
 	case errors.As(err, &answer), errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrClosed):
 		return false
@@ -96,8 +125,7 @@ func isTLSError(err error) bool {
 		errors.As(err, &host) || errors.As(err, &invalid)
 }
 
-// explain says what err means and what to do about it, as the rest of a
-// sentence that begins with the server.
+// explain does so for what needs no further question to the server.
 func explain(err error, r *settings) string {
 	if text := explainOwn(err); text != "" {
 		return text
@@ -105,10 +133,12 @@ func explain(err error, r *settings) string {
 	if text := explainAnswer(err, r); text != "" {
 		return text
 	}
-	var timeout net.Error
 	var dns *net.DNSError
 	var op *net.OpError
+	var unanswered *unansweredError
 	switch {
+	case errors.Is(err, errRefused):
+		return tooManyClients
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refuses connections: is it running, and is the address right?"
 	case errors.Is(err, fs.ErrNotExist):
@@ -119,11 +149,14 @@ func explain(err error, r *settings) string {
 		return "cannot be found: is the name right, and does DNS work?"
 	case isTLSError(err), errors.As(err, &op) && op.Op == "remote error": // an alert of the server's
 		return "and this gateway do not agree on TLS: check tls, its ca and server_name, and that the port speaks TLS"
-	case errors.Is(err, redis.ErrPoolTimeout):
+	case errors.Is(err, storage.ErrBusy), errors.Is(err, redis.ErrPoolTimeout):
 		return "answers too slowly for the load: look at its latency, or raise pool_size"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		return fmt.Sprintf("did not answer within %s: is it overloaded or cut off?", r.Timeout)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		if errors.As(err, &unanswered) {
+			return "closed the connection before it answered anything: is it ending, does it expect TLS, or has it reached its maxclients?"
+		}
 		return "closed the connection: is it ending, or does it expect TLS?"
 	case errors.Is(err, redis.ErrClosed):
 		return "is not used any more: this store was closed"
@@ -131,15 +164,7 @@ func explain(err error, r *settings) string {
 	return "failed"
 }
 
-// permissions returns the commands that the user of these settings needs.
-func permissions(r *settings) string {
-	commands := "+get +mget +set +del +exists +hget +hset +hdel +hlen +hmget +zadd +zrem +zrange +zcard " +
-		"+xadd +xrange +xrevrange +xlen +eval +evalsha +publish +subscribe +ping +select +info +wait +time"
-	if r.Cluster {
-		commands += " +cluster|slots +asking"
-	}
-	return commands
-}
+const tooManyClients = "has too many clients: raise its maxclients, or lower pool_size"
 
 // explainOwn does so for what was found here.
 func explainOwn(err error) string {
@@ -169,9 +194,8 @@ func explainAnswer(err error, r *settings) string {
 	_, moved := redis.IsMovedError(err)
 	_, ask := redis.IsAskError(err)
 	switch {
-	case redis.IsPermissionError(err):
-		return fmt.Sprintf("does not permit this to the user: give it ~{%s}:* ~rate:{%[1]s}:* &{%[1]s}:* and %s",
-			r.KeyPrefix, permissions(r))
+	case isPermissionError(err):
+		return "does not permit this to the user: all that is needed is " + r.permissions()
 	case redis.IsAuthError(err), redis.HasErrorPrefix(err, "WRONGPASS"), redis.HasErrorPrefix(err, "NOAUTH"),
 		redis.HasErrorPrefix(err, "ERR AUTH"), redis.HasErrorPrefix(err, "ERR invalid password"):
 		return "refuses the credentials: check username and password"
@@ -194,7 +218,7 @@ func explainAnswer(err error, r *settings) string {
 	case redis.IsNoReplicasError(err), redis.HasErrorPrefix(err, "NOREPLICAS"):
 		return "refuses writes because it has too few replicas: see its min-replicas-to-write"
 	case redis.IsMaxClientsError(err):
-		return "has too many clients: raise its maxclients, or lower pool_size"
+		return tooManyClients
 	case redis.HasErrorPrefix(err, "NOSCRIPT"):
 		return "forgets scripts at once: does something in between split EVALSHA and EVAL?"
 	case redis.HasErrorPrefix(err, "WRONGTYPE"):

@@ -191,6 +191,49 @@ func answering(t *testing.T, line string) string {
 	return l.Addr().String()
 }
 
+// TestTooManyClients: a change that was refused together with its connection was
+// not made, and the error does not leave that open.
+func TestTooManyClients(t *testing.T) {
+	for name, module := range map[string]*Store{
+		"without password": {},
+		"with password":    {Username: "gateway", Password: secret},
+		"with database":    {DB: 2},
+		"with replicas":    {MinReplicas: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.Start(t)
+			server.Do("acl", "setuser", "gateway", "on", ">"+secret, "~*", "&*", "+@all")
+			server.Do("config", "set", "maxclients", 1)
+			conn, err := net.Dial("tcp", server.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			for answer := make([]byte, 100); ; { // until it is the one client
+				fmt.Fprint(conn, "PING\r\n")
+				if n, _ := conn.Read(answer); string(answer[:n]) == "+PONG\r\n" {
+					break
+				}
+				conn.Close()
+				if conn, err = net.Dial("tcp", server.Addr); err != nil {
+					t.Fatal(err)
+				}
+			}
+			module.Address = []string{server.Addr}
+			s := open(t, module, nil)
+			for i := range 20 {
+				err := s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(i, "anna", "a")))
+				wantOutage(t, err, "maxclients")
+				if strings.Contains(err.Error(), "may have been made") {
+					t.Fatal(err)
+				}
+			}
+			_, err = s.Get(t.Context(), "0123456789")
+			wantOutage(t, err, "maxclients")
+		})
+	}
+}
+
 func TestSentinelsAway(t *testing.T) {
 	server := redistest.Start(t)
 	server.Kill()

@@ -65,6 +65,48 @@ func TestLossIsSaid(t *testing.T) {
 	wantLoss(t, messages, 3)
 }
 
+// TestLossBeforeOwnChange: a change that this node makes in a store that went
+// back, before its subscription is back, does not hide the loss.
+func TestLossBeforeOwnChange(t *testing.T) {
+	server := redistest.Start(t)
+	logger, messages := logged()
+	s := open(t, &Store{URL: server.URL()}, logger)
+	n := 0
+	change := func() {
+		t.Helper()
+		n++
+		r := storagetest.NewRecord(n, "anna", "a")
+		redistest.Eventually(t, "a change", func() error { return s.Apply(t.Context(), storagetest.Create(r)) })
+	}
+	watch := func() {
+		t.Helper()
+		heard, stop := storagetest.Watch(t, s)
+		heard.Want(t, "restored")
+		stop()
+	}
+	watch()
+	change()
+	watch()
+	wantLoss(t, messages, 0)
+	server.Restart() // empty
+	change()
+	watch()
+	wantLoss(t, messages, 1)
+
+	// What was made and never heard of is missed, too, whatever came after.
+	change()
+	server.Restart()
+	change()
+	watch()
+	wantLoss(t, messages, 2)
+	change()
+	if err := s.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
+		t.Fatal(err)
+	}
+	watch()
+	wantLoss(t, messages, 2)
+}
+
 // TestLossIsNotKnown: a user that may not look back hears of changes all the
 // same.
 func TestLossIsNotKnown(t *testing.T) {
@@ -88,8 +130,8 @@ func TestLossIsNotKnown(t *testing.T) {
 	}
 }
 
-// TestChangeToldByANodeOfBefore says no event.
-func TestChangeToldByANodeOfBefore(t *testing.T) {
+// TestChangeToldByAnOlderNode: it sends no event.
+func TestChangeToldByAnOlderNode(t *testing.T) {
 	server := redistest.Start(t)
 	heard, _ := storagetest.Watch(t, open(t, &Store{URL: server.URL()}, nil))
 	heard.Want(t, "restored")
@@ -104,7 +146,7 @@ func TestEventIsWrittenOnce(t *testing.T) {
 	var ids [2]string
 	for i := range ids {
 		var err error
-		ids[i], err = s.write(t.Context(), "write", s.addEvent, []string{s.events, s.key("receipt:x")}, []any{"{}", time.Minute.Milliseconds()})
+		ids[i], err = s.write(t.Context(), "write", s.addEvent, []string{s.events, s.key("receipt:x")}, []any{"{}", time.Minute.Milliseconds(), s.channel})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,6 +57,14 @@ func (s *store) inspect(ctx context.Context) error {
 		return err
 	}
 	log := s.logger.With(zap.String("server", s.settings.describe()))
+	if info["redis_mode"] == "cluster" && !s.settings.Cluster {
+		log.Warn("the token store is one node of a Redis Cluster: with the tokens' slot on another node, or moved there, " +
+			"nothing works: add the option cluster")
+	}
+	if info["role"] == "slave" {
+		log.Warn("the token store is a replica: no token can be created, changed or revoked here: give the address of the primary, or use sentinel_master",
+			zap.String("primary", info["master_host"]+":"+info["master_port"]), zap.String("link", info["master_link_status"]))
+	}
 	// A Valkey says here which Redis it is like, 7.2 or later.
 	if version := info["redis_version"]; version != "" && older(version, oldest) {
 		log.Warn("this version of Redis is older than what the token store is tested with: run "+oldest+" or later",

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,39 @@ func TestOpenWarns(t *testing.T) {
 				t.Errorf("warned %q, want %q", text, test.want)
 			}
 		})
+	}
+}
+
+// TestOpenWarnsOfTheWrongServer: a node of a cluster, with and without the
+// tokens' slot, that is configured as one server; and a replica.
+func TestOpenWarnsOfTheWrongServer(t *testing.T) {
+	cluster := redistest.StartCluster(t, 2)
+	primary := redistest.Start(t, "--appendonly", "yes")
+	host, port, _ := net.SplitHostPort(primary.Addr)
+	replica := redistest.Start(t, "--appendonly", "yes", "--replicaof", host, port, "--repl-diskless-sync-delay", "0")
+	for _, test := range []struct {
+		server *redistest.Server
+		want   string
+	}{
+		{cluster.Servers[0], "add the option cluster"},
+		{cluster.Servers[1], "add the option cluster"},
+		{replica, "is a replica"},
+	} {
+		test.server.Do("config", "set", "appendonly", "yes")
+		logger, messages := logged()
+		if err := open(t, &Store{Address: []string{test.server.Addr}}, logger).Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := messages(); len(got) != 1 || !strings.Contains(got[0], test.want) {
+			t.Errorf("warned %q, want %q", got, test.want)
+		}
+	}
+	logger, messages := logged()
+	if err := open(t, &Store{Address: cluster.Addrs(), Cluster: true}, logger).Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := messages(); len(got) != 0 {
+		t.Errorf("warned %q of a cluster that is configured as one", got)
 	}
 }
 

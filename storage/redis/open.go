@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +17,8 @@ func (s *store) Open(ctx context.Context) error {
 	}
 	bounded, cancel := s.within(ctx)
 	defer cancel()
-	if err := s.client.Get(bounded, s.recordKey("")).Err(); err != nil && err != redis.Nil {
+	err := s.client.Get(bounded, s.recordKey("")).Err()
+	if _, answered := errors.AsType[redis.Error](err); err != nil && !answered {
 		return nil
 	}
 	s.inspectIfDue(ctx, time.Now())

@@ -49,7 +49,7 @@ func (s *store) sendAndWait(ctx context.Context, command once) (string, error) {
 		return "", err
 	}
 	answer, err := s.confirmedBy(ctx, node, command)
-	if cluster, ok := s.client.(*redis.ClusterClient); ok && err != nil {
+	if cluster, ok := s.client.UniversalClient.(*redis.ClusterClient); ok && err != nil {
 		cluster.ReloadState(ctx) // it may be another node by now
 	}
 	return answer, err
@@ -104,10 +104,10 @@ func (s *store) patience(ctx context.Context) time.Duration {
 
 // primary returns a client of the server that the tokens are on.
 func (s *store) primary(ctx context.Context) (*redis.Client, error) {
-	if cluster, ok := s.client.(*redis.ClusterClient); ok {
+	if cluster, ok := s.client.UniversalClient.(*redis.ClusterClient); ok {
 		return cluster.MasterForKey(ctx, s.index)
 	}
-	return s.client.(*redis.Client), nil
+	return s.client.UniversalClient.(*redis.Client), nil
 }
 
 // replicas counts, in INFO replication, the replicas that have all data and

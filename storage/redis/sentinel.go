@@ -36,7 +36,7 @@ type sentinels struct {
 	name    string         // of the primary
 	options *redis.Options // of connections to sentinels
 	dialer  dialer         // to the primary
-	conns   conns
+	conns   *conns
 	asking  *background.Group
 	end     context.CancelFunc // of asking
 
@@ -62,20 +62,29 @@ func (n *noPrimaryError) Error() string { return "the sentinels name no primary:
 func (n *noPrimaryError) Unwrap() error { return n.cause }
 
 // newSentinelClient returns a client of the primary, and what finds it.
-func newSentinelClient(options *redis.UniversalOptions, r *settings) (*redis.Client, *sentinels) {
+func newSentinelClient(options *redis.UniversalOptions, r *settings, conns *conns) (*redis.Client, *sentinels, *address) {
 	toPrimary, toSentinel := options.Simple(), options.Simple()
 	toSentinel.DB, toSentinel.Username, toSentinel.Password = 0, r.SentinelUsername, r.SentinelPassword
 	toSentinel.PoolSize = 2
-	s := newSentinels(r.SentinelMaster, r.Address, toSentinel, redis.NewDialer(toPrimary))
+	dial := redis.NewDialer(toPrimary)
+	s := newSentinels(r.SentinelMaster, r.Address, toSentinel, dial, conns)
 	toPrimary.Addr = "the primary " + r.SentinelMaster
+	// The name that sentinels give it can lead to another server, too.
+	address := newAddress(toPrimary, conns, func(ctx context.Context, network, _ string) (net.Conn, error) {
+		addr, err := s.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, network, addr)
+	}, s.known)
 	toPrimary.Dialer = s.dial
-	return redis.NewClient(toPrimary), s
+	return redis.NewClient(toPrimary), s, address
 }
 
-func newSentinels(name string, addrs []string, options *redis.Options, dialer dialer) *sentinels {
+func newSentinels(name string, addrs []string, options *redis.Options, dialer dialer, conns *conns) *sentinels {
 	ctx, end := context.WithCancel(context.Background()) // by close
 	s := &sentinels{
-		name: name, options: options, dialer: dialer, asking: background.New(ctx), end: end,
+		name: name, options: options, dialer: dialer, conns: conns, asking: background.New(ctx), end: end,
 		most: len(addrs)/2 + 1, clients: make(map[string]*redis.Client),
 	}
 	s.add(addrs)
@@ -106,7 +115,7 @@ func (s *sentinels) look(ctx context.Context) (string, error) {
 		return "", err
 	}
 	addr := s.believe(best, votes, time.Now())
-	s.conns.closeOthers(addr)
+	s.conns.closeIf(func(conn *conn) bool { return conn.addr != addr })
 	return addr, nil
 }
 

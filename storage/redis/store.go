@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -30,10 +31,13 @@ const receiptLife = time.Minute
 
 type store struct {
 	settings *settings
-	client   redis.UniversalClient
-	topology topology // nil of a standalone server
+	client   *client
 	limiter  *redis_rate.Limiter
 	logger   *zap.Logger
+
+	reads  reads
+	taking chan struct{} // as many as may count requests at once
+	end    context.CancelFunc
 
 	apply, addEvent script
 
@@ -46,15 +50,18 @@ type store struct {
 
 func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	redis.SetLogger(libraryLog{logger})
-	client, topology, err := newClient(r)
+	client, err := newClient(r)
 	if err != nil {
 		return nil, err
 	}
 	s := &store{
-		settings: r, client: client, topology: topology, logger: logger,
+		settings: r, client: client, logger: logger,
 		apply: newScript(applySource), addEvent: newScript(eventSource),
-		limiter: redis_rate.NewLimiter(client),
+		limiter: redis_rate.NewLimiter(client), taking: make(chan struct{}, max(1, r.PoolSize/2)),
 	}
+	ctx, end := context.WithCancel(context.Background()) // by Close
+	s.end = end
+	s.reads = reads{running: background.New(ctx), fetch: s.fetch, most: max(1, min(maxPipelines, r.PoolSize/4))}
 	s.index, s.events, s.uses, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("changes")
 	return s, nil
 }
@@ -70,23 +77,25 @@ func (s *store) within(ctx context.Context) (context.Context, context.CancelFunc
 
 // Close closes all connections.
 func (s *store) Close() error {
+	s.end()
+	s.reads.running.Wait()
 	err := s.client.Close()
-	if s.topology != nil {
-		err = errors.Join(err, s.topology.close())
+	if s.client.topology != nil {
+		err = errors.Join(err, s.client.topology.close())
 	}
 	return err
 }
 
 // Get returns the record with this id, or ErrNotFound.
 func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
-	bounded, cancel := s.within(ctx)
-	defer cancel()
-	data, err := s.client.Get(bounded, s.recordKey(id)).Bytes()
+	data, err := s.reads.get(ctx, id)
 	switch {
 	case errors.Is(err, redis.Nil):
 		return nil, storage.ErrNotFound
 	case redis.HasErrorPrefix(err, "WRONGTYPE"): // of this key: the others may be right
 		return nil, s.damaged(id, errOtherType)
+	case err != nil && errors.Is(err, ctx.Err()): // not its own timeout: it waited for others
+		return nil, s.fail(ctx, storage.Reading(id), errors.Join(storage.ErrBusy, err))
 	case err != nil:
 		return nil, s.fail(ctx, storage.Reading(id), err)
 	}
@@ -123,7 +132,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	case id == conflict:
 		return storage.ErrConflict
 	}
-	s.history.note(id)
+	s.history.made(id)
 	return nil
 }
 
@@ -174,11 +183,11 @@ func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
 		return fmt.Errorf("event %s: %w", event.Action, err)
 	}
 	keys := []string{s.events, s.key("receipt:" + rand.Text())}
-	id, err := s.write(ctx, "write an audit event", s.addEvent, keys, []any{data, receiptLife.Milliseconds()})
+	id, err := s.write(ctx, "write an audit event", s.addEvent, keys, []any{data, receiptLife.Milliseconds(), s.channel})
 	if err != nil {
 		return err
 	}
-	s.history.note(id)
+	s.history.made(id)
 	return nil
 }
 

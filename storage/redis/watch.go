@@ -28,14 +28,15 @@ const (
 	lastBackoff  = 2 * time.Second
 )
 
-// attendEvery is how often is looked for the primary while the store is
-// watched: a subscription to a server that is the primary no more may be heard
-// of by nobody, and answers.
+// attendEvery is how often the primary is looked for while the store is
+// watched: a subscription to a server that is no longer the primary stays, and
+// answers, but tells of nothing.
 const attendEvery = time.Second
 
 // Watch tells watcher of changes until ctx is done. It attends to the store
 // meanwhile.
 func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
+	s.followAddress(ctx) // what the subscription leads to, too
 	var attending sync.WaitGroup
 	attending.Go(func() { s.attend(ctx) })
 	defer attending.Wait()
@@ -59,16 +60,19 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 	}
 }
 
-// attend does until ctx is done what is to be done from time to time.
+// attend does what is to be done from time to time, until ctx is done.
 func (s *store) attend(ctx context.Context) {
+	var due storage.EventID
 	for pause(ctx, attendEvery) {
-		if s.topology != nil {
+		if s.client.topology != nil {
 			bounded, cancel := s.within(ctx)
-			if err := s.topology.check(bounded); err != nil {
+			if err := s.client.topology.check(bounded); err != nil {
 				s.logger.Debug("it is not known whether the primary is another", zap.Error(err))
 			}
 			cancel()
 		}
+		s.followAddress(ctx)
+		due = s.listen(ctx, due)
 		s.inspectIfDue(ctx, time.Now())
 	}
 }
@@ -115,10 +119,13 @@ func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (hear
 			heard = true
 			watcher.Restored()
 		case *redis.Message:
-			// A node of before says no event.
+			// An older node sends no event; an event that comes with no
+			// change has no token.
 			id, event, _ := strings.Cut(message.Payload, " ")
-			s.history.note(event)
-			watcher.Changed(id)
+			s.history.hear(event)
+			if id != "" {
+				watcher.Changed(id)
+			}
 		}
 	}
 }

@@ -1,0 +1,171 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// cached returns a cache in front of s that is watched, as every node has it.
+func cached(t *testing.T, s storage.Store, ttl time.Duration) *storage.Cache {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cache := storage.NewCache(ctx, s, storage.CacheOptions{Size: 1000, TTL: ttl, Grace: time.Hour, ReadTimeout: 5 * time.Second})
+	var watching sync.WaitGroup
+	watching.Go(func() { s.Watch(ctx, cache) })
+	t.Cleanup(func() { cancel(); watching.Wait(); cache.Wait() })
+	return cache
+}
+
+// TestAddressMoves has the address lead to another server while the one before
+// keeps its connections and goes on answering: a revocation that the new primary
+// has acknowledged holds here, and changes are made there.
+func TestAddressMoves(t *testing.T) {
+	for name, demote := range map[string]func(old *redistest.Server){
+		"still takes itself for the primary": func(*redistest.Server) {},
+		"a replica that is cut off":          func(old *redistest.Server) { old.Do("replicaof", "127.0.0.1", "1") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := redistest.Start(t)
+			host, port, _ := net.SplitHostPort(old.Addr)
+			next := redistest.Start(t, "--replicaof", host, port, "--repl-diskless-sync-delay", "0")
+			network := redistest.StartProxy(t, old)
+			logger, messages := logged()
+			here := open(t, &Store{URL: network.URL()}, logger)
+			node := cached(t, here, time.Hour) // nothing but the move has it read again
+			there := open(t, &Store{URL: next.URL()}, zap.NewNop())
+
+			r := storagetest.NewRecord(1, "anna", "a")
+			if err := here.Apply(t.Context(), storagetest.Create(r)); err != nil {
+				t.Fatal(err)
+			}
+			redistest.Eventually(t, "the token is known", func() error {
+				_, err := node.Get(t.Context(), r.ID)
+				_, known := here.(*store).client.address.current()
+				return errors.Join(err, wantTrue(known, "the server is known"))
+			})
+			old.WaitReplicas(1)
+			for range 2 { // there and back
+				redistest.Eventually(t, "the replica has it", func() error {
+					_, err := there.Get(t.Context(), r.ID)
+					return err
+				})
+				next.Do("replicaof", "no", "one")
+				network.Switch(next)
+				demote(old)
+
+				revoke := storagetest.Update(r, func(r *token.Record) { r.Name += "b" })
+				if err := there.Apply(t.Context(), revoke); err != nil {
+					t.Fatal(err)
+				}
+				r = revoke.New
+				redistest.Eventually(t, "the change holds here", func() error {
+					got, err := node.Get(t.Context(), r.ID)
+					if err == nil && got.Version != r.Version {
+						err = fmt.Errorf("version %d, want %d", got.Version, r.Version)
+					}
+					return err
+				})
+				change := storagetest.Update(r, func(r *token.Record) { r.Name += "c" })
+				if err := here.Apply(t.Context(), change); err != nil {
+					t.Fatalf("a change made here: %v", err)
+				}
+				r = change.New
+				if got, err := there.Get(t.Context(), r.ID); err != nil || got.Version != r.Version {
+					t.Errorf("a change made here is not there: %+v, %v", got, err)
+				}
+				if text := strings.Join(messages(), "\n"); !strings.Contains(text, "leads to another server now") {
+					t.Errorf("logged %q", text)
+				}
+				host, port, _ := net.SplitHostPort(next.Addr)
+				old.Do("replicaof", host, port)
+				next.WaitReplicas(1)
+				old, next = next, old
+				there = open(t, &Store{URL: next.URL()}, zap.NewNop())
+			}
+		})
+	}
+}
+
+func wantTrue(ok bool, what string) error {
+	if !ok {
+		return errors.New("not yet: " + what)
+	}
+	return nil
+}
+
+// TestAddressOfSeveralServers: an address that leads to another server each
+// time, as that of a load balancer, does not have its connections closed for
+// ever.
+func TestAddressOfSeveralServers(t *testing.T) {
+	one, two := redistest.Start(t), redistest.Start(t)
+	network := redistest.StartProxy(t, one)
+	s := open(t, &Store{URL: network.URL()}, zap.NewNop()).(*store)
+	moves := 0
+	for range 10 * movesAtOnce {
+		s.client.Get(t.Context(), "x")
+		moved, err := s.client.address.check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if moved {
+			moves++
+		}
+		one, two = two, one
+		network.Switch(one)
+	}
+	if moves == 0 || moves > movesAtOnce+2 {
+		t.Errorf("followed %d times, want about %d", moves, movesAtOnce)
+	}
+}
+
+// TestDeafSubscription: changes of which a subscription does not tell, though it
+// stands, are noticed all the same.
+func TestDeafSubscription(t *testing.T) {
+	server := redistest.Start(t)
+	heard, _ := storagetest.Watch(t, open(t, &Store{URL: server.URL()}, nil))
+	heard.Want(t, "restored")
+	server.Do("xadd", "{jira_tokens}:events", "*", "e", "{}")
+	heard.Want(t, "lost")
+	heard.Want(t, "restored")
+}
+
+// TestEventsAreHeard: an event that comes with no change is announced, so that it
+// is not taken for a change that went unheard, and drops no token.
+func TestEventsAreHeard(t *testing.T) {
+	server := redistest.Start(t)
+	here, there := open(t, &Store{URL: server.URL()}, nil), open(t, &Store{URL: server.URL()}, nil)
+	heard, _ := storagetest.Watch(t, there)
+	heard.Want(t, "restored")
+	if err := here.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
+		t.Fatal(err)
+	}
+	s := there.(*store)
+	redistest.Eventually(t, "the event is heard of", func() error {
+		last, err := s.lastEvent(t.Context())
+		if known, _ := s.history.known(); err == nil && known != last {
+			err = fmt.Errorf("%s, want %s", known, last)
+		}
+		return err
+	})
+	if due := s.listen(t.Context(), s.listen(t.Context(), storage.EventID{})); due != (storage.EventID{}) {
+		t.Errorf("%s is taken for unheard", due)
+	}
+	select {
+	case got := <-heard:
+		t.Errorf("the watcher heard %q", got)
+	default:
+	}
+}
