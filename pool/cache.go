@@ -49,7 +49,7 @@ func (s *Cache) Lost(cause error) {
 			return
 		}
 		s.deaf.Store(true)
-		caddy.Log().Named("jira_tokens.Store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
+		caddy.Log().Named("jira_tokens.store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
 	})
 }
 
@@ -57,7 +57,7 @@ func (s *Cache) Lost(cause error) {
 func (s *Cache) Restored() {
 	s.losses.Add(1)
 	if s.deaf.Swap(false) {
-		caddy.Log().Named("jira_tokens.Store").Info("changes that other nodes make are heard of again")
+		caddy.Log().Named("jira_tokens.store").Info("changes that other nodes make are heard of again")
 	}
 	s.Cache.Restored()
 }
@@ -85,7 +85,7 @@ func (s *Cache) Start() error {
 	s.watchOnce.Do(func() {
 		s.running.Go(func(ctx context.Context) {
 			if err := s.Store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
-				caddy.Log().Named("jira_tokens.Store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
 			}
 		})
 	})
@@ -102,12 +102,23 @@ func (s *Cache) Release() error {
 	return err
 }
 
+// others calls f with each other cache in front of the same store.
+func (s *Cache) others(f func(*Cache)) {
+	caches.Range(func(key, value any) bool {
+		if key := key.(cacheKey); key.store == s.key.store && key != s.key {
+			f(value.(*Cache))
+		}
+		return true
+	})
+}
+
 // Destruct ends the watch when no configuration uses the cache any more, and
 // gives the store back.
 func (s *Cache) Destruct() error {
 	s.end()
 	s.running.Wait()
 	s.Wait()
+	s.others(func(other *Cache) { other.Inherit(s.Cache) }) // what it has learned since they began
 	s.Store.Metrics.unwatch(s.Cache)
 	_, err := stores.Delete(s.key.store)
 	return err

@@ -24,11 +24,12 @@ type cacheKey struct {
 }
 
 // Acquire returns the cache with these bounds in front of the store that module
-// configures: the one in use, if there is one. It opens nothing; Start does.
-// Release gives the cache back.
+// configures: the one in use, if there is one. A new one begins with what those
+// in front of the same store know. It opens nothing; Start does. Release gives
+// the cache back.
 func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error) {
 	key := cacheKey{store: module.Key(), options: options}
-	value, _, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
+	value, loaded, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
 		store, err := acquireStore(module)
 		if err != nil {
 			return nil, err
@@ -41,7 +42,11 @@ func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error
 	if err != nil {
 		return nil, err
 	}
-	return value.(*Cache), nil
+	cache := value.(*Cache)
+	if !loaded {
+		cache.others(func(other *Cache) { cache.Inherit(other.Cache) })
+	}
+	return cache, nil
 }
 
 func acquireStore(module storage.Module) (*Store, error) {

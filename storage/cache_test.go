@@ -325,3 +325,51 @@ func TestCreatedTokenThatWasRevokedMeanwhile(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestInherit: a cache with other bounds goes on with what the one before knew,
+// in an outage too, and never with what that has heard to be changed.
+func TestInherit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var records []*token.Record
+		for _, id := range []string{"same", "changed", "changed late", "gone", "read", "late"} {
+			records = append(records, &token.Record{ID: id, Version: 1})
+		}
+		store, old := newCached(records...)
+		for _, r := range records[:5] {
+			if _, err := old.Get(t.Context(), r.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old.Changed("changed")
+		next := NewCache(context.Background(), store, CacheOptions{Size: 100, TTL: time.Second, Grace: time.Minute, ReadTimeout: time.Second})
+		next.Inherit(old)
+		reads := store.reads.Load()
+		if _, err := next.Get(t.Context(), "read"); err != nil || store.reads.Load() != reads+1 {
+			t.Errorf("%v after %d reads: what was taken over is read again", err, store.reads.Load()-reads)
+		}
+
+		// The other cache serves until its configuration has ended.
+		if _, err := old.Get(t.Context(), "late"); err != nil {
+			t.Fatal(err)
+		}
+		old.Changed("changed late")
+		old.Changed("read") // of which the new one hears by itself: it has read it
+		store.set(func() { delete(store.records, "gone") })
+		time.Sleep(cacheOptions.TTL)
+		if _, err := old.Get(t.Context(), "gone"); !errors.Is(err, ErrNotFound) {
+			t.Fatal(err)
+		}
+		next.Inherit(old)
+
+		store.set(func() { store.err = ErrUnavailable })
+		for id, want := range map[string]bool{"same": true, "changed": false, "changed late": false, "gone": false, "read": true, "late": true} {
+			if _, err := next.Get(t.Context(), id); (err == nil) != want || err != nil && !errors.Is(err, ErrUnavailable) {
+				t.Errorf("%s in an outage: %v, want served %t", id, err, want)
+			}
+		}
+		time.Sleep(time.Minute)
+		if _, err := next.Get(t.Context(), "same"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("after its own grace: %v", err)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -50,16 +51,13 @@ func TestRedisAway(t *testing.T) {
 	if got := g.do("GET", issuePath, known.basic()); got.status != http.StatusOK {
 		t.Fatalf("%s", got)
 	}
-	// A reload with another cache leaves nothing in memory of the other token.
-	g.configure(options{store: redisStore(redis), apps: "cache {\nsize 500\n}", upstream: g.up})
-	if r := g.reload(); r.code != 0 {
-		t.Fatal(r)
-	}
-	if got := g.do("GET", issuePath, known.basic()); got.status != http.StatusOK {
-		t.Fatalf("%s", got)
-	}
 	redis.Kill()
-	for range 5 {
+	for i := range 5 {
+		// A cache with other bounds goes on with what the one before knew.
+		g.configure(options{store: redisStore(redis), apps: fmt.Sprintf("cache {\nsize %d\n}", 500+i), upstream: g.up})
+		if r := g.reload(); r.code != 0 {
+			t.Fatal(r)
+		}
 		if got := g.do("GET", issuePath, known.basic()); got.status != http.StatusOK {
 			t.Errorf("a known token: %s", got)
 		}
@@ -100,4 +98,37 @@ func (g *gateway) loggedOnce(t *testing.T, text string) {
 	if n := strings.Count(g.log.String(), text); n != 1 {
 		t.Errorf("%d log lines %q, want 1", n, text)
 	}
+}
+
+// TestAddressOfRedisMoves: the address leads to another server, and the one
+// before keeps its connections. A revocation that was acknowledged through the
+// new one holds on the gateway that still has the old connections, well before
+// its cache's ttl.
+func TestAddressOfRedisMoves(t *testing.T) {
+	old := redistest.Start(t)
+	host, port, _ := net.SplitHostPort(old.Addr)
+	next := redistest.Start(t, "--replicaof", host, port, "--repl-diskless-sync-delay", "0")
+	network := redistest.StartProxy(t, old)
+	cache := "cache {\nttl 1h\ngrace 2h\n}"
+	here := startGateway(t, options{store: "store redis " + network.URL(), apps: cache})
+	tok := here.issue("alice", "read")
+	if err := here.get(tok, http.StatusOK, ""); err != nil {
+		t.Fatal(err)
+	}
+	old.WaitReplicas(1)
+	next.Do("replicaof", "no", "one")
+	there := startGateway(t, options{store: "store redis " + next.URL(), apps: cache})
+	// The gateway must have seen the server before it moves.
+	eventually(t, "the server to be asked who it is", func() error {
+		if info := fmt.Sprint(old.Do("info", "commandstats")); !strings.Contains(info, "cmdstat_info:") {
+			return errors.New(info)
+		}
+		return nil
+	})
+	network.Switch(next)
+	there.call("POST", "/jira_tokens/tokens/"+tok.ID+"/revoke", nil, http.StatusOK, nil)
+	eventually(t, "the revocation to hold", func() error {
+		return here.get(tok, http.StatusUnauthorized, "token_revoked")
+	})
+	here.loggedOnce(t, "leads to another server now")
 }
