@@ -70,18 +70,18 @@ func (a *App) Gateways() []*handler.Handler { return a.gateways }
 
 // accountChanged makes it known that Jira does not take an account any more,
 // or takes it again.
-func (a *App) accountChanged(account *jira.Account, refused error) {
-	a.tokens.Store.Metrics.AccountChanged(account.Name(), refused == nil)
+func (a *App) accountChanged(account *jira.Account, site string, refused error) {
+	a.tokens.Store.Metrics.AccountChanged(account.Name(), account.Refusal() == nil)
 	if refused != nil {
 		a.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
-			zap.String("account", account.Name()), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
+			zap.String("account", account.Name()), zap.String("jira", site), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
 	} else {
-		a.logger.Info("Jira accepts the account again", zap.String("account", account.Name()))
+		a.logger.Info("Jira accepts the account again", zap.String("account", account.Name()), zap.String("jira", site))
 	}
 	// A request waits for this: the trail is not to hold it up.
 	a.tokens.Go(func(ctx context.Context) {
 		if err := a.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
-			a.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.Error(err))
+			a.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.String("jira", site), zap.Error(err))
 		}
 	})
 }

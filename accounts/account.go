@@ -75,7 +75,7 @@ type Cloud struct {
 // Provision returns the account that a configures. A placeholder that is unknown
 // or empty is an error. changed is told when Jira refuses the account (with the
 // refusal) and when it accepts the account again (with nil).
-func (a *Account) Provision(name string, changed func(account *jira.Account, refused error)) (*jira.Account, error) {
+func (a *Account) Provision(name string, changed func(account *jira.Account, site string, refused error)) (*jira.Account, error) {
 	if a == nil {
 		return nil, errNoCredential
 	}

@@ -10,16 +10,15 @@ import (
 )
 
 // Check asks the Jira at url who the account is there. What Jira answers counts
-// for the account's health too, but for the refusal of one of several Jiras
-// (only is false): another one may well accept the account.
-func Check(ctx context.Context, account *jira.Account, url string, transport http.RoundTripper, only bool) (jira.Identity, error) {
+// for the account's health there too.
+func Check(ctx context.Context, account *jira.Account, url string, transport http.RoundTripper) (jira.Identity, error) {
 	identity, err := jira.Identify(ctx, transport, url, account)
 	var refused jira.RefusedError
 	switch {
 	case err == nil:
-		account.Accepted()
-	case errors.As(err, &refused) && only:
-		account.Refused(refused, time.Now())
+		account.Accepted(url)
+	case errors.As(err, &refused):
+		account.Refused(url, refused, time.Now())
 	}
 	return identity, err
 }

@@ -65,16 +65,16 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 	for _, upstream := range upstreams {
 		for _, name := range names {
 			if upstream.Takes(name) {
-				results = append(results, checkAccount(ctx, upstream, all[name], len(upstreams) == 1))
+				results = append(results, checkAccount(ctx, upstream, all[name]))
 			}
 		}
 	}
 	return results, nil
 }
 
-func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account, only bool) CheckResult {
+func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account) CheckResult {
 	result := CheckResult{Account: account.Name(), Jira: upstream.URL}
-	identity, err := accounts.Check(ctx, account, upstream.URL, upstream.Transport, only)
+	identity, err := accounts.Check(ctx, account, upstream.URL, upstream.Transport)
 	if err != nil {
 		result.Error = err.Error()
 		return result

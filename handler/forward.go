@@ -54,7 +54,7 @@ func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	}
 	if err := checkAnswer(response, question); err != nil {
 		_ = response.Body.Close() // such an answer is not for the caller
-		return nil, t.refused(ctx, d.Account, err)
+		return nil, t.refused(d.Account, err)
 	}
 	return inbound(response, question, d, mapper), nil
 }

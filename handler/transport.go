@@ -59,6 +59,8 @@ type Transport struct {
 	// The accounts that this Jira gets, as in jira_token_auth. Default: all
 	Accounts []string `json:"accounts,omitempty"`
 
+	// ctx ends with the configuration.
+	ctx context.Context
 	// upstream is the way to Jira: the http transport.
 	upstream http.RoundTripper
 	// homes are URL and BaseURLs, which redirects may lead to.
@@ -80,6 +82,7 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the transport.
 func (t *Transport) Provision(ctx caddy.Context) error {
+	t.ctx = ctx
 	t.setDefaults()
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err

@@ -40,6 +40,7 @@ func newExchange(t *testing.T, url string, set ...func(*Transport)) *exchange {
 	for _, f := range set {
 		f(x.transport)
 	}
+	x.transport.ctx = t.Context()
 	x.transport.setDefaults()
 	if err := x.transport.provision(roundTripper(x.jira)); err != nil {
 		t.Fatal(err)

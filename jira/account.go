@@ -3,7 +3,9 @@ package jira
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -13,7 +15,9 @@ type Account struct {
 	name       string
 	credential Credential
 	cloud      *Cloud
-	health
+	interval   time.Duration
+	changed    func(a *Account, site string, refused error)
+	healths    sync.Map // *health by the URL of the Jira
 }
 
 // Credential gives the value of the Authorization header: a secret.
@@ -29,22 +33,64 @@ type AccountOptions struct {
 	// ProbeInterval is how long the account rests after Jira refused it,
 	// before Jira is asked again.
 	ProbeInterval time.Duration
-	// Changed, if set, is told when Jira refuses the account, with why, and
-	// when it takes it again, with nil.
-	Changed func(a *Account, refused error)
+	// Changed, if set, is told when the Jira at site refuses the account, with
+	// the refusal, and when it accepts the account again, with nil.
+	Changed func(a *Account, site string, refused error)
 }
 
 // NewAccount returns the account with this name in the configuration.
 func NewAccount(name string, credential Credential, options AccountOptions) *Account {
-	a := &Account{name: name, credential: credential, cloud: options.Cloud}
-	a.health.interval = options.ProbeInterval
-	a.health.changed = func(refused error) {
-		if options.Changed != nil {
-			options.Changed(a, refused)
-		}
+	return &Account{
+		name: name, credential: credential, cloud: options.Cloud,
+		interval: options.ProbeInterval, changed: options.Changed,
 	}
-	return a
 }
+
+// at returns the account's health at the Jira at site.
+func (a *Account) at(site string) *health {
+	if known, ok := a.healths.Load(site); ok {
+		return known.(*health)
+	}
+	h := &health{interval: a.interval, changed: func(refused error) {
+		if a.changed != nil {
+			a.changed(a, site, refused)
+		}
+	}}
+	known, _ := a.healths.LoadOrStore(site, h)
+	return known.(*health)
+}
+
+// Usable returns nil when the account does not rest at site. When it does, probe
+// is true for the one caller in an interval that is to ask Jira and report.
+func (a *Account) Usable(site string, now time.Time) (probe bool, refused error) {
+	return a.at(site).usable(now)
+}
+
+// Confirm runs ask in the background, unless it is running already for this
+// site. It finds out whether Jira refuses the account as such: one 401 alone
+// does not say so, and must not stop everybody else.
+func (a *Account) Confirm(site string, ask func()) { a.at(site).confirm(ask) }
+
+// Refused makes the account rest at site.
+func (a *Account) Refused(site string, refused error, now time.Time) { a.at(site).set(refused, now) }
+
+// Accepted ends the account's rest at site.
+func (a *Account) Accepted(site string) { a.at(site).set(nil, time.Time{}) }
+
+// Refusal returns why the account rests at one of its sites; nil when it rests
+// at none.
+func (a *Account) Refusal() (refused error) {
+	a.healths.Range(func(site, h any) bool {
+		if refused = h.(*health).refusal(); refused != nil {
+			refused = fmt.Errorf("%s: %w", site, refused)
+		}
+		return refused == nil
+	})
+	return refused
+}
+
+// Interval returns how long the account rests between two probes.
+func (a *Account) Interval() time.Duration { return a.interval }
 
 // Name returns the account's name in the configuration.
 func (a *Account) Name() string { return a.name }
@@ -54,12 +100,12 @@ func (a *Account) Authorization(ctx context.Context) (string, error) {
 	return a.credential.Authorization(ctx)
 }
 
-// Forget drops what was fetched for the credential, after Jira refused it: an
-// access token can be ended before its time.
-func (a *Account) Forget() {
-	if fetched, ok := a.credential.(interface{ Forget() }); ok {
-		fetched.Forget()
-	}
+// Forget drops what was fetched for the credential, after `myself` was refused:
+// an access token can be ended before its time. It reports whether another is
+// to be had now.
+func (a *Account) Forget() bool {
+	fetched, ok := a.credential.(interface{ Forget() bool })
+	return ok && fetched.Forget()
 }
 
 // BaseURL returns what the account's requests to the Jira at site go to: site

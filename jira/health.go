@@ -15,12 +15,17 @@ type RefusedError struct {
 
 func (e RefusedError) Error() string { return e.Why }
 
-// health is a circuit breaker: after Jira refused an account it rests, because
-// Jira locks accounts that fail to log in again and again. Once an interval
-// one request may ask whether Jira takes it again.
+// health is a circuit breaker for an account at one Jira: after that Jira
+// refused the account it rests there, because Jira locks accounts that fail to
+// log in again and again. Once an interval one request may ask whether Jira
+// accepts it again.
 type health struct {
 	interval time.Duration
 	changed  func(refused error)
+
+	// order is held while a change is made and told, so that changes are told in
+	// the order in which they are made.
+	order sync.Mutex
 
 	mu         sync.Mutex
 	refused    error
@@ -28,9 +33,9 @@ type health struct {
 	confirming bool
 }
 
-// Usable returns nil when the account is not resting. When it is, probe tells
-// the one caller in an interval that is to ask Jira and report.
-func (h *health) Usable(now time.Time) (probe bool, refused error) {
+// usable returns nil when the account is not resting. When it is, probe is true
+// for the one caller in an interval that is to ask Jira and report.
+func (h *health) usable(now time.Time) (probe bool, refused error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.refused == nil {
@@ -43,54 +48,40 @@ func (h *health) Usable(now time.Time) (probe bool, refused error) {
 	return true, h.refused
 }
 
-// Confirm runs ask, which finds out whether Jira refuses the account as such,
-// unless another request is asking already. One 401 alone does not say so: it
-// may be about one resource, and must not stop everybody else.
-func (h *health) Confirm(ask func()) {
+// confirm runs ask in the background unless it is running already.
+func (h *health) confirm(ask func()) {
 	h.mu.Lock()
-	busy := h.confirming
-	h.confirming = true
-	h.mu.Unlock()
-	if busy {
+	defer h.mu.Unlock()
+	if h.confirming {
 		return
 	}
-	defer func() {
-		h.mu.Lock()
-		h.confirming = false
-		h.mu.Unlock()
+	h.confirming = true
+	go func() {
+		defer func() {
+			h.mu.Lock()
+			h.confirming = false
+			h.mu.Unlock()
+		}()
+		ask()
 	}()
-	ask()
 }
 
-// Refused makes the account rest.
-func (h *health) Refused(why error, now time.Time) {
+// set records whether Jira refuses the account, and tells of it if it is new.
+func (h *health) set(refused error, now time.Time) {
+	h.order.Lock()
+	defer h.order.Unlock()
 	h.mu.Lock()
-	first := h.refused == nil
-	h.refused = why
+	isNew := (h.refused == nil) != (refused == nil)
+	h.refused = refused
 	h.nextProbe = now.Add(h.interval)
 	h.mu.Unlock()
-	if first {
-		h.changed(why)
+	if isNew {
+		h.changed(refused)
 	}
 }
 
-// Accepted ends the account's rest.
-func (h *health) Accepted() {
-	h.mu.Lock()
-	rested := h.refused != nil
-	h.refused = nil
-	h.mu.Unlock()
-	if rested {
-		h.changed(nil)
-	}
-}
-
-// Refusal returns why the account rests; nil when it does not.
-func (h *health) Refusal() error {
+func (h *health) refusal() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.refused
 }
-
-// Interval is how long the account rests between two questions.
-func (h *health) Interval() time.Duration { return h.interval }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,13 @@ type oauth struct {
 
 	current atomic.Pointer[oauth2.Token]
 	fetches singleflight.Group
+
+	mu sync.Mutex
+	// next is when the next token may be fetched, wait how long it is put off
+	// after a failure, and failed why the last fetch did.
+	next   time.Time
+	wait   time.Duration
+	failed error
 }
 
 func (o *oauth) Authorization(ctx context.Context) (string, error) {
@@ -76,12 +84,53 @@ func (o *oauth) Authorization(ctx context.Context) (string, error) {
 	}
 }
 
-// Forget drops the access token.
-func (o *oauth) Forget() { o.current.Store(nil) }
+// Forget drops the access token, unless it was fetched just now: then it is not
+// the token that Jira does not accept. It reports whether it did.
+func (o *oauth) Forget() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if time.Now().Before(o.next) {
+		return false
+	}
+	o.current.Store(nil)
+	return true
+}
 
-// fetch gets a token for all requests to come, not for the one that asked
-// first: its end does not end the fetch.
+// fetchInterval is the least time between two fetches; it doubles with every
+// failure, up to longestWait.
+const (
+	fetchInterval = 5 * time.Second
+	longestWait   = 2 * time.Minute
+)
+
+// fetch gets a token, unless the last fetch was too recent: then its error
+// stands.
 func (o *oauth) fetch() (any, error) {
+	o.mu.Lock()
+	tooEarly, failed := time.Now().Before(o.next), o.failed
+	o.mu.Unlock()
+	if t := o.current.Load(); tooEarly && failed == nil && t != nil {
+		return t, nil
+	}
+	if tooEarly && failed != nil {
+		return nil, failed
+	}
+	t, err := o.fetchNow()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failed = err
+	if err == nil {
+		o.wait = fetchInterval
+	} else {
+		o.wait = min(max(2*o.wait, fetchInterval), longestWait)
+	}
+	o.next = time.Now().Add(o.wait)
+	return t, err
+}
+
+// fetchNow gets a token for all requests to come, not for the one that asked
+// first: its end does not end the fetch.
+func (o *oauth) fetchNow() (*oauth2.Token, error) {
 	t, err := o.config.Token(context.WithValue(context.Background(), oauth2.HTTPClient, o.client))
 	if err == nil {
 		if t.Expiry.IsZero() {

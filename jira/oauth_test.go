@@ -2,11 +2,13 @@ package jira
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestOAuthTokensAreKeptUntilRefused(t *testing.T) {
@@ -26,9 +28,58 @@ func TestOAuthTokensAreKeptUntilRefused(t *testing.T) {
 	if n := fetched.Load(); n != 1 {
 		t.Errorf("%d tokens were fetched for three requests", n)
 	}
-	account.Forget()
+	// A token that was fetched just now is not what Jira refuses.
+	if account.Forget() {
+		t.Error("a fresh token was forgotten")
+	}
+	account.credential.(*oauth).next = time.Time{} // as after a while
+	if !account.Forget() {
+		t.Error("the token was not forgotten")
+	}
 	if _, err := account.Authorization(t.Context()); err != nil || fetched.Load() != 2 {
 		t.Errorf("after Jira refused the token: %v, %d fetched", err, fetched.Load())
+	}
+}
+
+// TestOAuthFetchesBackOff: an endpoint that fails is not asked by every request.
+func TestOAuthFetchesBackOff(t *testing.T) {
+	var fetched atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetched.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	defer server.Close()
+	account := NewAccount("a", OAuth("id", "secret", server.URL, http.DefaultTransport), AccountOptions{})
+	for range 5 {
+		if _, err := account.Authorization(t.Context()); err == nil || !strings.Contains(err.Error(), "HTTP 500") {
+			t.Errorf("error %v", err)
+		}
+	}
+	if n := fetched.Load(); n != 1 {
+		t.Errorf("the endpoint was asked %d times", n)
+	}
+}
+
+// TestHealthIsOfOneJira: what one Jira refuses another may accept.
+func TestHealthIsOfOneJira(t *testing.T) {
+	var told []string
+	account := NewAccount("a", Bearer("x"), AccountOptions{ProbeInterval: time.Hour, Changed: func(_ *Account, site string, refused error) {
+		told = append(told, fmt.Sprint(site, refused != nil))
+	}})
+	account.Refused("one", RefusedError{Why: "no"}, time.Now())
+	if _, refused := account.Usable("one", time.Now()); refused == nil {
+		t.Error("usable where it was refused")
+	}
+	if _, refused := account.Usable("two", time.Now()); refused != nil {
+		t.Error("not usable at another Jira")
+	}
+	account.Accepted("two")
+	if account.Refusal() == nil {
+		t.Error("the refusal is forgotten")
+	}
+	account.Accepted("one")
+	if account.Refusal() != nil || fmt.Sprint(told) != "[onetrue onefalse]" {
+		t.Errorf("%v, told %v", account.Refusal(), told)
 	}
 }
 
