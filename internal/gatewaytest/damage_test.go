@@ -69,7 +69,12 @@ func TestChangesThatAreNotHeardOf(t *testing.T) {
 func TestBadCacheSize(t *testing.T) {
 	g := startGateway(t, options{})
 	for range 2 {
-		status, answer := g.adminCall("POST", "/load", `{"admin":{"listen":"`+g.admin+`"},"apps":{"jira_tokens":{"cache":{"size":-5}}}}`)
+		var status int
+		var answer string
+		eventually(t, "an answer", func() (err error) { // see reload
+			status, answer, err = g.tryAdmin("POST", "/load", `{"admin":{"listen":"`+g.admin+`"},"apps":{"jira_tokens":{"cache":{"size":-5}}}}`)
+			return err
+		})
 		if status != http.StatusBadRequest || !strings.Contains(answer, "cache size -5: want at least 1") {
 			t.Errorf("HTTP %d %s", status, answer)
 		}

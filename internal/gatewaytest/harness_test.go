@@ -354,6 +354,8 @@ func (g *gateway) tryAdmin(method, path, body string) (status int, answer string
 	if err != nil {
 		return 0, "", err
 	}
+	// A reload closes kept connections, and a POST on one of them is not repeated.
+	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0, "", err
@@ -423,10 +425,16 @@ func (g *gateway) run(input string, args ...string) result {
 	return r
 }
 
-// reload loads the Caddyfile as it is now.
+// reload loads the Caddyfile as it is now. Caddy replaces its admin server while
+// that still answers, and may reset the connection: then it is asked again.
 func (g *gateway) reload() result {
 	g.t.Helper()
-	return g.run("", "reload", "--config", g.caddyfile, "--adapter", "caddyfile", "--address", g.admin, "--force")
+	for {
+		r := g.run("", "reload", "--config", g.caddyfile, "--adapter", "caddyfile", "--address", g.admin, "--force")
+		if r.code == 0 || !strings.Contains(r.err, "connection reset by peer") {
+			return r
+		}
+	}
 }
 
 // eventually tries until there is no error.

@@ -1,8 +1,10 @@
 package gatewaytest
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -52,7 +54,15 @@ func (s *soak) reload(node, variant int) {
 	}
 	g.options = s.options(variant)
 	defer s.trouble(&spell{trouble: kind, node: node})()
-	status, answer, err := s.adminCall(node, "POST", "/load", "soak", "text/caddyfile", g.render(g.options))
+	var status int
+	var answer string
+	var err error
+	for range 3 { // see gateway.reload
+		status, answer, err = s.adminCall(node, "POST", "/load", "soak", "text/caddyfile", g.render(g.options))
+		if !errors.Is(err, syscall.ECONNRESET) {
+			break
+		}
+	}
 	if err != nil || status != http.StatusOK {
 		s.model.fail("reload of node %d with configuration %d: HTTP %d %s %v", node, variant, status, answer, err)
 	}
