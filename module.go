@@ -220,7 +220,8 @@ func (a *App) Start() error {
 		a.logger.Warn("jira_token_auth has no reverse_proxy with the transport jira behind it: requests reach Jira without the account's credential; use jira_gateway, or that transport")
 	}
 	a.tokens.Store.Metrics.AccountsConfigured(maps.Keys(a.accounts))
-	return a.tokens.Start()
+	begin, ok := a.store.(storage.MayBeginEmpty)
+	return a.tokens.Start(ok && begin.MayBeginEmpty())
 }
 
 // Stop implements caddy.App; what the app holds is given back by Cleanup.

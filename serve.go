@@ -43,11 +43,6 @@ func (a *App) Decided(outcome handler.Outcome) {
 
 // AddJira makes a Jira known that a gateway of this configuration forwards to.
 func (a *App) AddJira(upstream handler.Jira) {
-	for _, known := range a.jiras {
-		if known.URL == upstream.URL {
-			return
-		}
-	}
 	a.jiras = append(a.jiras, upstream)
 }
 

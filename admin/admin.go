@@ -58,6 +58,7 @@ type App interface {
 func (*Admin) Routes() []caddy.AdminRoute {
 	mux := newMux()
 	serve := func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set(VersionHeader, "1")
 		result := &result{ResponseWriter: w}
 		mux.ServeHTTP(result, r)
 		return result.err
@@ -178,7 +179,7 @@ func apiError(err error) error {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err, Message: invalid.Field + ": " + message}
 	case errors.Is(err, registry.ErrBadCursor):
 		status = http.StatusBadRequest
-	case errors.As(err, &state), errors.As(err, &exists), errors.Is(err, token.ErrConflict):
+	case errors.As(err, &state), errors.As(err, &exists), errors.Is(err, token.ErrConflict), errors.Is(err, token.ErrDamaged):
 		status = http.StatusConflict
 	case errors.Is(err, token.ErrNotFound):
 		status = http.StatusNotFound
@@ -240,9 +241,12 @@ func limit(text string) (int, error) {
 // out, a filter with a slip in its name would match everything.
 func (c *call) parameters(known ...string) (url.Values, error) {
 	parameters := c.URL.Query()
-	for name := range parameters {
+	for name, values := range parameters {
+		for i := range values {
+			values[i], _ = token.CutSecrets(values[i]) // a token goes no further
+		}
 		if !slices.Contains(known, name) {
-			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %q: want %s", name, strings.Join(known, ", "))}
+			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %.20q: want %s", name, strings.Join(known, ", "))}
 		}
 	}
 	return parameters, nil

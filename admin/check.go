@@ -25,12 +25,15 @@ func (c *call) ask(question handler.Question) ([]Explanation, error) {
 			Err:        errors.New("the configuration has no jira_gateway: there is nothing to explain"),
 		}
 	}
+	places := placesOf(caddy.ActiveContext())
 	var explanations []Explanation
 	for _, gateway := range c.app.Gateways() {
 		explanation, err := gateway.Explain(question)
 		if err != nil {
 			return nil, registry.InvalidError{Field: "path", Err: err}
 		}
+		place := places[gateway]
+		explanation.Site, explanation.Jira = place.site, place.jira
 		explanations = append(explanations, explanation)
 	}
 	return explanations, nil
@@ -62,11 +65,16 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 		}
 	}
 	results := []CheckResult{}
-	for _, upstream := range upstreams {
-		for _, name := range names {
-			if upstream.Takes(name) {
+	for _, name := range names {
+		asked := make(map[string]bool) // several gateways can have one Jira
+		for _, upstream := range upstreams {
+			if upstream.Takes(name) && !asked[upstream.URL] {
+				asked[upstream.URL] = true
 				results = append(results, checkAccount(ctx, upstream, all[name]))
 			}
+		}
+		if len(asked) == 0 {
+			results = append(results, CheckResult{Account: name, Error: "no gateway uses this account: every one names others with its option accounts; name it there, or remove it"})
 		}
 	}
 	return results, nil

@@ -61,8 +61,15 @@ func (c *call) withToken(record *token.Record, secret token.Token) Token {
 	return view
 }
 
+// id returns the id in the path. Of a whole token it is the id alone: the rest goes
+// no further.
+func (c *call) id() string {
+	id, _ := token.CutSecrets(c.PathValue("id"))
+	return id
+}
+
 func (c *call) show() (int, any, error) {
-	record, err := c.registry.Show(c.Context(), c.PathValue("id"))
+	record, err := c.registry.Show(c.Context(), c.id())
 	var damaged registry.DamagedError
 	if errors.As(err, &damaged) {
 		return http.StatusOK, registry.ViewDamaged(damaged), nil
@@ -82,11 +89,11 @@ func (c *call) update() (int, any, error) {
 	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.PathValue("id"), edit))
+	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.id(), edit))
 }
 
 func (c *call) delete() (int, any, error) {
-	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.PathValue("id"))
+	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.id())
 }
 
 func (c *call) rotate() (int, any, error) {
@@ -104,7 +111,7 @@ func (c *call) rotate() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
 		}
 	}
-	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.PathValue("id"), overlap)
+	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.id(), overlap)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -112,15 +119,15 @@ func (c *call) rotate() (int, any, error) {
 }
 
 func (c *call) disable() (int, any, error) {
-	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.PathValue("id")))
+	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.id()))
 }
 
 func (c *call) enable() (int, any, error) {
-	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.PathValue("id")))
+	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.id()))
 }
 
 func (c *call) revoke() (int, any, error) {
-	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.PathValue("id")))
+	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id()))
 }
 
 func (c *call) viewed(record *token.Record, err error) (int, any, error) {

@@ -8,6 +8,10 @@ import (
 // Base begins the paths of all endpoints.
 const Base = "/jira_tokens/"
 
+// VersionHeader is a header of every answer, by which the command knows whom it
+// talks to: the version of this API.
+const VersionHeader = "X-Jira-Tokens-Api"
+
 // MaxPageSize is the greatest limit that a list or the audit trail takes.
 const MaxPageSize = registry.MaxPageSize
 

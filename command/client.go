@@ -14,8 +14,10 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // client talks to the admin API of a running Caddy.
@@ -34,15 +36,41 @@ func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, [
 		if output != "text" && output != "json" {
 			return fmt.Errorf("--output: %q: want text or json", output)
 		}
-		address, _ := cmd.Flags().GetString("address")
-		config, _ := cmd.Flags().GetString("config")
-		adapter, _ := cmd.Flags().GetString("adapter")
-		address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, adapter)
-		if err != nil {
-			return fmt.Errorf("finding the address of the admin API: %w", err)
+		c := &client{json: output == "json", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
+		if c.json {
+			c.out = &jsonWriter{Writer: c.out}
 		}
-		return f(&client{address: address, json: output == "json", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, cmd, args)
+		if err := c.find(cmd); err != nil {
+			return err
+		}
+		return f(c, cmd, c.cutSecrets(cmd, args))
 	}
+}
+
+// cutSecrets makes ids of whole tokens, so that they get no further than the
+// command line.
+func (c *client) cutSecrets(cmd *cobra.Command, args []string) []string {
+	var leaked []string
+	cut := func(text string) string {
+		without, found := token.CutSecrets(text)
+		if found {
+			leaked = append(leaked, without)
+		}
+		return without
+	}
+	safe := make([]string, len(args))
+	for i, arg := range args {
+		safe[i] = cut(arg)
+	}
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if flag.Value.Type() == "string" {
+			_ = flag.Value.Set(cut(flag.Value.String())) // a string takes any
+		}
+	})
+	for _, text := range leaked {
+		c.progress("A whole token was given; its id is used instead: %s. Other users of this machine, and the shell's history, may have the token: rotate it.", shown(text))
+	}
+	return safe
 }
 
 // change makes a change and prints the token as it is then.
@@ -82,8 +110,16 @@ func (c *client) call(method, path string, query url.Values, fields map[string]a
 		return err
 	}
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
-		return fmt.Errorf("reading the answer of the admin API: %w", err)
+	data, err := io.ReadAll(response.Body)
+	if err == nil {
+		read := decode
+		if c.json {
+			read = json.Unmarshal // nothing is lost: see jsonWriter
+		}
+		err = read(data, answer)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the answer of the admin API at %s: %w", c.address, err)
 	}
 	return nil
 }
@@ -96,6 +132,10 @@ func (c *client) request(method, path string, query url.Values, body io.Reader) 
 	response, err := caddycmd.AdminAPIRequest(c.address, method, uri, http.Header{"User-Agent": {userAgent()}}, body)
 	if err != nil {
 		return nil, c.explain(err)
+	}
+	if response.Header.Get(admin.VersionHeader) == "" {
+		response.Body.Close()
+		return nil, fmt.Errorf("what answers at %s is not the admin API of jira_tokens: --address or --config say where it is", c.address)
 	}
 	return response, nil
 }
@@ -128,12 +168,13 @@ func (c *client) explain(err error) error {
 		if status == "404" {
 			return fmt.Errorf("the Caddy at %s has no jira_tokens: is it built with the plugin?", c.address)
 		}
-		return err
+		return errors.New(shown(err.Error()))
 	}
+	message := shown(api.Error)
 	for name, flag := range flagNames() {
-		if message, ok := strings.CutPrefix(api.Error, name+": "); ok {
+		if message, ok := strings.CutPrefix(message, name+": "); ok {
 			return fmt.Errorf("--%s: %s", flag, message)
 		}
 	}
-	return errors.New(api.Error)
+	return errors.New(message)
 }

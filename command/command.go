@@ -271,13 +271,13 @@ func exportCommand() *cobra.Command {
 		Use:   "export > tokens.ndjson",
 		Short: "Write all records (digests, never tokens) to standard output, to move them to another store",
 		Args:  cobra.NoArgs,
-		RunE: run(func(c *client, _ *cobra.Command, _ []string) error {
+		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			response, err := c.request(http.MethodGet, "export", nil, nil)
 			if err != nil {
 				return err
 			}
 			defer response.Body.Close()
-			n, err := io.Copy(c.out, response.Body)
+			n, err := io.Copy(&jsonWriter{Writer: cmd.OutOrStdout()}, response.Body)
 			if err != nil {
 				// Whatever reads this must not take it for all: see registry.ErrCutOff.
 				fmt.Fprint(c.out, "\n{")
@@ -326,13 +326,15 @@ func importCommand() *cobra.Command {
 	return cmd
 }
 
-// exactID wants one argument: a token's id. A whole token is refused without
-// being shown: it is on the command line by mistake.
+// exactID wants one argument: a token's id, or a token, which run cuts down to it.
+// Anything else is not shown: it may be a part of a token.
 func exactID(_ *cobra.Command, args []string) error {
-	if len(args) != 1 || !token.ValidID(args[0]) {
-		return errors.New("want one argument: the token's id, the 10 characters that `caddy jira-token list` shows and that follow jt_ in the token")
+	if len(args) == 1 {
+		if id, _ := token.CutSecrets(args[0]); token.ValidID(id) {
+			return nil
+		}
 	}
-	return nil
+	return errors.New("want one argument: the token's id, the 10 characters that `caddy jira-token list` shows and that follow jt_ in the token")
 }
 
 func tokenPath(id string) string { return "tokens/" + url.PathEscape(id) }

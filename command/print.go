@@ -22,8 +22,11 @@ import (
 // printNewToken shows a token the one time that it can be, with a line to try
 // it.
 func printNewToken(w io.Writer, view admin.Token, done string) {
-	fmt.Fprintf(w, "%s token %s of %s (%s), scope %s, expires %s.\n\n", done, view.ID, view.Owner, view.Name, view.Scope, whenOrNever(view.ExpiresAt))
-	fmt.Fprintf(w, "  %s\n\n", view.Token)
+	fmt.Fprintf(w, "%s token %s:\n\n", done, view.ID)
+	var rows [][]string
+	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value}) }, view)
+	printWrapped(w, rows)
+	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
 	if !view.PreviousUntil.IsZero() {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
 	}
@@ -253,9 +256,10 @@ func (c *client) explainRequest(query url.Values) error {
 	}
 	return c.print(answer, func(w io.Writer) {
 		for i, gateway := range answer.Gateways {
-			if len(answer.Gateways) > 1 {
-				fmt.Fprintf(w, "Gateway %d, front %s%s:\n", i+1, gateway.Front, gateway.ContextPath)
+			if i > 0 {
+				fmt.Fprintln(w)
 			}
+			fmt.Fprintf(w, "Gateway at %s for %s%s, front %s:\n", orUnknown(gateway.Site), orUnknown(gateway.Jira), gateway.ContextPath, gateway.Front)
 			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			for _, step := range gateway.Steps {
 				mark := "ok"
@@ -275,6 +279,13 @@ func (c *client) explainRequest(query url.Values) error {
 			}
 		}
 	})
+}
+
+func orUnknown(text string) string {
+	if text == "" {
+		return "?"
+	}
+	return text
 }
 
 // check prints which Jira accepts which account. It is an error if one does

@@ -20,7 +20,11 @@ type Question struct {
 
 // Explanation says what would happen to a request, and why.
 type Explanation struct {
-	// Front and ContextPath tell which gateway of the configuration it is of.
+	// Site and Jira say which gateway of the configuration this is: the hosts or
+	// addresses that it answers at, and where it forwards to.
+	Site string `json:"site,omitempty"`
+	Jira string `json:"jira,omitempty"`
+	// Front and ContextPath are that gateway's.
 	Front       string `json:"front"`
 	ContextPath string `json:"context_path,omitempty"`
 	Allowed     bool   `json:"allowed"`

@@ -49,7 +49,7 @@ func (s *Cache) Lost(cause error) {
 			return
 		}
 		s.deaf.Store(true)
-		caddy.Log().Named("jira_tokens.store").Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
+		s.Store.logger.Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
 	})
 }
 
@@ -57,7 +57,7 @@ func (s *Cache) Lost(cause error) {
 func (s *Cache) Restored() {
 	s.losses.Add(1)
 	if s.deaf.Swap(false) {
-		caddy.Log().Named("jira_tokens.store").Info("changes that other nodes make are heard of again")
+		s.Store.logger.Info("changes that other nodes make are heard of again")
 	}
 	s.Cache.Restored()
 }
@@ -74,18 +74,28 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Start opens the store, and begins to watch it if nobody did yet.
-func (s *Cache) Start() error {
+// Start opens the store, and begins to watch it if nobody did yet. It is an error
+// if the store is empty where the running configuration's is not, unless
+// mayBeginEmpty.
+func (s *Cache) Start(mayBeginEmpty bool) error {
 	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
 	defer cancel()
+	// Before it is opened, which makes what is not there yet.
+	if !mayBeginEmpty && !s.Store.started.Load() {
+		if err := s.Store.checkEmpty(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.Store.Open(ctx); err != nil {
 		return fmt.Errorf("opening the token store: %w", err)
 	}
+	s.Store.started.Store(true)
+	s.running.Go(func(ctx context.Context) { s.Store.announce(ctx, s.Store.logger) })
 	s.Store.startOnce.Do(func() { s.Store.running.Go(s.Store.UseLog.Run) })
 	s.watchOnce.Do(func() {
 		s.running.Go(func(ctx context.Context) {
 			if err := s.Store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
-				caddy.Log().Named("jira_tokens.store").Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+				s.Store.logger.Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
 			}
 		})
 	})

@@ -51,13 +51,12 @@ func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error
 
 func acquireStore(module storage.Module) (*Store, error) {
 	value, _, err := stores.LoadOrNew(module.Key(), func() (caddy.Destructor, error) {
-		// Not the configuration's logger: the store outlives it.
-		logger := caddy.Log().Named("jira_tokens.store")
+		logger := newLogger()
 		store, err := module.NewStore(logger)
 		if err != nil {
 			return nil, err
 		}
-		return newStore(store, logger), nil
+		return newStore(nameOf(module), store, logger), nil
 	})
 	if err != nil {
 		return nil, err

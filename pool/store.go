@@ -28,17 +28,24 @@ type Store struct {
 	// Counters are what the limits of every configuration are compared with.
 	Counters *limits.Counters
 
+	name    string
+	logger  *zap.Logger
 	breaker *storage.Breaker
+	// counter counts tokens; nil of a store that cannot.
+	counter storage.Counter
+	// started says that a configuration with this store was put in service.
+	started atomic.Bool
 
 	end       context.CancelFunc
 	running   *background.Group
 	startOnce sync.Once
 }
 
-func newStore(store storage.Store, logger *zap.Logger) *Store {
+func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	var writing, counting service
 	ctx, end := context.WithCancel(context.Background()) // ended by Destruct
-	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx)}
+	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
+	s.counter, _ = store.(storage.Counter)
 	s.Store = storage.Vet(storage.Observe(store, s.Metrics.storeCalled), reportDamage(logger))
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.Metrics.storeUp.Set(upIf(cause == nil))

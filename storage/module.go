@@ -1,6 +1,10 @@
 package storage
 
-import "go.uber.org/zap"
+import (
+	"context"
+
+	"go.uber.org/zap"
+)
 
 // Module is a Caddy guest module in the namespace jira_tokens.stores: the
 // configuration of a store. Provisioning and validating one connects to
@@ -13,4 +17,18 @@ type Module interface {
 
 	// NewStore returns a store that is not connected yet.
 	NewStore(logger *zap.Logger) (Store, error)
+}
+
+// A Module may also be a fmt.Stringer: messages then name the store so. It must
+// not show secrets. Without it they show its Key.
+
+// MayBeginEmpty is a Module whose configuration can say that the store may be
+// empty where the running configuration's has tokens. That is an error otherwise.
+type MayBeginEmpty interface {
+	MayBeginEmpty() bool
+}
+
+// Counter is a store that can say how many records it has without reading them.
+type Counter interface {
+	Count(ctx context.Context) (int, error)
 }

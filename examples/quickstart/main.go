@@ -45,6 +45,11 @@ func run(ctx context.Context, place *place, getenv func(string) string, out io.W
 	if err := place.build(ctx, out); err != nil {
 		return unlessStopped(ctx, err)
 	}
+	unlock, err := place.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	standIn, err := settings.startStandIn(out)
 	if err != nil {
 		return err

@@ -228,10 +228,17 @@ func TestWholeProgram(t *testing.T) {
 	}
 	address := regexp.MustCompile(`gateway +(http://\S+)`).FindStringSubmatch(printed)[1]
 
-	// A second one does not get at the tokens, and says so in one line.
-	err := run(t.Context(), place, environment(), io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "tokens.db") || strings.Contains(err.Error(), "\n") {
+	// A second one says so in one line, and touches nothing of the first.
+	config, err := os.ReadFile(place.inRun("Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run(t.Context(), place, environment(), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "another `make run`") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("a second one: %v", err)
+	}
+	if now, err := os.ReadFile(place.inRun("Caddyfile")); err != nil || string(now) != string(config) {
+		t.Errorf("the second one changed the first one's configuration: %v", err)
 	}
 
 	if err := stop(); err != nil {

@@ -150,7 +150,6 @@ func TestCommand(t *testing.T) {
 		{"show a b", []string{"one argument"}},
 		{"show zzzzzzzzzz", []string{"zzzzzzzzzz", "no such token"}},
 		{"show ../../config", []string{"want one argument"}},
-		{"show " + token, []string{"id"}},
 		{"list --state gone", []string{"--state", "active", "revoked"}},
 		{"list --limit -1", []string{"--limit"}},
 		{"list --limit x", []string{"--limit"}},
@@ -180,9 +179,16 @@ func TestCommand(t *testing.T) {
 			t.Errorf("%q: %s\nin this process: %s", args, outside, inside)
 		}
 	}
-	// The id with its secret, without jt_: wrong, and not to be shown.
-	if r := g.token("show", token[3:]); r.code == 0 || strings.Contains(r.out+r.err, token[14:]) {
-		t.Errorf("a secret is shown: %s", r)
+	// A whole token in the place of its id: the command cuts it down, and says so.
+	for _, args := range [][]string{
+		{"show", token}, {"show", token[3:]}, {"list", "--search", token}, {"audit", "--token", token},
+		{"explain", "--token", token, "GET", issuePath},
+	} {
+		r := g.token(args...)
+		secrets(r)
+		if r.code != 0 || !strings.Contains(r.out, token[3:13]) && args[0] != "explain" || !strings.Contains(r.err, "whole token") {
+			t.Errorf("%s: %s", args[0], r)
+		}
 	}
 	if strings.Contains(g.log.String(), token[14:]) {
 		t.Errorf("a secret on the command line is in Caddy's log: %s", lineWith(g.log.String(), token[14:]))

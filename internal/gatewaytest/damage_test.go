@@ -40,7 +40,7 @@ func TestDamagedRecord(t *testing.T) {
 			if err := g.wantMetric(t, "jira_tokens_store_up", "1"); err != nil {
 				t.Error(err)
 			}
-			g.loggedOnce(t, "{jira_tokens}:token:"+damaged.ID)
+			g.loggedOnce(t, "the record of a token is damaged")
 			// Neither is a use that cannot be read.
 			server.Do("hset", "{jira_tokens}:uses", good.ID, "garbage")
 			if r := g.token("show", good.ID); r.code != 0 {

@@ -3,6 +3,8 @@ package filestore
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 
 	"go.etcd.io/bbolt"
 
@@ -124,3 +126,21 @@ func entries(ctx context.Context, tx *bbolt.Tx, start, end string, visit func(en
 	}
 	return nil
 }
+
+// Count returns how many records there are. It makes no file.
+func (s *store) Count(ctx context.Context) (n int, err error) {
+	s.mu.Lock()
+	open := s.db != nil
+	s.mu.Unlock()
+	if _, err := os.Stat(s.path); !open && errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	err = s.view(ctx, "count tokens", func(tx *bbolt.Tx) error {
+		n = tx.Bucket(bucketRecords).Stats().KeyN
+		return nil
+	})
+	return n, err
+}
+
+// Interface guard
+var _ storage.Counter = (*store)(nil)

@@ -28,6 +28,13 @@ type Store struct {
 	// Default: jira_tokens/tokens.db in Caddy's data directory.
 	Path string `json:"path,omitempty"`
 
+	// Create says that the file may be empty, or not there yet, where the running
+	// configuration has a store with tokens. Without it such a reload is refused:
+	// a slip in the path would refuse every token.
+	//
+	// Default: false. A Caddy that just starts makes the file anyway.
+	Create bool `json:"create,omitempty"`
+
 	resolved string
 }
 
@@ -56,6 +63,12 @@ func (s *Store) Provision(caddy.Context) error {
 // itself.
 func (s *Store) Key() string { return "file " + s.resolved }
 
+// String names the file, for messages.
+func (s *Store) String() string { return "the token store file " + s.resolved }
+
+// MayBeginEmpty reports whether the configuration says create.
+func (s *Store) MayBeginEmpty() bool { return s.Create }
+
 // NewStore returns the store. It does not touch the file.
 func (s *Store) NewStore(logger *zap.Logger) (storage.Store, error) {
 	if s.resolved == "" {
@@ -66,7 +79,9 @@ func (s *Store) NewStore(logger *zap.Logger) (storage.Store, error) {
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
-//	file [<path>]
+//	file [<path>] {
+//	    create
+//	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
 	if d.NextArg() {
@@ -75,8 +90,16 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("store file: unexpected %q: want one path, quoted when it has spaces", d.Val())
 	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("store file: unexpected block: it has no options, write: store file <path>")
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "create" {
+			return d.Errf("store file: unknown option %q: want create; the path comes first: store file <path>", d.Val())
+		}
+		if s.Create {
+			return d.Err("store file: option create is there twice")
+		}
+		if s.Create = true; d.NextArg() {
+			return d.Errf("store file: create: unexpected %q: it takes no argument", d.Val())
+		}
 	}
 	return nil
 }
@@ -86,4 +109,5 @@ var (
 	_ caddy.Provisioner     = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 	_ storage.Module        = (*Store)(nil)
+	_ storage.MayBeginEmpty = (*Store)(nil)
 )

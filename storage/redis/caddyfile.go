@@ -31,6 +31,7 @@ import (
 //	    pool_size    <number>
 //	    min_replicas <number>
 //	    key_prefix   <text>
+//	    create
 //	}
 //
 // The URL is that of a standalone server: redis://, rediss:// or unix://.
@@ -68,8 +69,9 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"pool_size":         func() error { return number(d, &s.PoolSize) },
 		"min_replicas":      func() error { return number(d, &s.MinReplicas) },
 		"key_prefix":        func() error { return text(d, &s.KeyPrefix) },
+		"create":            func() error { return flag(d, &s.Create) },
 	}, "address, username, password, db, sentinel_master, sentinel_username, sentinel_password, "+
-		"cluster, tls, timeout, dial_timeout, pool_size, min_replicas, key_prefix")
+		"cluster, tls, timeout, dial_timeout, pool_size, min_replicas, key_prefix, create")
 }
 
 func (s *Store) unmarshalTLS(d *caddyfile.Dispenser) error {

@@ -157,3 +157,21 @@ func (s *store) damage(ctx context.Context, id string) (mark string, entries []s
 	}
 	return mark, entries, nil
 }
+
+// Count returns how many records the index lists.
+func (s *store) Count(ctx context.Context) (int, error) {
+	scan, err := new(storage.Query).Scan()
+	if err != nil {
+		return 0, err
+	}
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	n, err := s.client.ZLexCount(bounded, s.index, "["+scan.Start, "("+scan.End).Result()
+	if err != nil {
+		return 0, s.fail(ctx, "count tokens", err)
+	}
+	return int(n), nil
+}
+
+// Interface guard
+var _ storage.Counter = (*store)(nil)

@@ -91,6 +91,11 @@ type Store struct {
 	// Caddys that share tokens have the same. Default: jira_tokens
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
+	// Create says that Redis may have no tokens where the running configuration's
+	// store has some. Without it such a reload is refused: a slip in the address,
+	// the database or the prefix would refuse every token. Default: false
+	Create bool `json:"create,omitempty"`
+
 	settings *settings
 }
 
@@ -150,6 +155,14 @@ func (s *Store) Key() string {
 	return "redis " + strings.Join(s.settings.Address, ",") + " " + hex.EncodeToString(sum[:])
 }
 
+// String names the server, for messages.
+func (s *Store) String() string {
+	return fmt.Sprintf("%s, database %d, keys %s", s.settings.describe(), s.settings.DB, s.settings.key("*"))
+}
+
+// MayBeginEmpty reports whether the configuration says create.
+func (s *Store) MayBeginEmpty() bool { return s.Create }
+
 // NewStore returns the store. It connects to nothing.
 func (s *Store) NewStore(logger *zap.Logger) (storage.Store, error) {
 	if s.settings == nil {
@@ -163,4 +176,6 @@ var (
 	_ caddy.Provisioner = (*Store)(nil)
 	_ caddy.Validator   = (*Store)(nil)
 	_ storage.Module    = (*Store)(nil)
+
+	_ storage.MayBeginEmpty = (*Store)(nil)
 )
