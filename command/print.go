@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
@@ -45,14 +44,14 @@ func shellQuote(s string) string {
 const shellPlain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz@%+=:,./_-"
 
 func printToken(w io.Writer, view admin.Token) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
+	var rows [][]string
+	row := func(name, value string) { rows = append(rows, []string{name, value}) }
+	defer func() { printWrapped(w, rows) }()
 	row("id", view.ID)
 	if view.State == token.StateDamaged {
 		row("state", string(view.State))
 		row("error", view.Error)
 		row("remedy", "delete it; if there is a copy, import that with --restore then")
-		table.Flush()
 		return
 	}
 	row("state", string(view.State))
@@ -69,7 +68,6 @@ func printToken(w io.Writer, view admin.Token) {
 		row("old token", "stops working "+when(view.PreviousUntil))
 	}
 	row("version", strconv.FormatUint(view.Version, 10))
-	table.Flush()
 }
 
 // whenUsed says when a token was last used. That is known to the minute: closer
@@ -152,23 +150,7 @@ func (r *rows) add(tokens []json.RawMessage) error {
 			return fmt.Errorf("reading the answer of the admin API: %w", err)
 		}
 	}
-	table := tabwriter.NewWriter(r.c.out, 0, 0, 2, ' ', 0)
-	if r.count == 0 && len(views) > 0 {
-		fmt.Fprintln(table, "ID\tOWNER\tNAME\tSCOPE\tSTATE\tEXPIRES\tLAST USED\tCREATED")
-	}
-	for _, view := range views {
-		if view.State == token.StateDamaged {
-			fmt.Fprintf(table, "%s\t?\t?\t?\t%s\t?\t?\n", view.ID, view.State)
-			continue
-		}
-		lastUsed := "never"
-		if view.LastUsed != nil {
-			lastUsed = whenUsed(view.LastUsed.At)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			view.ID, view.Owner, view.Name, view.Scope, view.State, whenOrNever(view.ExpiresAt), lastUsed, when(view.CreatedAt))
-	}
-	table.Flush()
+	printRows(r.c.out, views, r.count == 0 && len(views) > 0)
 	r.count += len(views)
 	return nil
 }
@@ -260,15 +242,15 @@ func (c *client) explainRequest(query url.Values) error {
 				fmt.Fprintln(w)
 			}
 			fmt.Fprintf(w, "Gateway at %s for %s%s, front %s:\n", orUnknown(gateway.Site), orUnknown(gateway.Jira), gateway.ContextPath, gateway.Front)
-			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			var rows [][]string
 			for _, step := range gateway.Steps {
 				mark := "ok"
 				if !step.Passed {
 					mark = "denied"
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\n", step.Step, mark, step.Detail)
+				rows = append(rows, []string{step.Step, mark, step.Detail})
 			}
-			table.Flush()
+			printWrapped(w, rows)
 			switch {
 			case !gateway.Allowed:
 				fmt.Fprintf(w, "It would be answered %d %s.\n", gateway.Status, gateway.Reason)
@@ -296,17 +278,18 @@ func (c *client) check(query url.Values) error {
 		return err
 	}
 	err := c.print(answer, func(w io.Writer) {
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "ACCOUNT\tJIRA\tRESULT")
+		rows := [][]string{{"ACCOUNT", "JIRA", "RESULT"}}
 		for _, result := range answer.Accounts {
-			text := result.Error
+			text, upstream := result.Error, result.Jira
 			if result.OK {
-				text = strings.TrimSpace("accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version)
+				text = "accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version
 			}
-			// Jira's own words, which a terminal must not take for orders.
-			fmt.Fprintf(table, "%s\t%s\t%s\n", result.Account, result.Jira, token.Printable(text, 300))
+			if upstream == "" {
+				upstream = "none"
+			}
+			rows = append(rows, []string{result.Account, upstream, text})
 		}
-		table.Flush()
+		printWrapped(w, rows)
 	})
 	if err != nil {
 		return err

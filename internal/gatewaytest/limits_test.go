@@ -75,7 +75,7 @@ func testRateLimit(t *testing.T, store string) {
 	if r := g.token("update", own.ID, "--limit", "5/x"); r.code == 0 || !strings.Contains(r.err, "limit") {
 		t.Errorf("update with a bad limit: %s", r)
 	}
-	if r := g.token("explain", "--token", own.ID, "GET", issuePath); r.code != 0 || !strings.Contains(r.out, "5 requests an hour") {
+	if r := g.token("explain", "--token", own.ID, "GET", issuePath); r.code != 0 || !strings.Contains(oneLine(r.out), "5 requests an hour") {
 		t.Errorf("explain: %s", r)
 	}
 }

@@ -1,0 +1,110 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// screen is how many columns tables take at most.
+const screen = 100
+
+// printRows prints a page of a list, under a header if it is the first.
+func printRows(w io.Writer, views []admin.Token, header bool) {
+	var lines [][]string
+	if header {
+		lines = append(lines, []string{"ID", "OWNER", "NAME", "SCOPE", "STATE", "EXPIRES", "LAST USED"})
+	}
+	for _, view := range views {
+		lines = append(lines, cells(view))
+	}
+	widths := make([]int, 7)
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	// Owner and name share what the others leave; show has all of them.
+	left := screen - 2*(len(widths)-1)
+	for i, width := range widths {
+		if i != 1 && i != 2 {
+			left -= width
+		}
+	}
+	widths[1] = min(widths[1], max(left-widths[2], (left+1)/2))
+	widths[2] = min(widths[2], left-widths[1])
+	for _, line := range lines {
+		for i, cell := range line {
+			line[i] = fit(cell, widths[i])
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(line, "  "), " "))
+	}
+}
+
+func cells(view admin.Token) []string {
+	if view.State == token.StateDamaged {
+		return []string{view.ID, "?", "?", "?", string(view.State), "?", "?"}
+	}
+	expires, lastUsed := "never", "never"
+	if !view.ExpiresAt.IsZero() {
+		expires = view.ExpiresAt.UTC().Format(time.DateOnly)
+	}
+	if view.LastUsed != nil {
+		lastUsed = view.LastUsed.At.UTC().Format(time.DateOnly)
+	}
+	return []string{view.ID, view.Owner, view.Name, view.Scope.String(), string(view.State), expires, lastUsed}
+}
+
+// fit makes text as long as width, or cuts it.
+func fit(text string, width int) string {
+	n := utf8.RuneCountInString(text)
+	if n <= width {
+		return text + strings.Repeat(" ", width-n)
+	}
+	return string([]rune(text)[:width-1]) + "…"
+}
+
+// wrap breaks text between words so that no line is longer than width; words that
+// are longer are left whole.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// printWrapped prints rows whose last cell goes on below itself.
+func printWrapped(w io.Writer, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	last := len(rows[0]) - 1
+	widths, indent := make([]int, last), 0
+	for i := range last {
+		for _, row := range rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+		widths[i] = min(widths[i], 50)
+		indent += widths[i] + 2
+	}
+	for _, row := range rows {
+		for i := range last {
+			fmt.Fprint(w, fit(row[i], widths[i])+"  ")
+		}
+		fmt.Fprintln(w, strings.Join(wrap(row[last], screen-indent), "\n"+strings.Repeat(" ", indent)))
+	}
+}

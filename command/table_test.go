@@ -1,0 +1,43 @@
+package command
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func TestTablesFitTheScreen(t *testing.T) {
+	in := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	long := admin.Token{
+		State: token.StateNotYetValid, LastUsed: &admin.Use{At: in},
+		Record: &token.Record{
+			ID: "0123456789", Owner: strings.Repeat("ö", 254), Name: strings.Repeat("n", 100), Scope: token.ScopeWrite,
+			ExpiresAt: in, Account: "default",
+		},
+	}
+	short := admin.Token{State: long.State, Record: &token.Record{ID: "0123456789", Owner: "alice", Name: "BI", Scope: token.ScopeRead}}
+	damaged := admin.Token{Record: &token.Record{ID: "9876543210"}, State: token.StateDamaged, Error: strings.Repeat("word ", 100)}
+	for range 100 {
+		long.Networks.Allow = append(long.Networks.Allow, netip.MustParsePrefix("2001:db8::/32"))
+	}
+	var out strings.Builder
+	printRows(&out, []admin.Token{long, short, damaged}, true)
+	printRows(&out, []admin.Token{short}, false)
+	printToken(&out, long)
+	printToken(&out, damaged)
+	for line := range strings.Lines(out.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > screen && strings.Contains(strings.TrimSpace(line), " ") {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	for _, want := range []string{"not_yet_valid", "damaged", "2027-01-31", "alice"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("lacks %s:\n%s", want, out.String())
+		}
+	}
+}
