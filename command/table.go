@@ -69,12 +69,18 @@ func fit(text string, width int) string {
 	return string([]rune(text)[:width-1]) + "…"
 }
 
-// wrap breaks text between words so that no line is longer than width; words that
-// are longer are left whole.
+// wrap breaks text so that no line is longer than width: between words if it can.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
+		for utf8.RuneCountInString(word) > width {
+			runes := []rune(word)
+			if line != "" {
+				lines, line = append(lines, line), ""
+			}
+			lines, word = append(lines, string(runes[:width])), string(runes[width:])
+		}
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			lines = append(lines, line)
 			line = ""

@@ -31,7 +31,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 	printToken(&out, long)
 	printToken(&out, damaged)
 	for line := range strings.Lines(out.String()) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > screen && strings.Contains(strings.TrimSpace(line), " ") {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > screen {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
