@@ -184,7 +184,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"headers with a pattern", site("jira_gateway https://a.example {\nheaders X-*\n}"), `"X-*" is not a header's name: want whole names`},
 		{"rewrite_links", site("jira_gateway https://a.example {\nrewrite_links maybe\n}"), "want on or off"},
 		{"jira_base_url", site("jira_gateway https://a.example {\njira_base_url a.example\n}"), "want one such as"},
-		{"auth option", site("jira_token_auth {\nfronts api\n}"), "or context_path"},
+		{"auth option", site("jira_token_auth {\nfronts api\n}"), "context_path or affinity_cookie"},
 		{"auth argument", site("jira_token_auth 5"), `unexpected argument "5"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
