@@ -60,7 +60,7 @@ func addCommands(root *cobra.Command) {
 
 func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "create --owner NAME --name TEXT [--scope read|write|admin] [--expires 90d|2027-01-31|never]",
+		Use:     "create --owner NAME --name TEXT [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never]",
 		Short:   "Create a token and show it, this once",
 		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d",
 		Args:    cobra.NoArgs,
@@ -78,7 +78,7 @@ func createCommand() *cobra.Command {
 
 func updateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "update ID [--name TEXT] [--scope read|write|admin] [--expires …]",
+		Use:     "update ID [--name TEXT] [--scope read|read-all|write|admin] [--expires …]",
 		Short:   "Change a token; what is not given stays as it is",
 		Example: "  caddy jira-token update 4fT0aB9xYz --expires 30d --allow-ip 203.0.113.0/24",
 		Args:    exactID,

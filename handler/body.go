@@ -76,7 +76,7 @@ func watchBody(r *http.Request) (*http.Request, *clientBody) {
 // as the request arrives. A change is not: Jira may have made it.
 func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Response, error) {
 	out, body := watchBody(out)
-	if access != jira.AccessRead {
+	if access.Changes() {
 		response, err := t.upstream.RoundTrip(out)
 		return response, blame(body.err(), err)
 	}

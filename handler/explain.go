@@ -52,6 +52,10 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 	d := &Decision{now: h.now(), Record: q.Record, Address: q.Address}
 	e := Explanation{Front: h.Front, ContextPath: h.ContextPath}
 	e.AnyAddress = d.Address.IsValid() || !h.restricts(d.Record)
+	if why := leakedToken(r); why != nil {
+		e.denied("query", d, why)
+		return e, nil
+	}
 	for i := range steps {
 		step := &steps[i]
 		if step.unasked != nil {

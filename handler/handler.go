@@ -37,7 +37,7 @@ func init() {
 // `{http.auth.user.id}` | The owner of the token
 // `{http.jira_token.id}` | The token's id, its public name
 // `{http.jira_token.owner}` | The owner of the token
-// `{http.jira_token.scope}` | `read`, `write` or `admin`
+// `{http.jira_token.scope}` | `read`, `read-all`, `write` or `admin`
 // `{http.jira_token.account}` | The name of the Jira account used
 // `{http.jira_token.reason}` | Why the request was denied; empty when allowed
 type Handler struct {
@@ -63,9 +63,10 @@ type Handler struct {
 	Reads []Read `json:"reads,omitempty"`
 
 	// What tokens can reach at all: exact paths, or prefixes that end in /*.
-	// Default: /rest/*, /secure/attachment/*, /secure/thumbnail/*,
-	// /secure/issueAttachments/*, /secure/projectavatar, /secure/viewavatar
-	// and /secure/useravatar.
+	// Below /secure only downloads are for tokens, whatever is listed here.
+	// Default: /rest/*, /secure/attachment/*, /secure/attachmentzip/*,
+	// /secure/thumbnail/*, /secure/projectavatar, /secure/viewavatar,
+	// /secure/useravatar and /activity.
 	Paths []string `json:"paths,omitempty"`
 
 	// Client addresses or CIDR ranges from which tokens work here; a token's

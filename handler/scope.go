@@ -16,12 +16,12 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 		return deny(ReasonAmbiguousRequest, "The request's path could be read in more than one way: "+err.Error()+".")
 	}
 	if !h.reachable.Match(path) {
-		return deny(ReasonPathDenied, "API tokens do not reach this path.")
+		return deny(ReasonPathDenied, "API tokens do not reach this path. An administrator of the gateway can add it with the option paths.")
 	}
 	d.Access, d.match = h.access(r.Method, path)
 	d.classified = true
 	if d.Access == jira.AccessNever {
-		return deny(ReasonPathDenied, "No API token can do this, whatever its scope.")
+		return deny(ReasonPathDenied, "No API token may do this, whatever its scope.")
 	}
 	if needed := scopeFor(d.Access); !d.Record.Scope.Includes(needed) {
 		return deny(ReasonScopeInsufficient, "This API token has scope "+d.Record.Scope.String()+
@@ -39,7 +39,7 @@ func foundScope(_ *Handler, _ *http.Request, d *Decision) string {
 func (d *Decision) classification() string {
 	by := strings.TrimPrefix(d.match.String(), "by ")
 	if d.Access == jira.AccessNever {
-		return "The request is for no token, by " + by
+		return "The request is not for tokens, by " + by
 	}
 	return "The request is " + d.Access.String() + ", by " + by
 }
@@ -58,6 +58,8 @@ func scopeFor(access jira.Access) token.Scope {
 	switch access {
 	case jira.AccessRead:
 		return token.ScopeRead
+	case jira.AccessReadAll:
+		return token.ScopeReadAll
 	case jira.AccessWrite:
 		return token.ScopeWrite
 	}

@@ -36,6 +36,9 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 		// "x:http://host/path" has no path to judge, but is sent as it is.
 		return deny(ReasonAmbiguousRequest, "The request's target is not a path.")
 	}
+	if why := leakedToken(r); why != nil {
+		return why
+	}
 	if why := h.authenticate(r, d); why != nil || d.passThrough {
 		return why
 	}

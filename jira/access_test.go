@@ -16,10 +16,10 @@ func TestAccessByMethod(t *testing.T) {
 }
 
 func TestAccessNamesAndOrder(t *testing.T) {
-	if !(AccessRead < AccessWrite && AccessWrite < AccessAdmin && AccessAdmin < AccessNever) {
+	if !(AccessRead < AccessReadAll && AccessReadAll < AccessWrite && AccessWrite < AccessAdmin && AccessAdmin < AccessNever) {
 		t.Error("accesses are not ordered by strictness")
 	}
-	for _, a := range []Access{AccessRead, AccessWrite, AccessAdmin, AccessNever} {
+	for _, a := range []Access{AccessRead, AccessReadAll, AccessWrite, AccessAdmin, AccessNever} {
 		if back, err := parseAccess(a.String()); err != nil || back != a {
 			t.Errorf("parseAccess(%q) = %v, %v", a, back, err)
 		}
@@ -29,5 +29,19 @@ func TestAccessNamesAndOrder(t *testing.T) {
 	}
 	if a, err := parseAccess("root"); err == nil || a != AccessNever {
 		t.Error("parseAccess accepts an unknown name")
+	}
+}
+
+func TestAccessOfEither(t *testing.T) {
+	for _, c := range []struct{ a, b, want Access }{
+		{AccessRead, AccessReadAll, AccessReadAll},
+		{AccessRead, AccessWrite, AccessWrite},
+		{AccessReadAll, AccessWrite, AccessAdmin}, // neither scope may do the other's
+		{AccessReadAll, AccessAdmin, AccessAdmin},
+		{AccessWrite, AccessNever, AccessNever},
+	} {
+		if c.a.and(c.b) != c.want || c.b.and(c.a) != c.want {
+			t.Errorf("%v and %v is %v, want %v", c.a, c.b, c.a.and(c.b), c.want)
+		}
 	}
 }

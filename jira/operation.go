@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// Operation is what is known of one operation, or of a family of them.
+// Operation describes one operation, or a family of them.
 type Operation struct {
-	// Method is GET, POST, PUT, PATCH, DELETE or "*" for all of them. HEAD is
-	// GET; OPTIONS has a rule of its own.
+	// Method is GET, POST, PUT, PATCH, DELETE or "*" for all that have no
+	// operation of their own at this path. HEAD is GET; OPTIONS has a rule of its
+	// own.
 	Method string
 	// Path is a template: a segment {name} or * stands for one segment; a last
 	// segment ** (or *, where an operation is added) for any number of them,
@@ -16,10 +17,17 @@ type Operation struct {
 	Path string
 	// Access is what the operation asks.
 	Access Access
+	// Addressing says what the operation is about, Locator where the request says
+	// so. Both are empty for operations from the configuration.
+	Addressing Addressing
+	Locator    Locator
 	// Source says where this is known from: dc, cloud-v3, reads …
 	Source string
-	// Reason says why, where the source is not one of Atlassian's own lists.
+	// Reason says why, where this is not as Atlassian's lists have it.
 	Reason string
+
+	// fixed is the number of the path's segments before a last **.
+	fixed int
 }
 
 // SourceReads is the source of operations that were added with [Operations.With].
@@ -120,13 +128,13 @@ func templateOf(op Operation, versioned map[string]bool) template {
 	return t
 }
 
-// isVersion tells whether a segment looks like the version of an API: 2, 1.0,
+// isVersion reports whether a segment looks like the version of an API: 2, 1.0,
 // 2.0.alpha1, latest.
 func isVersion(segment string) bool {
 	return segment != "" && segment[0] >= '0' && segment[0] <= '9' || strings.EqualFold(segment, "latest")
 }
 
-// overlaps tells whether some path fits both templates.
+// overlaps reports whether some path fits both templates.
 func (t template) overlaps(u template) bool {
 	for i := range max(len(t.segments), len(u.segments)) {
 		if i == len(t.segments) {
@@ -143,7 +151,7 @@ func (t template) overlaps(u template) bool {
 	return true
 }
 
-// covers tells whether every path that fits u fits t.
+// covers reports whether every path that fits u fits t.
 func (t template) covers(u template) bool {
 	if len(t.segments) > len(u.segments) || !t.rest && (u.rest || len(t.segments) < len(u.segments)) {
 		return false

@@ -18,13 +18,18 @@ var (
 	//go:embed operations.csv
 	operationsCSV []byte
 
+	// correctionsCSV says where what operations.csv says of an operation is not
+	// right, or not fine enough, with the reason and its source.
+	//go:embed corrections.csv
+	correctionsCSV []byte
+
 	// additionsCSV lists what is not in them but matters, with the reason.
 	//go:embed additions.csv
 	additionsCSV []byte
 )
 
-// Operations is a table of operations that tells of a request what it asks. It
-// never changes and may be used by many goroutines.
+// Operations is a table of operations that says what a request asks of Jira. It
+// never changes and is safe for concurrent use.
 type Operations struct {
 	list      []row
 	versioned map[string]bool // APIs whose third segment is a version
@@ -40,45 +45,20 @@ type row struct {
 	documented bool
 }
 
-// Match says what decided about a request.
-type Match struct {
-	// Method, Template and Source are those of the operation that decided; the
-	// first two are empty when no operation did.
-	Method, Template string
-	Source           string
-	// Reason says why, unless the operation is from Atlassian's lists.
-	Reason string
-}
-
-// String returns what decided in one line.
-func (m Match) String() string {
-	text := m.Source
-	if m.Template != "" {
-		text = m.Method + " " + m.Template + " (" + m.Source + ")"
-	}
-	if m.Reason != "" {
-		text += ": " + m.Reason
-	}
-	return text
-}
-
-// What decided where no operation did.
-var (
-	byMethod     = Match{Source: SourceMethod}
-	undocumented = Match{Source: "undocumented", Reason: "Jira's own API, but no documented operation; what may change something needs admin"}
-	oddMethod    = Match{Source: "method", Reason: "no method of Jira's API"}
-	actionPage   = Match{Source: "page", Reason: "a page of Jira may act on GET too; no REST path ends like one"}
-	crowded      = Match{Source: "table", Reason: "too many operations fit this path; the configuration's own should be narrower"}
-	tooMany      = Match{Source: "path", Reason: "ends in more extensions than any request needs"}
-)
-
 var loadDefault = sync.OnceValues(func() (*Operations, error) {
 	documented, err := parseTable(bytes.NewReader(operationsCSV), "operations.csv")
 	if err != nil {
 		return nil, err
 	}
+	corrections, err := parseCorrections(bytes.NewReader(correctionsCSV), "corrections.csv")
+	if err != nil {
+		return nil, err
+	}
 	additions, err := parseTable(bytes.NewReader(additionsCSV), "additions.csv")
 	if err != nil {
+		return nil, err
+	}
+	if err := correct(documented, corrections); err != nil {
 		return nil, err
 	}
 	return newOperations(documented, additions), nil
@@ -90,13 +70,19 @@ func DefaultOperations() (*Operations, error) { return loadDefault() }
 func newOperations(documented, additions []Operation) *Operations {
 	o := &Operations{versioned: versionedAPIs(documented)}
 	for _, op := range documented {
-		o.list = append(o.list, row{op, templateOf(op, o.versioned), true})
+		o.list = append(o.list, o.row(op, true))
 	}
 	for _, op := range additions {
-		o.list = append(o.list, row{op, templateOf(op, o.versioned), false})
+		o.list = append(o.list, o.row(op, false))
 	}
 	o.root = buildTree(o.list, o.versioned)
 	return o
+}
+
+func (o *Operations) row(op Operation, documented bool) row {
+	t := templateOf(op, o.versioned)
+	op.fixed = len(t.segments)
+	return row{op, t, documented}
 }
 
 // With returns a table in which these operations, too, only read: those of
@@ -109,7 +95,7 @@ func (o *Operations) With(reads []Operation) (*Operations, error) {
 	extended := &Operations{list: slices.Clone(o.list), versioned: o.versioned}
 	for _, op := range reads {
 		op.Access, op.Source = AccessRead, SourceReads
-		added := row{op, templateOf(op, o.versioned), false}
+		added := o.row(op, false)
 		if err := o.checkLowering(added); err != nil {
 			return nil, err
 		}
@@ -131,11 +117,11 @@ func (o *Operations) With(reads []Operation) (*Operations, error) {
 const freeValue = "0-any"
 
 // checkLowering refuses an added read where the table says, of some path that
-// fits it, that the operation is for administrators or for nobody, or where
+// fits it, that the operation is administration or not for tokens, or where
 // Atlassian documents it to write.
 func (o *Operations) checkLowering(added row) error {
 	for _, r := range o.list {
-		if r.Method != added.Method && r.Method != "*" || r.Access < AccessWrite || !r.overlaps(added.template) {
+		if r.Method != added.Method && r.Method != "*" || r.Access == AccessRead || !r.overlaps(added.template) {
 			continue
 		}
 		// A wider row gives way to narrower ones, so what counts is the one that
@@ -145,19 +131,20 @@ func (o *Operations) checkLowering(added row) error {
 			_, match := o.Access(added.Method, added.example(freeValue))
 			decisive = match.Template == r.Path && match.Source == r.Source
 		}
-		if decisive && (r.documented || r.Access >= AccessAdmin) {
+		if decisive && (r.documented || r.Access != AccessWrite) {
 			return fmt.Errorf("%s cannot be made a read: %s (%s) is %s", added.Operation, r.Operation, r.Source, r.Access)
 		}
 	}
 	return nil
 }
 
-// Access tells what a request asks of Jira and what decided it. rawPath is the
+// Access says what a request asks of Jira and what decided it. rawPath is the
 // path as sent, accepted by [CheckPath] and relative to Jira's context path.
 //
-// The path is judged under every reading that a server behind us may have of
-// it (with and without an extension, with and without regard to letter case),
-// and the strictest answer counts. Under one reading:
+// Outside /rest, downloads are read by GET and HEAD, and Jira's other pages are
+// not for tokens. All other paths are judged under every reading that a server
+// behind us may have of them (with and without an extension, with and without
+// regard to letter case), and the strictest answer counts. Under one reading:
 //
 //   - The most specific operation with this method decides, as in JAX-RS; HEAD
 //     is GET. Where several are as specific, the strictest does.
@@ -166,10 +153,15 @@ func (o *Operations) checkLowering(added row) error {
 //     operation of Jira does; and where all documented operations at or below
 //     that place ask more than this, so does what is not documented.
 //   - Everything else, that is other apps' APIs, by its method.
+//   - In neither of the last two is a path for tokens whose names speak of
+//     credentials, sessions or batches of other requests.
 //   - OPTIONS reads, unless all that is there is never.
 func (o *Operations) Access(method, rawPath string) (Access, Match) {
 	if AccessByMethod(method) == AccessNever {
 		return AccessNever, oddMethod
+	}
+	if access, match, decided := judgePage(method, rawPath); decided {
+		return access, match
 	}
 	reading := firstReading(rawPath)
 	access, match := o.accessOf(method, reading)
@@ -180,9 +172,10 @@ func (o *Operations) Access(method, rawPath string) (Access, Match) {
 		}
 		// By method this reading asks what the first one did; and the first may
 		// be a read that the configuration added, whose path ends like this.
-		if a, m := o.accessOf(method, reading); a > access && m != byMethod {
-			access, match = a, m
+		if a, m := o.accessOf(method, reading); m != byMethod {
+			access, match = stricter(access, match, a, m)
 		}
+		match.SeveralReadings = true
 	}
 	return AccessNever, tooMany
 }
@@ -193,11 +186,21 @@ func (o *Operations) accessOf(method, path string) (Access, Match) {
 	access, match := s.judge(o.root, method)
 	if s.foldMatters {
 		folded := search{path: path, fold: true}
-		if a, m := folded.judge(o.root, method); a > access && m != byMethod {
-			return a, m
+		if a, m := folded.judge(o.root, method); m != byMethod {
+			access, match = stricter(access, match, a, m)
 		}
+		match.SeveralReadings = true
 	}
 	return access, match
+}
+
+// stricter returns what a request asks that could be either of two operations,
+// with what decided it.
+func stricter(a Access, am Match, b Access, bm Match) (Access, Match) {
+	if both := a.and(b); both != a {
+		return both, bm
+	}
+	return a, am
 }
 
 // parseTable reads operations in the format of operations.csv: product, method,
@@ -220,8 +223,11 @@ func parseTable(r io.Reader, name string) ([]Operation, error) {
 		if len(record) < 6 {
 			return nil, fmt.Errorf("%s:%d: %d columns, want product, method, path, access, addressing, locator", name, line, len(record))
 		}
-		op := Operation{Source: record[0], Method: record[1], Path: record[2]}
+		op := Operation{Source: record[0], Method: record[1], Path: record[2], Locator: parseLocator(record[5])}
 		if op.Access, err = parseAccess(record[3]); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+		if op.Addressing, err = parseAddressing(record[4]); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
 		if op.Method != "*" {

@@ -35,7 +35,7 @@ func ParsePathPattern(pattern string) (PathPattern, error) {
 	return PathPattern{segments, false}, nil
 }
 
-// Match tells whether rawPath, as sent, fits the pattern. Letter case counts,
+// Match reports whether rawPath, as sent, fits the pattern. Letter case counts,
 // and so does a trailing slash.
 func (p PathPattern) Match(rawPath string) bool {
 	for _, want := range p.segments {
@@ -92,20 +92,21 @@ func ParsePaths(patterns []string) (Paths, error) {
 	return Paths{parsed}, nil
 }
 
-// DefaultPaths are Jira's REST APIs and its downloads.
+// DefaultPaths are Jira's REST APIs, its downloads and its activity stream.
 func DefaultPaths() Paths {
 	return Paths{[]PathPattern{
 		{segments: []string{"rest"}, rest: true},
 		{segments: []string{"secure", "attachment"}, rest: true},
+		{segments: []string{"secure", "attachmentzip"}, rest: true},
 		{segments: []string{"secure", "thumbnail"}, rest: true},
-		{segments: []string{"secure", "issueAttachments"}, rest: true},
 		{segments: []string{"secure", "projectavatar"}},
 		{segments: []string{"secure", "viewavatar"}},
 		{segments: []string{"secure", "useravatar"}},
+		{segments: []string{"activity"}},
 	}}
 }
 
-// Match tells whether one of the patterns fits rawPath.
+// Match reports whether one of the patterns fits rawPath.
 func (p Paths) Match(rawPath string) bool {
 	for _, pattern := range p.patterns {
 		if pattern.Match(rawPath) {

@@ -27,7 +27,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestDefaultPaths(t *testing.T) {
-	want := []string{"/rest/*", "/secure/attachment/*", "/secure/thumbnail/*", "/secure/issueAttachments/*", "/secure/projectavatar", "/secure/viewavatar", "/secure/useravatar"}
+	want := []string{"/rest/*", "/secure/attachment/*", "/secure/attachmentzip/*", "/secure/thumbnail/*", "/secure/projectavatar", "/secure/viewavatar", "/secure/useravatar", "/activity"}
 	if got := DefaultPaths().Strings(); !slices.Equal(got, want) {
 		t.Errorf("default paths %v", got)
 	}
@@ -35,7 +35,7 @@ func TestDefaultPaths(t *testing.T) {
 	if err != nil || !slices.Equal(parsed.Strings(), want) {
 		t.Errorf("parsed defaults %v, %v", parsed.Strings(), err)
 	}
-	for _, p := range []string{"/login.jsp", "/secure/admin/x", "/gateway/api/graphql", "/plugins/servlet/x", "/", "/rest"} {
+	for _, p := range []string{"/login.jsp", "/secure/issueAttachments/1/x", "/secure/admin/x", "/gateway/api/graphql", "/plugins/servlet/x", "/", "/rest"} {
 		if DefaultPaths().Match(p) {
 			t.Errorf("%s is reachable", p)
 		}

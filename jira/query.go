@@ -20,22 +20,43 @@ func (e *AmbiguousQueryError) Error() string {
 	return fmt.Sprintf("ambiguous query: %s at byte %d", e.Reason, e.Position)
 }
 
-// droppedParameters never reach Jira: the first four authenticate on Data
-// Center (Seraph), the last turns a POST into another method.
-var droppedParameters = [...]string{"os_username", "os_password", "os_authtype", "os_cookie", "_method"}
+// droppedParameters never reach Jira, compared with underscores: the first four
+// authenticate on Data Center (Seraph), the last turns a POST into another
+// method.
+var droppedParameters = [...]string{"os_username", "os_password", "os_authtype", "os_cookie", "_method", "session_key"}
+
+// credentialParameters never reach Jira either, compared without underscores.
+// Jira takes some of them for credentials (jwt from Connect apps, access_token),
+// apps of other vendors take others. No documented operation of Jira has a
+// parameter with one of these names, nor one that begins with oauth.
+var credentialParameters = map[string]struct{}{
+	"jwt": {}, "token": {}, "tokens": {}, "accesstoken": {}, "refreshtoken": {}, "idtoken": {}, "authtoken": {}, "xauthtoken": {}, "apitoken": {}, "usertoken": {},
+	"bearertoken": {}, "privatetoken": {}, "personalaccesstoken": {}, "securitytoken": {}, "sessiontoken": {}, "csrftoken": {}, "xsrftoken": {}, "atltoken": {},
+	"pat": {}, "bearer": {}, "auth": {}, "authorization": {}, "xauthorization": {}, "proxyauthorization": {}, "authentication": {}, "basic": {}, "basicauth": {},
+	"apikey": {}, "xapikey": {}, "apisecret": {}, "accesskey": {}, "secretkey": {}, "privatekey": {}, "consumerkey": {}, "consumersecret": {},
+	"secret": {}, "clientsecret": {}, "appsecret": {}, "sharedsecret": {}, "clientassertion": {}, "assertion": {}, "samlresponse": {}, "credential": {}, "credentials": {},
+	"password": {}, "passwd": {}, "passphrase": {}, "pass": {}, "pwd": {}, "userpassword": {}, "sessionid": {}, "jsessionid": {}, "cookie": {}, "sudo": {},
+}
+
+// documentedSessionID is a parameter of user/assignable/search, in this spelling.
+const documentedSessionID = "sessionId"
 
 // updateHistory=true on an issue puts it on the account's list of recently
 // viewed issues: a write in a GET's clothes.
 const updateHistoryParameter = "updatehistory"
 
-const longestDroppedParameter = len(updateHistoryParameter)
+const (
+	oauthPrefix             = "oauth"
+	longestDroppedParameter = 24 // more than any of these names has letters
+)
 
 // CleanQuery removes the parameters that must not reach Jira: os_username,
-// os_password, os_authType, os_cookie and _method, and with readOnly also
-// updateHistory. Names are compared decoded (as often as they can be), without
-// case in Unicode's sense, and by their letters, digits and underscores only.
-// The rest stays byte for byte, in its order; a query from which nothing is
-// removed is returned as it is.
+// os_password, os_authType, os_cookie and _method; those that carry credentials
+// by another name, such as jwt, access_token, api_key, password or oauth_token;
+// and with readOnly also updateHistory. Names are compared decoded (as often as
+// they can be), without case in Unicode's sense, and by their letters and digits
+// only. The rest stays byte for byte, in its order; a query from which nothing
+// is removed is returned as it is.
 //
 // An [AmbiguousQueryError] refuses what could hide such a parameter: one behind
 // a ";", which some parsers take for "&"; a name with a malformed percent
@@ -79,7 +100,7 @@ func CleanQuery(rawQuery string, readOnly bool) (string, error) {
 	return strings.TrimSuffix(string(kept), "&"), nil
 }
 
-// isDropped tells whether a parameter, name=value, is one to remove.
+// isDropped reports whether a parameter, name=value, is one to remove.
 func isDropped(parameter string, readOnly bool) (bool, *AmbiguousQueryError) {
 	name, _, _ := strings.Cut(parameter, "=")
 	drop, reason := isDroppedName(name, readOnly)
@@ -112,8 +133,8 @@ func isDropped(parameter string, readOnly bool) (bool, *AmbiguousQueryError) {
 	}
 }
 
-// isDroppedName tells whether a name, still encoded, is one to remove, or why
-// that cannot be told.
+// isDroppedName reports whether a name, still encoded, is one to remove, or why
+// nobody can say.
 func isDroppedName(name string, readOnly bool) (drop bool, ambiguous string) {
 	if isPlainName(name) {
 		return isDroppedText(name, readOnly), ""
@@ -148,7 +169,7 @@ func isDroppedName(name string, readOnly bool) (drop bool, ambiguous string) {
 	return drop, ambiguous
 }
 
-// isPlainName tells whether every parser reads the name as it is written.
+// isPlainName reports whether every parser reads the name as it is written.
 func isPlainName(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c == '%' || c == ';' || c >= 0x80 {
@@ -162,25 +183,44 @@ func isPlainName(name string) bool {
 // or underscore, so that junk around and within it ("os_username[]", a
 // zero-width space) makes no difference.
 func isDroppedText(name string, readOnly bool) bool {
-	var folded [longestDroppedParameter]byte
-	n := 0
+	var spelled, plain [longestDroppedParameter]byte
+	n, letters := 0, 0 // with underscores, without
 	for _, r := range name {
 		c := foldsTo(r)
 		if c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			continue
 		}
-		if n == len(folded) {
-			return false
+		if n < len(spelled) {
+			spelled[n] = c
 		}
-		folded[n] = c
 		n++
+		if c != '_' {
+			if letters < len(plain) {
+				plain[letters] = c
+			}
+			letters++
+		}
 	}
+	if letters >= len(oauthPrefix) && string(plain[:len(oauthPrefix)]) == oauthPrefix {
+		return true
+	}
+	if n <= len(spelled) && isDroppedSpelling(string(spelled[:n]), readOnly) {
+		return true
+	}
+	if letters > len(plain) || name == documentedSessionID {
+		return false
+	}
+	_, credential := credentialParameters[string(plain[:letters])]
+	return credential
+}
+
+func isDroppedSpelling(name string, readOnly bool) bool {
 	for _, dropped := range droppedParameters {
-		if string(folded[:n]) == dropped {
+		if name == dropped {
 			return true
 		}
 	}
-	return readOnly && string(folded[:n]) == updateHistoryParameter
+	return readOnly && name == updateHistoryParameter
 }
 
 func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }

@@ -56,14 +56,6 @@ func isExtension(ext string) bool {
 	return false
 }
 
-// isActionPage tells whether a path ends as the pages do that are no REST
-// resource: Jira's web.xml maps *.jspa, below any path, to webwork, which runs
-// the action named by the last segment. It acts on GET as on POST.
-func isActionPage(path string) bool {
-	ext := extensionOf(path)
-	return ext != "" && (strings.EqualFold(ext, ".jspa") || strings.EqualFold(ext, ".jsp") || strings.EqualFold(ext, ".jspx"))
-}
-
 // foldSegment appends seg to dst in the spelling under which literals are
 // found: as a server sees it that compares names without case. It gives up
 // (false) on what no literal of the table can be: too long, or with a character

@@ -47,7 +47,8 @@ type edge struct {
 }
 
 // endpoint holds one operation for each method: the strictest, or a read that
-// was added, which With let in only where it may take the other's place.
+// was added, which With let in only where it may take the other's place. An
+// operation for all methods gives way to one for a single method.
 type endpoint [methodCount]*Operation
 
 func (e *endpoint) add(op *Operation) {
@@ -55,10 +56,21 @@ func (e *endpoint) add(op *Operation) {
 		if index, _ := methodIndex(op.Method); op.Method != "*" && i != index {
 			continue
 		}
-		if e[i] == nil || op.Source == SourceReads || e[i].Source != SourceReads && op.Access > e[i].Access {
+		if e[i] == nil || e[i].givesWayTo(op) {
 			e[i] = op
 		}
 	}
+}
+
+// givesWayTo reports whether another operation at the same place goes before op.
+func (op *Operation) givesWayTo(other *Operation) bool {
+	switch {
+	case op.Source == SourceReads || other.Source == SourceReads:
+		return other.Source == SourceReads
+	case (op.Method == "*") != (other.Method == "*"):
+		return op.Method == "*"
+	}
+	return other.Access > op.Access
 }
 
 func buildTree(rows []row, versioned map[string]bool) *node {
@@ -221,7 +233,7 @@ func (n *node) lookup(segment string) []edge {
 // each.
 const longestLiteral = 64
 
-// judge searches the path and tells what the method asks there.
+// judge searches the path and says what the method asks there.
 func (s *search) judge(root *node, method string) (Access, Match) {
 	s.visit(root, 0, 0, 0)
 	if s.crowded {
@@ -233,43 +245,50 @@ func (s *search) judge(root *node, method string) (Access, Match) {
 		return s.judgeOptions(own)
 	}
 	index, _ := methodIndex(method)
-	decisive := s.decisive(index)
 	access, match := AccessByMethod(method), byMethod
-	switch {
-	case decisive != nil:
-		access, match = decisive.Access, Match{decisive.Method, decisive.Path, decisive.Source, decisive.Reason}
+	from, spelled := 0, uint32(0) // where names count, see namesPrivate
+	if h, ok := s.decisive(index); ok {
+		decisive := h.end[index]
+		access, match = decisive.Access, decisive.match(s.path)
 		if s.oddVersion && access < AccessAdmin && index != 0 {
 			access, match = AccessAdmin, undocumented
 		}
-	case own:
+		if from = decisive.fixed; decisive.Source == SourceReads {
+			from, spelled = 0, h.mask
+		}
+	} else if own {
 		match = undocumented
 		if index != 0 {
 			access = AccessAdmin
 		}
-		if s.floor >= AccessAdmin {
-			access = max(access, s.floor)
+		if s.floor == AccessReadAll || s.floor >= AccessAdmin {
+			access = access.and(s.floor)
 		}
+		from = s.documentedDepth
 	}
-	return s.judgePage(access, match)
+	if access < AccessNever && namesPrivate(s.path, from, spelled) {
+		return AccessNever, private
+	}
+	return access, match
 }
 
-// decisive is the operation that decides for a method: the most specific one,
-// the strictest of several.
-func (s *search) decisive(index int) *Operation {
-	var decisive *Operation
+// decisive finds the end that decides for a method: the most specific one, the
+// strictest of several.
+func (s *search) decisive(index int) (hit, bool) {
+	var decisive hit
 	for _, h := range s.hits() {
 		op := h.end[index]
 		if op == nil || s.givesWay(h, index) {
 			continue
 		}
-		if decisive == nil || op.Access > decisive.Access {
-			decisive = op
+		if decisive.end == nil || op.Access > decisive.end[index].Access {
+			decisive = h
 		}
 	}
-	return decisive
+	return decisive, decisive.end != nil
 }
 
-// givesWay tells whether another hit is a literal wherever h is, and somewhere
+// givesWay reports whether another hit is a literal wherever h is, and somewhere
 // else too. A read that was added wins over what is no more specific: With lets
 // only those in that may.
 func (s *search) givesWay(h hit, index int) bool {
@@ -285,49 +304,25 @@ func (s *search) givesWay(h hit, index int) bool {
 }
 
 func (s *search) judgeOptions(own bool) (Access, Match) {
-	access, match := AccessRead, byMethod
 	if s.count == 0 {
-		if own && s.floor == AccessNever {
-			access, match = AccessNever, undocumented
+		switch {
+		case own && s.floor == AccessNever:
+			return AccessNever, undocumented
+		case namesPrivate(s.path, s.documentedDepth, 0):
+			return AccessNever, private
 		}
-		return s.judgePage(access, match)
+		return AccessRead, byMethod
 	}
-	least := AccessNever
+	least, match := AccessNever, byMethod
 	for _, h := range s.hits() {
 		for _, op := range h.end {
 			if op != nil && op.Access <= least {
-				least = op.Access
-				match = Match{op.Method, op.Path, op.Source, op.Reason}
+				least, match = op.Access, op.match(s.path)
 			}
 		}
 	}
 	if least == AccessNever {
-		access = AccessNever
+		return AccessNever, match
 	}
-	return s.judgePage(access, match)
-}
-
-// judgePage looks at what ends like a page of Jira rather than a resource.
-// Below /rest no operation does, and webwork would run the page. Elsewhere only
-// downloads do, which Jira's web.xml maps by prefix, and that goes before *.jspa.
-func (s *search) judgePage(access Access, match Match) (Access, Match) {
-	if !isActionPage(s.path) {
-		return access, match
-	}
-	switch {
-	case hasPrefixFold(s.path, "/rest/"):
-		return AccessNever, actionPage
-	case access == AccessRead && match == byMethod && !isDownload(s.path):
-		return AccessWrite, actionPage
-	}
-	return access, match
-}
-
-func isDownload(path string) bool {
-	return strings.HasPrefix(path, "/secure/attachment/") || strings.HasPrefix(path, "/secure/thumbnail/") ||
-		strings.HasPrefix(path, "/secure/issueAttachments/")
-}
-
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+	return AccessRead, match
 }

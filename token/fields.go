@@ -68,7 +68,7 @@ var fields = []Field{
 		check: func(r *Record, _ time.Time) error { return CheckName(r.Name) },
 	},
 	{
-		Name: "scope", Flag: "scope", Help: "What it may do: read, write or admin",
+		Name: "scope", Flag: "scope", Help: "What it may do: read, read-all (content and administration), write or admin",
 		Zero: "", Default: "read", Label: "scope",
 		get: func(r *Record) any { return r.Scope.String() },
 		set: setter(func(r *Record, text string, _ time.Time) (err error) { r.Scope, err = ParseScope(text); return err }),

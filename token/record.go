@@ -192,7 +192,7 @@ func (r *Record) Check() error {
 	}
 	switch {
 	case r.Scope.String() == "":
-		return errors.New("scope: want read, write or admin")
+		return errors.New("scope: must be read, read-all, write or admin")
 	case r.Status != StatusActive && r.Status != StatusDisabled && r.Status != StatusRevoked:
 		return fmt.Errorf("status %q: want active, disabled or revoked", r.Status)
 	case len(r.Networks.Allow) > MaxNetworks || len(r.Networks.Deny) > MaxNetworks:

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,9 +76,15 @@ func TestOwnersAndNames(t *testing.T) {
 }
 
 func TestScopes(t *testing.T) {
-	for i, scope := range []Scope{ScopeRead, ScopeWrite, ScopeAdmin} {
-		for j, needed := range []Scope{ScopeRead, ScopeWrite, ScopeAdmin} {
-			if scope.Includes(needed) != (i >= j) {
+	for _, scope := range []Scope{ScopeRead, ScopeReadAll, ScopeWrite, ScopeAdmin} {
+		for _, needed := range []Scope{ScopeRead, ScopeReadAll, ScopeWrite, ScopeAdmin} {
+			included := map[Scope][]Scope{
+				ScopeRead:    {ScopeRead},
+				ScopeReadAll: {ScopeRead, ScopeReadAll},
+				ScopeWrite:   {ScopeRead, ScopeWrite},
+				ScopeAdmin:   {ScopeRead, ScopeReadAll, ScopeWrite, ScopeAdmin},
+			}[scope]
+			if scope.Includes(needed) != slices.Contains(included, needed) {
 				t.Errorf("%s includes %s: %t", scope, needed, scope.Includes(needed))
 			}
 		}

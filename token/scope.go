@@ -2,32 +2,44 @@ package token
 
 import "fmt"
 
-// Scope is what a token may do. Each scope includes the ones before it.
+// Scope is what a token may do.
 type Scope uint8
 
 const (
 	// ScopeRead reads content.
 	ScopeRead Scope = iota + 1
-	// ScopeWrite also changes content.
+	// ScopeReadAll reads content and administration, and changes nothing.
+	ScopeReadAll
+	// ScopeWrite reads and changes content.
 	ScopeWrite
-	// ScopeAdmin also calls Jira's administration.
+	// ScopeAdmin does all that any scope does, and changes administration.
 	ScopeAdmin
 )
 
-var scopeNames = [...]string{ScopeRead: "read", ScopeWrite: "write", ScopeAdmin: "admin"}
+var scopeNames = [...]string{ScopeRead: "read", ScopeReadAll: "read-all", ScopeWrite: "write", ScopeAdmin: "admin"}
 
-// ParseScope reads read, write or admin.
+// ParseScope parses read, read-all, write or admin.
 func ParseScope(s string) (Scope, error) {
 	for scope := ScopeRead; scope <= ScopeAdmin; scope++ {
 		if s == scopeNames[scope] {
 			return scope, nil
 		}
 	}
-	return 0, fmt.Errorf("scope %q: want read, write or admin", s)
+	return 0, fmt.Errorf("scope %q: must be read, read-all, write or admin", s)
 }
 
-// Includes tells whether a token of scope s may do what needs scope needed.
-func (s Scope) Includes(needed Scope) bool { return s >= needed }
+// Includes reports whether a token of scope s may do what needs scope needed.
+// Each scope includes the ones before it, except that write does not include
+// read-all.
+func (s Scope) Includes(needed Scope) bool {
+	if s == ScopeWrite && needed == ScopeReadAll {
+		return false
+	}
+	return s >= needed
+}
+
+// Changes reports whether a token of this scope may change anything in Jira.
+func (s Scope) Changes() bool { return s >= ScopeWrite }
 
 func (s Scope) String() string {
 	if s < ScopeRead || s > ScopeAdmin {
@@ -39,7 +51,7 @@ func (s Scope) String() string {
 // MarshalText encodes s as its name.
 func (s Scope) MarshalText() ([]byte, error) {
 	if s < ScopeRead || s > ScopeAdmin {
-		return nil, fmt.Errorf("scope %d is none", s)
+		return nil, fmt.Errorf("invalid scope %d", s)
 	}
 	return []byte(scopeNames[s]), nil
 }

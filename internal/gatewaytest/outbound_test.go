@@ -118,6 +118,8 @@ func TestOutboundQuery(t *testing.T) {
 		{"os_username[]=a&x=1", "x=1", "x=1"},
 		{"%EF%BC%AFS_USERNAME=a&x=1", "x=1", "x=1"},
 		{"_method=DELETE&x=1", "x=1", "x=1"},
+		{"jwt=a&oauth_token=b&access_token=c&Api-Key=d&pass%77ord=e&x=1", "x=1", "x=1"},
+		{"nextPageToken=a&sessionId=b&username=c&key=d", "nextPageToken=a&sessionId=b&username=c&key=d", "nextPageToken=a&sessionId=b&username=c&key=d"},
 		{"xos_username=a&os_usernamex=b", "xos_username=a&os_usernamex=b", "xos_username=a&os_usernamex=b"},
 		{"x=os_username=a", "x=os_username=a", "x=os_username=a"},
 		{"updateHistory=true&x=1", "x=1", "updateHistory=true&x=1"},
@@ -136,6 +138,7 @@ func TestOutboundQuery(t *testing.T) {
 		})
 	}
 	for _, query := range []string{
+		"access_token=" + read.Token, read.Token, "x=%6" + "A" + read.Token[1:], "jql=text~" + read.Token + "x",
 		"x=1;os_username=a", "x;os_password=b&y", "os_username%=a", "os_%zzusername=a", "%ff=1", "a%00=1", "x=a;_method=PUT", "os_user%0aname=a",
 	} {
 		t.Run("refused "+query, func(t *testing.T) {

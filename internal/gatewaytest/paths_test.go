@@ -69,7 +69,7 @@ func TestPaths(t *testing.T) {
 		"/rest/api/2/issue.json.json.json":                 no,
 		"/rest/api/2/search.jspa":                          refused(403, "path_denied"),
 		"/rest/api/2/project.json":                         no,
-		"/secure/attachment/1/a%2525.pdf":                  no,
+		"/secure/attachment/1/a%2525.pdf":                  refused(403, "path_denied"),
 		"/rest/api/2/search%20":                            no,
 		"/rest/api/2/search%7e":                            no,
 		"/rest/api/2/%EF%BC%B3earch":                       no, // fullwidth S

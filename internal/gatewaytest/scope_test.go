@@ -36,6 +36,16 @@ func TestScope(t *testing.T) {
 		{"GET", "/rest/pat/latest/tokens", "", never, never, never},
 		{"POST", "/rest/auth/1/session", "{}", never, never, never},
 		{"GET", "/secure/Dashboard.jspa", "", never, never, never},
+		{"GET", "/secure/issueAttachments/1/ViewSystemInfo.jspa", "", never, never, never},
+		{"POST", "/secure/attachment/1/AddUser.jspa", "", never, never, never},
+		{"GET", "/secure/attachmentzip/10000.zip", "", passes, passes, passes},
+		{"GET", "/activity?maxResults=10", "", passes, passes, passes},
+		{"POST", "/rest/nativemobile/1.0/batch", "{}", never, never, never},
+		{"POST", "/rest/de.resolution.apitokenauth/latest/user/token", "{}", never, never, never},
+		{"GET", "/rest/de.resolution.apitokenauth/latest/user/tokensByFilter", "", never, never, never},
+		{"POST", "/rest/datapipeline/latest/export", "{}", no, no, passes},
+		{"PUT", "/rest/api/2/myself", "{}", never, never, never},
+		{"GET", "/rest/basicauth/1.0/config", "", never, never, never},
 		{"GET", "/", "", never, never, never},
 		{"GET", "/browse/A-1", "", never, never, never},
 		{"GET", "/rest/api/2/issue/A-1.jspa", "", never, never, never},
@@ -60,6 +70,30 @@ func TestScope(t *testing.T) {
 					t.Errorf("arrived as %s", a.line)
 				}
 			}
+		})
+	}
+}
+
+// TestScopeReadAll reads administration, and changes nothing.
+func TestScopeReadAll(t *testing.T) {
+	g := startGateway(t, options{})
+	all, write := g.issue("alice", "read-all"), g.issue("alice", "write")
+	no := refused(403, "scope_insufficient")
+	for _, c := range []struct {
+		method, target string
+		all, write     want
+	}{
+		{"GET", "/rest/api/3/issue/A-1", passes, passes},
+		{"GET", "/rest/api/3/workflow/search", passes, no},
+		{"POST", "/rest/api/3/workflows", passes, no},
+		{"GET", "/rest/datapipeline/latest/export", passes, no},
+		{"POST", "/rest/api/3/issue", no, passes},
+		{"POST", "/rest/api/3/project", no, no},
+		{"GET", "/rest/pat/latest/tokens", refused(403, "path_denied"), refused(403, "path_denied")},
+	} {
+		t.Run(c.method+" "+c.target, func(t *testing.T) {
+			g.check(t, g.do(c.method, c.target, all.basic(), "{}"), c.all)
+			g.check(t, g.do(c.method, c.target, write.basic(), "{}"), c.write)
 		})
 	}
 }

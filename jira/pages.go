@@ -1,0 +1,158 @@
+package jira
+
+import "strings"
+
+// What is not below /rest: Jira's pages and downloads. Pages act on GET as on
+// POST, so below /secure everything is denied that is not known to be a download,
+// and a page's extension is denied everywhere.
+
+// page is why a page of Jira is denied.
+var (
+	page     = Match{Source: "page", Reason: "a page of Jira, which may act on GET too; tokens reach downloads and REST only"}
+	download = Match{Source: "download"}
+)
+
+// judgePage decides about pages and downloads; decided is false for all other
+// paths. path is as sent.
+func judgePage(method, path string) (access Access, match Match, decided bool) {
+	if isDownload(path) {
+		if method == "GET" || method == "HEAD" {
+			return AccessRead, download, true
+		}
+		return AccessNever, page, true
+	}
+	if isBelowSecure(path) || hasPageExtension(path) {
+		return AccessNever, page, true
+	}
+	return 0, Match{}, false
+}
+
+// isDownload reports whether Data Center serves a file at this path. Its web.xml
+// maps these by prefix, which goes before the mapping of *.jspa (Servlet
+// specification, section 12.1), so the file's name may end in anything. The forms
+// are those that its own pages link to and its servlets parse:
+//
+//	/secure/attachment/{id}/{name}
+//	/secure/thumbnail/{id}/{name}
+//	/secure/attachmentzip/{issue id}.zip
+//	/secure/attachmentzip/unzip/{issue id}/{attachment id}[{entry}]/{name…}
+//	/secure/projectavatar, /secure/viewavatar, /secure/useravatar
+//
+// /secure/issueAttachments is mapped to nothing, so that a path below it is
+// whatever its last segment says.
+func isDownload(path string) bool {
+	rest, ok := strings.CutPrefix(path, "/secure/")
+	if !ok {
+		return false
+	}
+	kind, rest, _ := strings.Cut(rest, "/")
+	switch kind {
+	case "attachment", "thumbnail":
+		id, name, _ := strings.Cut(rest, "/")
+		return isNumber(id) && name != "" && !strings.Contains(name, "/")
+	case "attachmentzip":
+		return isZip(rest)
+	case "projectavatar", "viewavatar", "useravatar":
+		return !strings.Contains(path[len("/secure/"):], "/")
+	}
+	return false
+}
+
+// isZip reports whether rest names all attachments of an issue as one archive,
+// or an entry of an archive that is attached.
+func isZip(rest string) bool {
+	if id, ok := strings.CutSuffix(rest, ".zip"); ok && isNumber(id) {
+		return true
+	}
+	rest, ok := strings.CutPrefix(rest, "unzip/")
+	if !ok {
+		return false
+	}
+	issue, rest, _ := strings.Cut(rest, "/")
+	attachment, name, _ := strings.Cut(rest, "/")
+	id, entry, ok := cutFold(attachment, "%5b")
+	if !ok || len(entry) < len("0%5D") {
+		return false
+	}
+	number, bracket := entry[:len(entry)-len("%5D")], entry[len(entry)-len("%5D"):]
+	return isNumber(issue) && isNumber(id) && isNumber(number) && strings.EqualFold(bracket, "%5D") && name != ""
+}
+
+// cutFold is strings.Cut for a separator in lower case, in any case in s.
+func cutFold(s, separator string) (before, after string, found bool) {
+	for i := 0; i+len(separator) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(separator)], separator) {
+			return s[:i], s[i+len(separator):], true
+		}
+	}
+	return s, "", false
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isBelowSecure reports whether some server could take path for one below
+// /secure.
+func isBelowSecure(path string) bool {
+	segment, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	var space [len("secure") + 1]byte
+	folded, ok := foldSegment(space[:0], segment)
+	return ok && string(folded) == "secure"
+}
+
+// hasPageExtension reports whether some segment of path has, anywhere, an
+// extension that Jira's web.xml maps to pages: *.jspa to Webwork, which runs the
+// action that the name says, *.vm and *.vmd to Velocity, and the container's own
+// *.jsp and *.jspx. What follows the extension makes no difference: servers cut
+// off trailing dots and spaces, parameters, and what they take for path info.
+func hasPageExtension(path string) bool {
+	dot := strings.IndexByte(path, '.')
+	if dot < 0 {
+		return false
+	}
+	var space [len("jspa") + 1]byte // the letters after a dot, one more than any extension has
+	extension, after := space[:0], false
+	for i := dot; i < len(path); {
+		c, n := foldAt(path[i:])
+		i += n
+		switch {
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+			if after && len(extension) < cap(extension) {
+				extension = append(extension, c)
+			}
+		default:
+			if after && isPageExtension(string(extension)) {
+				return true
+			}
+			extension, after = space[:0], c == '.'
+		}
+	}
+	return after && isPageExtension(string(extension))
+}
+
+func isPageExtension(name string) bool {
+	switch name {
+	case "jspa", "jsp", "jspx", "vm", "vmd":
+		return true
+	}
+	return false
+}
+
+// foldAt is the character at the start of s, decoded once and folded to ASCII, 0
+// if it does not fold to ASCII, and how many bytes of s it takes.
+func foldAt(s string) (c byte, n int) {
+	if s[0] != '%' {
+		return lower(s[0]), 1
+	}
+	r, n := decodeRune(s)
+	if n == 0 {
+		return 0, 1
+	}
+	return foldsTo(r), n
+}
