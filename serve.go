@@ -22,6 +22,9 @@ func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record,
 	return a.registry.Lookup(ctx, presented)
 }
 
+// Known implements handler.App.
+func (a *App) Known(presented token.Token) bool { return a.registry.Known(presented) }
+
 // Account returns the Jira account with this name.
 func (a *App) Account(name string) (*jira.Account, bool) {
 	account, ok := a.accounts[name]

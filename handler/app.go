@@ -21,6 +21,10 @@ type App interface {
 	// its state; token.ErrNotFound for any other; an error with
 	// token.ErrUnavailable in its chain when nobody can tell.
 	Lookup(ctx context.Context, presented token.Token) (*token.Record, error)
+	// Known reports whether the token, or what has just become of it, is in
+	// memory: nobody comes by one without the right secret or a change of the
+	// token. It asks no store.
+	Known(presented token.Token) bool
 	// Account returns the Jira account with this name.
 	Account(name string) (*jira.Account, bool)
 	// Limits returns what bounds the requests of tokens.

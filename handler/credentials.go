@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -28,22 +29,22 @@ func (h *Handler) credentials(r *http.Request, d *Decision) *denial {
 	}
 	switch {
 	case strings.EqualFold(scheme, "Basic"):
-		return h.basic(d, credentials)
+		return h.basic(r, d, credentials)
 	case strings.EqualFold(scheme, "Bearer"):
-		return h.bearer(d, credentials)
+		return h.bearer(r, d, credentials)
 	}
-	return h.otherScheme(d, scheme, credentials)
+	return h.otherScheme(r, d, scheme, credentials)
 }
 
 // basic reads user name and password: owner and token.
-func (h *Handler) basic(d *Decision, encoded string) *denial {
+func (h *Handler) basic(r *http.Request, d *Decision, encoded string) *denial {
 	user, password, ok := decodeBasic(encoded)
 	if !ok {
 		return invalidToken()
 	}
 	d.owner, d.hasOwner = user, true
 	if !claimsToken(password) {
-		return h.foreign(d, user+":"+password)
+		return h.foreign(r, d, user+":"+password)
 	}
 	presented, err := token.Parse(password)
 	if err != nil {
@@ -53,9 +54,9 @@ func (h *Handler) basic(d *Decision, encoded string) *denial {
 	return nil
 }
 
-func (h *Handler) bearer(d *Decision, credentials string) *denial {
+func (h *Handler) bearer(r *http.Request, d *Decision, credentials string) *denial {
 	if !claimsToken(credentials) {
-		return h.foreign(d, credentials)
+		return h.foreign(r, d, credentials)
 	}
 	presented, err := token.Parse(credentials)
 	if err != nil {
@@ -77,32 +78,42 @@ func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
 	if h.Front != frontSite {
 		return deny(ReasonNoCredentials, "Authentication is needed: send an API token as the password of HTTP Basic authentication, with its owner as the user name.")
 	}
+	return h.pass(r, d)
+}
+
+// pass lets a request without a token through to Jira, unless it carries a
+// password in another place than Authorization.
+func (h *Handler) pass(r *http.Request, d *Decision) *denial {
 	if h.Passwords == passwordsDeny {
 		if jira.QueryHasCredentials(r.URL.RawQuery) || jira.LogsIn(r.Method, r.URL.EscapedPath()) {
 			return passwordRefused()
+		}
+		if why := refuseFormCredentials(r); why != nil {
+			return why
 		}
 	}
 	d.passThrough = true
 	return nil
 }
 
-// foreign is for Basic and Bearer credentials that are none of ours. A token in
-// the wrong place is no foreign one.
-func (h *Handler) foreign(d *Decision, credentials string) *denial {
+// foreign is for Basic and Bearer credentials that are not meant to be a token
+// of ours. A token in the wrong place is meant to be one.
+func (h *Handler) foreign(r *http.Request, d *Decision, credentials string) *denial {
 	switch {
-	case h.Front != frontSite || strings.Contains(credentials, tokenPrefix):
+	case strings.Contains(credentials, tokenPrefix):
 		return invalidToken()
+	case h.Front != frontSite:
+		return deny(ReasonInvalidToken, "Only this gateway's API tokens work here, not Jira's own passwords and tokens. Send a token of the gateway, which begins with "+tokenPrefix+", with its owner as the user name.")
 	case h.Passwords == passwordsDeny:
 		return passwordRefused()
 	}
-	d.passThrough = true
-	return nil
+	return h.pass(r, d)
 }
 
 // otherScheme is for what is neither Basic nor Bearer. The schemes of single
 // sign-on and of application links carry no password; one that is not known
 // may be another spelling of Basic to a server more lenient than this one.
-func (h *Handler) otherScheme(d *Decision, scheme, credentials string) *denial {
+func (h *Handler) otherScheme(r *http.Request, d *Decision, scheme, credentials string) *denial {
 	if h.Front != frontSite {
 		return deny(ReasonNoCredentials, "This kind of authentication is not accepted here: send an API token by HTTP Basic or Bearer.")
 	}
@@ -116,8 +127,7 @@ func (h *Handler) otherScheme(d *Decision, scheme, credentials string) *denial {
 			return passwordRefused()
 		}
 	}
-	d.passThrough = true
-	return nil
+	return h.pass(r, d)
 }
 
 func invalidToken() *denial {
@@ -153,7 +163,9 @@ func isToken68(credentials string) bool {
 	return true
 }
 
-// decodeBasic reads RFC 7617 credentials.
+// decodeBasic reads RFC 7617 credentials. A newline at the end is no part of
+// them: `echo user:token | base64` encodes one. User names that are not UTF-8 are
+// taken for ISO-8859-1, in which python-requests and browsers' btoa send them.
 func decodeBasic(encoded string) (user, password string, ok bool) {
 	if len(encoded) > base64.StdEncoding.EncodedLen(maxCredentials) {
 		return "", "", false
@@ -163,7 +175,20 @@ func decodeBasic(encoded string) (user, password string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	return strings.Cut(string(decoded), ":")
+	text := strings.TrimSuffix(strings.TrimSuffix(string(decoded), "\n"), "\r")
+	if user, password, ok = strings.Cut(text, ":"); !utf8.ValidString(user) {
+		user = fromLatin1(user)
+	}
+	return user, password, ok
+}
+
+// fromLatin1 decodes ISO-8859-1, whose bytes are the first 256 code points.
+func fromLatin1(s string) string {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
 }
 
 // strictBase64 refuses what two decoders could read differently.

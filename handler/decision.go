@@ -27,8 +27,10 @@ type Decision struct {
 
 	// Record is of the token, once its secret was found right.
 	Record *token.Record
-	// Address is the client's, as Caddy sees it.
+	// Address is the client's; none when it is not known, or, then with unread,
+	// when it could not be read.
 	Address netip.Addr
+	unread  *unreadAddress
 	// Access is what the operation does in Jira, and match what says so, once it
 	// was classified.
 	Access     jira.Access
@@ -40,6 +42,14 @@ type Decision struct {
 	// slot is the request's place among those under way.
 	slot limits.Slot
 
+	// allowed: the request may pass, whatever forwarding makes of it.
+	allowed bool
+	// writer and request are the client's, until the request is done with.
+	// lingering: its body was not read to the end before the answer.
+	writer    http.ResponseWriter
+	request   *http.Request
+	lingering bool
+
 	// why is the denial that ended the request, if one did.
 	why *denial
 
@@ -49,6 +59,15 @@ type Decision struct {
 	publicURL string
 	// headers are the ones that pass.
 	headers *headerLists
+}
+
+// failingAddress is the one that failures to authenticate are counted for: a
+// proxy's, when it does not say which client's they are.
+func (d *Decision) failingAddress() netip.Addr {
+	if d.unread != nil {
+		return d.unread.peer
+	}
+	return d.Address
 }
 
 type decisionKey struct{}

@@ -9,9 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 )
 
@@ -74,6 +71,8 @@ type denial struct {
 	exceeded *limits.Exceeded
 	// cause is for the log only.
 	cause error
+	// innocent is for an invalid token that is no guess.
+	innocent bool
 }
 
 // retrySeconds is retryAfter in whole seconds, as Retry-After has it.
@@ -115,27 +114,23 @@ func (why *denial) answer() (http.Header, []byte) {
 	case http.StatusUnauthorized:
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
-		header.Set("Www-Authenticate", `Basic realm="Jira API tokens"`)
+		// RFC 7617 section 2.1: the user name is in UTF-8.
+		header.Set("Www-Authenticate", `Basic realm="Jira API tokens", charset="UTF-8"`)
 	}
-	body, err := json.Marshal(jiraError{
-		ErrorMessages: []string{why.message}, Errors: map[string]string{}, Reason: why.reason,
-	})
+	body, err := json.Marshal(jiraError{ErrorMessages: []string{why.message}, Errors: map[string]string{}})
 	if err != nil {
 		body = []byte(`{}`) // cannot be: all are plain values
 	}
 	return header, body
 }
 
-// write answers a denied request.
+// write answers a denied request, once its body has been read as far as that is
+// bounded.
 func (why *denial) write(w http.ResponseWriter, r *http.Request) error {
 	header, body := why.answer()
 	maps.Copy(w.Header(), header)
-	if r.Header.Get("Expect") != "" {
-		// net/http would ask for the body, to throw it away, before it answers:
-		// Caddy wraps the body, so that net/http does not see that the client
-		// waits to be asked.
-		w.Header().Set("Connection", "close")
-		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 needs none
+	if !drainOrClose(w, r) {
+		defer linger(w, r)
 	}
 	w.WriteHeader(why.reason.status())
 	if r.Method == http.MethodHead {
@@ -155,53 +150,9 @@ func (why *denial) response(r *http.Request) *http.Response {
 	}
 }
 
-// jiraError is Jira's error body, and the reason.
+// jiraError is Jira's error body and nothing else: clients such as n8n show
+// another field instead of the message.
 type jiraError struct {
 	ErrorMessages []string          `json:"errorMessages"`
 	Errors        map[string]string `json:"errors"`
-	Reason        Reason            `json:"reason"`
-}
-
-// logDenial writes the line that a denied request is on record with. Headers
-// and query stay out of it: they may hold secrets.
-func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
-	line := h.logger.Check(why.level(), "request denied")
-	if line == nil {
-		return
-	}
-	fields := []zap.Field{
-		zap.String("reason", string(why.reason)),
-		zap.Int("status", why.reason.status()),
-		zap.String("method", r.Method),
-		zap.String("path", r.URL.Path),
-		zap.Stringer("client_ip", d.Address),
-		zap.String("host", r.Host),
-	}
-	if d.Record != nil {
-		fields = append(fields,
-			zap.String("jira_token_id", d.Record.ID),
-			zap.String("jira_token_owner", d.Record.Owner))
-	} else if id := d.presented.ID(); id != "" {
-		// Public, but only claimed: whoever reads the line should know.
-		fields = append(fields, zap.String("claimed_token_id", id))
-	}
-	if why.exceeded != nil {
-		fields = append(fields, zap.Stringer("exceeds", why.exceeded.Bound))
-	}
-	if why.cause != nil {
-		fields = append(fields, zap.Error(why.cause))
-	}
-	line.Write(fields...)
-}
-
-// level is how loud a denial's line is.
-func (why *denial) level() zapcore.Level {
-	switch {
-	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
-		// The log has a line about the cause, and there can be very many of these.
-		return zapcore.DebugLevel
-	case why.reason.status() >= http.StatusInternalServerError:
-		return zapcore.ErrorLevel
-	}
-	return zapcore.InfoLevel
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -40,6 +41,40 @@ func (*Handler) form(r *http.Request, _ *Decision) *denial {
 	}
 	r.Body = &checkedForm{Reader: bytes.NewReader(body), Closer: r.Body}
 	return nil
+}
+
+// maxSiteForm is the size to which form bodies of requests without a token are
+// looked into, where passwords are refused. Tomcat reads parameters from forms of
+// up to 2 MiB.
+const maxSiteForm = 2 << 20
+
+// refuseFormCredentials refuses credentials in the form body of a request without
+// a token. It is about the REST API only: the log-in forms of Jira's own pages are
+// how people begin their sessions.
+func refuseFormCredentials(r *http.Request) *denial {
+	if !hasAnyForm(r) || !jira.TakesFormCredentials(r.URL.EscapedPath()) {
+		return nil
+	}
+	if types := r.Header["Content-Type"]; len(types) > 1 || !plainFormCharset(types[0]) || r.Header.Get("Content-Encoding") != "" {
+		return deny(ReasonAmbiguousRequest, "A form body must be in UTF-8, without Content-Encoding and with one Content-Type.")
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxSiteForm+1))
+	switch {
+	case err != nil:
+		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end.", cause: err}
+	case len(body) > maxSiteForm:
+		return deny(ReasonAmbiguousRequest, "The form body is too large.")
+	case jira.QueryHasCredentials(string(body)):
+		return passwordRefused()
+	}
+	r.Body = &checkedForm{Reader: bytes.NewReader(body), Closer: r.Body}
+	return nil
+}
+
+// hasAnyForm reports whether one of a request's types, of which Jira may take
+// any, is a form's.
+func hasAnyForm(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && slices.ContainsFunc(r.Header["Content-Type"], isForm)
 }
 
 func foundForm(*Handler, *http.Request, *Decision) string {

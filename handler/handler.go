@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -34,7 +35,8 @@ func init() {
 //
 // Placeholder | Description
 // ------------|-------------
-// `{http.auth.user.id}` | The owner of the token
+// `{http.auth.user.id}` | The owner of the token, when the request may pass
+// `{http.auth.candidate.id}` | The owner of the token, when it may not
 // `{http.jira_token.id}` | The token's id, its public name
 // `{http.jira_token.owner}` | The owner of the token
 // `{http.jira_token.scope}` | `read`, `read-all`, `write` or `admin`
@@ -105,6 +107,7 @@ type Handler struct {
 	permitted  token.Networks
 	now        func() time.Time
 	logger     *zap.Logger
+	denials    *denialSampler
 }
 
 // Read is an operation that changes nothing in Jira.
@@ -138,6 +141,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.now = time.Now
+	h.denials = newDenialSampler()
 	h.setDefaults()
 
 	var err error
@@ -232,9 +236,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		forgetCredentials(r)
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
 	}
-	d := &Decision{now: h.now(), Address: clientAddress(r)}
+	d := &Decision{now: h.now(), writer: w, request: r}
+	d.Address, d.unread = clientAddress(r)
 	defer func() { d.slot.Release() }() // also when something panics
 	d.why = h.decide(r, d)
+	d.allowed = d.why == nil
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
 	if d.why == nil && d.passThrough {
@@ -242,15 +248,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	defer forgetCredentials(r)
+	if d.why != nil {
+		h.record(r, d, took)
+		// Reading the rest of a body takes as long as its client wants, within
+		// bounds, and must not keep others from the account meanwhile.
+		d.slot.Release()
+		d.slot = limits.Slot{}
+		return d.why.write(w, r)
+	}
 	// In the end, because forwarding can still fail; and deferred, because the
 	// proxy panics when the client leaves before the end of the response.
 	defer func() { h.record(r, d, took) }()
-	if d.why != nil {
-		return d.why.write(w, r)
-	}
 	h.app.Used(d.Record.ID, d.Address, r.UserAgent())
-	err := next.ServeHTTP(w, h.outbound(r, d))
+	out := h.outbound(r, d)
+	if hasBody(r) {
+		out.Body = &undrained{ReadCloser: r.Body}
+	}
+	err := next.ServeHTTP(w, out)
 	if d.why != nil { // the transport has answered so
+		if d.lingering {
+			linger(w, r)
+		}
 		return err
 	}
 	if d.why = notForwarded(err); d.why != nil {

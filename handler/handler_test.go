@@ -72,6 +72,10 @@ func newCachedToken(t testing.TB, scope token.Scope) cachedToken {
 	return cachedToken{newOneToken(secret, record), r}
 }
 
+func (o oneToken) Known(presented token.Token) bool { return presented == o.Token }
+
+func (c cachedToken) Known(presented token.Token) bool { return c.registry.Known(presented) }
+
 func (c cachedToken) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
 	return c.registry.Lookup(ctx, presented)
 }
@@ -97,7 +101,7 @@ func newHandler(t testing.TB, app App, front, passwords string) *Handler {
 	h := &Handler{
 		headers: headers,
 		Front:   front, Passwords: passwords, app: app, operations: operations,
-		reachable: jira.DefaultPaths(), now: time.Now, logger: zap.NewNop(),
+		reachable: jira.DefaultPaths(), now: time.Now, logger: zap.NewNop(), denials: newDenialSampler(),
 	}
 	h.setDefaults()
 	return h

@@ -2,9 +2,6 @@ package handler
 
 import (
 	"net/http"
-	"net/netip"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -14,6 +11,12 @@ import (
 func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	if h.permitted.Permits(d.Address) && d.Record.Networks.Permits(d.Address) {
 		return nil
+	}
+	switch {
+	case d.unread != nil:
+		return deny(ReasonNetworkDenied, "This API token works from some networks only, and the client's address could not be read from what the proxy sent: "+d.unread.String()+".")
+	case !d.Address.IsValid():
+		return deny(ReasonNetworkDenied, "This API token works from some networks only, and the client's address is not known.")
 	}
 	return deny(ReasonNetworkDenied, "This API token does not work from the address "+d.Address.String()+".")
 }
@@ -37,18 +40,6 @@ func (h *Handler) unaskedNetworks(d *Decision) string {
 
 func foundNetworks(_ *Handler, _ *http.Request, d *Decision) string {
 	return "it works from " + d.Address.String()
-}
-
-// clientAddress is the client's address as Caddy found it: trusted_proxies
-// decides, never a header read here. Caddy does not unmap IPv4 addresses in
-// IPv6 form.
-func clientAddress(r *http.Request) netip.Addr {
-	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	addr, err := netip.ParseAddr(text)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap()
 }
 
 // parseRanges reads allow_ip and deny_ip with the names that Caddy knows, such

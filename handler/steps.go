@@ -51,20 +51,26 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 }
 
 // authenticate finds the record of the token that a request presents, and counts
-// those who present no valid one.
+// those who present no valid one. Whoever shares an address with one of them goes
+// on with a token that is known here.
 func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
 	why := h.credentials(r, d)
 	if d.passThrough || why != nil && why.reason != ReasonInvalidToken {
 		return why
 	}
-	if why := h.tooManyFailures(d); why != nil {
-		return why
+	blocked := h.tooManyFailures(d)
+	if blocked != nil && (why != nil || !h.app.Known(d.presented)) {
+		return blocked // before anything is looked up
 	}
 	if why == nil {
 		why = h.lookup(r, d)
 	}
-	if why != nil && why.reason == ReasonInvalidToken {
-		h.countFailure(d)
+	switch {
+	case why == nil || why.reason != ReasonInvalidToken || why.innocent:
+		return why
+	case blocked != nil:
+		return blocked
 	}
+	h.countFailure(d)
 	return why
 }

@@ -60,7 +60,11 @@ func (d *Decision) placeholder(key string) (any, bool) {
 		return nil, false
 	}
 	switch key {
-	case "http.auth.user.id", "http.jira_token.owner":
+	case "http.auth.user.id":
+		return d.Record.Owner, d.allowed
+	case "http.auth.candidate.id": // as Caddy's own authentication has it
+		return d.Record.Owner, !d.allowed
+	case "http.jira_token.owner":
 		return d.Record.Owner, true
 	case "http.jira_token.id":
 		return d.Record.ID, true

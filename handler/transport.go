@@ -159,6 +159,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if d.why = deniedBy(d, err); d.why != nil {
 		// No error: the proxy would take Jira for down, or try again.
+		d.lingering = d.request != nil && !drainOrClose(d.writer, d.request)
 		return d.why.response(r), nil
 	}
 	if _, gone := errors.AsType[clientError](err); gone {

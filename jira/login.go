@@ -15,6 +15,18 @@ func LogsIn(method, rawPath string) bool {
 	return method == "POST" && strings.Contains(lenientPath(rawPath)+"/", "/rest/auth/")
 }
 
+// TakesFormCredentials reports whether Data Center takes credentials from a form
+// that is sent to this path of the REST API, however a lenient server might read
+// the path. By the login gadget, which is left out, people begin their sessions.
+func TakesFormCredentials(rawPath string) bool {
+	lenient := lenientPath(rawPath)
+	if !strings.Contains(lenient, "/rest/") {
+		return false
+	}
+	asWritten := strings.EqualFold(lenient, rawPath)
+	return !asWritten || !strings.HasSuffix(lenient, "/rest/gadget/1.0/login")
+}
+
 func lenientPath(rawPath string) string {
 	segments := strings.Split(strings.ReplaceAll(rawPath, `\`, "/"), "/")
 	for i, segment := range segments {

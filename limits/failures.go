@@ -59,7 +59,7 @@ func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (
 	if now.Sub(f.began) >= time.Duration(f.lastEnds.Load()) {
 		return 0, 0
 	}
-	network, ok := f.networks.GetIfPresent(networkOf(address))
+	network, ok := f.networks.GetIfPresent(NetworkOf(address))
 	if !ok {
 		return 0, 0
 	}
@@ -80,7 +80,7 @@ func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (
 func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (reached Bound) {
 	now := f.now()
 	f.endsNotBefore(now.Add(most.Period))
-	network, _ := f.networks.ComputeIfAbsent(networkOf(address), newFailureCount)
+	network, _ := f.networks.ComputeIfAbsent(NetworkOf(address), newFailureCount)
 	if network.add(now, most) {
 		reached = NetworkFailures
 	}
@@ -111,9 +111,9 @@ func (f *failures) endsNotBefore(end time.Time) {
 	}
 }
 
-// networkOf is what one client has: an IPv4 address, or the /64 that a host's
-// IPv6 addresses are of.
-func networkOf(address netip.Addr) netip.Prefix {
+// NetworkOf returns what one client is taken to have: its IPv4 address, or the
+// /64 of its IPv6 address.
+func NetworkOf(address netip.Addr) netip.Prefix {
 	bits := 32
 	if address.Is6() {
 		bits = 64

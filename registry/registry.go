@@ -48,6 +48,13 @@ func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, er
 	return record, nil
 }
 
+// Known reports, without asking the store, whether the cache holds the record of
+// this very token, or its id with a record that has to be read again.
+func (r *Registry) Known(t token.Token) bool {
+	record, ok := r.cache.Peek(t.ID())
+	return ok && (record == nil || record.Matches(t.Digest(), r.now()))
+}
+
 // noRecord is what an unknown token is compared with.
 var noRecord token.Record
 

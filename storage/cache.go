@@ -136,6 +136,16 @@ func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 // be used, as opposed to no answer. What was known before does not outlast it.
 func noToken(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
 
+// Peek returns what the cache holds for this id, however old, without reading it;
+// nil when a change was heard of since it was read.
+func (c *Cache) Peek(id string) (record *token.Record, ok bool) {
+	entry, ok := c.known.GetIfPresent(id)
+	if !ok {
+		return nil, false
+	}
+	return entry.record, true
+}
+
 func (c *Cache) believed(entry *cached, now time.Time, ttl time.Duration) bool {
 	return entry.epoch == c.epoch.Load() && now.Sub(entry.loadedAt) < ttl
 }

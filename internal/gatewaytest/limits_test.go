@@ -23,7 +23,7 @@ func (g *gateway) spend(t *testing.T, tok issued, n int) (allowed int) {
 		if a.status != http.StatusTooManyRequests || a.reason() != "rate_limited" {
 			t.Fatalf("%s", a)
 		}
-		checkErrorBody(t, a, "rate_limited")
+		checkErrorBody(t, a)
 	}
 	return allowed
 }

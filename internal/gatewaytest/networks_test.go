@@ -31,8 +31,35 @@ func TestNetworks(t *testing.T) {
 		"strict, zone":           {global: strict, site: "deny_ip fe80::/10", headers: "X-Forwarded-For: fe80::1%eth0\r\n", want: denied},
 		"strict, IPv6 with port": {global: strict, site: "deny_ip 2001:db8::/32", headers: "X-Forwarded-For: [2001:db8::1]:443\r\n", want: denied},
 	}
+	// The nearest entry that no trusted proxy has is the client, in whatever form
+	// the proxy writes it; one that cannot be read is nobody.
+	for name, forwarded := range map[string]struct {
+		headers string
+		want    want
+	}{
+		"plain":               {"X-Forwarded-For: 203.0.113.7\r\n", passes},
+		"port":                {"X-Forwarded-For: 203.0.113.7:4711\r\n", passes},
+		"mapped":              {"X-Forwarded-For: [::ffff:203.0.113.7]:4711\r\n", passes},
+		"quoted":              {"X-Forwarded-For: \"203.0.113.7:4711\"\r\n", passes},
+		"Forwarded":           {"X-Forwarded-For: for=203.0.113.7;proto=https\r\n", passes},
+		"behind the client's": {"X-Forwarded-For: 198.51.100.1,\t203.0.113.7 \r\n", passes},
+		"two proxies":         {"X-Forwarded-For: 203.0.113.7, [::ffff:127.0.0.9]:80\r\n", passes},
+		"two lines":           {"X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-For: 203.0.113.7\r\n", passes},
+		"spoofed":             {"X-Forwarded-For: 203.0.113.7, 198.51.100.9\r\n", denied},
+		"spoofed, port":       {"X-Forwarded-For: 203.0.113.7, 198.51.100.9:80\r\n", denied},
+		"spoofed, brackets":   {"X-Forwarded-For: 203.0.113.7, [2001:db8::66]\r\n", denied},
+		"spoofed, both":       {"X-Forwarded-For: 203.0.113.7, [2001:db8::66]:4711\r\n", denied},
+		"spoofed, two lines":  {"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: [2001:db8::66]:4711\r\n", denied},
+		"unknown":             {"X-Forwarded-For: 203.0.113.7, unknown\r\n", denied},
+		"hidden":              {"X-Forwarded-For: 203.0.113.7, _hidden\r\n", denied},
+		"empty entry":         {"X-Forwarded-For: 203.0.113.7,\r\n", denied},
+		"empty header":        {"X-Forwarded-For:\r\n", denied},
+	} {
+		cases["strict, from "+name] = networkCase{global: strict, allow: []string{"203.0.113.7"}, headers: forwarded.headers, want: forwarded.want}
+		cases["lax, from "+name] = networkCase{global: lax, allow: []string{"203.0.113.7"}, headers: forwarded.headers, want: forwarded.want}
+	}
 	// All sites of one kind are in one Caddy, each on a port of its own.
-	for _, global := range []string{"", strict} {
+	for _, global := range []string{"", strict, lax} {
 		up, sites, addresses := newUpstream(t), "", make(map[string]string)
 		for name, c := range cases {
 			if c.global == global {
@@ -80,5 +107,8 @@ func TestPrivateRanges(t *testing.T) {
 	g := startGateway(t, options{site: "allow_ip private_ranges"})
 	g.check(t, g.do("GET", issuePath, g.issue("alice", "read").basic()), passes)
 }
+
+// lax is the same without the option that only Caddy's own reading depends on.
+const lax = "servers {\ntrusted_proxies static 127.0.0.0/8\n}"
 
 const strict = "servers {\ntrusted_proxies static 127.0.0.0/8\ntrusted_proxies_strict\n}"

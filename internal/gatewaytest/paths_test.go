@@ -33,7 +33,7 @@ func TestPaths(t *testing.T) {
 					t.Errorf("%s: got %s, arrived %v", method, a, seen)
 				}
 				if a.reason() != "" {
-					checkErrorBody(t, a, "ambiguous_request")
+					checkErrorBody(t, a)
 				}
 			}
 		})

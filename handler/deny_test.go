@@ -1,0 +1,187 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// from is a request from an address with a user name and password.
+func from(address, user, password string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/rest/api/2/issue", nil)
+	if user != "" {
+		r.Header.Set("Authorization", basicOf(user, password))
+	}
+	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.ClientIPVarKey: address})
+	return r.WithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()))
+}
+
+// serve returns a handler's answer and whether it let the request pass.
+func serve(t *testing.T, h *Handler, r *http.Request) (w *httptest.ResponseRecorder, passed bool) {
+	t.Helper()
+	w = httptest.NewRecorder()
+	if err := h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		passed = true
+		return nil
+	})); err != nil {
+		t.Fatal(err)
+	}
+	return w, passed
+}
+
+// TestDenialBody: Jira's own shape and no more; the reason is in the header.
+func TestDenialBody(t *testing.T) {
+	h := newHandler(t, newToken(token.New(), token.ScopeRead), frontAPI, passwordsDeny)
+	w, _ := serve(t, h, from("192.0.2.1", "", ""))
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	if len(body) != 2 || string(body["errors"]) != "{}" || !strings.HasPrefix(string(body["errorMessages"]), `["`) {
+		t.Errorf("body %s", w.Body)
+	}
+	if got := w.Header().Get(headerReason); got != string(ReasonNoCredentials) {
+		t.Errorf("reason %q", got)
+	}
+	if got := w.Header().Get("WWW-Authenticate"); got != `Basic realm="Jira API tokens", charset="UTF-8"` {
+		t.Errorf("challenge %q", got)
+	}
+}
+
+// TestUserPlaceholders: only who may pass is the user; as with Caddy's own
+// authentication, others are candidates.
+func TestUserPlaceholders(t *testing.T) {
+	for name, test := range map[string]struct {
+		scope           token.Scope
+		user            string
+		wantUser, wantC string
+	}{
+		"passes":      {token.ScopeWrite, "alice", "alice", ""},
+		"may not":     {token.ScopeRead, "alice", "", "alice"},
+		"wrong owner": {token.ScopeWrite, "bob", "", ""},
+	} {
+		app := newToken(token.New(), test.scope)
+		r := from("192.0.2.1", test.user, app.Reveal())
+		serve(t, newHandler(t, app, frontAPI, passwordsDeny), r)
+		repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+		user, _ := repl.GetString("http.auth.user.id")
+		candidate, _ := repl.GetString("http.auth.candidate.id")
+		if user != test.wantUser || candidate != test.wantC {
+			t.Errorf("%s: user %q, candidate %q", name, user, candidate)
+		}
+	}
+}
+
+// TestKnownTokensPassAtABlockedAddress: one client that guesses does not stop
+// the others at its address, and gets no further itself.
+func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
+	app := newCachedToken(t, token.ScopeWrite)
+	app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil), Failures: token.Limit{Requests: 3, Period: time.Hour}}
+	h := newHandler(t, app, frontAPI, passwordsDeny)
+	const shared = "192.0.2.1"
+	ask := func(user, secret string) string {
+		w, passed := serve(t, h, from(shared, user, secret))
+		if passed {
+			return "passes"
+		}
+		return w.Header().Get(headerReason)
+	}
+	if got := ask("alice", app.Reveal()); got != "passes" {
+		t.Fatal(got)
+	}
+	fresh := token.New()
+	for range 3 {
+		if got := ask("mallory", fresh.Reveal()); got != string(ReasonInvalidToken) {
+			t.Fatal(got)
+		}
+	}
+	wrong, err := token.WithID(app.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if got := ask("alice", app.Reveal()); got != "passes" {
+			t.Errorf("%d: the known token: %s", i, got)
+		}
+		for name, got := range map[string]string{
+			"an unknown one":   ask("alice", fresh.Reveal()),
+			"a wrong secret":   ask("alice", wrong.Reveal()),
+			"another's":        ask("bob", app.Reveal()),
+			"garbage":          ask("alice", "jt_garbage"),
+			"Jira's password":  ask("alice", "hunter2"),
+			"no password":      ask("alice", ""),
+			"a token, damaged": ask("alice", app.Reveal()[:51]+"x"),
+		} {
+			if got != string(ReasonTooManyFailures) {
+				t.Errorf("%d: %s: %s", i, name, got)
+			}
+		}
+	}
+}
+
+// TestDenialLinesAreBounded in number and length, by client.
+func TestDenialLinesAreBounded(t *testing.T) {
+	core, lines := observer.New(zap.InfoLevel)
+	h := newHandler(t, newToken(token.New(), token.ScopeRead), frontAPI, passwordsDeny)
+	h.logger = zap.New(core)
+	now := time.Unix(1_800_000_000, 0)
+	h.now = func() time.Time { return now }
+	flood := func(address string, n int) {
+		for range n {
+			r := from(address, "", "")
+			r.URL.Path = "/rest/" + strings.Repeat("ü", 5000)
+			r.Host, r.Method = strings.Repeat("h", 5000), strings.Repeat("M", 5000)
+			serve(t, h, r)
+		}
+	}
+	flood("192.0.2.1", 100)
+	if n := lines.Len(); n != maxDenialLines {
+		t.Errorf("%d lines of 100 requests", n)
+	}
+	flood("198.51.100.1", 1)
+	if n := lines.Len(); n != maxDenialLines+1 {
+		t.Errorf("%d lines with another client", n)
+	}
+	now = now.Add(time.Second)
+	lines.TakeAll()
+	flood("192.0.2.1", 2)
+	all := lines.TakeAll()
+	if len(all) != 2 || all[0].ContextMap()["left_out"] != uint64(90) || all[1].ContextMap()["left_out"] != nil {
+		t.Errorf("in the next second: %v", all)
+	}
+	for field, value := range all[0].ContextMap() {
+		if text, ok := value.(string); ok && len(text) > maxLoggedPath+len("…") {
+			t.Errorf("%s has %d bytes", field, len(text))
+		}
+	}
+}
+
+func TestDenialsOfOneClient(t *testing.T) {
+	record := newToken(token.New(), token.ScopeRead).record
+	key := func(reason Reason, record *token.Record, address string) denialKey {
+		d := &Decision{why: deny(reason, ""), Record: record, Address: netip.MustParseAddr(address)}
+		return d.denialKey()
+	}
+	if key(ReasonInvalidToken, nil, "2001:db8::1") != key(ReasonInvalidToken, nil, "2001:db8::2") {
+		t.Error("one network's addresses count apart")
+	}
+	if key(ReasonPathDenied, record, "192.0.2.1") != key(ReasonPathDenied, record, "192.0.2.2") {
+		t.Error("one token's addresses count apart")
+	}
+	if key(ReasonPathDenied, record, "192.0.2.1") == key(ReasonNetworkDenied, record, "192.0.2.1") {
+		t.Error("two reasons count together")
+	}
+}

@@ -1,0 +1,136 @@
+package handler
+
+import (
+	"hash/maphash"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/jiratokens/caddy-jira-tokens/limits"
+)
+
+// What one client can write to the log with requests that are denied.
+const (
+	// maxDenialLines is how many lines a second are written for one reason and
+	// one token, or one client network.
+	maxDenialLines = 10
+	// The longest texts of the request in a line, in bytes.
+	maxLoggedPath   = 300
+	maxLoggedHost   = 100
+	maxLoggedMethod = 20
+)
+
+// logDenial writes the line that a denied request is on record with. Headers
+// and query stay out of it: they may hold secrets.
+func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
+	line := h.logger.Check(why.level(), "request denied")
+	if line == nil {
+		return
+	}
+	write, left := h.denials.sample(d.now, d.denialKey())
+	if !write {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("reason", string(why.reason)),
+		zap.Int("status", why.reason.status()),
+		zap.String("method", clip(r.Method, maxLoggedMethod)),
+		zap.String("path", clip(r.URL.Path, maxLoggedPath)),
+		zap.Stringer("client_ip", d.Address),
+		zap.String("host", clip(r.Host, maxLoggedHost)),
+	}
+	if d.unread != nil {
+		fields = append(fields, zap.Stringer("proxy_ip", d.unread.peer), zap.Stringer("address_unread", d.unread))
+	}
+	if d.Record != nil {
+		fields = append(fields,
+			zap.String("jira_token_id", d.Record.ID),
+			zap.String("jira_token_owner", d.Record.Owner))
+	} else if id := d.presented.ID(); id != "" {
+		// Public, but only claimed: whoever reads the line should know.
+		fields = append(fields, zap.String("claimed_token_id", id))
+	}
+	if why.exceeded != nil {
+		fields = append(fields, zap.Stringer("exceeds", why.exceeded.Bound))
+	}
+	if why.cause != nil {
+		fields = append(fields, zap.Error(why.cause))
+	}
+	if left > 0 {
+		fields = append(fields, zap.Uint64("left_out", left))
+	}
+	line.Write(fields...)
+}
+
+// level is how loud a denial's line is.
+func (why *denial) level() zapcore.Level {
+	switch {
+	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
+		// The log has a line about the cause, and there can be very many of these.
+		return zapcore.DebugLevel
+	case why.reason.status() >= http.StatusInternalServerError:
+		return zapcore.ErrorLevel
+	}
+	return zapcore.InfoLevel
+}
+
+// denialKey says which denials are alike: those for one reason of one token, or
+// of one client network where no token was found.
+type denialKey struct {
+	reason  Reason
+	token   string
+	network netip.Prefix
+}
+
+func (d *Decision) denialKey() denialKey {
+	key := denialKey{reason: d.why.reason}
+	if d.Record != nil {
+		key.token = d.Record.ID
+		return key
+	}
+	key.network = limits.NetworkOf(d.failingAddress())
+	return key
+}
+
+// denialSampler bounds the lines of denials that are alike, as zap's sampler
+// bounds those with one message. Keys that fall together share a bound.
+type denialSampler struct {
+	seed   maphash.Seed
+	counts [1024]denialCount
+}
+
+type denialCount struct {
+	second atomic.Int64
+	lines  atomic.Uint64
+	left   atomic.Uint64
+}
+
+func newDenialSampler() *denialSampler { return &denialSampler{seed: maphash.MakeSeed()} }
+
+// sample reports whether to write one more line, and how many were left out
+// since the last one.
+func (s *denialSampler) sample(now time.Time, key denialKey) (write bool, left uint64) {
+	count := &s.counts[maphash.Comparable(s.seed, key)%uint64(len(s.counts))]
+	second := now.Unix()
+	if before := count.second.Load(); before != second && count.second.CompareAndSwap(before, second) {
+		count.lines.Store(0)
+	}
+	if count.lines.Add(1) > maxDenialLines {
+		count.left.Add(1)
+		return false, 0
+	}
+	return true, count.left.Swap(0)
+}
+
+// clip bounds a client's text.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
