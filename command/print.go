@@ -26,7 +26,7 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value}) }, view)
 	printWrapped(w, rows)
 	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
-	if !view.PreviousUntil.IsZero() {
+	if view.PreviousUntil.After(time.Now()) {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
 	}
 	fmt.Fprintln(w, "Keep it now: it is not shown again. To try it, with your gateway's URL:")

@@ -25,6 +25,7 @@ const (
 	ReasonTokenRevoked     Reason = "token_revoked"
 	ReasonTokenDisabled    Reason = "token_disabled"
 	ReasonTokenNotYetValid Reason = "token_not_yet_valid"
+	ReasonTokenRotated     Reason = "token_rotated"
 	ReasonPasswordRefused  Reason = "password_refused"
 
 	ReasonNetworkDenied     Reason = "network_denied"

@@ -132,6 +132,49 @@ func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
 	}
 }
 
+// rotatedToken is an app to which the token is the one before the last rotation.
+type rotatedToken struct{ oneToken }
+
+func (o rotatedToken) Lookup(_ context.Context, presented token.Token) (*token.Record, error) {
+	if presented != o.Token {
+		return nil, token.ErrNotFound
+	}
+	return o.record, token.ErrRotated
+}
+
+// TestRotatedToken: whoever holds the token before the last rotation is told so,
+// and is not taken for somebody who guesses.
+func TestRotatedToken(t *testing.T) {
+	rotated := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		overlap time.Duration
+		reason  Reason
+	}{
+		"without an overlap": {0, ReasonInvalidToken},
+		"after an overlap":   {time.Hour, ReasonTokenRotated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			record := &token.Record{ID: "4fT0aB9xYz", Owner: "alice", RotatedAt: rotated, PreviousUntil: rotated.Add(c.overlap)}
+			app := rotatedToken{newOneToken(token.New(), record)}
+			app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil), Failures: token.Limit{Requests: 3, Period: time.Hour}}
+			h := newHandler(t, app, frontAPI, passwordsDeny)
+			for range 5 { // more than may fail
+				w, passed := serve(t, h, from("192.0.2.1", "alice", app.Reveal()))
+				if got := w.Header().Get(headerReason); passed || got != string(c.reason) {
+					t.Fatalf("the old token: %q, want %s", got, c.reason)
+				}
+				if !strings.Contains(w.Body.String(), "was replaced on") {
+					t.Fatalf("its holder is told %s", w.Body)
+				}
+			}
+			w, _ := serve(t, h, from("192.0.2.1", "bob", app.Reveal()))
+			if got := w.Header().Get(headerReason); got != string(ReasonInvalidToken) || strings.Contains(w.Body.String(), "replaced") {
+				t.Errorf("who does not know the owner is told %s, %s", got, w.Body)
+			}
+		})
+	}
+}
+
 // TestDenialLinesAreBounded in number and length, by client.
 func TestDenialLinesAreBounded(t *testing.T) {
 	core, lines := observer.New(zap.InfoLevel)

@@ -17,6 +17,8 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	switch {
 	case errors.Is(err, token.ErrNotFound):
 		return invalidToken()
+	case errors.Is(err, token.ErrRotated):
+		return rotated(record, d)
 	case err != nil:
 		if errors.Is(err, token.ErrDamaged) {
 			h.countFailure(d) // nobody can prove to hold this token
@@ -32,4 +34,19 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	}
 	d.Record = record
 	return nil
+}
+
+// rotated is for the token that a rotation replaced. Its holder may know that, and
+// guesses nothing.
+func rotated(record *token.Record, d *Decision) *denial {
+	if d.hasOwner && !record.OwnedBy(d.owner) {
+		return invalidToken()
+	}
+	reason := ReasonInvalidToken
+	if record.RotatedWithOverlap() {
+		reason = ReasonTokenRotated
+	}
+	why := deny(reason, "This API token was replaced on "+moment(record.RotatedAt)+". Use the new one, or ask an administrator for it.")
+	why.innocent = true
+	return why
 }

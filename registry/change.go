@@ -57,9 +57,8 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 		if secret, err = token.WithID(id); err != nil {
 			return err
 		}
-		record.PreviousDigest, record.PreviousUntil = token.Digest{}, time.Time{}
+		record.PreviousDigest, record.PreviousUntil = record.Digest, r.timestamp()
 		if overlap > 0 {
-			record.PreviousDigest = record.Digest
 			record.PreviousUntil = r.now().UTC().Add(overlap + time.Second - 1).Truncate(time.Second)
 		}
 		record.Digest = secret.Digest()

@@ -33,8 +33,9 @@ func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, accoun
 }
 
 // Lookup returns the record that t belongs to if its secret is the right one,
-// whatever its state. An unknown id, a wrong secret and a token replaced by
-// rotation are all storage.ErrNotFound, after the same work.
+// whatever its state. An unknown id and a wrong secret are both
+// storage.ErrNotFound, after the same work. With the token that the last rotation
+// replaced it returns the record and token.ErrRotated.
 func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, error) {
 	digest := t.Digest()
 	record, err := r.cache.Get(ctx, t.ID())
@@ -42,10 +43,13 @@ func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, er
 		noRecord.Matches(digest, r.now())
 		return nil, err
 	}
-	if !record.Matches(digest, r.now()) {
-		return nil, storage.ErrNotFound
+	switch {
+	case record.Matches(digest, r.now()):
+		return record, nil
+	case record.Replaced(digest):
+		return record, token.ErrRotated
 	}
-	return record, nil
+	return nil, storage.ErrNotFound
 }
 
 // Known reports, without asking the store, whether the cache holds the record of

@@ -78,8 +78,25 @@ func TestTokenLife(t *testing.T) {
 	works(first, true)
 	works(second, true)
 	*now = now.Add(time.Hour)
-	works(first, false)
 	works(second, true)
+	replaced := func(secret token.Token, overlap bool) {
+		t.Helper()
+		found, err := r.Lookup(ctx, secret)
+		if !errors.Is(err, token.ErrRotated) || found == nil || found.RotatedWithOverlap() != overlap {
+			t.Errorf("lookup of a replaced token: %v, %v", found, err)
+		}
+	}
+	replaced(first, true)
+	_, third, err := r.Rotate(ctx, admin, record.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaced(second, false)
+	works(third, true)
+	if _, err := r.Lookup(ctx, first); !errors.Is(err, token.ErrNotFound) {
+		t.Errorf("lookup of the token before the last but one: %v", err)
+	}
+	second = third
 
 	for _, step := range []struct {
 		change func() (*token.Record, error)
@@ -124,7 +141,7 @@ func TestTokenLife(t *testing.T) {
 		}
 	}
 	// The changes that changed nothing left no event.
-	if got, want := strings.Join(actions, " "), "create rotate disable enable revoke delete"; got != want {
+	if got, want := strings.Join(actions, " "), "create rotate rotate disable enable revoke delete"; got != want {
 		t.Errorf("the trail has %s, want %s", got, want)
 	}
 	trail, _ := json.Marshal(events)

@@ -10,4 +10,6 @@ var (
 	// ErrDamaged means that the store answers, but that what it holds of this one
 	// token cannot be used.
 	ErrDamaged = errors.New("the record is damaged")
+	// ErrRotated means that a token was the right one until it was rotated.
+	ErrRotated = errors.New("the token was replaced by a rotation")
 )

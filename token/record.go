@@ -51,7 +51,7 @@ type Record struct {
 	// Digest is of the token in force.
 	Digest Digest `json:"digest"`
 	// PreviousDigest is of the token before the last rotation; it works
-	// until PreviousUntil.
+	// until PreviousUntil, and is still recognized after that.
 	PreviousDigest Digest    `json:"previous_digest,omitzero"`
 	PreviousUntil  time.Time `json:"previous_until,omitzero"`
 
@@ -132,6 +132,16 @@ func (r *Record) Matches(digest Digest, now time.Time) bool {
 	previous := r.PreviousDigest.Equal(digest) && !r.PreviousDigest.IsZero() && now.Before(r.PreviousUntil)
 	return current || previous
 }
+
+// Replaced reports whether digest is of the token that the last rotation
+// replaced. Whoever holds that token guesses nothing.
+func (r *Record) Replaced(digest Digest) bool {
+	return r.PreviousDigest.Equal(digest) && !r.PreviousDigest.IsZero()
+}
+
+// RotatedWithOverlap reports whether the token before the last rotation went on
+// working for a while.
+func (r *Record) RotatedWithOverlap() bool { return r.PreviousUntil.After(r.RotatedAt) }
 
 // OwnedBy tells whether name is the record's owner, compared without case.
 func (r *Record) OwnedBy(name string) bool { return strings.EqualFold(r.Owner, name) }
