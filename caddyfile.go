@@ -2,7 +2,6 @@ package jiratokens
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -59,42 +58,24 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 // or without. Credentials take placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
-	if d.NextArg() {
-		return d.Errf("unexpected argument %q: jira_tokens takes a block only", d.Val())
-	}
-	for d.NextBlock(0) {
-		var err error
-		switch d.Val() {
-		case "store":
-			err = a.unmarshalStore(d)
-		case "cache":
-			err = a.unmarshalCache(d)
-		case "account":
-			err = a.unmarshalAccount(d)
-		case "limit":
-			err = unmarshalLimit(d, &a.Limit)
-		case "max_failures":
-			err = unmarshalLimit(d, &a.MaxFailures)
-		case "max_concurrent":
-			err = option.MaxConcurrent(d, &a.MaxConcurrent)
-		default:
-			err = d.Errf("unknown option %q of jira_tokens: want store, cache, limit, max_concurrent, max_failures or account", d.Val())
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return option.Block{
+		option.Func("store", a.unmarshalStore),
+		option.Func("cache", a.unmarshalCache),
+		limit("limit", &a.Limit),
+		option.Number("max_concurrent", &a.MaxConcurrent, 1),
+		limit("max_failures", &a.MaxFailures),
+		option.Func("account", a.unmarshalAccount).Repeated(),
+	}.Read(d, "jira_tokens")
 }
 
 func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
-	if a.StoreRaw != nil {
-		return d.Err("store is given twice")
-	}
 	if !d.NextArg() {
 		return d.Err("store: want file [<path>] or redis <url>")
 	}
 	name := d.Val()
+	if strings.ContainsAny(name, ":/@") { // a URL, which may have a password
+		return d.Err("store: want file [<path>] or redis <url>: the kind of store comes first")
+	}
 	id := "jira_tokens.stores." + name
 	if _, err := caddy.GetModule(id); err != nil {
 		return d.Errf("unknown store %q: want file or redis, or another store that is compiled in", name)
@@ -108,82 +89,41 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 }
 
 func (a *App) unmarshalCache(d *caddyfile.Dispenser) error {
-	if a.Cache != nil {
-		return d.Err("cache is given twice")
-	}
-	if d.NextArg() {
-		return d.Errf("cache: unexpected %q: want a block", d.Val())
-	}
 	a.Cache = new(Cache)
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("cache: %s is given twice", option)
-		}
-		seen[option] = true
-		if err := a.Cache.unmarshalOption(d, option); err != nil {
-			return err
-		}
-	}
-	return nil
+	var grace caddy.Duration
+	return option.Block{
+		option.Number("size", &a.Cache.Size, 1),
+		option.Duration("ttl", &a.Cache.TTL),
+		option.DurationOrZero("grace", &grace).Then(func() error {
+			a.Cache.Grace = &grace
+			return nil
+		}),
+	}.Read(d, "cache")
 }
 
-func (c *Cache) unmarshalOption(d *caddyfile.Dispenser, option string) error {
-	switch option {
-	case "size", "ttl", "grace":
-	default:
-		return d.Errf("unknown option %q of cache: want size, ttl or grace", option)
-	}
-	var value string
-	if !d.Args(&value) || d.NextArg() {
-		return d.Errf("cache: %s wants one value", option)
-	}
-	if option == "size" {
-		size, err := strconv.Atoi(value)
-		if err != nil || size < 1 {
-			return d.Errf("cache: size %q: want a number of tokens, at least 1", value)
+// limit is an option with a limit, such as 600/m burst 50.
+func limit(name string, to *string) option.Option {
+	return option.Func(name, func(d *caddyfile.Dispenser) error {
+		words := d.RemainingArgs()
+		if len(words) > 3 {
+			return d.Errf("%s: too many arguments: want one such as 600/m or 600/m burst 50", name)
 		}
-		c.Size = size
-		return nil
-	}
-	duration, err := caddy.ParseDuration(value)
-	if err != nil || duration < 0 {
-		return d.Errf("cache: %s %q: want a duration such as 30s or 10m", option, value)
-	}
-	if option == "grace" {
-		grace := caddy.Duration(duration)
-		c.Grace = &grace
-		return nil
-	}
-	if duration == 0 {
-		return d.Errf("cache: ttl %q: want at least 1s", value)
-	}
-	c.TTL = caddy.Duration(duration)
-	return nil
-}
-
-// unmarshalLimit reads a limit, such as 600/m burst 50.
-func unmarshalLimit(d *caddyfile.Dispenser, value *string) error {
-	option := d.Val()
-	if *value != "" {
-		return d.Errf("%s is given twice", option)
-	}
-	*value = strings.Join(d.RemainingArgs(), " ")
-	if _, err := token.ParseLimit(*value); err != nil {
-		if option != "limit" { // which the error begins with
-			err = fmt.Errorf("%s: %w", option, err)
+		*to = strings.Join(words, " ")
+		if _, err := token.ParseLimit(*to); err != nil {
+			if name != "limit" { // which the error begins with
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			return d.WrapErr(err)
 		}
-		return d.WrapErr(err)
-	}
-	return nil
+		return nil
+	})
 }
 
 func (a *App) unmarshalAccount(d *caddyfile.Dispenser) error {
-	var name string
-	if !d.Args(&name) || d.NextArg() {
+	if !d.NextArg() {
 		return d.Err("account: want one name and a block, such as account default { … }")
 	}
+	name := d.Val()
 	if a.Accounts[name] != nil {
 		return d.Errf("account %s is given twice", name)
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 )
 
 func init() {
@@ -74,7 +76,7 @@ type gateway struct {
 	d        *caddyfile.Dispenser
 	jira     *url.URL
 	handler  Handler
-	links    string // on or off
+	links    *bool
 	baseURLs []string
 	// attachments is proxy or redirect.
 	attachments string
@@ -93,40 +95,29 @@ func readGateway(d *caddyfile.Dispenser) (*gateway, error) {
 	if g.jira, err = parseJiraURL(d.Val()); err != nil {
 		return nil, d.WrapErr(err)
 	}
-	if d.NextArg() {
-		return nil, d.Errf("jira_gateway: unexpected %q after the URL", d.Val())
-	}
 	g.handler.ContextPath = g.jira.Path
-	seen := make(optionsSeen)
-	for d.NextBlock(0) {
-		if err := g.readOption(d, seen); err != nil {
-			return nil, err
-		}
+	err = g.options().ReadOr(d, "jira_gateway", func() error {
+		g.proxy = append(g.proxy, d.NextSegment()...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	g.proxy = proxyTokens(first, g.jira, g.proxy)
 	return g, nil
 }
 
-func (g *gateway) readOption(d *caddyfile.Dispenser, seen optionsSeen) error {
-	switch known, err := g.handler.unmarshalOption(d, seen); {
-	case known || err != nil:
-		return err
-	case d.Val() == "rewrite_links":
-		return seen.choice(d, &g.links, "on", "off")
-	case d.Val() == "attachments":
-		return seen.choice(d, &g.attachments, attachmentsProxy, attachmentsRedirect)
-	case d.Val() == "jira_base_url":
-		urls, err := values(d)
-		for _, u := range urls {
-			if _, err := parseJiraURL(u); err != nil {
-				return d.WrapErr(err)
-			}
-		}
-		g.baseURLs = append(g.baseURLs, urls...)
-		return err
-	}
-	g.proxy = append(g.proxy, d.NextSegment()...)
-	return nil
+// options are those that are not reverse_proxy's.
+func (g *gateway) options() option.Block {
+	return append(g.handler.options(),
+		option.OnOff("rewrite_links", &g.links),
+		option.Each("jira_base_url", func(value string) error {
+			_, err := parseJiraURL(value)
+			g.baseURLs = append(g.baseURLs, value)
+			return err
+		}),
+		option.Choice("attachments", &g.attachments, attachmentsProxy, attachmentsRedirect),
+	)
 }
 
 // proxyTokens spells a reverse_proxy directive.
@@ -151,13 +142,14 @@ func proxyTokens(at caddyfile.Token, jira *url.URL, subdirectives []caddyfile.To
 // parseJiraURL reads the URL that Jira is installed at.
 func parseJiraURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
+	shown := s[strings.LastIndexByte(s, '@')+1:] // what is before may be a password
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return nil, fmt.Errorf("jira URL %q: want one such as https://acme.atlassian.net or https://jira.example.com/jira", s)
+		return nil, fmt.Errorf("jira URL %q: want one such as https://acme.atlassian.net or https://jira.example.com/jira", shown)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("jira URL of host %q: want no user, query or fragment; credentials belong to an account of jira_tokens", u.Host)
 	case strings.Contains(s, "{"):
-		return nil, fmt.Errorf("jira URL %q: placeholders are not known here; {$NAME} takes the environment's", s)
+		return nil, fmt.Errorf("jira URL %q: placeholders are not known here; {$NAME} takes the environment's", shown)
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	return u, nil
@@ -217,8 +209,7 @@ func (g *gateway) explain(err error) error {
 	if !strings.Contains(err.Error(), "unrecognized subdirective") {
 		return err
 	}
-	return fmt.Errorf("%w; jira_gateway knows %s, rewrite_links, jira_base_url, attachments and what reverse_proxy knows",
-		err, strings.Join(optionNames, ", "))
+	return fmt.Errorf("%w; jira_gateway takes %s, and what reverse_proxy takes", err, g.options().Names())
 }
 
 // setHost names Jira's host to Jira, unless the directive names another.
@@ -259,9 +250,8 @@ func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
 	transport.Paths = g.handler.Paths
 	transport.Attachments = g.attachments
 	transport.Accounts = g.handler.Accounts
-	if g.links == "off" {
-		off := false
-		transport.RewriteLinks = &off
+	if g.links != nil && !*g.links { // on is the default
+		transport.RewriteLinks = g.links
 	}
 	proxy.TransportRaw = caddyconfig.JSONModuleObject(&transport, "protocol", "jira", nil)
 	return nil

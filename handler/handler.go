@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -203,13 +204,13 @@ func (h *Handler) readOperations() (*jira.Operations, error) {
 
 // Validate checks the configuration.
 func (h *Handler) Validate() error {
-	if err := oneOf("front", h.Front, frontAPI, frontSite); err != nil {
+	if err := option.OneOf("front", h.Front, frontAPI, frontSite); err != nil {
 		return err
 	}
-	if err := oneOf("passwords", h.Passwords, passwordsDeny, passwordsPass); err != nil {
+	if err := option.OneOf("passwords", h.Passwords, passwordsDeny, passwordsPass); err != nil {
 		return err
 	}
-	if err := oneOf("scope_by", h.ScopeBy, scopeByOperation, scopeByMethod); err != nil {
+	if err := option.OneOf("scope_by", h.ScopeBy, scopeByOperation, scopeByMethod); err != nil {
 		return err
 	}
 	if h.Passwords == passwordsPass && h.Front != frontSite {
@@ -217,13 +218,6 @@ func (h *Handler) Validate() error {
 	}
 	if h.ContextPath != "" && jira.CheckPath(h.ContextPath) != nil {
 		return fmt.Errorf("context_path %q: want a path such as /jira", h.ContextPath)
-	}
-	return nil
-}
-
-func oneOf(option, value, a, b string) error {
-	if value != a && value != b {
-		return fmt.Errorf("%s %q: want %s or %s", option, value, a, b)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler/links"
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
@@ -143,7 +144,7 @@ func (t *Transport) setDefaults() {
 
 // Validate checks the configuration.
 func (t *Transport) Validate() error {
-	return oneOf("attachments", t.Attachments, attachmentsProxy, attachmentsRedirect)
+	return option.OneOf("attachments", t.Attachments, attachmentsProxy, attachmentsRedirect)
 }
 
 // RoundTrip sends a request to Jira.

@@ -1,25 +1,176 @@
-// Package option reads the options of Caddyfile blocks.
+// Package option reads the options of Caddyfile blocks. Its errors name the
+// file and the line, and never show surplus arguments: one may be a secret.
 package option
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// MaxConcurrent reads the greatest number of requests in flight.
-func MaxConcurrent(d *caddyfile.Dispenser, value *int) error {
-	if *value != 0 {
-		return d.Err("max_concurrent is given twice")
+// Option is an option of a block. It can be given once, unless it is Repeated.
+type Option struct {
+	name     string
+	repeated bool
+	// read reads the arguments of the option that d is at.
+	read func(d *caddyfile.Dispenser) error
+}
+
+// Repeated returns the option as one that can be given again.
+func (o Option) Repeated() Option {
+	o.repeated = true
+	return o
+}
+
+// Then returns the option as one whose value is passed on by do, or refused.
+func (o Option) Then(do func() error) Option {
+	read := o.read
+	o.read = func(d *caddyfile.Dispenser) error {
+		if err := read(d); err != nil {
+			return err
+		}
+		if err := do(); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
 	}
-	var text string
-	if !d.Args(&text) || d.NextArg() {
-		return d.Err("max_concurrent: wants one number")
+	return o
+}
+
+// Func is an option that read reads. The dispenser is at the option's name.
+func Func(name string, read func(d *caddyfile.Dispenser) error) Option {
+	return Option{name: name, read: read}
+}
+
+// Text is an option with one value.
+func Text(name string, to *string) Option {
+	return Func(name, func(d *caddyfile.Dispenser) error {
+		return Args(d, "one value, quoted if it has spaces", to)
+	})
+}
+
+// Texts is an option with one or more values.
+func Texts(name string, to *[]string) Option {
+	return Func(name, func(d *caddyfile.Dispenser) error {
+		if *to = d.RemainingArgs(); len(*to) == 0 {
+			return d.Errf("%s: missing argument: want at least one value", name)
+		}
+		return nil
+	})
+}
+
+// Each is an option with one or more values, each of which is passed to add. It
+// can be given again.
+func Each(name string, add func(value string) error) Option {
+	var values []string
+	return Texts(name, &values).Repeated().Then(func() error {
+		for _, value := range values {
+			if err := add(value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Choice is an option with one of several values.
+func Choice(name string, to *string, choices ...string) Option {
+	return Text(name, to).Then(func() error { return OneOf(name, *to, choices...) })
+}
+
+// OneOf returns an error if value is not one of the choices for the named
+// option.
+func OneOf(name, value string, choices ...string) error {
+	for _, choice := range choices {
+		if value == choice {
+			return nil
+		}
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return d.Errf("max_concurrent %q: want a number of requests, at least 1", text)
+	return fmt.Errorf("%s %q: want %s", name, value, either(choices))
+}
+
+// OnOff is an option that is on or off.
+func OnOff(name string, to **bool) Option {
+	var value string
+	return Choice(name, &value, "on", "off").Then(func() error {
+		on := value == "on"
+		*to = &on
+		return nil
+	})
+}
+
+// Flag is an option without a value, which sets to.
+func Flag(name string, to *bool) Option {
+	return Func(name, func(d *caddyfile.Dispenser) error {
+		*to = true
+		if d.NextArg() {
+			return d.Errf("%s: too many arguments: it takes none", name)
+		}
+		return nil
+	})
+}
+
+// Number is an option with a whole number that is not below least.
+func Number(name string, to *int, least int) Option {
+	var value string
+	return Text(name, &value).Then(func() (err error) {
+		if *to, err = strconv.Atoi(value); err != nil || *to < least {
+			return fmt.Errorf("%s %q: want a number, at least %d", name, value, least)
+		}
+		return nil
+	})
+}
+
+// Duration is an option with a duration above 0.
+func Duration(name string, to *caddy.Duration) Option {
+	return duration(name, to, time.Nanosecond, "a duration above 0, such as 500ms or 10m")
+}
+
+// DurationOrZero is an option with a duration that may be 0.
+func DurationOrZero(name string, to *caddy.Duration) Option {
+	return duration(name, to, 0, "a duration such as 30s or 10m, or 0")
+}
+
+func duration(name string, to *caddy.Duration, least time.Duration, want string) Option {
+	var value string
+	return Text(name, &value).Then(func() error {
+		parsed, err := caddy.ParseDuration(value)
+		if err != nil || parsed < least {
+			return fmt.Errorf("%s %q: want %s", name, value, want)
+		}
+		*to = caddy.Duration(parsed)
+		return nil
+	})
+}
+
+// Args reads the arguments of the option that d is at: one for each target, and
+// no more. want says in errors what they are.
+func Args(d *caddyfile.Dispenser, want string, targets ...*string) error {
+	name := d.Val()
+	for _, target := range targets {
+		switch {
+		case !d.NextArg():
+			return d.Errf("%s: missing argument: want %s; is an environment variable empty?", name, want)
+		case d.Val() == "":
+			return d.Errf("%s: empty argument: want %s; is an environment variable empty?", name, want)
+		}
+		*target = d.Val()
 	}
-	*value = n
+	if d.NextArg() {
+		return d.Errf("%s: too many arguments: want %s", name, want)
+	}
 	return nil
+}
+
+// either lists names as "a, b or c".
+func either(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -87,21 +88,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		s.Path = d.Val()
 	}
-	if d.NextArg() {
-		return d.Errf("store file: unexpected %q: want one path, quoted when it has spaces", d.Val())
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if d.Val() != "create" {
-			return d.Errf("store file: unknown option %q: want create; the path comes first: store file <path>", d.Val())
-		}
-		if s.Create {
-			return d.Err("store file: option create is there twice")
-		}
-		if s.Create = true; d.NextArg() {
-			return d.Errf("store file: create: unexpected %q: it takes no argument", d.Val())
-		}
-	}
-	return nil
+	return option.Block{option.Flag("create", &s.Create)}.Read(d, "store file")
 }
 
 // Interface guards

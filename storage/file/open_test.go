@@ -177,10 +177,10 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"file a b":                      `unexpected "b"`,
+		"file a b":                      "store file: too many arguments",
 		"file a {\n path b\n}":          "unknown option",
 		"file a {\n create\n create\n}": "twice",
-		"file a {\n create b\n}":        "no argument",
+		"file a {\n create b\n}":        "it takes none",
 	} {
 		err := new(Store).UnmarshalCaddyfile(caddyfile.NewTestDispenser(in))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Testfile:") {
