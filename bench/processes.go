@@ -61,15 +61,7 @@ func (l *lab) startIn(dir, name string, env []string, program string, args ...st
 }
 
 // stop ends the process, gently for some seconds.
-func (p *process) stop() {
-	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-p.ended:
-	case <-time.After(10 * time.Second):
-		_ = p.command.Process.Kill()
-		<-p.ended
-	}
-}
+func (p *process) stop() { child.Stop(p.command.Process, p.ended) }
 
 func (p *process) log() string { return filepath.Join(p.dir, "log") }
 

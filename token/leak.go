@@ -2,6 +2,7 @@ package token
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 )
 
@@ -103,8 +104,8 @@ func percentDecoded(text string) string {
 	decoded.Grow(len(text))
 	for i := 0; i < len(text); i++ {
 		if text[i] == '%' && i+2 < len(text) {
-			if high, low := hexDigit(text[i+1]), hexDigit(text[i+2]); high < 16 && low < 16 {
-				decoded.WriteByte(high<<4 | low)
+			if octet, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				decoded.WriteByte(byte(octet))
 				i += 2
 				continue
 			}
@@ -112,16 +113,4 @@ func percentDecoded(text string) string {
 		decoded.WriteByte(text[i])
 	}
 	return decoded.String()
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 0xff
 }

@@ -94,15 +94,7 @@ func (g *gateway) wait(ctx context.Context) error {
 }
 
 // stop ends Caddy, gently for some seconds.
-func (g *gateway) stop() {
-	_ = g.command.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-g.ended:
-	case <-time.After(10 * time.Second):
-		_ = g.command.Process.Kill()
-		<-g.ended
-	}
-}
+func (g *gateway) stop() { child.Stop(g.command.Process, g.ended) }
 
 // death says why Caddy ended, in the last words of its log if it ended by
 // itself.

@@ -1,2 +1,2 @@
-// Package child makes child processes end with their parent.
+// Package child stops child processes, also when their parent is killed.
 package child

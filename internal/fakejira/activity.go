@@ -383,14 +383,23 @@ func watcherPost(c *call) (reply, error) {
 		if err := c.decode(&name); err != nil {
 			return reply{}, err
 		}
-		if watcher = c.server.site.userBy(name); watcher == nil {
-			return reply{}, fail(http.StatusNotFound, "The user \"%s\" does not exist.", name)
+		if watcher, err = c.userNamed(name); err != nil {
+			return reply{}, err
 		}
 	}
 	if !slices.Contains(i.watchers, watcher) {
 		i.watchers = append(slices.Clone(i.watchers), watcher)
 	}
 	return done()
+}
+
+// userNamed finds a user by name or account id.
+func (c *call) userNamed(name string) (*user, error) {
+	u := c.server.site.userBy(name)
+	if u == nil {
+		return nil, fail(http.StatusNotFound, "The user \"%s\" does not exist.", name)
+	}
+	return u, nil
 }
 
 // watcherDelete takes a watcher away.
@@ -403,9 +412,9 @@ func watcherDelete(c *call) (reply, error) {
 	if c.cloud() {
 		name = c.query("accountId")
 	}
-	u := c.server.site.userBy(name)
-	if u == nil {
-		return reply{}, fail(http.StatusNotFound, "The user \"%s\" does not exist.", name)
+	u, err := c.userNamed(name)
+	if err != nil {
+		return reply{}, err
 	}
 	i.watchers = slices.DeleteFunc(slices.Clone(i.watchers), func(other *user) bool { return other == u })
 	return done()

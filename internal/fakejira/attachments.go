@@ -336,40 +336,35 @@ func (c *call) download(thumbnail bool) error {
 			return nil
 		}
 	}
+	c.serve(a, thumbnail)
+	return nil
+}
+
+func (c *call) serve(a *attachment, thumbnail bool) {
 	if thumbnail {
 		a.serveThumbnail(c.w, c.r)
 	} else {
 		a.serve(c.w, c.r)
 	}
-	return nil
 }
 
 // secureAttachment is the download that people's links lead to. Cloud sends
 // them on to its REST operation.
-func secureAttachment(c *call) error {
-	a, err := c.found()
-	if err != nil {
-		return err
-	}
-	if c.cloud() {
-		http.Redirect(c.w, c.r, fmt.Sprintf("%s/rest/api/3/attachment/content/%d", c.base(), a.id), http.StatusFound)
-		return nil
-	}
-	a.serve(c.w, c.r)
-	return nil
-}
+func secureAttachment(c *call) error { return c.secure("content", false) }
 
 // secureThumbnail is the same for thumbnails.
-func secureThumbnail(c *call) error {
+func secureThumbnail(c *call) error { return c.secure("thumbnail", true) }
+
+func (c *call) secure(operation string, thumbnail bool) error {
 	a, err := c.found()
 	if err != nil {
 		return err
 	}
 	if c.cloud() {
-		http.Redirect(c.w, c.r, fmt.Sprintf("%s/rest/api/3/attachment/thumbnail/%d", c.base(), a.id), http.StatusFound)
+		http.Redirect(c.w, c.r, fmt.Sprintf("%s/rest/api/3/attachment/%s/%d", c.base(), operation, a.id), http.StatusFound)
 		return nil
 	}
-	a.serveThumbnail(c.w, c.r)
+	c.serve(a, thumbnail)
 	return nil
 }
 

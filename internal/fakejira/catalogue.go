@@ -632,11 +632,7 @@ func sprintIssues(c *call) (reply, error) {
 
 // agileIssues searches among some issues.
 func (c *call) agileIssues(among condition) (reply, error) {
-	in, err := c.search()
-	if err != nil {
-		return reply{}, err
-	}
-	q, err := c.parseJQL(in.JQL)
+	in, q, err := c.searchQuery()
 	if err != nil {
 		return reply{}, err
 	}

@@ -492,9 +492,6 @@ func isNoField(err error) bool {
 func (p *jqlParser) compare(field, name, operator string, values []string) (condition, error) {
 	site := p.call.server.site
 	unsupported := fail(http.StatusBadRequest, "The operator '%s' is not supported by the '%s' field.", operator, name)
-	missing := func(value string) error {
-		return fail(http.StatusBadRequest, "The value '%s' does not exist for the field '%s'.", value, name)
-	}
 	switch field {
 	case "text", "summary", "description", "comment":
 		return contains(field, operator, values, unsupported)
@@ -504,12 +501,11 @@ func (p *jqlParser) compare(field, name, operator string, values []string) (cond
 
 	// What is left compares for equality; keys and ids can also be ordered.
 	var equal func(*issue, string) bool
+	exists := func(string) bool { return true }
 	switch field {
 	case "project":
-		for _, v := range values {
-			if !slices.ContainsFunc(site.projects, func(p *project) bool { return projectIs(p, v) }) {
-				return nil, missing(v)
-			}
+		exists = func(v string) bool {
+			return slices.ContainsFunc(site.projects, func(p *project) bool { return projectIs(p, v) })
 		}
 		equal = func(i *issue, v string) bool { return projectIs(i.project, v) }
 	case "key", "id", "parent":
@@ -534,38 +530,23 @@ func (p *jqlParser) compare(field, name, operator string, values []string) (cond
 			}, nil
 		}
 	case "issuetype":
-		for _, v := range values {
-			if _, found := site.typeBy(v); !found {
-				return nil, missing(v)
-			}
-		}
+		exists = func(v string) bool { _, found := site.typeBy(v); return found }
 		equal = func(i *issue, v string) bool { return strings.EqualFold(i.kind.name, v) || i.kind.id == v }
 	case "status":
-		for _, v := range values {
-			if _, found := site.statusBy(v); !found {
-				return nil, missing(v)
-			}
-		}
+		exists = func(v string) bool { _, found := site.statusBy(v); return found }
 		equal = func(i *issue, v string) bool { return strings.EqualFold(i.status.name, v) || i.status.id == v }
 	case "statuscategory":
-		for _, v := range values {
-			if !slices.ContainsFunc(site.categories, func(s *statusCategory) bool { return categoryIs(s, v) }) {
-				return nil, missing(v)
-			}
+		exists = func(v string) bool {
+			return slices.ContainsFunc(site.categories, func(s *statusCategory) bool { return categoryIs(s, v) })
 		}
 		equal = func(i *issue, v string) bool { return categoryIs(i.status.category, v) }
 	case "priority":
-		for _, v := range values {
-			if _, found := site.priorityBy(v); !found {
-				return nil, missing(v)
-			}
-		}
+		exists = func(v string) bool { _, found := site.priorityBy(v); return found }
 		equal = func(i *issue, v string) bool { return strings.EqualFold(i.priority.name, v) || i.priority.id == v }
 	case "resolution":
-		for _, v := range values {
-			if _, found := site.resolutionBy(v); !found && !strings.EqualFold(v, "unresolved") {
-				return nil, missing(v)
-			}
+		exists = func(v string) bool {
+			_, found := site.resolutionBy(v)
+			return found || strings.EqualFold(v, "unresolved")
 		}
 		equal = func(i *issue, v string) bool {
 			if i.resolution == nil {
@@ -576,12 +557,9 @@ func (p *jqlParser) compare(field, name, operator string, values []string) (cond
 	case "assignee", "reporter", "creator", "watcher":
 		users := map[string]*user{}
 		for _, v := range values {
-			u := site.userBy(v)
-			if u == nil && v != "" {
-				return nil, missing(v)
-			}
-			users[v] = u
+			users[v] = site.userBy(v)
 		}
+		exists = func(v string) bool { return users[v] != nil || v == "" }
 		equal = func(i *issue, v string) bool {
 			switch field {
 			case "assignee":
@@ -600,6 +578,11 @@ func (p *jqlParser) compare(field, name, operator string, values []string) (cond
 		}
 	default:
 		return nil, noField(name)
+	}
+	for _, v := range values {
+		if !exists(v) {
+			return nil, fail(http.StatusBadRequest, "The value '%s' does not exist for the field '%s'.", v, name)
+		}
 	}
 	any := func(i *issue) bool {
 		return slices.ContainsFunc(values, func(v string) bool { return equal(i, v) })

@@ -82,6 +82,16 @@ func (c *call) search() (searchRequest, error) {
 	return in, nil
 }
 
+// searchQuery reads a search and its query.
+func (c *call) searchQuery() (searchRequest, *query, error) {
+	in, err := c.search()
+	if err != nil {
+		return in, nil, err
+	}
+	q, err := c.parseJQL(in.JQL)
+	return in, q, err
+}
+
 // find runs a query and returns one page of what it finds, and how much that
 // is in all. Anonymous callers find nothing.
 func (c *call) find(q *query, start, limit int) (page []*issue, total int) {
@@ -93,11 +103,7 @@ func (c *call) find(q *query, start, limit int) (page []*issue, total int) {
 
 // searchOld is the search with startAt and total.
 func searchOld(c *call) (reply, error) {
-	in, err := c.search()
-	if err != nil {
-		return reply{}, err
-	}
-	q, err := c.parseJQL(in.JQL)
+	in, q, err := c.searchQuery()
 	if err != nil {
 		return reply{}, err
 	}
@@ -112,11 +118,7 @@ func searchOld(c *call) (reply, error) {
 
 // searchNew is Cloud's search by pages that only know their successor.
 func searchNew(c *call) (reply, error) {
-	in, err := c.search()
-	if err != nil {
-		return reply{}, err
-	}
-	q, err := c.parseJQL(in.JQL)
+	in, q, err := c.searchQuery()
 	if err != nil {
 		return reply{}, err
 	}
@@ -189,11 +191,7 @@ func readPageToken(token, jql string) (int, error) {
 
 // searchCount tells about how many issues a query finds.
 func searchCount(c *call) (reply, error) {
-	in, err := c.search()
-	if err != nil {
-		return reply{}, err
-	}
-	q, err := c.parseJQL(in.JQL)
+	_, q, err := c.searchQuery()
 	if err != nil {
 		return reply{}, err
 	}
