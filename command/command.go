@@ -58,6 +58,18 @@ func addCommands(root *cobra.Command) {
 	)
 }
 
+// givenFlags returns the query parameters that are named like string flags, as
+// far as these are given.
+func givenFlags(cmd *cobra.Command, names ...string) url.Values {
+	query := url.Values{}
+	for _, name := range names {
+		if value, _ := cmd.Flags().GetString(name); value != "" {
+			query.Set(name, value)
+		}
+	}
+	return query
+}
+
 func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "create --owner NAME --name TEXT [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never]",
@@ -108,12 +120,7 @@ func listCommand() *cobra.Command {
 			if most < 0 {
 				return fmt.Errorf("--limit: %d: want 0 for all, or more", most)
 			}
-			query := url.Values{}
-			for _, flag := range []string{"owner", "state", "search"} {
-				if value, _ := cmd.Flags().GetString(flag); value != "" {
-					query.Set(flag, value)
-				}
-			}
+			query := givenFlags(cmd, "owner", "state", "search")
 			return c.list(query, most)
 		}),
 	}
@@ -203,12 +210,7 @@ func auditCommand() *cobra.Command {
 			if id, _ := cmd.Flags().GetString("token"); id != "" && !token.ValidID(id) {
 				return errors.New("--token: want the token's id, the 10 characters after jt_ in the token")
 			}
-			query := url.Values{}
-			for _, flag := range []string{"since", "token"} {
-				if value, _ := cmd.Flags().GetString(flag); value != "" {
-					query.Set(flag, value)
-				}
-			}
+			query := givenFlags(cmd, "since", "token")
 			follow, _ := cmd.Flags().GetBool("follow")
 			return c.audit(cmd.Context(), query, follow)
 		}),
@@ -234,12 +236,9 @@ func explainCommand() *cobra.Command {
 			if id, _ := cmd.Flags().GetString("token"); !token.ValidID(id) {
 				return errors.New("--token: want the token's id, the 10 characters after jt_ in the token")
 			}
-			query := url.Values{"method": {args[0]}, "path": {args[1]}}
-			for _, flag := range []string{"token", "from"} {
-				if value, _ := cmd.Flags().GetString(flag); value != "" {
-					query.Set(flag, value)
-				}
-			}
+			query := givenFlags(cmd, "token", "from")
+			query.Set("method", args[0])
+			query.Set("path", args[1])
 			return c.explainRequest(query)
 		}),
 	}
@@ -255,11 +254,7 @@ func checkCommand() *cobra.Command {
 		Short: "Ask Jira whether it accepts the accounts",
 		Args:  cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			query := url.Values{}
-			if account, _ := cmd.Flags().GetString("account"); account != "" {
-				query.Set("account", account)
-			}
-			return c.check(query)
+			return c.check(givenFlags(cmd, "account"))
 		}),
 	}
 	cmd.Flags().String("account", "", "Only this account")

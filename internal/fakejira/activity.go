@@ -364,10 +364,7 @@ func watcherList(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	list := []any{}
-	for _, u := range i.watchers {
-		list = append(list, c.userJSON(u))
-	}
+	list := c.usersJSON(i.watchers)
 	return ok(map[string]any{"self": c.issueURL(i.issueRef) + "/watchers", "isWatching": c.among(i.watchers), "watchCount": len(list), "watchers": list})
 }
 
@@ -426,10 +423,7 @@ func voteList(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	list := []any{}
-	for _, u := range i.voters {
-		list = append(list, c.userJSON(u))
-	}
+	list := c.usersJSON(i.voters)
 	return ok(map[string]any{"self": c.issueURL(i.issueRef) + "/votes", "votes": len(list), "hasVoted": c.among(i.voters), "voters": list})
 }
 

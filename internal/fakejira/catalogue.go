@@ -266,9 +266,7 @@ func (c *call) usersLike(typed string) (reply, error) {
 	}
 	list := []any{}
 	if c.who != nil {
-		for _, u := range window(found, start, end) {
-			list = append(list, c.userJSON(u))
-		}
+		list = c.usersJSON(window(found, start, end))
 	}
 	return ok(list)
 }

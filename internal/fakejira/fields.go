@@ -277,6 +277,15 @@ func (c *call) linkTypeJSON(t *linkType) any {
 	return map[string]any{"id": t.id, "name": t.name, "inward": t.inward, "outward": t.outward, "self": c.api() + "/issueLinkType/" + t.id}
 }
 
+// usersJSON shows users; an empty list for none.
+func (c *call) usersJSON(users []*user) []any {
+	list := []any{}
+	for _, u := range users {
+		list = append(list, c.userJSON(u))
+	}
+	return list
+}
+
 // userJSON shows a user in the dress's way; nil for nobody.
 func (c *call) userJSON(u *user) any {
 	if u == nil {
