@@ -176,7 +176,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"gateway URL with secret", site("jira_gateway https://user:hunter2@acme.atlassian.net"), "want no user, query or fragment"},
 		{"gateway two URLs", site("jira_gateway https://a.example https://b.example"), "jira_gateway: too many arguments"},
 		{"gateway without a scheme", site("jira_gateway user:hunter2@acme.atlassian.net"), `jira URL "acme.atlassian.net": want one such as`},
-		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, accounts, headers, rewrite_links, jira_base_url or attachments, and what reverse_proxy takes"},
+		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, accounts, headers, cors, rewrite_links, jira_base_url or attachments, and what reverse_proxy takes"},
 		{"gateway transport", site("jira_gateway http://a.example {\ntransport fastcgi\n}"), "want http"},
 		{"front", site("jira_gateway https://a.example {\nfront all\n}"), `Caddyfile:3`},
 		{"front twice", site("jira_gateway https://a.example {\nfront api\nfront site\n}"), "front is given twice"},

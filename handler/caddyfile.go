@@ -32,6 +32,9 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		deny_ip   <ranges...>
 //		accounts  <names...>
 //		headers   <names...>
+//		cors {
+//			origins <origins...>
+//		}
 //		context_path <path>
 //		affinity_cookie <name>
 //	}
@@ -61,6 +64,7 @@ func (h *Handler) options() option.Block {
 			_, err := newHeaderLists(h.Headers)
 			return err
 		}),
+		option.Func("cors", h.unmarshalCORS),
 	}
 }
 

@@ -35,6 +35,9 @@ func init() {
 //		deny_ip   <ranges...>
 //		accounts  <names...>
 //		headers   <names...>
+//		cors {
+//			origins <origins...>
+//		}
 //		rewrite_links on|off
 //		jira_base_url <urls...>
 //		attachments proxy|redirect

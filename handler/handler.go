@@ -101,7 +101,12 @@ type Handler struct {
 	// Default: none
 	Headers []string `json:"headers,omitempty"`
 
+	// The web applications on other origins that may use tokens here from a
+	// browser. Default: none
+	CORS *CORS `json:"cors,omitempty"`
+
 	app        App
+	cors       corsHeaders
 	headers    *headerLists
 	operations *jira.Operations
 	reachable  jira.Paths
@@ -166,6 +171,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.headers, err = newHeaderLists(h.Headers); err != nil {
 		return err
 	}
+	h.cors = h.corsHeaders()
 	h.app.AddGateway(h)
 	return nil
 }
@@ -219,7 +225,7 @@ func (h *Handler) Validate() error {
 	if h.ContextPath != "" && jira.CheckPath(h.ContextPath) != nil {
 		return fmt.Errorf("context_path %q: want a path such as /jira", h.ContextPath)
 	}
-	return nil
+	return h.CORS.validate()
 }
 
 // ServeHTTP leads a request on its way.
@@ -229,6 +235,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		// not proven.
 		forgetCredentials(r)
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
+	}
+	if isPreflight(r) && h.CORS.allows(r) {
+		h.answerPreflight(w, r)
+		return nil
 	}
 	d := &Decision{now: h.now(), writer: w, request: r}
 	d.Address, d.unread = clientAddress(r)
@@ -241,6 +251,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.app.Decided(Outcome{Decision: decisionPassed, Took: took})
 		return next.ServeHTTP(w, r)
 	}
+	h.letRead(w, r)
 	defer forgetCredentials(r)
 	if d.why != nil {
 		h.record(r, d, took)

@@ -29,10 +29,28 @@ func (h *Handler) outbound(r *http.Request, d *Decision) *http.Request {
 	return out
 }
 
-// publicURL returns the gateway's base URL as the client used it: scheme and
-// host, trusted proxies respected, what handle_path took off the path, and the
-// path that Jira is installed at if the client sent it.
+// publicURL returns the gateway's base URL as the client used it: its origin,
+// what handle_path took off the path, and the path that Jira is installed at if
+// the client sent it.
 func (h *Handler) publicURL(r *http.Request) string {
+	public := publicOrigin(r)
+	if public == "" {
+		return ""
+	}
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		if prefix, ok := strings.CutSuffix(original.URL.Path, r.URL.Path); ok {
+			public += prefix
+		}
+	}
+	if h.inContext(r.URL.Path) != r.URL.Path {
+		public += h.ContextPath
+	}
+	return public
+}
+
+// publicOrigin returns the gateway's scheme and host as the client used them,
+// trusted proxies respected; "" for HTTP/1.0 without Host.
+func publicOrigin(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
@@ -46,18 +64,9 @@ func (h *Handler) publicURL(r *http.Request) string {
 		}
 	}
 	if host == "" {
-		return "" // HTTP/1.0 without Host
+		return ""
 	}
-	public := scheme + "://" + host
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		if prefix, ok := strings.CutSuffix(original.URL.Path, r.URL.Path); ok {
-			public += prefix
-		}
-	}
-	if h.inContext(r.URL.Path) != r.URL.Path {
-		public += h.ContextPath
-	}
-	return public
+	return scheme + "://" + host
 }
 
 // lastValue is the last of a header's comma-separated values: the nearest

@@ -160,29 +160,6 @@ func TestScopeStep(t *testing.T) {
 	}
 }
 
-func TestCrossSite(t *testing.T) {
-	for _, test := range []struct {
-		method, site string
-		want         Reason
-	}{
-		{"POST", "", ""},
-		{"POST", "same-origin", ""},
-		{"POST", "none", ""},
-		{"POST", "same-site", ReasonPathDenied},
-		{"POST", "cross-site", ReasonPathDenied},
-		{"DELETE", "cross-site", ReasonPathDenied},
-		{"GET", "cross-site", ""},
-	} {
-		r := httptest.NewRequest(test.method, issuePath, nil)
-		if test.site != "" {
-			r.Header.Set("Sec-Fetch-Site", test.site)
-		}
-		if got := reasonOf(new(Handler).crossSite(r, nil)); got != test.want {
-			t.Errorf("%s %s: %q, want %q", test.method, test.site, got, test.want)
-		}
-	}
-}
-
 func TestQueryStep(t *testing.T) {
 	for _, test := range []struct {
 		scope        token.Scope
