@@ -32,6 +32,9 @@ func (s *settings) caddyfile(gateway, admin string) string {
 {
 	admin ADMIN
 	persist_config off
+	servers {
+		max_header_size 64KiB
+	}
 	jira_tokens {
 		STORE
 		account default {
@@ -41,10 +44,16 @@ func (s *settings) caddyfile(gateway, admin string) string {
 }
 
 # Plain HTTP, since it is on loopback.
-http://:PORT {
+http://localhost:PORT, http://127.0.0.1:PORT {
 	bind 127.0.0.1
 	log
 	jira_gateway JIRA_URL
+}
+
+# Any other host.
+http://:PORT {
+	bind 127.0.0.1
+	respond "This host is not a Jira gateway." 421
 }
 `)
 }
