@@ -76,7 +76,7 @@ func TestCaddyfile(t *testing.T) {
 	text := s.caddyfile("127.0.0.1:8090", "127.0.0.1:2029")
 	for _, want := range []string{
 		"admin 127.0.0.1:2029\n", "store redis {$REDIS}\n", "basic {env.JIRA_USER} {env.JIRA_SECRET}\n",
-		"http://:8090 {\n", "bind 127.0.0.1\n", "jira_gateway https://acme.atlassian.net\n",
+		"http://localhost:8090, http://127.0.0.1:8090 {\n", "\" 421\n", "bind 127.0.0.1\n", "jira_gateway https://acme.atlassian.net\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
