@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// scripted is a connection on which everything was said already.
+// scripted is a connection that replays prepared bytes.
 type scripted struct {
 	net.Conn
 	io.Reader
@@ -52,12 +52,12 @@ func TestUpstreamAnswersLikeJira(t *testing.T) {
 		}
 		c := &connection{Conn: here, buffer: make([]byte, 16<<10)}
 		if status, err := c.skip(); status != http.StatusOK || err != nil || c.start != c.end {
-			t.Fatalf("HTTP %d (%v), %d bytes too many", status, err, c.end-c.start)
+			t.Fatalf("HTTP %d (%v), %d bytes left over", status, err, c.end-c.start)
 		}
 	}
 }
 
-func TestOrderGivesEveryPlaceToEach(t *testing.T) {
+func TestOrderRotates(t *testing.T) {
 	all := []*series{{memory: memory{peak: 0}}, {memory: memory{peak: 1}}, {memory: memory{peak: 2}}}
 	first := map[int64]int{}
 	for round := range 6 {
@@ -68,7 +68,7 @@ func TestOrderGivesEveryPlaceToEach(t *testing.T) {
 		first[turned[0].memory.peak]++
 	}
 	if fmt.Sprint(first) != "map[0:2 1:2 2:2]" {
-		t.Errorf("in front: %v", first)
+		t.Errorf("times in first place: %v", first)
 	}
 }
 

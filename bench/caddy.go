@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// caddy is a Caddy that runs.
+// caddy is a running Caddy.
 type caddy struct {
 	*process
 	address, admin string
 }
 
-// caddyOptions say what is special about a Caddy.
+// caddyOptions describe a Caddy to start.
 type caddyOptions struct {
 	name string
-	// program is another than the one that is measured, if not empty.
+	// program overrides the binary under test.
 	program string
-	// global is more lines of the global options, site the inside of the site.
+	// global is added to the global options; site is the body of the site block.
 	global, site string
 }
 
-// startCaddy starts a Caddy with one site and waits until it answers.
+// startCaddy launches a Caddy with one site and waits until it is ready.
 func (l *lab) startCaddy(o caddyOptions) (*caddy, error) {
 	c, err := l.launchCaddy(o)
 	if err != nil {
@@ -43,7 +43,7 @@ func (l *lab) startCaddy(o caddyOptions) (*caddy, error) {
 	})
 }
 
-// launchCaddy starts a Caddy and does not wait.
+// launchCaddy starts a Caddy without waiting for it to be ready.
 func (l *lab) launchCaddy(o caddyOptions) (*caddy, error) {
 	dir, err := os.MkdirTemp(l.dir, "caddy")
 	if err != nil {
@@ -62,21 +62,23 @@ func (l *lab) launchCaddy(o caddyOptions) (*caddy, error) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	c.process, err = l.startIn(dir, o.name, nil, cmp.Or(o.program, l.caddy), "run", "--config", config, "--adapter", "caddyfile")
+	c.process, err = l.startIn(dir, o.name, cmp.Or(o.program, l.caddy), "run", "--config", config, "--adapter", "caddyfile")
 	return c, err
 }
 
-// gatewayOptions are the global options of a gateway on a store.
+// gatewayOptions returns the global options of a gateway that uses the given
+// token store.
 func gatewayOptions(store string) string {
 	return "\tjira_tokens {\n\t\tstore " + store + "\n\t\taccount default {\n\t\t\tbasic svc-bi@example.com bench-secret\n\t\t}\n\t}\n"
 }
 
-// call makes a request to the admin endpoint. question and answer are JSON,
-// or nil.
-func (c *caddy) call(method, path string, question, answer any) error {
+// call sends a request to the admin endpoint. It encodes payload as JSON and
+// decodes the response into result; either may be nil. A *[]byte receives the
+// body as it is.
+func (c *caddy) call(method, path string, payload, result any) error {
 	var body bytes.Buffer
-	if question != nil {
-		if err := json.NewEncoder(&body).Encode(question); err != nil {
+	if payload != nil {
+		if err := json.NewEncoder(&body).Encode(payload); err != nil {
 			return err
 		}
 	}
@@ -96,17 +98,17 @@ func (c *caddy) call(method, path string, question, answer any) error {
 		return fmt.Errorf("%s %s of %s: %w", method, path, c.name, err)
 	case response.StatusCode >= http.StatusBadRequest:
 		return fmt.Errorf("%s %s of %s: HTTP %d: %s", method, path, c.name, response.StatusCode, text)
-	case answer == nil:
+	case result == nil:
 		return nil
 	}
-	if raw, ok := answer.(*[]byte); ok {
+	if raw, ok := result.(*[]byte); ok {
 		*raw = text
 		return nil
 	}
-	return json.Unmarshal(text, answer)
+	return json.Unmarshal(text, result)
 }
 
-// issued is a token as its owner has it.
+// issued is a new token, as its owner receives it.
 type issued struct {
 	ID    string `json:"id"`
 	Owner string `json:"owner"`
@@ -121,8 +123,8 @@ func (c *caddy) issue(name string) (issued, error) {
 	return made, err
 }
 
-// request is what a client sends. It is the same to every process but for the
-// host and the password.
+// request returns the bytes that a client sends. Only the host and the
+// credentials differ between the processes under test.
 func request(host, user, password string) []byte {
 	return fmt.Appendf(nil, "GET /rest/api/2/search?jql=project%%3DDEMO&maxResults=50 HTTP/1.1\r\nHost: %s\r\n"+
 		"User-Agent: python-requests/2.32.3\r\nAccept-Encoding: gzip, deflate\r\nAccept: application/json\r\n"+

@@ -5,21 +5,20 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 )
 
-// series are the measurements of one process, one of each round.
+// series holds the measurements of one process, one per round.
 type series struct {
 	*running
 	closed, open, together []*measurement
 	memory                 memory
 }
 
-// compare measures all processes in turn, in many short rounds: what else
-// happens on the machine then hits all alike, and each is compared with its
-// neighbours of the same round.
+// compare measures all processes in turn, in many short rounds, so that other
+// activity on the machine affects them all alike and each is compared with its
+// neighbors in the same round.
 func compare(l *lab, o *options) error {
-	url, upstream, err := l.startUpstream()
+	url, err := l.startUpstream()
 	if err != nil {
 		return err
 	}
@@ -31,9 +30,9 @@ func compare(l *lab, o *options) error {
 	for i, r := range all {
 		results[i] = &series{running: r}
 	}
-	c := &comparison{o: o, results: results, rate: o.rate}
+	c := &comparison{o: o, results: results}
 	if slices.Contains(o.loops, "closed") {
-		if err := l.closedRounds(c, upstream); err != nil {
+		if err := l.closedRounds(c); err != nil {
 			return err
 		}
 	}
@@ -56,23 +55,14 @@ func compare(l *lab, o *options) error {
 	return nil
 }
 
-// comparison is what was found of all of them.
+// comparison holds the results of all processes.
 type comparison struct {
 	o       *options
 	results []*series
-	rate    float64 // of the open loop
-	// around is the CPU time per request of the stand-in and of the load
-	// generator in the closed loop: they share the machine with what is
-	// measured.
-	around [2]time.Duration
+	rate    float64 // requests per second of the open loop
 }
 
-func (l *lab) closedRounds(c *comparison, upstream *process) error {
-	before, err := cpuOf(upstream)
-	if err != nil {
-		return err
-	}
-	requests := 0
+func (l *lab) closedRounds(c *comparison) error {
 	for round := range c.o.rounds {
 		l.say("closed loop, round %d of %d", round+1, c.o.rounds)
 		for _, s := range order(c.results, round) {
@@ -81,30 +71,14 @@ func (l *lab) closedRounds(c *comparison, upstream *process) error {
 				return fmt.Errorf("closed loop on %s: %w", s.variant.name, err)
 			}
 			s.closed = append(s.closed, m)
-			requests += int(m.perSecond() * (c.o.warmup + c.o.duration).Seconds())
 		}
 	}
-	after, err := cpuOf(upstream)
-	for i := range c.around {
-		c.around[i] = (after[i] - before[i]) / time.Duration(requests)
-	}
-	if c.rate == 0 {
-		c.rate = capacity(c.results) / 3
-	}
-	return err
+	c.rate = capacity(c.results) / 3
+	return nil
 }
 
 func (l *lab) loadOn(s *series, o *options) *load {
-	return &load{target: s.target, l: l, connections: o.connections, warmup: o.warmup, duration: o.duration}
-}
-
-// cpuOf returns the CPU time of the stand-in and of this process.
-func cpuOf(upstream *process) (used [2]time.Duration, err error) {
-	if used[0], err = upstream.cpu(); err != nil {
-		return used, err
-	}
-	used[1], err = ownCPU()
-	return used, err
+	return &load{target: s.target, l: l, connections: connections, warmup: warmup, duration: o.duration}
 }
 
 func (l *lab) openRounds(c *comparison) error {
@@ -121,9 +95,9 @@ func (l *lab) openRounds(c *comparison) error {
 	return nil
 }
 
-// roundsTogether puts the closed loop's load on all processes at once. Nothing
-// can be said of their speed then, but what a request costs is compared under
-// the same conditions to the moment.
+// roundsTogether loads all processes at once with the closed loop. The speeds
+// mean nothing then, but the CPU times per request are measured under the same
+// conditions, at the same moment.
 func (l *lab) roundsTogether(c *comparison) error {
 	for round := range c.o.rounds {
 		l.say("all together, round %d of %d", round+1, c.o.rounds)
@@ -145,8 +119,8 @@ func (l *lab) roundsTogether(c *comparison) error {
 	return nil
 }
 
-// order turns the order of the processes with every round, and its direction
-// with every second, so that none has always the same place or neighbour.
+// order rotates the processes each round and reverses them every other round,
+// so that none keeps the same position or neighbors.
 func order(results []*series, round int) []*series {
 	first := round % len(results)
 	turned := slices.Concat(results[first:], results[:first])
@@ -156,8 +130,9 @@ func order(results []*series, round int) []*series {
 	return turned
 }
 
-// capacity is what the reference, or else the first process, did per second in
-// the middle round of the closed loop: all get the same open loop.
+// capacity returns the median closed-loop throughput of the tuned proxy, or of
+// the first process if the tuned proxy is not measured. The open loop runs at
+// one rate for all.
 func capacity(results []*series) float64 {
 	s := results[0]
 	for _, r := range results {

@@ -8,13 +8,13 @@ import (
 	"strconv"
 )
 
-// connection is a client of the leanest kind: it sends bytes as they are and
-// reads of a response what it needs to find its end. It shares the machine
-// with what it measures.
+// connection is a minimal HTTP client: it sends prepared bytes and parses only
+// enough of a response to find its end, because it shares the machine with the
+// process under test.
 type connection struct {
 	net.Conn
 	buffer     []byte
-	start, end int // of what is read and not yet used
+	start, end int // of the bytes read but not consumed
 }
 
 func dial(address string) (*connection, error) {
@@ -25,7 +25,7 @@ func dial(address string) (*connection, error) {
 	return &connection{Conn: conn, buffer: make([]byte, 16<<10)}, nil
 }
 
-// exchange makes a request and returns the response's status.
+// exchange sends a request and returns the response's status.
 func (c *connection) exchange(request []byte) (status int, err error) {
 	if _, err := c.Write(request); err != nil {
 		return 0, err
@@ -33,34 +33,34 @@ func (c *connection) exchange(request []byte) (status int, err error) {
 	return c.skip()
 }
 
-// skip reads a response and returns its status.
+// skip consumes a response and returns its status.
 func (c *connection) skip() (status int, err error) {
 	head, err := c.head()
 	if err != nil {
 		return 0, err
 	}
 	if len(head) < len("HTTP/1.1 200") {
-		return 0, fmt.Errorf("a response that begins with %q", head)
+		return 0, fmt.Errorf("malformed response %q", head)
 	}
 	if status, err = strconv.Atoi(string(head[9:12])); err != nil {
-		return 0, fmt.Errorf("a response that begins with %q", head[:12])
+		return 0, fmt.Errorf("malformed status line %q", head[:12])
 	}
-	// Names are as Go's server writes them.
+	// Header names are spelled the way Go's server writes them.
 	if _, value, ok := bytes.Cut(head, []byte("\r\nContent-Length: ")); ok {
 		text, _, _ := bytes.Cut(value, []byte("\r\n"))
 		length, err := strconv.Atoi(string(text))
 		if err != nil {
-			return 0, fmt.Errorf("content length %q", text)
+			return 0, fmt.Errorf("malformed Content-Length %q", text)
 		}
 		return status, c.discard(length)
 	}
 	if bytes.Contains(head, []byte("\r\nTransfer-Encoding: chunked\r\n")) {
 		return status, c.discardChunks()
 	}
-	return 0, errors.New("a response of unknown length")
+	return 0, errors.New("response has neither Content-Length nor chunked encoding")
 }
 
-// head returns what comes before the body, valid until more is read.
+// head returns the status line and headers. They are valid until the next read.
 func (c *connection) head() ([]byte, error) {
 	for {
 		if i := bytes.Index(c.buffer[c.start:c.end], []byte("\r\n\r\n")); i >= 0 {
@@ -80,7 +80,7 @@ func (c *connection) fill() error {
 		c.start = 0
 	}
 	if c.end == len(c.buffer) {
-		return errors.New("a response with too long a head")
+		return errors.New("response headers do not fit the buffer")
 	}
 	n, err := c.Read(c.buffer[c.end:])
 	c.end += n
@@ -109,7 +109,7 @@ func (c *connection) discardChunks() error {
 			return err
 		}
 		if size == 0 {
-			return nil // no trailer comes of what is measured here
+			return nil // none of the processes under test sends trailers
 		}
 	}
 }

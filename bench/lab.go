@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// patience is how long anything may take to start. Nothing is measured by it.
+// patience bounds every wait. No measurement depends on it.
 const patience = 60 * time.Second
 
-// lab is where the measuring is done: a directory of its own and the processes
-// that were started in it, all of which are gone when it is closed.
+// lab owns a temporary directory and the processes started in it. Closing it
+// removes both.
 type lab struct {
 	ctx   context.Context
 	dir   string
-	caddy string // the program
-	// before is an earlier build of it, or empty.
+	caddy string // the binary under test
+	// before is an earlier build, if any.
 	before string
 	out    io.Writer
 
 	processes []*process
-	taken     map[string]bool // addresses that were given away
+	taken     map[string]bool // addresses already handed out
 }
 
 func newLab(ctx context.Context, caddy, before string, out io.Writer) (*lab, error) {
@@ -51,32 +51,33 @@ func newLab(ctx context.Context, caddy, before string, out io.Writer) (*lab, err
 	return l, nil
 }
 
-// findProgram returns the whole path of a program: it is started elsewhere.
+// findProgram returns the absolute path of a program, since programs are started
+// in directories of their own.
 func findProgram(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("%w: name a Caddy that is built, such as bin/caddy of make build", err)
+		return "", fmt.Errorf("%w: expected the path of a Caddy binary, such as bin/caddy from make build", err)
 	}
 	return filepath.Abs(path)
 }
 
-// build makes the Caddy to be measured of this checkout.
+// build compiles the Caddy to measure from this checkout.
 func (l *lab) build() error {
-	l.say("Building Caddy of ./cmd/caddy; -caddy names one that is built already.")
+	l.say("building ./cmd/caddy (-caddy uses an existing binary)")
 	l.caddy = filepath.Join(l.dir, "caddy")
 	command := exec.CommandContext(l.ctx, "go", "build", "-o", l.caddy, "github.com/jiratokens/caddy-jira-tokens/cmd/caddy")
 	if text, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building Caddy (start this in the checkout): %w\n%s", err, text)
+		return fmt.Errorf("building Caddy (bench must run in the checkout): %w\n%s", err, text)
 	}
 	return nil
 }
 
-// say tells how far things are. Results go to standard output, alone.
+// say reports progress on standard error. Only results go to standard output.
 func (l *lab) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 }
 
-// stopAll stops what was started, last first.
+// stopAll stops all processes, the last started first.
 func (l *lab) stopAll() {
 	for len(l.processes) > 0 {
 		last := len(l.processes) - 1
@@ -88,12 +89,12 @@ func (l *lab) stopAll() {
 func (l *lab) close() {
 	l.stopAll()
 	if err := os.RemoveAll(l.dir); err != nil {
-		l.say("%s could not be removed: %v", l.dir, err)
+		l.say("removing %s: %v", l.dir, err)
 	}
 }
 
-// freeAddress is a loopback address that nothing listens on, and that was not
-// given away before.
+// freeAddress returns a loopback address that nothing listens on and that it has
+// not returned before.
 func (l *lab) freeAddress() (string, error) {
 	for {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,8 +112,7 @@ func (l *lab) freeAddress() (string, error) {
 	}
 }
 
-// until tries again and again, until it works, the process has ended or time
-// is up.
+// until retries until try succeeds, the process ends or patience runs out.
 func (l *lab) until(p *process, every time.Duration, try func() error) error {
 	end := time.Now().Add(patience)
 	for {
@@ -124,16 +124,16 @@ func (l *lab) until(p *process, every time.Duration, try func() error) error {
 		case <-l.ctx.Done():
 			return l.ctx.Err()
 		case <-p.ended:
-			return p.death()
+			return p.exitError()
 		case <-time.After(every):
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%s does not get ready in %s: %w; its log ends with\n%s", p.name, patience, err, p.lastWords())
+			return fmt.Errorf("%s was not ready after %s: %w; its log ends with\n%s", p.name, patience, err, p.lastLines())
 		}
 	}
 }
 
-// wait waits, unless somebody has had enough.
+// wait sleeps for d, or until the lab is canceled.
 func (l *lab) wait(d time.Duration) error {
 	select {
 	case <-l.ctx.Done():
@@ -143,41 +143,42 @@ func (l *lab) wait(d time.Duration) error {
 	}
 }
 
-// startUpstream starts the stand-in for Jira: this program once more.
-func (l *lab) startUpstream() (url string, p *process, err error) {
+// startUpstream starts the stand-in for Jira, which is this program in another
+// process, and returns its URL.
+func (l *lab) startUpstream() (url string, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	p, err = l.start("the stand-in for Jira", nil, self, upstreamCommand)
+	p, err := l.start("the stand-in for Jira", self, upstreamCommand)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	err = l.until(p, 10*time.Millisecond, func() error {
-		url = strings.TrimSpace(p.lastWords())
+		url = strings.TrimSpace(p.lastLines())
 		if !strings.HasPrefix(url, "http://") {
-			return errors.New("it has not said where it listens")
+			return errors.New("it has not printed its URL")
 		}
 		return nil
 	})
-	return url, p, err
+	return url, err
 }
 
-// startRedis starts a redis-server that saves nothing.
-func (l *lab) startRedis() (address string, p *process, err error) {
+// startRedis starts a redis-server without persistence and returns its address.
+func (l *lab) startRedis() (address string, err error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: apt-get install redis-server, or leave out what needs it", err)
+		return "", fmt.Errorf("%w: install it (apt-get install redis-server), or leave out push and use -stores file", err)
 	}
 	if address, err = l.freeAddress(); err != nil {
-		return "", nil, err
+		return "", err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	p, err = l.start("redis-server", nil, program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+	p, err := l.start("redis-server", program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	return address, p, l.until(p, 10*time.Millisecond, func() error { return dialable(address) })
+	return address, l.until(p, 10*time.Millisecond, func() error { return dialable(address) })
 }
 
 func dialable(address string) error {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// measurement is what was seen of one process under load.
+// measurement is the result of loading one process once.
 type measurement struct {
 	requests int
 	took     time.Duration
@@ -24,7 +24,7 @@ func (m *measurement) perSecond() float64 { return float64(m.requests) / m.took.
 
 func (m *measurement) cpuPerRequest() time.Duration { return m.cpu / time.Duration(m.requests) }
 
-// target is what load goes to.
+// target is a process to load, and the request to load it with.
 type target struct {
 	address string
 	request []byte
@@ -40,17 +40,17 @@ type load struct {
 	duration    time.Duration
 }
 
-// worker is a connection of the closed loop with what it saw.
+// worker is one connection of the closed loop, with its results.
 type worker struct {
 	*connection
 	count     atomic.Int64
 	latencies []time.Duration
 	err       error
-	_         [64]byte // counters of two workers are not on one cache line
+	_         [64]byte // keeps two workers' counters off one cache line
 }
 
-// closed sends the next request on each connection as soon as the last one is
-// answered.
+// closed runs the closed loop: each connection sends its next request as soon as
+// the last one is answered.
 func (g *load) closed() (*measurement, error) {
 	var measuring, stop atomic.Bool
 	workers, err := g.dialAll()
@@ -87,7 +87,7 @@ func (g *load) dialAll() ([]*worker, error) {
 
 func closeAll(workers []*worker) {
 	for _, w := range workers {
-		_ = w.Close() // nothing is to be lost any more
+		_ = w.Close() // nothing is in flight that matters
 	}
 }
 
@@ -109,7 +109,7 @@ func (w *worker) loop(request []byte, measuring, stop *atomic.Bool) {
 	}
 }
 
-// watch reads clocks and counters where the measurement begins and ends.
+// watch samples the clocks and counters when the measurement begins and ends.
 func (g *load) watch(workers []*worker, measuring *atomic.Bool) (*measurement, error) {
 	m := new(measurement)
 	count := func() (n int) {
@@ -134,22 +134,22 @@ func (g *load) watch(workers []*worker, measuring *atomic.Bool) (*measurement, e
 	m.cpu, m.took, m.requests = after-before, time.Since(began), count()-requests
 	measuring.Store(false)
 	if err == nil && m.requests == 0 {
-		err = fmt.Errorf("%s answers nothing", g.process.name)
+		err = fmt.Errorf("%s answered no requests", g.process.name)
 	}
 	return m, err
 }
 
-// paced is a connection of the open loop.
+// paced is one connection of the open loop.
 type paced struct {
 	*connection
 	epoch     time.Time
-	due       atomic.Int64 // when its request should have gone out, since epoch; 0: not measured
+	due       atomic.Int64 // scheduled time of its request, in nanoseconds since epoch; 0 during warm-up
 	latencies []time.Duration
 }
 
-// open sends requests at fixed times, whatever became of those before, and
-// measures from the time when each should have gone out: one that had to wait
-// for a connection counts with its waiting.
+// open runs the open loop: it sends requests on a fixed schedule, regardless of
+// the fate of earlier ones, and measures latency from the scheduled time, so
+// that waiting for a free connection counts.
 func (g *load) open(rate float64) (*measurement, error) {
 	workers, err := g.dialAll()
 	defer closeAll(workers)
@@ -171,7 +171,7 @@ func (g *load) open(rate float64) (*measurement, error) {
 	}
 	m, err := g.pace(rate, free, broken)
 	stop.Store(true)
-	closeAll(workers) // which ends the reading
+	closeAll(workers) // unblocks the readers
 	running.Wait()
 	for _, p := range all {
 		m.sorted = append(m.sorted, p.latencies...)
@@ -180,7 +180,7 @@ func (g *load) open(rate float64) (*measurement, error) {
 	return m, err
 }
 
-// collect reads the answers on a connection.
+// collect reads the responses on a connection.
 func (p *paced) collect(free chan<- *paced, broken chan<- error, stop *atomic.Bool) {
 	for {
 		status, err := p.skip()
@@ -201,14 +201,14 @@ func (p *paced) collect(free chan<- *paced, broken chan<- error, stop *atomic.Bo
 	}
 }
 
-// pace sends the requests, from a thread of its own, and waits for the last
-// answers.
+// pace sends the requests from a dedicated thread and waits for the last
+// responses.
 func (g *load) pace(rate float64, free chan *paced, broken <-chan error) (m *measurement, err error) {
 	m = new(measurement)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // never unlocked: the thread ends with its strange sleeps
+		runtime.LockOSThread() // never unlocked, so that the thread and its timer slack end here
 		if err = exactSleeps(); err == nil {
 			err = g.sendAll(m, rate, free, broken)
 		}
@@ -255,7 +255,7 @@ func (g *load) sendAll(m *measurement, rate float64, free <-chan *paced, broken 
 	return err
 }
 
-// take returns a connection that is free.
+// take waits for a free connection.
 func take(g *load, free <-chan *paced, broken <-chan error) (*paced, error) {
 	select {
 	case p := <-free:
@@ -270,6 +270,6 @@ func take(g *load, free <-chan *paced, broken <-chan error) (*paced, error) {
 	case <-g.l.ctx.Done():
 		return nil, g.l.ctx.Err()
 	case <-time.After(patience):
-		return nil, fmt.Errorf("%s does not answer", g.process.name)
+		return nil, fmt.Errorf("%s did not answer within %s", g.process.name, patience)
 	}
 }

@@ -1,6 +1,6 @@
-// Command bench measures the whole gateway from outside: Caddy processes with
-// the plugin and without, in front of one stand-in for Jira, on this machine
-// alone. README.md says what is measured, how, and what came out.
+// Command bench measures whole gateways from outside: Caddy processes with and
+// without the plugin, in front of a stand-in for Jira, all on this machine.
+// README.md describes the method and the results.
 //
 //	go run ./bench [flags] [compare] [push] [tokens] [profile]
 package main
@@ -25,8 +25,8 @@ func main() {
 		fail(serveUpstream(os.Stdout))
 		return
 	}
-	// The processes that are started are to end with this thread, should this
-	// program be killed: see package child.
+	// Child processes die with this thread if the program is killed: see package
+	// child.
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
@@ -45,7 +45,13 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// options are what the command line says.
+// How every process is loaded.
+const (
+	connections = 64
+	warmup      = 250 * time.Millisecond
+)
+
+// options are the settings from the command line.
 type options struct {
 	caddy       string
 	before      string
@@ -54,9 +60,6 @@ type options struct {
 	loops       []string
 	rounds      int
 	duration    time.Duration
-	warmup      time.Duration
-	connections int
-	rate        float64
 	revocations int
 	tokens      int
 	cached      int
@@ -65,7 +68,7 @@ type options struct {
 	keep        string
 }
 
-// part is one of the things that can be measured.
+// part is one set of measurements.
 type part struct {
 	name    string
 	measure func(*lab, *options) error
@@ -106,24 +109,21 @@ func parseOptions(args []string) (*options, error) {
 	o := new(options)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), "usage: bench [flags] [compare] [push] [tokens] [profile]   (no part: all of them)\n\n")
+		fmt.Fprint(flags.Output(), "usage: bench [flags] [compare] [push] [tokens] [profile]   (default: all four)\n\n")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&o.caddy, "caddy", "", "`program` to measure; built from ./cmd/caddy if not given")
-	flags.StringVar(&o.before, "before", "", "an earlier build of the `program`, to be measured as gateway_before")
-	flags.IntVar(&o.rounds, "rounds", 15, "compare: how often every process is measured")
-	flags.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "compare: length of one measurement; profile: ten times that")
-	flags.DurationVar(&o.warmup, "warmup", 250*time.Millisecond, "load before each measurement that does not count")
-	flags.IntVar(&o.connections, "connections", 64, "connections of the closed loop")
-	flags.Float64Var(&o.rate, "rate", 0, "requests per second of the open loop; a third of capacity if 0")
-	flags.IntVar(&o.revocations, "revocations", 200, "push: tokens to revoke")
-	flags.IntVar(&o.tokens, "tokens", 1_000_000, "tokens: the largest number of tokens in a store")
-	flags.IntVar(&o.cached, "cached", 100_000, "tokens: how many are used, so that they are in memory")
-	only := flags.String("only", "plain,control,tuned,basic_auth,gateway", "compare: which processes, of these, gateway_nolinks and gateway_before")
-	loops := flags.String("loops", "closed,open", "compare: which loops, of these and together: the closed loop on all at once, for CPU time on a busy machine")
-	stores := flags.String("stores", "file,redis", "tokens: which stores")
-	profiled := flags.String("profiled", "tuned,gateway", "profile: which processes")
-	flags.StringVar(&o.keep, "keep", "", "profile: `directory` that exists, to leave the profiles in")
+	flags.StringVar(&o.caddy, "caddy", "", "`program` to measure (default: built from ./cmd/caddy)")
+	flags.StringVar(&o.before, "before", "", "an earlier build of the `program`, measured as gateway_before")
+	flags.IntVar(&o.rounds, "rounds", 15, "compare: number of measurements per process")
+	flags.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "compare: length of one measurement; profile runs ten times as long")
+	flags.IntVar(&o.revocations, "revocations", 200, "push: number of tokens to revoke")
+	flags.IntVar(&o.tokens, "tokens", 1_000_000, "tokens: largest number of tokens in a store")
+	flags.IntVar(&o.cached, "cached", 100_000, "tokens: number of tokens to use, and so to cache")
+	only := flags.String("only", "plain,control,tuned,basic_auth,gateway", "compare: processes to measure; gateway_before is also available")
+	loops := flags.String("loops", "closed,open", "compare: load to apply; \"together\" runs the closed loop on all processes at once, for CPU times on a busy machine")
+	stores := flags.String("stores", "file,redis", "tokens: stores to measure")
+	profiled := flags.String("profiled", "tuned,gateway", "profile: processes to profile")
+	flags.StringVar(&o.keep, "keep", "", "profile: existing `directory` to save the profiles in")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func parseOptions(args []string) (*options, error) {
 	return o, o.check()
 }
 
-// check fills in and looks for mistakes before anything is started.
+// check sets defaults and rejects invalid options before anything is started.
 func (o *options) check() error {
 	var names []string
 	for _, part := range parts() {
@@ -143,7 +143,7 @@ func (o *options) check() error {
 	}
 	for _, name := range o.parts {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("part %q: want %s, after the flags", name, strings.Join(names, ", "))
+			return fmt.Errorf("unknown part %q: expected %s, after the flags", name, strings.Join(names, ", "))
 		}
 	}
 	for _, name := range slices.Concat(o.only, o.profiled) {
@@ -153,19 +153,19 @@ func (o *options) check() error {
 	}
 	for _, loop := range o.loops {
 		if loop != "closed" && loop != "open" && loop != "together" {
-			return fmt.Errorf("-loops %q: want some of closed,open,together", loop)
+			return fmt.Errorf("unknown loop %q in -loops: expected closed, open or together", loop)
 		}
 	}
-	if slices.Contains(o.loops, "open") && !slices.Contains(o.loops, "closed") && o.rate <= 0 {
-		return errors.New("-loops open: its -rate comes of the closed loop, or must be given")
+	if slices.Contains(o.loops, "open") && !slices.Contains(o.loops, "closed") {
+		return errors.New("-loops open needs closed too: the closed loop determines the rate")
 	}
 	for _, store := range o.stores {
 		if store != "file" && store != "redis" {
-			return fmt.Errorf("-stores %q: want file, redis or both", store)
+			return fmt.Errorf("unknown store %q in -stores: expected file or redis", store)
 		}
 	}
-	if o.rounds < 1 || o.connections < 1 || o.revocations < 1 || o.tokens < 1000 || o.cached < 1 || o.duration <= 0 {
-		return errors.New("want at least one round, connection, revocation and cached token, 1000 tokens, and a duration")
+	if o.rounds < 1 || o.revocations < 1 || o.tokens < 1000 || o.cached < 1 || o.duration <= 0 {
+		return errors.New("-rounds, -revocations, -cached and -duration must be positive, and -tokens at least 1000")
 	}
 	return nil
 }

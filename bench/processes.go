@@ -13,18 +13,17 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/child"
 )
 
-// process is one that was started here.
+// process is a child process.
 type process struct {
 	name    string
 	dir     string
 	command *exec.Cmd
-	// ended is closed when it has ended.
+	// ended is closed when the process has exited.
 	ended chan struct{}
 }
 
-// start starts a program in a directory of its own, where it finds its home and
-// leaves its log.
-func (l *lab) start(name string, env []string, program string, args ...string) (*process, error) {
+// start starts a program in a new directory, which holds its home and its log.
+func (l *lab) start(name, program string, args ...string) (*process, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -32,11 +31,11 @@ func (l *lab) start(name string, env []string, program string, args ...string) (
 	if err != nil {
 		return nil, err
 	}
-	return l.startIn(dir, name, env, program, args...)
+	return l.startIn(dir, name, program, args...)
 }
 
-// startIn starts a program in a directory that exists.
-func (l *lab) startIn(dir, name string, env []string, program string, args ...string) (*process, error) {
+// startIn starts a program in an existing directory.
+func (l *lab) startIn(dir, name, program string, args ...string) (*process, error) {
 	p := &process{name: name, dir: dir, ended: make(chan struct{})}
 	log, err := os.OpenFile(p.log(), os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -46,32 +45,31 @@ func (l *lab) startIn(dir, name string, env []string, program string, args ...st
 	p.command = exec.Command(program, args...)
 	p.command.Dir = dir
 	p.command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	p.command.Env = append(p.command.Env, env...)
 	p.command.Stdout, p.command.Stderr = log, log
 	p.command.SysProcAttr = child.EndWithParent(syscall.SIGTERM)
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	go func() {
-		_ = p.command.Wait() // death tells more, from the log
+		_ = p.command.Wait() // exitError says more, from the log
 		close(p.ended)
 	}()
 	l.processes = append(l.processes, p)
 	return p, nil
 }
 
-// stop ends the process, gently for some seconds.
+// stop asks the process to exit, and kills it if it does not.
 func (p *process) stop() { child.Stop(p.command.Process, p.ended) }
 
 func (p *process) log() string { return filepath.Join(p.dir, "log") }
 
-// death says why the process ended, when it should not have.
-func (p *process) death() error {
-	return fmt.Errorf("%s ended (%s); the last words in its log:\n%s", p.name, p.command.ProcessState, p.lastWords())
+// exitError describes an unexpected exit.
+func (p *process) exitError() error {
+	return fmt.Errorf("%s exited unexpectedly (%s); its log ends with\n%s", p.name, p.command.ProcessState, p.lastLines())
 }
 
-// lastWords are the last lines of the log.
-func (p *process) lastWords() string {
+// lastLines returns the end of the process's log.
+func (p *process) lastLines() string {
 	text, err := os.ReadFile(p.log())
 	if err != nil {
 		return err.Error()
@@ -80,8 +78,8 @@ func (p *process) lastWords() string {
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
 
-// cpu is the time that the process has computed so far, all its threads
-// together, in itself and in the kernel.
+// cpu returns the CPU time that all threads of the process have used so far, in
+// user and kernel mode.
 func (p *process) cpu() (time.Duration, error) {
 	used, err := cpuTime(p.command.Process.Pid)
 	if err != nil {
@@ -90,15 +88,15 @@ func (p *process) cpu() (time.Duration, error) {
 	return used, nil
 }
 
-// memory is what a process has in memory, in bytes.
+// memory is the memory use of a process, in bytes.
 type memory struct {
 	resident, peak int64
-	// own is what of it belongs to no file. The rest, such as pages of a mapped
-	// database, the kernel takes back when it needs them.
+	// own is anonymous memory. The kernel can reclaim the rest, such as the pages
+	// of a mapped database, when it needs them.
 	own int64
 }
 
-// memory reads what the process has in memory now, and had at its peak.
+// memory reads the process's current and peak memory use.
 func (p *process) memory() (m memory, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
 	if err != nil {
@@ -119,6 +117,3 @@ func (p *process) memory() (m memory, err error) {
 	}
 	return m, nil
 }
-
-// ownCPU is the time that this process has computed so far.
-func ownCPU() (time.Duration, error) { return cpuTime(os.Getpid()) }

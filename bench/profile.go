@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// profile shows where a process's time and allocations go under the closed
-// loop, for each of the named processes.
+// profile reports where CPU time and allocations go in each selected process
+// under the closed loop.
 func profile(l *lab, o *options) error {
-	url, _, err := l.startUpstream()
+	url, err := l.startUpstream()
 	if err != nil {
 		return err
 	}
@@ -45,9 +45,9 @@ func profile(l *lab, o *options) error {
 
 // kind is a kind of profile.
 type kind struct {
-	name   string // as pprof's sample index
+	name   string // pprof's sample index
 	what   string
-	column string // per request
+	column string // heading of the column of values per request
 	write  func(float64) string
 }
 
@@ -59,17 +59,17 @@ func kinds() []kind {
 	}
 }
 
-// profiled is what was seen of one process, by kind.
+// profiled holds the profiles of one process.
 type profiled struct {
 	*running
 	requests int
-	top      map[string][]sample // most first
+	top      map[string][]sample // by kind, largest first
 }
 
-// sample is one function's own share of a profile.
+// sample is one function's flat value in a profile.
 type sample struct {
 	function string
-	flat     float64 // nanoseconds, objects or bytes of all requests
+	flat     float64 // total nanoseconds, objects or bytes
 	percent  string
 }
 
@@ -80,12 +80,11 @@ func (l *lab) profileOne(o *options, r *running) (*profiled, error) {
 	}
 	file := func(kind string) string { return filepath.Join(dir, r.variant.name+"."+kind+".pprof") }
 	duration := max(10*o.duration, 2*time.Second).Round(time.Second)
-	// A profile takes a moment to begin and to end: the load begins before and
-	// ends after.
-	g := &load{target: r.target, l: l, connections: o.connections, warmup: 2 * o.warmup, duration: duration + time.Second}
+	// A profile takes a moment to start and to stop, so the load brackets it.
+	g := &load{target: r.target, l: l, connections: connections, warmup: 2 * warmup, duration: duration + time.Second}
 	done := make(chan error, 1)
 	go func() {
-		done <- r.takeProfiles(l, 2*o.warmup, duration, file)
+		done <- r.takeProfiles(l, duration, file)
 	}()
 	m, err := g.closed()
 	if taken := <-done; err == nil {
@@ -104,10 +103,10 @@ func (l *lab) profileOne(o *options, r *running) (*profiled, error) {
 	return p, nil
 }
 
-// takeProfiles leaves the CPU profile of a while, and the allocations before
-// and after it.
-func (r *running) takeProfiles(l *lab, warmup, duration time.Duration, file func(string) string) error {
-	if err := l.wait(warmup); err != nil {
+// takeProfiles saves a CPU profile, and the allocation profiles before and after
+// it.
+func (r *running) takeProfiles(l *lab, duration time.Duration, file func(string) string) error {
+	if err := l.wait(2 * warmup); err != nil {
 		return err
 	}
 	for _, take := range []struct{ kind, path string }{
@@ -126,7 +125,7 @@ func (r *running) takeProfiles(l *lab, warmup, duration time.Duration, file func
 	return nil
 }
 
-// readProfile has go tool pprof list all functions.
+// readProfile lists all functions of a profile with go tool pprof.
 func readProfile(l *lab, kind kind, file func(string) string) ([]sample, error) {
 	args := []string{"tool", "pprof", "-top", "-nodecount=100000", "-nodefraction=0", "-edgefraction=0"}
 	switch kind.name {
@@ -138,7 +137,7 @@ func readProfile(l *lab, kind kind, file func(string) string) ([]sample, error) 
 		args = append(args, "-sample_index="+kind.name, "-base="+file("before"), file("allocs"))
 	}
 	command := exec.CommandContext(l.ctx, "go", args...)
-	command.Stderr = nil // it says where it finds no symbols
+	command.Stderr = nil // noise about missing symbols
 	text, err := command.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
@@ -146,7 +145,7 @@ func readProfile(l *lab, kind kind, file func(string) string) ([]sample, error) 
 	return parseTop(string(text)), nil
 }
 
-// parseTop reads lines such as "  120ns  1.2%  3.4%   150ns  1.5%  runtime.futex".
+// parseTop parses lines such as "  120ns  1.2%  3.4%   150ns  1.5%  runtime.futex".
 func parseTop(text string) []sample {
 	var samples []sample
 	for line := range strings.Lines(text) {
@@ -163,7 +162,7 @@ func parseTop(text string) []sample {
 	return samples
 }
 
-// report writes the top ten.
+// report writes the top ten functions of each kind.
 func (p *profiled) report(out io.Writer) {
 	for _, kind := range kinds() {
 		fmt.Fprintf(out, "### %s: %s\n\n", p.what, kind.what)
@@ -175,7 +174,7 @@ func (p *profiled) report(out io.Writer) {
 	}
 }
 
-// reportPackages sets the processes side by side, package by package.
+// reportPackages compares the processes package by package.
 func reportPackages(out io.Writer, kind kind, profiles []*profiled) {
 	byPackage := make([]map[string]float64, len(profiles))
 	totals := make(map[string]float64)
@@ -206,7 +205,7 @@ func reportPackages(out io.Writer, kind kind, profiles []*profiled) {
 // packageOf returns the package of a function as pprof names it, such as
 // github.com/a/b.(*T).Method.
 func packageOf(function string) string {
-	// What a generic function is made for may hold slashes of its own.
+	// Type arguments may contain slashes.
 	name, _, _ := strings.Cut(function, "[")
 	slash := strings.LastIndexByte(name, '/') + 1
 	dot := strings.IndexByte(name[slash:], '.')

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// push measures how long a token that was revoked on one node still works on
-// others: three Caddys on one redis-server.
+// push measures how long a token revoked on one node still works on the others,
+// with three Caddys sharing one redis-server.
 func push(l *lab, o *options) error {
-	url, _, err := l.startUpstream()
+	url, err := l.startUpstream()
 	if err != nil {
 		return err
 	}
-	redis, _, err := l.startRedis()
+	redis, err := l.startRedis()
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func push(l *lab, o *options) error {
 	return nil
 }
 
-// poller asks a node with one token, without a pause.
+// poller sends requests with one token to one node, back to back.
 type poller struct {
 	*connection
 	passes  atomic.Int64
@@ -56,8 +56,8 @@ type poller struct {
 	err     error
 }
 
-// revokeOnce revokes a token on the first node while others are asked with it,
-// and returns how long after the acknowledgement each refused it.
+// revokeOnce revokes a token on the first node while it is in use on the others,
+// and returns how long after the acknowledgment each of them refused it.
 func revokeOnce(l *lab, nodes []*caddy) ([]time.Duration, error) {
 	made, err := nodes[0].issue("push")
 	if err != nil {
@@ -72,18 +72,18 @@ func revokeOnce(l *lab, nodes []*caddy) ([]time.Duration, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer c.Close() // before polling.Wait: it ends the polling
+		defer c.Close() // runs before polling.Wait and ends the polling
 		p := &poller{connection: c}
 		pollers = append(pollers, p)
 		polling.Go(func() { p.poll(request(node.address, made.Owner, made.Token), end) })
 	}
 	for _, p := range pollers {
-		for p.passes.Load() < 20 { // it is in the node's memory
+		for p.passes.Load() < 20 { // until the node has certainly cached it
 			if err := l.wait(time.Millisecond); err != nil {
 				return nil, err
 			}
 			if time.Now().After(end) {
-				return nil, fmt.Errorf("the token does not pass: %w", p.err)
+				return nil, fmt.Errorf("the token was not accepted: %w", p.err)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func revokeOnce(l *lab, nodes []*caddy) ([]time.Duration, error) {
 	return times, nil
 }
 
-// poll goes on until the token is refused.
+// poll sends requests until the token is refused.
 func (p *poller) poll(request []byte, end time.Time) {
 	for time.Now().Before(end) {
 		status, err := p.exchange(request)
@@ -114,18 +114,18 @@ func (p *poller) poll(request []byte, end time.Time) {
 			p.refused = time.Now()
 			return
 		case status != http.StatusOK:
-			p.err = fmt.Errorf("HTTP %d for a token that should pass", status)
+			p.err = fmt.Errorf("HTTP %d for a valid token", status)
 			return
 		}
 		p.passes.Add(1)
 	}
-	p.err = fmt.Errorf("the token still passes after %s", patience)
+	p.err = fmt.Errorf("the token was still accepted after %s", patience)
 }
 
 func reportPush(out io.Writer, o *options, taken [][]time.Duration) {
-	fmt.Fprintf(out, "## Push\n\n%s\n\nFrom the acknowledged `revoke` on node A to the first refusal on another, %d tokens, "+
-		"asked without a pause. Less than nothing: refused before node A's answer was read.\n\n", machine(), o.revocations)
-	header(out, "", "p50", "p99", "at most")
+	fmt.Fprintf(out, "## Push\n\n%s\n\nFrom the acknowledged `revoke` on node A to the first refusal on another node, %d tokens, "+
+		"polled back to back. A negative time means that the refusal came before node A's response was read.\n\n", machine(), o.revocations)
+	header(out, "", "p50", "p99", "max")
 	for i, times := range taken {
 		slices.Sort(times)
 		row(out, "node "+string(rune('B'+i)),

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// quantity is something that is measured, and how it is written.
+// quantity is a measured quantity and its format.
 type quantity struct {
 	name  string
 	of    func(*measurement) float64
@@ -27,22 +27,17 @@ func quantities() []quantity {
 	}
 }
 
-// report writes what was found as Markdown.
+// report writes the comparison as Markdown.
 func (c *comparison) report(out io.Writer) {
-	fmt.Fprintf(out, "## Comparison\n\n%s\n\n%d rounds of %s each; the middle one is shown, of ratios with their quartiles in brackets.",
+	fmt.Fprintf(out, "## Comparison\n\n%s\n\n%d rounds of %s each. Values are medians; ratios have their quartiles in parentheses.\n\n",
 		machine(), c.o.rounds, c.o.duration)
-	if slices.Contains(c.o.loops, "closed") {
-		fmt.Fprintf(out, " Around the gateway a request of the closed loop took %s of CPU time in the stand-in for Jira and %s in the load generator.",
-			writeTime(float64(c.around[0])), writeTime(float64(c.around[1])))
-	}
-	fmt.Fprint(out, "\n\n")
 	loops := []struct {
 		name, title string
 		of          func(*series) []*measurement
 	}{
-		{"closed", fmt.Sprintf("Closed loop, %d connections", c.o.connections), func(s *series) []*measurement { return s.closed }},
+		{"closed", fmt.Sprintf("Closed loop, %d connections", connections), func(s *series) []*measurement { return s.closed }},
 		{"open", fmt.Sprintf("Open loop, %.0f requests per second", c.rate), func(s *series) []*measurement { return s.open }},
-		{"together", fmt.Sprintf("All at once, %d connections", c.o.connections), func(s *series) []*measurement { return s.together }},
+		{"together", fmt.Sprintf("All at once, %d connections", connections), func(s *series) []*measurement { return s.together }},
 	}
 	for _, loop := range loops {
 		if !slices.Contains(c.o.loops, loop.name) {
@@ -88,8 +83,8 @@ func reportRatios(out io.Writer, reference *series, results []*series, of func(*
 }
 
 func reportMemory(out io.Writer, results []*series) {
-	fmt.Fprint(out, "### Memory after all that\n\n")
-	header(out, "", "resident", "its own", "at its peak")
+	fmt.Fprint(out, "### Memory after all rounds\n\n")
+	header(out, "", "resident", "anonymous", "peak")
 	for _, s := range results {
 		row(out, s.what, writeBytes(s.memory.resident), writeBytes(s.memory.own), writeBytes(s.memory.peak))
 	}
@@ -104,7 +99,7 @@ func names(quantities []quantity) []string {
 	return names
 }
 
-// header begins a table.
+// header starts a table.
 func header(out io.Writer, first string, columns ...string) {
 	row(out, first, columns...)
 	fmt.Fprintf(out, "| --- |%s\n", strings.Repeat(" ---: |", len(columns)))
@@ -114,7 +109,7 @@ func row(out io.Writer, first string, cells ...string) {
 	fmt.Fprintf(out, "| %s | %s |\n", first, strings.Join(cells, " | "))
 }
 
-// machine says what it was measured on.
+// machine describes the machine and the date of the measurement.
 func machine() string {
 	model := runtime.GOARCH
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -128,7 +123,7 @@ func machine() string {
 	return fmt.Sprintf("%s, on %d cores of %s, %s, %s.", time.Now().Format("2006-01-02"), runtime.NumCPU(), model, runtime.GOOS, runtime.Version())
 }
 
-// each takes one quantity of all measurements.
+// each extracts one quantity from all measurements.
 func each(all []*measurement, of func(*measurement) float64) []float64 {
 	values := make([]float64, len(all))
 	for i, m := range all {
@@ -137,7 +132,7 @@ func each(all []*measurement, of func(*measurement) float64) []float64 {
 	return values
 }
 
-// ratios divides round by round.
+// ratios divides the values of each round.
 func ratios(values, by []float64) []float64 {
 	quotients := make([]float64, len(values))
 	for i, v := range values {
@@ -150,7 +145,7 @@ func median(values []float64) float64 {
 	return quantileOf(values, 0.5)
 }
 
-// quantileOf interpolates between the two nearest: rounds are few.
+// quantileOf interpolates between the two nearest values, as there are few rounds.
 func quantileOf(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	at := q * float64(len(sorted)-1)
@@ -159,7 +154,7 @@ func quantileOf(values []float64, q float64) float64 {
 	return sorted[below] + (sorted[above]-sorted[below])*(at-float64(below))
 }
 
-// quantile is for many values, already sorted.
+// quantile returns a quantile of many sorted values, without interpolation.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
@@ -171,7 +166,7 @@ func writeSpread(values []float64) string {
 	return fmt.Sprintf("%.3f (%.3f–%.3f)", median(values), quantileOf(values, 0.25), quantileOf(values, 0.75))
 }
 
-// writeTime writes nanoseconds with three digits.
+// writeTime formats nanoseconds with three significant digits.
 func writeTime(ns float64) string {
 	switch {
 	case math.Abs(ns) < 1e3:
@@ -201,10 +196,10 @@ func writeBytes(n int64) string {
 	return threeDigits(float64(n)/1e6) + " MB"
 }
 
-// reportTokens writes what was measured of one store.
+// reportTokens writes the results for one store.
 func reportTokens(out io.Writer, store string, all []census, h *held) {
 	fmt.Fprintf(out, "### Store %s\n\n", store)
-	header(out, "tokens", "bytes each", "created/s", "read from the store", "found in memory", "start of Caddy")
+	header(out, "tokens", "bytes each", "created/s", "store read", "cache hit", "Caddy start")
 	for _, c := range all {
 		row(out, fmt.Sprint(c.tokens), fmt.Sprint(c.bytes/int64(c.tokens)), fmt.Sprintf("%.0f", float64(c.added)/c.filling.Seconds()),
 			writeTime(float64(c.read)), writeTime(float64(c.recalled)), writeTime(float64(c.start)))
@@ -214,7 +209,7 @@ func reportTokens(out io.Writer, store string, all []census, h *held) {
 	for _, page := range pages() {
 		columns = append(columns, page.what)
 	}
-	header(out, "list, with tokens", columns...)
+	header(out, "list; tokens", columns...)
 	for _, c := range all {
 		var cells []string
 		for _, took := range c.pages {
@@ -223,12 +218,12 @@ func reportTokens(out io.Writer, store string, all []census, h *held) {
 		row(out, fmt.Sprint(c.tokens), cells...)
 	}
 	fmt.Fprintln(out)
-	header(out, fmt.Sprintf("Caddy's memory with %d tokens stored", all[len(all)-1].tokens), "resident", "its own", "at its peak", "live heap")
+	header(out, fmt.Sprintf("Caddy's memory with %d tokens stored", all[len(all)-1].tokens), "resident", "anonymous", "peak", "live heap")
 	for _, f := range []struct {
 		what string
 		footprint
-	}{{"one of them used", h.before}, {fmt.Sprintf("%d of them used", h.tokens), h.after}} {
+	}{{"1 used", h.before}, {fmt.Sprintf("%d used", h.tokens), h.after}} {
 		row(out, f.what, writeBytes(f.resident), writeBytes(f.own), writeBytes(f.peak), writeBytes(f.heap))
 	}
-	fmt.Fprintf(out, "\nA token in memory takes %d bytes.\n\n", h.perToken())
+	fmt.Fprintln(out)
 }

@@ -21,12 +21,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// bigStore is a store that is filled directly, without a Caddy, which would
-// take one request for each token.
+// bigStore is a store that is filled directly, since going through Caddy would
+// take one request per token.
 type bigStore struct {
-	line string // in the Caddyfile
+	line string // its line in the Caddyfile
 	open func(context.Context) (storage.Store, error)
-	// size is how many bytes it takes.
+	// size returns the size of the store in bytes.
 	size func(context.Context) (int64, error)
 }
 
@@ -34,7 +34,7 @@ func (l *lab) openBig(name string) (*bigStore, error) {
 	if name == "file" {
 		return bigFile(filepath.Join(l.dir, "many-tokens.db")), nil
 	}
-	address, _, err := l.startRedis()
+	address, err := l.startRedis()
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func bigRedis(address string) *bigStore {
 	return &bigStore{
 		line: "redis redis://" + address + "/0",
 		open: func(context.Context) (storage.Store, error) {
-			// While it is filled, hundreds wait for their turn.
+			// Hundreds of writers queue up while the store is being filled.
 			module := &redisstore.Store{URL: "redis://" + address + "/0", Timeout: caddycore.Duration(patience)}
 			if err := module.Provision(caddycore.Context{}); err != nil {
 				return nil, err
@@ -89,24 +89,24 @@ func bigRedis(address string) *bigStore {
 	}
 }
 
-// population is the tokens that a store was filled with.
+// population is the set of tokens in a store.
 type population struct {
-	keep    int // how many secrets
+	keep    int // maximum number of secrets to keep
 	ids     []string
 	secrets []string // of the first tokens
 }
 
-// request is one with the token of this number.
+// request returns a request that uses token number i.
 func (p *population) request(i int, host string) []byte {
 	return request(host, ownerOf(i), p.secrets[i])
 }
 
-// ownerOf gives ten tokens to each owner.
+// ownerOf returns the owner of token number i. Each owner has ten tokens.
 func ownerOf(i int) string { return fmt.Sprintf("owner-%d@example.com", i/10) }
 
-// grow fills a store up to n tokens.
+// grow adds tokens until the store has n of them.
 func (p *population) grow(ctx context.Context, store storage.Store, n int) error {
-	const creators = 512 // a store may make what comes at once in one go
+	const creators = 512 // lets stores batch concurrent writes
 	from := len(p.ids)
 	p.ids = append(p.ids, make([]string, n-from)...)
 	p.secrets = append(p.secrets, make([]string, max(0, min(n, p.keep)-len(p.secrets)))...)
@@ -127,7 +127,7 @@ func (p *population) grow(ctx context.Context, store storage.Store, n int) error
 
 func (p *population) create(ctx context.Context, store storage.Store, i int) error {
 	secret := token.New()
-	// A second apart, as if made by people, and in the past.
+	// In the past and a second apart, as if created by people.
 	created := time.Now().Truncate(time.Second).AddDate(-1, 0, 0).Add(time.Duration(i) * time.Second)
 	record := &token.Record{
 		ID: secret.ID(), Owner: ownerOf(i), Name: fmt.Sprintf("Token %d of the build server", i),

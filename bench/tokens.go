@@ -14,19 +14,19 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// census is what was measured with one number of tokens in a store.
+// census holds the results for one store size.
 type census struct {
 	tokens   int
-	bytes    int64         // of the whole store
-	filling  time.Duration // of those that were added
-	added    int
-	read     time.Duration // one record out of the store
-	recalled time.Duration // one out of the cache in front of it
-	start    time.Duration // of Caddy, to the first request that passes
+	bytes    int64         // size of the whole store
+	filling  time.Duration // time to add the last tokens
+	added    int           // how many were added in that time
+	read     time.Duration // one read from the store
+	recalled time.Duration // one hit in the cache in front of it
+	start    time.Duration // from starting Caddy to its first successful response
 	pages    []time.Duration
 }
 
-// page is a list that is asked for through the admin API.
+// page is a list request to the admin API.
 type page struct {
 	what  string
 	query func(tokens int) url.Values
@@ -38,16 +38,16 @@ func pages() []page {
 		{"first 1000", func(int) url.Values { return url.Values{"limit": {"1000"}} }},
 		{"of an owner", func(n int) url.Values { return url.Values{"owner": {ownerOf(n / 2)}} }},
 		{"search, common", func(int) url.Values { return url.Values{"search": {"build server"}} }},
-		// These two look at all tokens.
+		// The next two scan all tokens.
 		{"search, one", func(n int) url.Values { return url.Values{"search": {fmt.Sprintf("token %d of", n/2)}} }},
 		{"expired (none)", func(int) url.Values { return url.Values{"state": {"expired"}} }},
 	}
 }
 
-// tokens measures each store as it grows, and at last the memory of a Caddy
-// with many of its tokens in use.
+// tokens measures each store as it grows, then the memory of a Caddy that has
+// served many of its tokens.
 func tokens(l *lab, o *options) error {
-	jira, _, err := l.startUpstream()
+	jira, err := l.startUpstream()
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func measureStore(l *lab, o *options, name, jira string) error {
 		all = append(all, c)
 	}
 	l.say("store %s: Caddy with %d tokens in memory", name, len(filled.secrets))
-	held, err := holdMany(l, o, s, filled, jira)
+	held, err := holdMany(l, s, filled, jira)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func measureStore(l *lab, o *options, name, jira string) error {
 	return nil
 }
 
-// sizes are the powers of ten from 1000 on, up to the largest.
+// sizes returns the powers of ten from 1000 up to largest, then largest itself.
 func sizes(largest int) []int {
 	var sizes []int
 	for n := 1000; n < largest; n *= 10 {
@@ -101,7 +101,7 @@ func sizes(largest int) []int {
 	return append(sizes, largest)
 }
 
-// count lets the store grow and measures it without a Caddy.
+// count grows the store and measures it without a Caddy.
 func (s *bigStore) count(l *lab, o *options, filled *population, n int) (c census, err error) {
 	store, err := s.open(l.ctx)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *bigStore) count(l *lab, o *options, filled *population, n int) (c censu
 	return c, errors.Join(err, store.Close()) // Caddy opens it next
 }
 
-// timeLookups times reading records all over the store, and finding them in a
-// cache that holds as many as it may.
+// timeLookups times reads spread across the store, and hits in a cache that is
+// nearly full.
 func timeLookups(l *lab, o *options, store storage.Store, ids []string) (read, recalled time.Duration, err error) {
 	const reads, recalls = 5_000, 500_000
 	began := time.Now()
@@ -133,7 +133,7 @@ func timeLookups(l *lab, o *options, store storage.Store, ids []string) (read, r
 	cache := storage.NewCache(l.ctx, store, storage.CacheOptions{
 		Size: o.cached, TTL: time.Hour, Grace: time.Hour, ReadTimeout: patience,
 	})
-	known := ids[:min(len(ids), o.cached*9/10)] // nothing is pushed out
+	known := ids[:min(len(ids), o.cached*9/10)] // few enough that none is evicted
 	for _, id := range known {
 		if _, err := cache.Get(l.ctx, id); err != nil {
 			return 0, 0, err
@@ -148,13 +148,13 @@ func timeLookups(l *lab, o *options, store storage.Store, ids []string) (read, r
 	return read, time.Since(began) / recalls, nil
 }
 
-// scattered goes all over n things, the same way every time.
+// scattered returns index i of a fixed pseudo-random walk over n items.
 func scattered(i, n int) int {
-	const step = 7_368_787 // a prime: it visits all
+	const step = 7_368_787 // prime, so that the walk visits every item
 	return i * step % n
 }
 
-// throughCaddy measures a Caddy's start, and lists through its admin API.
+// throughCaddy measures the start of a Caddy and lists through its admin API.
 func (c *census) throughCaddy(l *lab, s *bigStore, filled *population, jira string) error {
 	const starts, asks = 3, 5
 	var node *caddy
@@ -187,10 +187,10 @@ func (c *census) throughCaddy(l *lab, s *bigStore, filled *population, jira stri
 	return nil
 }
 
-// startWith starts a Caddy on a store, until the first request passes.
+// startWith starts a Caddy on a store and waits for its first successful response.
 func startWith(l *lab, s *bigStore, filled *population, jira string) (*caddy, error) {
 	node, err := l.launchCaddy(caddyOptions{
-		name: "a Caddy with many tokens", global: gatewayOptions(s.line), site: "\tjira_gateway " + jira + "\n",
+		name: "Caddy with many tokens", global: gatewayOptions(s.line), site: "\tjira_gateway " + jira + "\n",
 	})
 	if err != nil {
 		return nil, err
@@ -198,50 +198,47 @@ func startWith(l *lab, s *bigStore, filled *population, jira string) (*caddy, er
 	return node, l.until(node.process, 2*time.Millisecond, func() error {
 		status, _, err := fetch(node.address, filled.request(0, node.address))
 		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("HTTP %d for a token that should pass", status)
+			err = fmt.Errorf("HTTP %d for a valid token", status)
 		}
 		return err
 	})
 }
 
-// held is the memory of a Caddy before and after many tokens were used.
+// held is the memory use of a Caddy before and after many tokens were used.
 type held struct {
 	tokens        int
 	before, after footprint
 }
 
-// footprint is the memory of a Caddy at a moment, and what of it is in use.
+// footprint is the memory use and live heap of a Caddy.
 type footprint struct {
 	memory
 	heap int64
 }
 
-// perToken is what a token in memory takes.
-func (h *held) perToken() int64 { return (h.after.heap - h.before.heap) / int64(h.tokens) }
-
-// holdMany uses many tokens once, so that they are in memory.
-func holdMany(l *lab, o *options, s *bigStore, filled *population, jira string) (*held, error) {
+// holdMany uses many tokens once, so that they are cached.
+func holdMany(l *lab, s *bigStore, filled *population, jira string) (*held, error) {
 	node, err := startWith(l, s, filled, jira)
 	if err != nil {
 		return nil, err
 	}
 	defer node.stop()
 	h := &held{tokens: len(filled.secrets)}
-	// The connections' own memory is to be in both.
-	if err := useTokens(o, node, filled, func(int) int { return 0 }); err != nil {
+	// The same connections with one token, so that only the tokens differ.
+	if err := useTokens(node, filled, func(int) int { return 0 }); err != nil {
 		return nil, err
 	}
 	if h.before, err = node.footprint(); err != nil {
 		return nil, err
 	}
-	if err := useTokens(o, node, filled, func(i int) int { return i }); err != nil {
+	if err := useTokens(node, filled, func(i int) int { return i }); err != nil {
 		return nil, err
 	}
 	h.after, err = node.footprint()
 	return h, err
 }
 
-// footprint reads what is resident first: collecting the garbage changes it.
+// footprint reads the resident size first, because liveHeap collects garbage.
 func (c *caddy) footprint() (f footprint, err error) {
 	if f.memory, err = c.memory(); err != nil {
 		return f, err
@@ -250,9 +247,9 @@ func (c *caddy) footprint() (f footprint, err error) {
 	return f, err
 }
 
-// useTokens makes as many requests as there are tokens, on a few connections.
-func useTokens(o *options, node *caddy, filled *population, which func(int) int) error {
-	failures := make([]error, min(o.connections, 16))
+// useTokens sends as many requests as there are secrets, on 16 connections.
+func useTokens(node *caddy, filled *population, which func(int) int) error {
+	failures := make([]error, 16)
 	var using sync.WaitGroup
 	for w := range failures {
 		using.Go(func() {
@@ -265,7 +262,7 @@ func useTokens(o *options, node *caddy, filled *population, which func(int) int)
 			for i := w; i < len(filled.secrets); i += len(failures) {
 				status, err := c.exchange(filled.request(which(i), node.address))
 				if err == nil && status != http.StatusOK {
-					err = fmt.Errorf("HTTP %d for a token that should pass", status)
+					err = fmt.Errorf("HTTP %d for a valid token", status)
 				}
 				if err != nil {
 					failures[w] = err
@@ -278,7 +275,7 @@ func useTokens(o *options, node *caddy, filled *population, which func(int) int)
 	return errors.Join(failures...)
 }
 
-// liveHeap is what is in use of the process's heap, after a collection.
+// liveHeap returns the size of the heap after a garbage collection.
 func (c *caddy) liveHeap() (int64, error) {
 	if err := c.call(http.MethodGet, "/debug/pprof/heap?gc=1", nil, nil); err != nil {
 		return 0, err
@@ -293,5 +290,5 @@ func (c *caddy) liveHeap() (int64, error) {
 			return int64(bytes), err
 		}
 	}
-	return 0, errors.New("the metrics of Caddy's admin endpoint do not tell the size of its heap")
+	return 0, errors.New("go_memstats_heap_alloc_bytes is missing from Caddy's metrics")
 }

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// upstreamCommand makes of this program the stand-in for Jira.
+// upstreamCommand is the argument that turns this program into the stand-in for Jira.
 const upstreamCommand = "upstream"
 
-// bodySize is how long a response of the stand-in is at least.
+// bodySize is the minimum length of the stand-in's response body.
 const bodySize = 2000
 
-// serveUpstream answers every request with the same 2 kB. It speaks just enough
-// HTTP for a proxy's GET, so that it takes little of the machine that it shares
-// with what is measured.
+// serveUpstream answers every request with the same 2 kB. It implements just
+// enough HTTP for a proxied GET, to use as little as possible of the machine it
+// shares with the process under test.
 func serveUpstream(out io.Writer) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,8 +34,8 @@ func serveUpstream(out io.Writer) error {
 	}
 }
 
-// answerAll answers until the proxy closes the connection, or sends what is not
-// expected of it.
+// answerAll answers requests until the proxy closes the connection or sends
+// something unexpected.
 func answerAll(conn net.Conn, answer []byte) {
 	defer conn.Close()
 	buffer := make([]byte, 8<<10)
@@ -59,8 +59,8 @@ func answerAll(conn net.Conn, answer []byte) {
 	}
 }
 
-// upstreamAnswer is a page of a search as Data Center answers it, with the
-// headers that it sends, from a Jira whose base URL is url.
+// upstreamAnswer returns a page of search results, with headers, as a Jira Data
+// Center with the base URL url would send it.
 func upstreamAnswer(url string) []byte {
 	var body strings.Builder
 	body.WriteString(`{"expand":"names,schema","startAt":0,"maxResults":50,"total":7,"issues":[`)

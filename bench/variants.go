@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// What a client authenticates as where there is no token.
+// The credentials used where there are no tokens.
 const (
 	benchUser     = "bench@example.com"
 	benchPassword = "bench-password"
 )
 
-// variant is a configuration that is measured.
+// variant is a configuration to measure.
 type variant struct {
 	name string // as on the command line
 	what string // as in the report
@@ -26,7 +26,7 @@ type variant struct {
 	start func(l *lab, v variant, url string) (*running, error)
 }
 
-// running is a variant that runs.
+// running is a variant that has been started.
 type running struct {
 	variant
 	*caddy
@@ -35,13 +35,12 @@ type running struct {
 
 func variants() []variant {
 	return []variant{
-		{"plain", "`reverse_proxy` as it comes", startPlain},
-		{"control", "the same once more (A/A)", startPlain},
+		{"plain", "`reverse_proxy`, defaults", startPlain},
+		{"control", "the same again (A/A)", startPlain},
 		{"tuned", "`reverse_proxy`, tuned", startTuned},
 		{"basic_auth", "`basic_auth` + `reverse_proxy`", startBasicAuth},
 		{"gateway", "`jira_gateway`", startGateway},
-		{"gateway_nolinks", "`jira_gateway`, links off", startGatewayWithoutLinks},
-		{"gateway_before", "`jira_gateway`, the build before", startGatewayBefore},
+		{"gateway_before", "`jira_gateway`, earlier build", startGatewayBefore},
 	}
 }
 
@@ -53,11 +52,11 @@ func findVariant(name string) (variant, error) {
 		}
 		names = append(names, v.name)
 	}
-	return variant{}, fmt.Errorf("no process to measure is called %q: want some of %s", name, strings.Join(names, ","))
+	return variant{}, fmt.Errorf("unknown process %q: expected one of %s", name, strings.Join(names, ", "))
 }
 
-// startVariants starts the named variants in front of one upstream, and looks
-// whether each does what it should.
+// startVariants starts the named variants in front of one upstream and verifies
+// each.
 func (l *lab) startVariants(names []string, url string) ([]*running, error) {
 	var all []*running
 	for _, name := range names {
@@ -69,7 +68,7 @@ func (l *lab) startVariants(names []string, url string) ([]*running, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := r.prove(url); err != nil {
+		if err := r.verify(url); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		all = append(all, r)
@@ -81,7 +80,7 @@ func startPlain(l *lab, v variant, url string) (*running, error) {
 	return startSite(l, v, "\treverse_proxy "+url+"\n")
 }
 
-// startTuned sets what jira_gateway sets: see idleConnections in handler.
+// startTuned uses jira_gateway's transport options: see idleConnections in handler.
 func startTuned(l *lab, v variant, url string) (*running, error) {
 	return startSite(l, v, "\treverse_proxy "+url+" {\n\t\ttransport http {\n\t\t\tkeepalive_idle_conns_per_host 256\n\t\t}\n\t}\n")
 }
@@ -103,22 +102,20 @@ func startSite(l *lab, v variant, site string) (*running, error) {
 }
 
 func startGateway(l *lab, v variant, url string) (*running, error) {
-	return startTokens(l, v, l.caddy, "\tjira_gateway "+url+"\n")
+	return startTokens(l, v, l.caddy, url)
 }
 
 func startGatewayBefore(l *lab, v variant, url string) (*running, error) {
 	if l.before == "" {
-		return nil, errors.New("-before must name a program to be measured as gateway_before")
+		return nil, errors.New("gateway_before needs -before with the path of an earlier build")
 	}
-	return startTokens(l, v, l.before, "\tjira_gateway "+url+"\n")
+	return startTokens(l, v, l.before, url)
 }
 
-func startGatewayWithoutLinks(l *lab, v variant, url string) (*running, error) {
-	return startTokens(l, v, l.caddy, "\tjira_gateway "+url+" {\n\t\trewrite_links off\n\t}\n")
-}
-
-func startTokens(l *lab, v variant, program, site string) (*running, error) {
-	c, err := l.startCaddy(caddyOptions{name: v.name, program: program, global: gatewayOptions("file tokens.db"), site: site})
+func startTokens(l *lab, v variant, program, url string) (*running, error) {
+	c, err := l.startCaddy(caddyOptions{
+		name: v.name, program: program, global: gatewayOptions("file tokens.db"), site: "\tjira_gateway " + url + "\n",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +130,9 @@ func newRunning(v variant, c *caddy, user, password string) *running {
 	return &running{variant: v, caddy: c, target: target{c.address, request(c.address, user, password), c.process}}
 }
 
-// prove makes sure that what is measured is what the name says: who may not
-// pass is refused, and links lead where they should.
-func (r *running) prove(url string) error {
+// verify checks that the process does what its name says: it refuses wrong
+// credentials, and links have the right base URL.
+func (r *running) verify(url string) error {
 	status, body, err := fetch(r.target.address, r.target.request)
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("HTTP %d (%w)", status, err)
@@ -145,17 +142,17 @@ func (r *running) prove(url string) error {
 		base, other = other, base
 	}
 	if !bytes.Contains(body, []byte(base)) || bytes.Contains(body, []byte(other)) {
-		return fmt.Errorf("links in the response do not lead to %s, or not all", base)
+		return fmt.Errorf("not all links in the response start with %s", base)
 	}
 	status, _, err = fetch(r.target.address, request(r.address, benchUser, "wrong"))
 	open := r.variant.name == "plain" || r.variant.name == "control" || r.variant.name == "tuned"
 	if (status == http.StatusOK) != open {
-		return fmt.Errorf("a wrong password gets HTTP %d (%w)", status, err)
+		return fmt.Errorf("HTTP %d for a wrong password (%w)", status, err)
 	}
 	return nil
 }
 
-// fetch makes one request and returns the response's status and body.
+// fetch sends one request and returns the response's status and body.
 func fetch(address string, request []byte) (status int, body []byte, err error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
