@@ -37,10 +37,10 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		cache {
 //			size  <number>
 //			ttl   <duration>
-//			grace <duration>
+//			grace <duration>|off
 //		}
 //		limit          <number>/s|m|h|d [burst <number>]|off
-//		max_concurrent <number>
+//		max_concurrent <number>|off
 //		max_failures   <number>/s|m|h|d|off
 //		account <name> {
 //			basic  <user> <secret>
@@ -50,7 +50,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			api_url        <url>
 //			token_url      <url>
 //			probe_interval <duration>
-//			max_concurrent <number>
+//			max_concurrent <number>|off
 //		}
 //	}
 //
@@ -62,7 +62,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("store", a.unmarshalStore),
 		option.Func("cache", a.unmarshalCache),
 		limit("limit", &a.Limit),
-		option.Number("max_concurrent", &a.MaxConcurrent, 1),
+		option.Value("max_concurrent", &a.MaxConcurrent),
 		limit("max_failures", &a.MaxFailures),
 		option.Func("account", a.unmarshalAccount).Repeated(),
 	}.Read(d, "jira_tokens")
@@ -90,11 +90,11 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 
 func (a *App) unmarshalCache(d *caddyfile.Dispenser) error {
 	a.Cache = new(Cache)
-	var grace caddy.Duration
+	var grace Grace
 	return option.Block{
 		option.Number("size", &a.Cache.Size, 1),
 		option.Duration("ttl", &a.Cache.TTL),
-		option.DurationOrZero("grace", &grace).Then(func() error {
+		option.Value("grace", &grace).Then(func() error {
 			a.Cache.Grace = &grace
 			return nil
 		}),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,14 +50,14 @@ type App struct {
 	// How fast a token may be used that has no limit of its own: so many
 	// requests a second, minute, hour or day (`600/m`), and how many of them at
 	// once (`600/m burst 50`). With the `redis` store all Caddys count
-	// together, with others each for itself. More get 429 `rate_limited`.
-	// Default: any number
+	// together, with others each for itself. More get 429 `rate_limited`. `off`:
+	// any number. Default: any number
 	Limit string `json:"limit,omitempty"`
 
 	// How many requests of one token may be under way at once on this Caddy,
-	// if the token has no bound of its own. More get 429 `rate_limited`.
-	// Default: any number
-	MaxConcurrent int `json:"max_concurrent,omitempty"`
+	// if the token has no bound of its own. More get 429 `rate_limited`. `off`:
+	// any number. Default: any number
+	MaxConcurrent token.Concurrency `json:"max_concurrent,omitempty"`
 
 	// How often a client's network (an IPv4 address or an IPv6 /64) may fail to
 	// authenticate in a period. One more, and it gets 429 `too_many_failures`
@@ -88,8 +89,35 @@ type Cache struct {
 	TTL caddy.Duration `json:"ttl,omitempty"`
 
 	// How long known tokens still work while the store cannot be reached,
-	// from when they were last read. `0`: no longer than ttl. Default: `10m`
-	Grace *caddy.Duration `json:"grace,omitempty"`
+	// from when they were last read. `off` or `0`: no longer than ttl. Default:
+	// `10m`
+	Grace *Grace `json:"grace,omitempty"`
+}
+
+// Grace is a duration, or off for none.
+type Grace time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (g *Grace) UnmarshalText(text []byte) error {
+	if string(text) == "off" {
+		*g = 0
+		return nil
+	}
+	d, err := caddy.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q: want a duration such as 30s or 10m, or off", text)
+	}
+	*g = Grace(d)
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler: like UnmarshalText, or a number of
+// nanoseconds.
+func (g *Grace) UnmarshalJSON(text []byte) error {
+	if unquoted, err := strconv.Unquote(string(text)); err == nil {
+		return g.UnmarshalText([]byte(unquoted))
+	}
+	return json.Unmarshal(text, (*time.Duration)(g))
 }
 
 // CaddyModule returns the Caddy module information.
@@ -138,7 +166,7 @@ func (a *App) setDefaults() {
 		a.Cache.TTL = caddy.Duration(30 * time.Second)
 	}
 	if a.Cache.Grace == nil {
-		grace := caddy.Duration(10 * time.Minute)
+		grace := Grace(10 * time.Minute)
 		a.Cache.Grace = &grace
 	}
 	if a.MaxFailures == "" {
@@ -148,7 +176,7 @@ func (a *App) setDefaults() {
 
 // limitsOver returns the limits that are configured.
 func (a *App) limitsOver(counters *limits.Counters) (*limits.Limits, error) {
-	l := &limits.Limits{Counters: counters, MaxConcurrent: a.MaxConcurrent, Accounts: make(map[string]int)}
+	l := &limits.Limits{Counters: counters, MaxConcurrent: a.MaxConcurrent, Accounts: make(map[string]token.Concurrency)}
 	if err := l.Token.UnmarshalText([]byte(a.Limit)); err != nil {
 		return nil, err
 	}
@@ -187,14 +215,6 @@ func (a *App) provisionAccounts() error {
 			return fmt.Errorf("account %s: %w", name, err)
 		}
 		a.accounts[name] = provisioned
-	}
-	return nil
-}
-
-// Validate checks the configuration.
-func (a *App) Validate() error {
-	if err := token.CheckMaxConcurrent(a.MaxConcurrent); err != nil {
-		return fmt.Errorf("max_concurrent: %w", err)
 	}
 	return nil
 }
@@ -249,6 +269,5 @@ func (c *Cache) options() storage.CacheOptions {
 var (
 	_ caddy.App          = (*App)(nil)
 	_ caddy.Provisioner  = (*App)(nil)
-	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -39,9 +39,9 @@ type Account struct {
 	ProbeInterval caddy.Duration `json:"probe_interval,omitempty"`
 
 	// How many requests may be under way with the account at once, of all its
-	// tokens together, on this Caddy. More get 429 `rate_limited`.
-	// Default: any number
-	MaxConcurrent int `json:"max_concurrent,omitempty"`
+	// tokens together, on this Caddy. More get 429 `rate_limited`. `off`: any
+	// number. Default: any number
+	MaxConcurrent token.Concurrency `json:"max_concurrent,omitempty"`
 }
 
 // Basic is a user with a secret. Both take placeholders.
@@ -88,9 +88,6 @@ func (a *Account) Provision(name string, changed func(account *jira.Account, sit
 	}
 	if a.ProbeInterval < 0 {
 		return nil, fmt.Errorf("probe_interval %s: want more than 0", time.Duration(a.ProbeInterval))
-	}
-	if err := token.CheckMaxConcurrent(a.MaxConcurrent); err != nil {
-		return nil, fmt.Errorf("max_concurrent: %w", err)
 	}
 	cloud, err := a.cloudSite()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 //		api_url        <url>
 //		token_url      <url>
 //		probe_interval <duration>
-//		max_concurrent <number>
+//		max_concurrent <number>|off
 //	}
 //
 // An account has one credential, after cloud or without.
@@ -37,7 +37,7 @@ func (a *Account) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return option.Args(d, "a URL", &a.OAuth.TokenURL)
 		}),
 		option.Duration("probe_interval", &a.ProbeInterval),
-		option.Number("max_concurrent", &a.MaxConcurrent, 1),
+		option.Value("max_concurrent", &a.MaxConcurrent),
 	}.Read(d, "account")
 	if err != nil {
 		return err

@@ -25,8 +25,6 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 			help += " (required)"
 		}
 		switch zero := field.Zero.(type) {
-		case int:
-			cmd.Flags().Int(field.Flag, zero, help)
 		case []string:
 			cmd.Flags().StringArray(field.Flag, zero, help)
 		default:
@@ -57,8 +55,6 @@ func changedFields(cmd *cobra.Command) map[string]any {
 			continue
 		}
 		switch field.Zero.(type) {
-		case int:
-			fields[field.Name], _ = cmd.Flags().GetInt(field.Flag)
 		case []string:
 			values, _ := cmd.Flags().GetStringArray(field.Flag)
 			if len(values) == 1 && values[0] == "" {

@@ -39,15 +39,22 @@ func lenientPath(rawPath string) string {
 	return strings.ToLower(path.Clean(lenient))
 }
 
-// QueryHasCredentials tells whether a query carries credentials that Data
-// Center would take, whether servers part it at "&" or at ";".
+// siteCredentials are the parameters that are a password or a bearer token to
+// Jira: Seraph takes the first three, and access_token is how RFC 6750 puts a
+// bearer token in a query. Those of browsers' sessions are not among them: jwt
+// (of the iframes of Connect apps) and oauth_* (of application links and their
+// consent pages) sign one request, and a session needs atl_token and token.
+var siteCredentials = []string{"os_username", "os_password", "os_cookie", "access_token"}
+
+// QueryHasCredentials reports whether a query, or a form, carries a password or
+// a bearer token for Jira, whether servers split it at "&" or at ";".
 func QueryHasCredentials(rawQuery string) bool {
 	for parameter := range strings.FieldsFuncSeq(rawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
 		name, _, _ := strings.Cut(parameter, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		for _, credential := range []string{"os_username", "os_password", "os_cookie"} {
+		for _, credential := range siteCredentials {
 			if strings.EqualFold(name, credential) {
 				return true
 			}

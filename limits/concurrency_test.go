@@ -9,7 +9,7 @@ import (
 func TestConcurrency(t *testing.T) {
 	l := node(t, nil, nil)
 	l.MaxConcurrent = 2
-	l.Accounts = map[string]int{"default": 4}
+	l.Accounts = map[string]token.Concurrency{"default": 4}
 	enter := func(id string, want Bound) Slot {
 		t.Helper()
 		slot, exceeded := l.Acquire(t.Context(), &token.Record{ID: id, Account: "default"})
@@ -36,6 +36,28 @@ func TestConcurrency(t *testing.T) {
 		t.Errorf("%d counters are left after all ended", n)
 	}
 	enter("d", 0)
+}
+
+// TestOffIsNoBound: off of a token counts where the configuration has a bound,
+// and nothing of a token leaves it to the configuration.
+func TestOffIsNoBound(t *testing.T) {
+	l := node(t, nil, nil)
+	for _, test := range []struct {
+		configured, own token.Concurrency
+		want            int
+	}{
+		{0, 0, 0}, {token.Unbounded, 0, 0}, {2, 0, 2},
+		{2, token.Unbounded, 0}, {2, 5, 5}, {token.Unbounded, 5, 5},
+	} {
+		l.MaxConcurrent = test.configured
+		if got := l.ConcurrencyOf(&token.Record{MaxConcurrent: test.own}); got != test.want {
+			t.Errorf("configured %q, own %q: %d, want %d", test.configured, test.own, got, test.want)
+		}
+	}
+	l.Accounts = map[string]token.Concurrency{"default": token.Unbounded}
+	if _, exceeded := l.Acquire(t.Context(), &token.Record{ID: "a", Account: "default"}); exceeded != nil {
+		t.Errorf("an account without a bound: %+v", exceeded)
+	}
 }
 
 // TestRefusedByRateHoldsNoPlace: a request that its rate forbids is not under

@@ -40,12 +40,12 @@ type Limits struct {
 
 	// Token is for tokens that have no limit of their own; zero: none.
 	Token token.Limit
-	// MaxConcurrent bounds the requests under way of one token that has no
-	// bound of its own; 0: no bound.
-	MaxConcurrent int
+	// MaxConcurrent bounds the requests in flight of one token that has no
+	// bound of its own; zero: no bound.
+	MaxConcurrent token.Concurrency
 	// Accounts bounds the requests under way with one account, by its name; one
 	// that is not in it has no bound.
-	Accounts map[string]int
+	Accounts map[string]token.Concurrency
 	// Failures is how often a client network or an owner may fail to
 	// authenticate in a period; none, or token.Unlimited: any number. Its burst
 	// says nothing.
@@ -137,7 +137,7 @@ func (l *Limits) enter(record *token.Record) (Slot, *Exceeded) {
 		}
 		slot.token = record.ID
 	}
-	if most := l.Accounts[record.Account]; most > 0 {
+	if most := int(l.Accounts[record.Account]); most > 0 {
 		if !l.accounts.enter(record.Account, most) {
 			slot.Release()
 			return Slot{}, exceedsConcurrency(AccountConcurrency, most)
@@ -168,13 +168,14 @@ func (l *Limits) RateOf(record *token.Record) token.Limit {
 	return limit
 }
 
-// ConcurrencyOf returns how many requests of a token may be under way; 0: any
-// number.
+// ConcurrencyOf returns how many requests of a token may be in flight, by its own
+// bound or the configuration's; 0: any number.
 func (l *Limits) ConcurrencyOf(record *token.Record) int {
-	if record.MaxConcurrent > 0 {
-		return record.MaxConcurrent
+	bound := l.MaxConcurrent
+	if record.MaxConcurrent != 0 {
+		bound = record.MaxConcurrent
 	}
-	return l.MaxConcurrent
+	return max(0, int(bound)) // token.Unbounded is below 0
 }
 
 // Blocked says whether too many have failed to authenticate from the client's

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -22,7 +21,8 @@ type Field struct {
 	Flag, Help string
 	// Default is the flag's default when a token is created.
 	Default string
-	// Zero is of the type that the flag and JSON have: string, []string or int.
+	// Zero is of the type that the flag has: string or []string. JSON has the
+	// same, and takes a number for max_concurrent.
 	Zero any
 	// Required says that create needs the field, CreateOnly that nobody can
 	// change it afterwards.
@@ -112,17 +112,18 @@ var fields = []Field{
 		check: checkExpiry,
 	},
 	{
-		Name: "limit", Flag: "limit", Help: "How fast it may be used: 600/m, '600/m burst 50', or off for no limit; '' for what the gateway sets",
+		Name: "limit", Flag: "limit", Help: "How fast it may be used: 600/m, '600/m burst 50', or off for no limit, whatever the gateway sets; '' for the gateway's limit",
 		Zero: "", Label: "limit", Text: limitsText,
 		get: func(r *Record) any { return r.Limit.String() },
 		set: setter(func(r *Record, text string, _ time.Time) error { return r.Limit.UnmarshalText([]byte(text)) }),
 	},
 	{
-		Name: "max_concurrent", Flag: "max-concurrent", Help: "How many requests it may have under way on each gateway; 0 for what the gateway sets",
-		Zero:  0,
-		get:   func(r *Record) any { return r.MaxConcurrent },
-		set:   setter(func(r *Record, n int, _ time.Time) error { r.MaxConcurrent = n; return nil }),
-		check: func(r *Record, _ time.Time) error { return CheckMaxConcurrent(r.MaxConcurrent) },
+		Name: "max_concurrent", Flag: "max-concurrent", Help: "How many requests it may have in flight on each gateway, or off for any number, whatever the gateway sets; '' for the gateway's limit",
+		Zero: "",
+		get:  func(r *Record) any { return r.MaxConcurrent },
+		set: func(r *Record, value json.RawMessage, _ time.Time) error {
+			return json.Unmarshal(value, &r.MaxConcurrent)
+		},
 	},
 }
 
@@ -130,16 +131,13 @@ var fields = []Field{
 const DefaultAccount = "default"
 
 // setter returns a Field's set that decodes the value for set.
-func setter[T string | []string | int](set func(r *Record, value T, now time.Time) error) func(*Record, json.RawMessage, time.Time) error {
+func setter[T string | []string](set func(r *Record, value T, now time.Time) error) func(*Record, json.RawMessage, time.Time) error {
 	return func(r *Record, text json.RawMessage, now time.Time) error {
 		var value T
 		if err := json.Unmarshal(text, &value); err != nil {
 			want := "a string"
-			switch any(value).(type) {
-			case []string:
+			if _, ok := any(value).([]string); ok {
 				want = "an array of strings"
-			case int:
-				want = "a whole number"
 			}
 			return fmt.Errorf("want %s", want)
 		}
@@ -174,7 +172,7 @@ func checkExpiry(r *Record, now time.Time) error {
 	case r.ExpiresAt.After(latest):
 		return fmt.Errorf("time after %d: leave the expiry out for a token that never expires", latest.Year())
 	case !r.ExpiresAt.After(now):
-		return fmt.Errorf("expiry %s: is past: want a time in the future", r.ExpiresAt.Format(time.RFC3339))
+		return fmt.Errorf("expiry %s: is past: want a time in the future, or never", r.ExpiresAt.Format(time.RFC3339))
 	case !r.ExpiresAt.After(r.NotBefore):
 		return errors.New("expiry: must be after not-before")
 	}
@@ -210,11 +208,19 @@ func networksText(r *Record) string {
 
 func limitsText(r *Record) string {
 	text := "as the gateway sets"
-	if r.Limit != (Limit{}) {
+	switch r.Limit {
+	case Limit{}:
+	case Unlimited:
+		text = "off: as many requests as it makes"
+	default:
 		text = r.Limit.String()
 	}
-	if r.MaxConcurrent > 0 {
-		text += "; " + strconv.Itoa(r.MaxConcurrent) + " requests under way"
+	switch r.MaxConcurrent {
+	case 0:
+	case Unbounded:
+		text += "; any number of requests in flight"
+	default:
+		text += "; " + r.MaxConcurrent.String() + " requests in flight"
 	}
 	return text
 }

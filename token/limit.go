@@ -33,7 +33,14 @@ type Grant struct {
 // maxRequests bounds Requests and Burst: what a store can count with.
 const maxRequests = 1_000_000
 
-const wantLimit = "want one such as 600/m or 600/m burst 50, with s, m, h or d, or off"
+// off is how people write that there is no limit.
+const off = "off"
+
+const wantLimit = "want one such as 600/m or 600/m burst 50, with s, m, h or d, or off for no limit"
+
+// errZero refuses a limit of 0, which some programs take for none and others
+// for one that nothing passes.
+var errZero = errors.New("0 could mean no limit or the default: write off for no limit, or leave it empty for the default")
 
 var periods = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 
@@ -41,8 +48,11 @@ var periods = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": 
 // Without a burst all requests of a period may come at once.
 func ParseLimit(text string) (Limit, error) {
 	fields := strings.Fields(text)
-	if len(fields) == 1 && fields[0] == "off" {
+	if len(fields) == 1 && fields[0] == off {
 		return Unlimited, nil
+	}
+	if len(fields) == 1 && fields[0] == "0" {
+		return Limit{}, fmt.Errorf("limit: %w", errZero)
 	}
 	if len(fields) != 1 && (len(fields) != 3 || fields[1] != "burst") {
 		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
@@ -68,7 +78,7 @@ func ParseLimit(text string) (Limit, error) {
 func parseRequests(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxRequests {
-		return 0, fmt.Errorf("%q requests: want a number from 1 to %d", text, maxRequests)
+		return 0, fmt.Errorf("%q requests: want a number from 1 to %d; off sets no limit", text, maxRequests)
 	}
 	return n, nil
 }
@@ -79,7 +89,7 @@ func (l Limit) String() string {
 	case Limit{}:
 		return ""
 	case Unlimited:
-		return "off"
+		return off
 	}
 	unit := ""
 	for name, period := range periods {
@@ -114,18 +124,6 @@ func (l Limit) check() error {
 	}
 	if parsed, err := ParseLimit(l.String()); err != nil || parsed != l {
 		return errors.New("limit: " + wantLimit)
-	}
-	return nil
-}
-
-// MaxConcurrency bounds what can be set as the most requests at once.
-const MaxConcurrency = 10_000
-
-// CheckMaxConcurrent returns what is wrong with a bound of requests under way,
-// if anything. 0 sets none.
-func CheckMaxConcurrent(n int) error {
-	if n < 0 || n > MaxConcurrency {
-		return fmt.Errorf("%d requests at once: want a number up to %d; 0 sets no bound", n, MaxConcurrency)
 	}
 	return nil
 }

@@ -36,9 +36,9 @@ type Record struct {
 	// Limit bounds how fast the token is used; zero: as fast as the gateway
 	// lets tokens that have none.
 	Limit Limit `json:"limit,omitzero"`
-	// MaxConcurrent is how many requests may be under way at once; 0: as many
-	// as the gateway lets tokens that have none.
-	MaxConcurrent int `json:"max_concurrent,omitempty"`
+	// MaxConcurrent is how many requests may be in flight at once; zero: as
+	// many as the gateway allows tokens without a bound of their own.
+	MaxConcurrent Concurrency `json:"max_concurrent,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
@@ -197,7 +197,7 @@ func (r *Record) Check() error {
 	if err := r.Limit.check(); err != nil {
 		return err
 	}
-	if err := CheckMaxConcurrent(r.MaxConcurrent); err != nil {
+	if err := r.MaxConcurrent.check(); err != nil {
 		return fmt.Errorf("max_concurrent: %w", err)
 	}
 	switch {

@@ -3,10 +3,10 @@
 package option
 
 import (
+	"encoding"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -114,6 +114,17 @@ func Flag(name string, to *bool) Option {
 	})
 }
 
+// Value is an option with one value, which to reads.
+func Value(name string, to encoding.TextUnmarshaler) Option {
+	var text string
+	return Text(name, &text).Then(func() error {
+		if err := to.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+}
+
 // Number is an option with a whole number that is not below least.
 func Number(name string, to *int, least int) Option {
 	var value string
@@ -127,20 +138,11 @@ func Number(name string, to *int, least int) Option {
 
 // Duration is an option with a duration above 0.
 func Duration(name string, to *caddy.Duration) Option {
-	return duration(name, to, time.Nanosecond, "a duration above 0, such as 500ms or 10m")
-}
-
-// DurationOrZero is an option with a duration that may be 0.
-func DurationOrZero(name string, to *caddy.Duration) Option {
-	return duration(name, to, 0, "a duration such as 30s or 10m, or 0")
-}
-
-func duration(name string, to *caddy.Duration, least time.Duration, want string) Option {
 	var value string
 	return Text(name, &value).Then(func() error {
 		parsed, err := caddy.ParseDuration(value)
-		if err != nil || parsed < least {
-			return fmt.Errorf("%s %q: want %s", name, value, want)
+		if err != nil || parsed <= 0 {
+			return fmt.Errorf("%s %q: want a duration above 0, such as 500ms or 10m", name, value)
 		}
 		*to = caddy.Duration(parsed)
 		return nil

@@ -2,6 +2,7 @@ package option_test
 
 import (
 	"errors"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,13 +15,14 @@ import (
 )
 
 type values struct {
-	text, choice  string
-	texts, each   []string
-	on            *bool
-	flag          bool
-	number        int
-	above, orZero caddy.Duration
-	a, b          string
+	text, choice string
+	texts, each  []string
+	on           *bool
+	flag         bool
+	number       int
+	above        caddy.Duration
+	addr         netip.Addr
+	a, b         string
 }
 
 func (v *values) block() option.Block {
@@ -39,7 +41,7 @@ func (v *values) block() option.Block {
 		option.Flag("flag", &v.flag),
 		option.Number("number", &v.number, 2),
 		option.Duration("above", &v.above),
-		option.DurationOrZero("orzero", &v.orZero),
+		option.Value("value", &v.addr),
 		option.Func("pair", func(d *caddyfile.Dispenser) error { return option.Args(d, "a and b", &v.a, &v.b) }),
 	}
 }
@@ -66,7 +68,7 @@ func TestValues(t *testing.T) {
 		flag
 		number 2
 		above 1d
-		orzero 0
+		value 10.0.0.1
 		pair a b
 	}`, nil)
 	if err != nil {
@@ -74,7 +76,7 @@ func TestValues(t *testing.T) {
 	}
 	want := &values{
 		text: "a b", choice: "z", texts: []string{"a", "b"}, each: []string{"a", "b", "c"}, on: &off, flag: true,
-		number: 2, above: caddy.Duration(24 * time.Hour), a: "a", b: "b",
+		number: 2, above: caddy.Duration(24 * time.Hour), addr: netip.MustParseAddr("10.0.0.1"), a: "a", b: "b",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -103,7 +105,7 @@ func TestErrors(t *testing.T) {
 	const secret = "hunter2"
 	for in, want := range map[string]string{
 		"owner hunter2 {\n}":            "owner: too many arguments: options belong in a block { … }",
-		"\ntxt a":                       `unknown option "txt" of owner: want text, texts, each, choice, onoff, flag, number, above, orzero or pair`,
+		"\ntxt a":                       `unknown option "txt" of owner: want text, texts, each, choice, onoff, flag, number, above, value or pair`,
 		"\ntext":                        "text: missing argument: want one value, quoted if it has spaces; is an environment variable empty?",
 		"\ntext \"\"":                   "text: empty argument: want one value, quoted if it has spaces; is an environment variable empty?",
 		"\ntext a hunter2":              "text: too many arguments: want one value, quoted if it has spaces",
@@ -121,7 +123,7 @@ func TestErrors(t *testing.T) {
 		"\nnumber 99999999999999999999": `number "99999999999999999999": want a number, at least 2`,
 		"\nabove 0s":                    `above "0s": want a duration above 0, such as 500ms or 10m`,
 		"\nabove 5":                     `above "5": want a duration above 0, such as 500ms or 10m`,
-		"\norzero -1s":                  `orzero "-1s": want a duration such as 30s or 10m, or 0`,
+		"\nvalue 10.0.0":                `value: ParseAddr("10.0.0"): IPv4 address too short`,
 		"\npair a":                      "pair: missing argument: want a and b; is an environment variable empty?",
 		"\npair a \"\"":                 "pair: empty argument: want a and b; is an environment variable empty?",
 		"\npair a b hunter2":            "pair: too many arguments: want a and b",

@@ -1,0 +1,88 @@
+package token
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Concurrency bounds how many requests may be in flight at once, from 1 to
+// MaxConcurrency. The zero Concurrency says nothing, so that another one
+// applies. In JSON it is a number, or "off" for Unbounded.
+type Concurrency int
+
+const (
+	// Unbounded is the Concurrency that bounds nothing, not even where another
+	// one would apply.
+	Unbounded Concurrency = -1
+	// MaxConcurrency is the highest bound that can be set.
+	MaxConcurrency = 10_000
+)
+
+// ParseConcurrency reads a number of requests, or off. Nothing and 0 are the
+// zero Concurrency.
+func ParseConcurrency(text string) (Concurrency, error) {
+	switch text {
+	case "":
+		return 0, nil
+	case off:
+		return Unbounded, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > MaxConcurrency {
+		return 0, fmt.Errorf("%.20q requests at once: want a number from 1 to %d, off for no limit, or nothing for the default", text, MaxConcurrency)
+	}
+	return Concurrency(n), nil
+}
+
+// String returns the bound as ParseConcurrency reads it; nothing for the zero
+// one.
+func (c Concurrency) String() string {
+	switch c {
+	case 0:
+		return ""
+	case Unbounded:
+		return off
+	}
+	return strconv.Itoa(int(c))
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler for what people write into a
+// configuration. A 0 is refused there: it could be meant to stop all requests,
+// or none.
+func (c *Concurrency) UnmarshalText(text []byte) (err error) {
+	if string(text) == "0" {
+		return errZero
+	}
+	*c, err = ParseConcurrency(string(text))
+	return err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (c Concurrency) MarshalJSON() ([]byte, error) {
+	if c == Unbounded {
+		return []byte(`"` + off + `"`), nil
+	}
+	return strconv.AppendInt(nil, int64(c), 10), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It takes a number, or a string as
+// ParseConcurrency does.
+func (c *Concurrency) UnmarshalJSON(text []byte) (err error) {
+	written := string(text)
+	if unquoted, err := strconv.Unquote(written); err == nil {
+		written = unquoted
+	}
+	if written == "null" {
+		return nil
+	}
+	*c, err = ParseConcurrency(written)
+	return err
+}
+
+// check returns what is wrong with the bound, if anything.
+func (c Concurrency) check() error {
+	if c < Unbounded || c > MaxConcurrency {
+		return fmt.Errorf("%d requests at once: want a number from 1 to %d", c, MaxConcurrency)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package token
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// TestConcurrencyInJSON: off, a number and nothing are one thing each, and a
+// number is written as versions without off wrote it.
+func TestConcurrencyInJSON(t *testing.T) {
+	for text, test := range map[string]struct {
+		want    Concurrency
+		written string
+	}{
+		`0`:     {0, `0`},
+		`""`:    {0, `0`},
+		`5`:     {5, `5`},
+		`"5"`:   {5, `5`},
+		`10000`: {10_000, `10000`},
+		`"off"`: {Unbounded, `"off"`},
+	} {
+		record := new(Record)
+		if err := (Edit{"max_concurrent": json.RawMessage(text)}).Apply(record, editNow); record.MaxConcurrent != test.want {
+			t.Errorf("%s sets %d, want %d (%v)", text, record.MaxConcurrent, test.want, err)
+		}
+		if written, err := json.Marshal(record.MaxConcurrent); err != nil || string(written) != test.written {
+			t.Errorf("%s is written %s, %v, want %s", text, written, err, test.written)
+		}
+		stored, err := json.Marshal(Record{Scope: ScopeRead, MaxConcurrent: test.want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Record
+		if err := json.Unmarshal(stored, &got); err != nil || got.MaxConcurrent != test.want || got.MaxConcurrent.check() != nil {
+			t.Errorf("%s is stored as %s and read as %d, %v", text, stored, got.MaxConcurrent, err)
+		}
+	}
+}
+
+// TestConcurrencyInConfigurations: a 0 is refused there.
+func TestConcurrencyInConfigurations(t *testing.T) {
+	for text, want := range map[string]Concurrency{"off": Unbounded, "20": 20} {
+		var got Concurrency
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"0", "-1", "1.5", "none", "10001"} {
+		var got Concurrency
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is read as %d", text, got)
+		}
+	}
+}
