@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -254,9 +255,16 @@ func (c *call) parameters(known ...string) (url.Values, error) {
 
 // decode reads the request's JSON. No body is an empty object.
 func (c *call) decode(into any) error {
-	decoder := json.NewDecoder(http.MaxBytesReader(c.w, c.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, maxBody))
+	if err != nil {
+		return registry.InvalidError{Field: "body", Err: fmt.Errorf("reading it: %w", err)}
+	}
+	if err := refuseLeaked(body); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(into)
+	err = decoder.Decode(into)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -276,7 +284,8 @@ func (c *call) actor() registry.Actor {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
-	return registry.Actor{Kind: registry.ActorAdmin, Name: token.Printable(c.UserAgent(), 100), Address: address}
+	agent, _ := token.CutSecrets(c.UserAgent())
+	return registry.Actor{Kind: registry.ActorAdmin, Name: token.Printable(agent, 100), Address: address}
 }
 
 // Interface guards

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,6 +85,39 @@ func TestAdminAPI(t *testing.T) {
 		})
 	}
 	g.check200(t, i) // none of this did anything to it
+}
+
+// TestTokenInABody: a token that is pasted into a field is refused, named as
+// leaked, and neither shown nor kept.
+func TestTokenInABody(t *testing.T) {
+	g := startGateway(t, options{})
+	i := g.issue("alice", "read")
+	one := "/jira_tokens/tokens/" + i.ID
+	encoded := base64.StdEncoding.EncodeToString([]byte("alice:" + i.Token))
+	for _, c := range []struct{ method, path, body string }{
+		{"POST", "/jira_tokens/tokens", `{"owner":"bob","name":"` + i.Token + `"}`},
+		{"POST", "/jira_tokens/tokens", `{"owner":"bob","name":"as ` + i.Token[3:] + `"}`},
+		{"POST", "/jira_tokens/tokens", `{"owner":"` + i.Token + `","name":"x"}`},
+		{"POST", "/jira_tokens/tokens", `{"owner":"bob","name":"x","` + i.Token + `":1}`},
+		{"POST", "/jira_tokens/tokens", `{"owner":"bob","name":"x","allow_ip":["` + i.Token + `"]}`},
+		{"POST", "/jira_tokens/tokens", `{"owner":"bob","name":"` + strings.ReplaceAll(i.Token, "_", `\u005f`) + `"}`},
+		{"POST", "/jira_tokens/tokens", i.Token},
+		{"PATCH", one, `{"name":"Basic ` + encoded + `"}`},
+		{"PATCH", one, `{"account":"` + i.Token + `"}`},
+		{"POST", one + "/rotate", `{"overlap":"` + i.Token + `"}`},
+	} {
+		status, answer := g.adminCall(c.method, c.path, c.body)
+		if status != 400 || !strings.Contains(answer, "leaked") || strings.Contains(answer, i.Token[len(i.Token)-30:]) {
+			t.Errorf("%s %s: HTTP %d: %s", c.method, c.body, status, answer)
+		}
+	}
+	if r := g.token("list", "--output", "json"); strings.Count(r.out, `"id"`) != 1 {
+		t.Errorf("something was created: %s", r)
+	}
+	if r := g.token("audit", "--output", "json"); strings.Contains(r.out, i.Token[len(i.Token)-30:]) {
+		t.Errorf("the trail has a token: %s", r)
+	}
+	g.check200(t, i)
 }
 
 func TestConcurrentChanges(t *testing.T) {
