@@ -10,20 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// principal is an account together with the Jira user it stands for.
+// principal is an account and its Jira user.
 type principal struct {
 	account Account
 	user    *user
 }
 
-// oauthToken is an access token that /oauth/token gave out.
+// oauthToken is an access token issued by /oauth/token.
 type oauthToken struct {
 	who     *principal
 	expires time.Time
 }
 
-// SetAccounts replaces the accepted credentials, as when somebody revokes a
-// token while the gateway runs. Sessions of accounts that are gone end.
+// SetAccounts replaces the accepted accounts, for example to revoke a credential
+// while the gateway runs. It ends all sessions.
 func (s *Server) SetAccounts(accounts []Account) {
 	s.mu.Lock()
 	list := make([]*principal, 0, len(accounts))
@@ -38,28 +38,25 @@ func (s *Server) SetAccounts(accounts []Account) {
 	s.access.Lock()
 	defer s.access.Unlock()
 	s.accounts = list
-	clear(s.failures)
 	s.sessions.mu.Lock()
 	s.sessions.users = nil
 	s.sessions.mu.Unlock()
 }
 
-// basicAccount finds the account of a user and a secret.
+// basicAccount finds the account with a user name and secret.
 func (s *Server) basicAccount(user, secret string) *principal {
 	s.access.Lock()
 	defer s.access.Unlock()
 	for _, p := range s.accounts {
 		if p.account.Secret != "" && strings.EqualFold(p.account.User, user) && same(p.account.Secret, secret) {
-			delete(s.failures, strings.ToLower(user))
 			return p
 		}
 	}
-	s.failures[strings.ToLower(user)]++
 	return nil
 }
 
-// bearerAccount finds the account of a token; scoped is set for an access
-// token of an OAuth client.
+// bearerAccount finds the account with a bearer token, including access tokens of
+// OAuth clients.
 func (s *Server) bearerAccount(token string) *principal {
 	s.access.Lock()
 	defer s.access.Unlock()
@@ -74,24 +71,14 @@ func (s *Server) bearerAccount(token string) *principal {
 	return nil
 }
 
-// captcha tells whether Jira wants a CAPTCHA from a user.
-func (s *Server) captcha(user string, faults Faults) bool {
-	if faults.Captcha {
-		return true
-	}
-	s.access.Lock()
-	defer s.access.Unlock()
-	return faults.CaptchaAfter > 0 && s.failures[strings.ToLower(user)] >= faults.CaptchaAfter
-}
-
-// same compares secrets as they should be compared.
+// same compares secrets in constant time.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// authenticate finds out who asks. It returns false when it has answered.
+// authenticate identifies the caller. It returns false if it has sent a response.
 func (s *Server) authenticate(c *call, faults Faults) bool {
 	if s.options.Dress == DataCenter {
-		// The trap this stand-in is there to show: a session that the cookie
-		// names is taken before the Authorization header is looked at.
+		// This is the trap that the gateway must avoid: a valid session cookie takes
+		// precedence over the Authorization header.
 		if p, id := s.sessions.find(c.r); p != nil {
 			s.admit(c, p)
 			c.w.Header().Set("X-ASESSIONID", sessionDigest(id))
@@ -110,7 +97,7 @@ func (s *Server) authenticate(c *call, faults Faults) bool {
 			s.sendError(c, fail(http.StatusForbidden, "Basic Authentication has been disabled on this instance."))
 			return false
 		}
-		if s.captcha(user, faults) {
+		if faults.Captcha {
 			c.w.Header().Set("X-Seraph-LoginReason", "AUTHENTICATION_DENIED")
 			c.w.Header().Set("X-Authentication-Denied-Reason", "CAPTCHA_CHALLENGE; login-url="+c.base()+"/login.jsp")
 			writePage(c.w, http.StatusForbidden, "Forbidden (403)")
@@ -141,13 +128,13 @@ func (s *Server) authenticate(c *call, faults Faults) bool {
 	return false
 }
 
-// credentials reads what the request presents. A scheme that Jira does not
-// know, or a header that it cannot read, is a failed log-in of nobody.
+// credentials parses the request's credentials. An unknown scheme or a malformed
+// header counts as a failed login.
 func (s *Server) credentials(c *call) (user, secret, scheme string) {
 	header := c.r.Header.Get("Authorization")
 	if header == "" {
 		if s.options.Dress == DataCenter {
-			// Tomcat decodes names before Seraph looks for them, so %6fs_username works.
+			// Tomcat decodes parameter names before Seraph sees them, so %6fs_username works.
 			query := c.r.URL.Query()
 			if query.Get("os_username") != "" {
 				return query.Get("os_username"), query.Get("os_password"), "basic"
@@ -174,8 +161,8 @@ func (s *Server) credentials(c *call) (user, secret, scheme string) {
 	return "", "", "unknown"
 }
 
-// formCredentials reads os_username from a form body, which a servlet's
-// getParameter finds as readily as in the query.
+// formCredentials reads os_username from a form body, because a servlet's
+// getParameter does not distinguish form and query parameters.
 func formCredentials(r *http.Request) (user, secret string, found bool) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return "", "", false
@@ -196,7 +183,7 @@ func formCredentials(r *http.Request) (user, secret string, found bool) {
 	return form.Get("os_username"), form.Get("os_password"), true
 }
 
-// admit notes who asks, in the call, in the record and in the answer.
+// admit stores the caller in the call, the record and the response headers.
 func (s *Server) admit(c *call, p *principal) {
 	c.who = p
 	s.recorder.update(func() { c.entry.Account = p.account.User })
@@ -208,8 +195,8 @@ func (s *Server) admit(c *call, p *principal) {
 	}
 }
 
-// refuse answers 401. Jira challenges with OAuth, which no client answers;
-// only Data Center asked with os_authType=basic challenges with Basic.
+// refuse sends a 401. Jira challenges with OAuth, to which no client responds;
+// only Data Center challenges with Basic, on request (os_authType=basic).
 func (s *Server) refuse(c *call) {
 	challenge := `OAuth realm="` + url.QueryEscape(c.base()) + `"`
 	if s.options.Dress == DataCenter && strings.EqualFold(c.query("os_authType"), "basic") {
@@ -223,7 +210,7 @@ func (s *Server) refuse(c *call) {
 	s.sendError(c, fail(http.StatusUnauthorized, "Client must be authenticated to access this resource."))
 }
 
-// rateLimited answers 429 when the bucket is empty.
+// rateLimited sends a 429 and returns true if the bucket is empty.
 func (s *Server) rateLimited(c *call, faults Faults) bool {
 	limit := faults.RateLimit
 	if limit == nil || c.who == nil {
@@ -238,10 +225,9 @@ func (s *Server) rateLimited(c *call, faults Faults) bool {
 	return over
 }
 
-// checkXSRF refuses an unsafe request that looks as if a browser had been
-// tricked into it: one that says it comes from another site, or that a browser
-// sends without saying where it comes from. X-Atlassian-Token does not help,
-// because it was the way round this check that Jira closed.
+// checkXSRF refuses unsafe requests that might be cross-site request forgeries:
+// those from another site, and those from browsers that do not name their
+// origin. X-Atlassian-Token does not bypass the check; Jira closed that loophole.
 func (s *Server) checkXSRF(c *call) error {
 	switch c.r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -262,8 +248,8 @@ func (s *Server) checkXSRF(c *call) error {
 	return nil
 }
 
-// ownSite tells whether a URL leads to this Jira, by the name it was called
-// or by its configured base URL.
+// ownSite reports whether a URL is on this Jira, by the host of the request or
+// the configured base URL.
 func (c *call) ownSite(value string) bool {
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// page reads startAt and maxResults from the query. Jira takes what it can
-// read and ignores the rest; a page beyond the end is empty.
+// page parses startAt and maxResults. Out-of-range values are clamped, and a
+// page beyond the end is empty.
 func (c *call) page(size, otherwise int) (start, end int, err error) {
 	start, limit := 0, otherwise
 	for name, into := range map[string]*int{"startAt": &start, "maxResults": &limit} {
@@ -27,12 +27,12 @@ func (c *call) page(size, otherwise int) (start, end int, err error) {
 	if limit < 0 {
 		limit = otherwise
 	}
-	limit = min(limit, c.server.options.MaxResults)
+	limit = min(limit, c.server.maxResults())
 	start = min(max(0, start), 1<<31)
 	return start, min(size, start+limit), nil
 }
 
-// window cuts a page out of a list.
+// window returns one page of a list.
 func window[T any](list []T, start, end int) []T {
 	if start >= len(list) || start >= end {
 		return nil
@@ -40,7 +40,7 @@ func window[T any](list []T, start, end int) []T {
 	return list[start:min(end, len(list))]
 }
 
-// commentJSON shows a comment.
+// commentJSON renders a comment.
 func (c *call) commentJSON(i *issue, m *comment) any {
 	return map[string]any{
 		"self": fmt.Sprintf("%s/comment/%d", c.issueURL(i.issueRef), m.id), "id": strconv.Itoa(m.id),
@@ -49,7 +49,7 @@ func (c *call) commentJSON(i *issue, m *comment) any {
 	}
 }
 
-// commentPage shows a page of comments.
+// commentPage renders a page of comments.
 func (c *call) commentPage(i *issue, list []*comment, start, end int) map[string]any {
 	out := []any{}
 	for _, m := range window(list, start, end) {
@@ -58,7 +58,7 @@ func (c *call) commentPage(i *issue, list []*comment, start, end int) map[string
 	return map[string]any{"startAt": start, "maxResults": max(end-start, len(out)), "total": len(list), "comments": out}
 }
 
-// addComment puts a comment on an issue that is being changed.
+// addComment adds a comment to an issue that the caller has passed to keep.
 func (c *call) addComment(i *issue, body document) *comment {
 	now := time.Now().UTC()
 	m := &comment{c.server.site.newID(), c.who.user, c.who.user, body, now, now}
@@ -67,7 +67,7 @@ func (c *call) addComment(i *issue, body document) *comment {
 	return m
 }
 
-// comment finds the comment that the path's second parameter names.
+// comment finds the comment named by the path's second parameter.
 func (c *call) comment(i *issue) (*comment, error) {
 	for _, m := range i.comments {
 		if strconv.Itoa(m.id) == c.params[1] {
@@ -77,7 +77,7 @@ func (c *call) comment(i *issue) (*comment, error) {
 	return nil, fail(http.StatusNotFound, "Can not find a comment for the id: %s.", c.params[1])
 }
 
-// commentBody reads the body of a comment from a request.
+// commentBody parses the comment in a request.
 func (c *call) commentBody() (document, error) {
 	var in struct {
 		Body any `json:"body"`
@@ -110,7 +110,7 @@ func commentList(c *call) (reply, error) {
 	return ok(c.commentPage(i, list, start, end))
 }
 
-// commentGet shows one comment.
+// commentGet returns one comment.
 func commentGet(c *call) (reply, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -137,7 +137,7 @@ func commentPost(c *call) (reply, error) {
 	return created(c.commentJSON(i, m), fmt.Sprintf("%s/comment/%d", c.issueURL(i.issueRef), m.id))
 }
 
-// commentPut changes a comment.
+// commentPut edits a comment.
 func commentPut(c *call) (reply, error) {
 	i, err := c.changed()
 	if err != nil {
@@ -156,7 +156,7 @@ func commentPut(c *call) (reply, error) {
 	return ok(c.commentJSON(i, m))
 }
 
-// commentDelete takes a comment away.
+// commentDelete deletes a comment.
 func commentDelete(c *call) (reply, error) {
 	i, err := c.changed()
 	if err != nil {
@@ -171,7 +171,7 @@ func commentDelete(c *call) (reply, error) {
 	return done()
 }
 
-// worklogJSON shows a worklog.
+// worklogJSON renders a worklog.
 func (c *call) worklogJSON(i *issue, w *worklog) any {
 	return map[string]any{
 		"self": fmt.Sprintf("%s/worklog/%d", c.issueURL(i.issueRef), w.id), "id": strconv.Itoa(w.id), "issueId": strconv.Itoa(i.id()),
@@ -181,7 +181,7 @@ func (c *call) worklogJSON(i *issue, w *worklog) any {
 	}
 }
 
-// worklogPage shows a page of worklogs.
+// worklogPage renders a page of worklogs.
 func (c *call) worklogPage(i *issue, start, end int) map[string]any {
 	out := []any{}
 	for _, w := range window(i.worklogs, start, end) {
@@ -242,7 +242,7 @@ func worklogPost(c *call) (reply, error) {
 	return created(c.worklogJSON(i, w), fmt.Sprintf("%s/worklog/%d", c.issueURL(i.issueRef), w.id))
 }
 
-// worklogGet shows one worklog.
+// worklogGet returns one worklog.
 func worklogGet(c *call) (reply, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -256,7 +256,7 @@ func worklogGet(c *call) (reply, error) {
 	return reply{}, fail(http.StatusNotFound, "Cannot find worklog with id: '%s'.", c.params[1])
 }
 
-// worklogDelete takes a worklog away.
+// worklogDelete deletes a worklog.
 func worklogDelete(c *call) (reply, error) {
 	i, err := c.changed()
 	if err != nil {
@@ -271,7 +271,7 @@ func worklogDelete(c *call) (reply, error) {
 	return done()
 }
 
-// spent reads time as Jira writes it ("1h 30m") or as seconds.
+// spent parses a duration in Jira's notation ("1h 30m") and adds it to seconds.
 func spent(text string, seconds int) (int, error) {
 	for part := range strings.FieldsSeq(text) {
 		unit := map[byte]int{'w': 5 * 8 * 3600, 'd': 8 * 3600, 'h': 3600, 'm': 60}[part[len(part)-1]]
@@ -287,7 +287,7 @@ func spent(text string, seconds int) (int, error) {
 	return seconds, nil
 }
 
-// transitionsJSON shows the ways out of a status: all lead everywhere.
+// transitionsJSON renders the transitions, all of which are always available.
 func (c *call) transitionsJSON(withFields bool) []any {
 	list := []any{}
 	for _, t := range c.server.site.transitions {
@@ -334,7 +334,7 @@ func transitionPost(c *call) (reply, error) {
 	}
 	draft := *i
 	draft.comments = slices.Clone(i.comments)
-	// Clients set the resolution with the transition, the one place where it may be set.
+	// The resolution can be set only together with a transition.
 	resolution, resolves := in.Fields["resolution"]
 	delete(in.Fields, "resolution")
 	if err := c.apply(&draft, in.Fields, in.Update); err != nil {
@@ -358,7 +358,7 @@ func transitionPost(c *call) (reply, error) {
 	return done()
 }
 
-// watcherList tells who watches an issue.
+// watcherList lists the watchers of an issue.
 func watcherList(c *call) (reply, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -368,7 +368,8 @@ func watcherList(c *call) (reply, error) {
 	return ok(map[string]any{"self": c.issueURL(i.issueRef) + "/watchers", "isWatching": c.among(i.watchers), "watchCount": len(list), "watchers": list})
 }
 
-// watcherPost adds a watcher: the caller, or whom the body, a JSON string, names.
+// watcherPost adds a watcher: the user named in the body, a JSON string, or else
+// the caller.
 func watcherPost(c *call) (reply, error) {
 	i, err := c.changed()
 	if err != nil {
@@ -390,7 +391,7 @@ func watcherPost(c *call) (reply, error) {
 	return done()
 }
 
-// userNamed finds a user by name or account id.
+// userNamed finds a user by name or account ID.
 func (c *call) userNamed(name string) (*user, error) {
 	u := c.server.site.userBy(name)
 	if u == nil {
@@ -399,7 +400,7 @@ func (c *call) userNamed(name string) (*user, error) {
 	return u, nil
 }
 
-// watcherDelete takes a watcher away.
+// watcherDelete removes a watcher.
 func watcherDelete(c *call) (reply, error) {
 	i, err := c.changed()
 	if err != nil {
@@ -417,7 +418,7 @@ func watcherDelete(c *call) (reply, error) {
 	return done()
 }
 
-// voteList tells who voted for an issue.
+// voteList lists the voters of an issue.
 func voteList(c *call) (reply, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -439,7 +440,7 @@ func votePost(c *call) (reply, error) {
 	return done()
 }
 
-// voteDelete takes the caller's vote away.
+// voteDelete withdraws the caller's vote.
 func voteDelete(c *call) (reply, error) {
 	i, err := c.changed()
 	if err != nil {
@@ -449,7 +450,7 @@ func voteDelete(c *call) (reply, error) {
 	return done()
 }
 
-// linkPost joins two issues.
+// linkPost links two issues.
 func linkPost(c *call) (reply, error) {
 	var in struct {
 		Type    any            `json:"type"`
@@ -465,7 +466,7 @@ func linkPost(c *call) (reply, error) {
 	if !found {
 		return reply{}, fail(http.StatusNotFound, "No issue link type with name '%s' found.", referred(in.Type, "name", "id"))
 	}
-	// Jira calls the issue that the link starts from the inward one.
+	// Jira calls the source of a link its inward issue.
 	from, err := c.issueNamed(referred(in.Inward, "key", "id"))
 	if err != nil {
 		return reply{}, err
@@ -485,7 +486,7 @@ func linkPost(c *call) (reply, error) {
 	return created(nil, c.api()+"/issueLink/"+strconv.Itoa(l.id))
 }
 
-// linkNamed finds the link of the path.
+// linkNamed finds the link named in the path.
 func (c *call) linkNamed() (*link, error) {
 	for _, p := range c.server.site.projects {
 		for _, i := range p.issues {
@@ -499,7 +500,7 @@ func (c *call) linkNamed() (*link, error) {
 	return nil, fail(http.StatusNotFound, "No issue link with id '%s' exists.", c.params[0])
 }
 
-// linkGet shows a link with both its ends.
+// linkGet returns a link with both its issues.
 func linkGet(c *call) (reply, error) {
 	l, err := c.linkNamed()
 	if err != nil {

@@ -3,15 +3,14 @@ package fakejira
 import (
 	"fmt"
 	"net/http"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// serverInfo describes the site to anybody.
+// serverInfo describes the site, even to anonymous callers.
 func serverInfo(c *call) (reply, error) {
-	version := c.server.options.Version
-	kind := "Server"
+	version, kind := "10.3.0", "Server"
 	if c.cloud() {
 		version, kind = "1001.0.0-SNAPSHOT", "Cloud"
 	}
@@ -27,7 +26,7 @@ func serverInfo(c *call) (reply, error) {
 	})
 }
 
-// myself tells who the caller is.
+// myself describes the caller.
 func myself(c *call) (reply, error) {
 	if c.who == nil {
 		return reply{}, fail(http.StatusUnauthorized, "You are not authenticated. Authentication required to perform this operation.")
@@ -60,7 +59,7 @@ func fieldList(*call) (reply, error) {
 // typeList lists the issue types.
 func typeList(c *call) (reply, error) { return ok(c.typesJSON()) }
 
-// typesJSON shows the issue types.
+// typesJSON renders the issue types.
 func (c *call) typesJSON() []any {
 	list := []any{}
 	for _, t := range c.server.site.types {
@@ -69,7 +68,7 @@ func (c *call) typesJSON() []any {
 	return list
 }
 
-// typeGet shows one issue type.
+// typeGet returns one issue type.
 func typeGet(c *call) (reply, error) {
 	t, found := c.server.site.typeBy(c.params[0])
 	if !found || t.id != c.params[0] {
@@ -89,7 +88,7 @@ func catalogueList(kind string, of func(*site) []*named) func(*call) (reply, err
 	}
 }
 
-// catalogueGet shows one priority or resolution.
+// catalogueGet returns one priority or resolution.
 func catalogueGet(kind string, of func(*site) []*named) func(*call) (reply, error) {
 	return func(c *call) (reply, error) {
 		for _, n := range of(c.server.site) {
@@ -101,14 +100,14 @@ func catalogueGet(kind string, of func(*site) []*named) func(*call) (reply, erro
 	}
 }
 
-// priorities and resolutions are what the two functions above are made for.
+// priorities and resolutions are the catalogues of the two functions above.
 func priorities(s *site) []*named  { return s.priorities }
 func resolutions(s *site) []*named { return s.resolutions }
 
 // statusList lists the statuses.
 func statusList(c *call) (reply, error) { return ok(c.statusesJSON()) }
 
-// statusesJSON shows the statuses.
+// statusesJSON renders the statuses.
 func (c *call) statusesJSON() []any {
 	list := []any{}
 	for _, s := range c.server.site.statuses {
@@ -117,7 +116,7 @@ func (c *call) statusesJSON() []any {
 	return list
 }
 
-// statusGet shows one status, by id or name.
+// statusGet returns one status, by ID or name.
 func statusGet(c *call) (reply, error) {
 	s, found := c.server.site.statusBy(c.params[0])
 	if !found {
@@ -126,38 +125,7 @@ func statusGet(c *call) (reply, error) {
 	return ok(c.statusJSON(s))
 }
 
-// categoryList lists the status categories.
-func categoryList(c *call) (reply, error) {
-	list := []any{}
-	for _, s := range c.server.site.categories {
-		list = append(list, c.categoryJSON(s))
-	}
-	return ok(list)
-}
-
-// labelList lists the labels in use, on Cloud.
-func labelList(c *call) (reply, error) {
-	seen := map[string]bool{}
-	for _, p := range c.server.site.projects {
-		for _, i := range p.issues {
-			for _, l := range i.labels {
-				seen[l] = true
-			}
-		}
-	}
-	list := make([]string, 0, len(seen))
-	for l := range seen {
-		list = append(list, l)
-	}
-	sort.Strings(list)
-	start, end, err := c.page(len(list), 1000)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.paged(start, end, len(list), append([]string{}, window(list, start, end)...)))
-}
-
-// paged is the frame of a page of values.
+// paged returns a page of values.
 func (c *call) paged(start, end, total int, values any) map[string]any {
 	return map[string]any{
 		"self": c.base() + c.r.URL.EscapedPath(), "startAt": start, "maxResults": max(0, end-start), "total": total,
@@ -165,22 +133,13 @@ func (c *call) paged(start, end, total int, values any) map[string]any {
 	}
 }
 
-// linkTypeList lists the kinds of links.
+// linkTypeList lists the issue link types.
 func linkTypeList(c *call) (reply, error) {
 	list := []any{}
 	for _, t := range c.server.site.linkTypes {
 		list = append(list, c.linkTypeJSON(t))
 	}
 	return ok(map[string]any{"issueLinkTypes": list})
-}
-
-// configuration tells what is switched on.
-func configuration(*call) (reply, error) {
-	return ok(map[string]any{
-		"votingEnabled": true, "watchingEnabled": true, "unassignedIssuesAllowed": true, "subTasksEnabled": true,
-		"issueLinkingEnabled": true, "timeTrackingEnabled": true, "attachmentsEnabled": true,
-		"timeTrackingConfiguration": map[string]any{"workingHoursPerDay": 8, "workingDaysPerWeek": 5, "timeFormat": "pretty", "defaultUnit": "minute"},
-	})
 }
 
 // permissions are the permissions that the stand-in knows.
@@ -196,42 +155,32 @@ var permissions = []struct{ key, name, kind string }{
 	{"ADMINISTER", "Administer Jira", "GLOBAL"},
 }
 
-// permissionList lists the permissions, or with mine whether the caller has them.
-func permissionList(mine bool) func(*call) (reply, error) {
-	return func(c *call) (reply, error) {
-		wanted := listOf(c.r.URL.Query()["permissions"])
-		if mine && c.cloud() && len(wanted) == 0 {
-			return reply{}, fail(http.StatusBadRequest, "The 'permissions' query parameter is required.")
-		}
-		out := map[string]any{}
-		for n, p := range permissions {
-			if mine && len(wanted) > 0 && !containsFold(wanted, p.key) {
-				continue
-			}
-			entry := map[string]any{"key": p.key, "name": p.name, "type": p.kind, "description": p.name}
-			if mine {
-				entry["id"] = strconv.Itoa(10 + n)
-				reads := p.key == "BROWSE_PROJECTS"
-				entry["havePermission"] = c.who != nil && (reads || !c.who.account.ReadOnly && p.key != "ADMINISTER")
-			}
-			out[p.key] = entry
-		}
-		return ok(map[string]any{"permissions": out})
+// permissionList reports which permissions the caller has.
+func permissionList(c *call) (reply, error) {
+	wanted := listOf(c.r.URL.Query()["permissions"])
+	if c.cloud() && len(wanted) == 0 {
+		return reply{}, fail(http.StatusBadRequest, "The 'permissions' query parameter is required.")
 	}
+	out := map[string]any{}
+	for n, p := range permissions {
+		if len(wanted) > 0 && !containsFold(wanted, p.key) {
+			continue
+		}
+		have := c.who != nil && (p.key == "BROWSE_PROJECTS" || !c.who.account.ReadOnly && p.key != "ADMINISTER")
+		out[p.key] = map[string]any{
+			"id": strconv.Itoa(10 + n), "key": p.key, "name": p.name, "type": p.kind, "description": p.name, "havePermission": have,
+		}
+	}
+	return ok(map[string]any{"permissions": out})
 }
 
-// containsFold tells whether a list has a text, without case.
+// containsFold reports whether list contains text, ignoring case.
 func containsFold(list []string, text string) bool {
-	for _, entry := range list {
-		if strings.EqualFold(entry, text) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(entry string) bool { return strings.EqualFold(entry, text) })
 }
 
-// userSearch finds users: by query on Cloud, by username on Data Center, where
-// it must not be missing.
+// userSearch finds users: by query on Cloud, and by username, which is required,
+// on Data Center.
 func userSearch(c *call) (reply, error) {
 	typed := c.query("query")
 	if !c.cloud() {
@@ -242,7 +191,7 @@ func userSearch(c *call) (reply, error) {
 	return c.usersLike(typed)
 }
 
-// userAssignable finds users to assign issues to.
+// userAssignable finds users who can be assigned to issues.
 func userAssignable(c *call) (reply, error) {
 	typed := c.query("query")
 	if !c.cloud() {
@@ -251,7 +200,7 @@ func userAssignable(c *call) (reply, error) {
 	return c.usersLike(typed)
 }
 
-// usersLike lists the users whose names hold a text; "." stands for everybody.
+// usersLike lists the users whose names contain a text; "." matches everyone.
 func (c *call) usersLike(typed string) (reply, error) {
 	typed = strings.ToLower(typed)
 	var found []*user
@@ -271,7 +220,7 @@ func (c *call) usersLike(typed string) (reply, error) {
 	return ok(list)
 }
 
-// userGet shows one user.
+// userGet returns one user.
 func userGet(c *call) (reply, error) {
 	name := c.query("accountId")
 	if !c.cloud() {
@@ -286,7 +235,7 @@ func userGet(c *call) (reply, error) {
 	return ok(c.userJSON(u))
 }
 
-// filterJSON shows a saved search.
+// filterJSON renders a filter.
 func (c *call) filterJSON(f *filter) map[string]any {
 	return map[string]any{
 		"self": c.api() + "/filter/" + f.id, "id": f.id, "name": f.name, "jql": f.jql, "owner": c.userJSON(f.owner), "favourite": true,
@@ -295,7 +244,7 @@ func (c *call) filterJSON(f *filter) map[string]any {
 	}
 }
 
-// filterList lists the saved searches; the sample's are everybody's favourites.
+// filterList lists the filters. They are everyone's favorites.
 func filterList(c *call) (reply, error) {
 	list := []any{}
 	for _, f := range c.server.site.filters {
@@ -304,7 +253,7 @@ func filterList(c *call) (reply, error) {
 	return ok(list)
 }
 
-// filterSearch is the same by pages.
+// filterSearch lists the filters as a page.
 func filterSearch(c *call) (reply, error) {
 	list := []any{}
 	for _, f := range c.server.site.filters {
@@ -313,7 +262,7 @@ func filterSearch(c *call) (reply, error) {
 	return ok(c.paged(0, len(list), len(list), list))
 }
 
-// filterGet shows one saved search.
+// filterGet returns one filter.
 func filterGet(c *call) (reply, error) {
 	for _, f := range c.server.site.filters {
 		if f.id == c.params[0] && c.who != nil {
@@ -323,7 +272,7 @@ func filterGet(c *call) (reply, error) {
 	return reply{}, fail(http.StatusBadRequest, "The selected filter is not available to you, perhaps it has been deleted or had its permissions changed.")
 }
 
-// projectJSON shows a project, in short or in full.
+// projectJSON renders a project, with all details if full is set.
 func (c *call) projectJSON(p *project, full bool) any {
 	out := map[string]any{
 		"self": c.api() + "/project/" + p.id, "id": p.id, "key": p.key, "name": p.name, "projectTypeKey": "software",
@@ -351,7 +300,7 @@ func projectList(c *call) (reply, error) {
 	return ok(list)
 }
 
-// projectSearch lists the projects by pages, on Cloud.
+// projectSearch lists the projects in pages, on Cloud.
 func projectSearch(c *call) (reply, error) {
 	all := []any{}
 	typed := strings.ToLower(c.query("query"))
@@ -367,7 +316,7 @@ func projectSearch(c *call) (reply, error) {
 	return ok(c.paged(start, end, len(all), append([]any{}, window(all, start, end)...)))
 }
 
-// project finds the project that the path names.
+// project finds the project named in the path.
 func (c *call) project() (*project, error) {
 	if p := c.server.site.projectBy(c.params[0]); p != nil && c.who != nil {
 		return p, nil
@@ -375,7 +324,7 @@ func (c *call) project() (*project, error) {
 	return nil, fail(http.StatusNotFound, "No project could be found with key '%s'.", c.params[0])
 }
 
-// projectGet shows one project.
+// projectGet returns one project.
 func projectGet(c *call) (reply, error) {
 	p, err := c.project()
 	if err != nil {
@@ -398,7 +347,8 @@ func projectStatuses(c *call) (reply, error) {
 	return ok(list)
 }
 
-// projectNothing lists what the sample's projects have none of.
+// projectNothing returns an empty list, for versions and components, which the
+// sample projects lack.
 func projectNothing(c *call) (reply, error) {
 	if _, err := c.project(); err != nil {
 		return reply{}, err
@@ -406,7 +356,8 @@ func projectNothing(c *call) (reply, error) {
 	return ok([]any{})
 }
 
-// metaJSON says what a field takes when an issue is created or changed.
+// metaJSON describes the values that a field accepts when an issue is created or
+// edited.
 func (c *call) metaJSON(f *field, p *project) map[string]any {
 	out := map[string]any{
 		"required": f.required, "schema": f.schema(), "name": f.name, "key": f.id, "fieldId": f.id,
@@ -434,7 +385,7 @@ func (c *call) metaJSON(f *field, p *project) map[string]any {
 	return out
 }
 
-// createMeta is the old form, for several projects at once.
+// createMeta is the old operation, for several projects at once.
 func createMeta(c *call) (reply, error) {
 	query := c.r.URL.Query()
 	keys, ids := listOf(query["projectKeys"]), listOf(query["projectIds"])
@@ -469,7 +420,8 @@ func createMeta(c *call) (reply, error) {
 	return ok(map[string]any{"expand": "projects", "projects": projects})
 }
 
-// metaPage is the frame of the new form: Cloud and Data Center name the list differently.
+// metaPage returns a page of the new createmeta operations, whose list has
+// different names on Cloud and Data Center.
 func (c *call) metaPage(cloudName string, all []any) (reply, error) {
 	start, end, err := c.page(len(all), 50)
 	if err != nil {
@@ -485,7 +437,7 @@ func (c *call) metaPage(cloudName string, all []any) (reply, error) {
 	})
 }
 
-// createMetaTypes is the new form: the issue types of a project.
+// createMetaTypes lists the issue types of a project.
 func createMetaTypes(c *call) (reply, error) {
 	if _, err := c.project(); err != nil {
 		return reply{}, err
@@ -493,7 +445,7 @@ func createMetaTypes(c *call) (reply, error) {
 	return c.metaPage("issueTypes", c.typesJSON())
 }
 
-// createMetaFields is the new form: the fields of an issue type.
+// createMetaFields lists the fields of an issue type.
 func createMetaFields(c *call) (reply, error) {
 	p, err := c.project()
 	if err != nil {
@@ -511,7 +463,7 @@ func createMetaFields(c *call) (reply, error) {
 	return c.metaPage("fields", all)
 }
 
-// sprintBy finds a sprint; nil when there is none.
+// sprintBy finds a sprint by ID, or returns nil.
 func (c *call) sprintBy(id int) *sprint {
 	for _, s := range c.server.site.sprints {
 		if s.id == id {
@@ -521,10 +473,10 @@ func (c *call) sprintBy(id int) *sprint {
 	return nil
 }
 
-// agile is what links to Jira Software's resources start with.
+// agile returns the base URL of Jira Software's resources.
 func (c *call) agile() string { return c.base() + "/rest/agile/1.0" }
 
-// boardJSON shows the one board.
+// boardJSON renders the only board.
 func (c *call) boardJSON() any {
 	p := c.server.site.projects[0]
 	return map[string]any{
@@ -533,7 +485,7 @@ func (c *call) boardJSON() any {
 	}
 }
 
-// sprintJSON shows a sprint.
+// sprintJSON renders a sprint.
 func (c *call) sprintJSON(s *sprint) any {
 	out := map[string]any{"id": s.id, "self": fmt.Sprintf("%s/sprint/%d", c.agile(), s.id), "state": s.state, "name": s.name, "originBoardId": 1}
 	if !s.start.IsZero() {
@@ -542,7 +494,7 @@ func (c *call) sprintJSON(s *sprint) any {
 	return out
 }
 
-// boardList lists the boards: there is one.
+// boardList lists the boards, of which there is one.
 func boardList(c *call) (reply, error) {
 	list := []any{}
 	wanted := c.query("projectKeyOrId")
@@ -556,7 +508,7 @@ func boardList(c *call) (reply, error) {
 	return ok(map[string]any{"startAt": start, "maxResults": 50, "total": len(list), "isLast": end >= len(list), "values": append([]any{}, window(list, start, end)...)})
 }
 
-// board checks that the path names the one board.
+// board returns an error unless the path names the only board.
 func (c *call) board() error {
 	if c.params[0] != "1" || c.who == nil {
 		return fail(http.StatusNotFound, "The requested board cannot be viewed because it either does not exist or you do not have permission to view it.")
@@ -564,7 +516,7 @@ func (c *call) board() error {
 	return nil
 }
 
-// boardGet shows the board.
+// boardGet returns the board.
 func boardGet(c *call) (reply, error) {
 	if err := c.board(); err != nil {
 		return reply{}, err
@@ -591,7 +543,7 @@ func boardSprints(c *call) (reply, error) {
 	return ok(map[string]any{"startAt": start, "maxResults": 50, "total": len(all), "isLast": end >= len(all), "values": append([]any{}, window(all, start, end)...)})
 }
 
-// boardIssues searches the board's issues.
+// boardIssues searches the issues on the board.
 func boardIssues(c *call) (reply, error) {
 	if err := c.board(); err != nil {
 		return reply{}, err
@@ -600,7 +552,7 @@ func boardIssues(c *call) (reply, error) {
 	return c.agileIssues(func(i *issue) bool { return i.project == board })
 }
 
-// sprintGet shows a sprint.
+// sprintGet returns a sprint.
 func sprintGet(c *call) (reply, error) {
 	s, err := c.sprint()
 	if err != nil {
@@ -609,7 +561,7 @@ func sprintGet(c *call) (reply, error) {
 	return ok(c.sprintJSON(s))
 }
 
-// sprint finds the sprint that the path names.
+// sprint finds the sprint named in the path.
 func (c *call) sprint() (*sprint, error) {
 	id, err := strconv.Atoi(c.params[0])
 	if s := c.sprintBy(id); err == nil && s != nil && c.who != nil {
@@ -618,7 +570,7 @@ func (c *call) sprint() (*sprint, error) {
 	return nil, fail(http.StatusNotFound, "Sprint does not exist.")
 }
 
-// sprintIssues searches a sprint's issues.
+// sprintIssues searches the issues in a sprint.
 func sprintIssues(c *call) (reply, error) {
 	s, err := c.sprint()
 	if err != nil {
@@ -628,7 +580,7 @@ func sprintIssues(c *call) (reply, error) {
 	return c.agileIssues(func(i *issue) bool { return i.project == board && i.sprint == s.id })
 }
 
-// agileIssues searches among some issues.
+// agileIssues searches the issues that meet a condition.
 func (c *call) agileIssues(among condition) (reply, error) {
 	in, q, err := c.searchQuery()
 	if err != nil {
@@ -643,7 +595,7 @@ func (c *call) agileIssues(among condition) (reply, error) {
 	})
 }
 
-// browse is the page about an issue that people look at.
+// browse serves an issue's page in the web interface.
 func browse(c *call) error {
 	writePage(c.w, http.StatusOK, c.params[0])
 	return nil

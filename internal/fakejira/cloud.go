@@ -7,13 +7,16 @@ import (
 	"time"
 )
 
-// tenantInfo tells the site's cloudId, without credentials.
+// cloudID identifies the Cloud site in /_edge/tenant_info and /ex/jira/{cloudId}.
+const cloudID = "6d1c5a0e-9f2b-4c3a-8e57-0b1f4d2a7c11"
+
+// tenantInfo returns the site's cloudId. It needs no credentials.
 func tenantInfo(c *call) (reply, error) {
-	return ok(map[string]any{"cloudId": c.server.options.CloudID})
+	return ok(map[string]any{"cloudId": cloudID})
 }
 
-// oauthTokenPost gives a service account an access token for its client
-// credentials, sent as JSON or as a form.
+// oauthTokenPost exchanges a service account's client credentials, sent as JSON
+// or as a form, for an access token.
 func oauthTokenPost(c *call) error {
 	if err := c.readBody(); err != nil {
 		return err
@@ -46,10 +49,7 @@ func oauthTokenPost(c *call) error {
 		if client.ID != grant.ID || !same(client.Secret, grant.Secret) {
 			continue
 		}
-		lifetime := client.Lifetime
-		if lifetime <= 0 {
-			lifetime = time.Hour
-		}
+		const lifetime = time.Hour
 		s.mu.Lock()
 		account := Account{User: client.User, Scoped: true}
 		p := &principal{account: account, user: s.site.ensureUser(account)}

@@ -13,7 +13,7 @@ import (
 // requestNumber counts requests for X-AREQUESTID.
 var requestNumber atomic.Int64
 
-// dressAnswer sets the headers that every answer of that Jira has.
+// dressAnswer sets the headers that the product sends with every response.
 func (s *Server) dressAnswer(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -31,11 +31,11 @@ func (s *Server) dressAnswer(w http.ResponseWriter) {
 	h.Set("Server", "AtlassianEdge")
 }
 
-// openSession gives the caller a session cookie, as Data Center does after
-// every log-in, by header or by query.
+// openSession sets a session cookie, as Data Center does after every login,
+// whether the credentials came in a header or in the query.
 func (s *Server) openSession(c *call, p *principal) {
 	if s.options.Dress != DataCenter {
-		// Cloud sets cookies too; they say nothing about who asks.
+		// Cloud sets cookies too, but they do not identify the caller.
 		http.SetCookie(c.w, &http.Cookie{Name: "atlassian.xsrf.token", Value: randomHex(20) + "_lin", Path: "/", Secure: true})
 		return
 	}
@@ -49,7 +49,7 @@ func (s *Server) openSession(c *call, p *principal) {
 	c.w.Header().Set("X-ASESSIONID", sessionDigest(id))
 }
 
-// sessionDigest is what X-ASESSIONID shows of a session.
+// sessionDigest returns the value of X-ASESSIONID for a session.
 func sessionDigest(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:4])
@@ -67,7 +67,7 @@ func (s *Server) writeRateLimit(c *call, limit *RateLimit, remaining int, over b
 	h.Set("X-RateLimit-Limit", or(limit.Limit, 50))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(remaining))
 	h.Set("X-RateLimit-FillRate", or(limit.FillRate, 1))
-	h.Set("X-RateLimit-Interval-Seconds", or(limit.IntervalSeconds, 10))
+	h.Set("X-RateLimit-Interval-Seconds", "10")
 	if !over {
 		return
 	}
@@ -83,7 +83,7 @@ func (s *Server) writeRateLimit(c *call, limit *RateLimit, remaining int, over b
 	s.sendError(c, fail(http.StatusTooManyRequests, "Rate limit exceeded."))
 }
 
-// sessionGet tells who is logged in (GET /rest/auth/1/session).
+// sessionGet describes the session's user (GET /rest/auth/1/session).
 func sessionGet(c *call) (reply, error) {
 	return ok(map[string]any{
 		"self":      c.api() + "/user?username=" + c.who.account.User,
@@ -93,8 +93,7 @@ func sessionGet(c *call) (reply, error) {
 }
 
 // sessionPost logs in with a JSON body (POST /rest/auth/1/session). It is a
-// streaming operation because a failed log-in must not end in the anonymous
-// refusal that others get.
+// streaming operation because a failed login has a response of its own.
 func sessionPost(c *call) error {
 	if err := c.readBody(); err != nil {
 		return err

@@ -151,9 +151,6 @@ func TestOperationsArePublished(t *testing.T) {
 	}
 	dresses(t, func(t *testing.T, dress Dress) {
 		operations := New(Options{Dress: dress}).Operations()
-		if len(operations) < 70 {
-			t.Errorf("only %d operations", len(operations))
-		}
 		for _, op := range operations {
 			name := op.Method + " " + op.Template
 			if !strings.HasPrefix(op.Template, "/rest/") {
@@ -227,10 +224,6 @@ func TestFaults(t *testing.T) {
 		if got := captcha.Header.Get("X-Authentication-Denied-Reason"); got != "CAPTCHA_CHALLENGE; login-url="+j.url+"/login.jsp" {
 			t.Errorf("X-Authentication-Denied-Reason = %q", got)
 		}
-		j.SetFaults(Faults{CaptchaAfter: 2})
-		j.want(401, "GET", "/rest/api/2/myself", "", basic(j.user, "wrong"))
-		j.want(401, "GET", "/rest/api/2/myself", "", basic(j.user, "wrong"))
-		j.want(403, "GET", "/rest/api/2/myself", "")
 		j.SetFaults(Faults{BasicDisabled: true})
 		disabled := j.want(403, "GET", "/rest/api/2/myself", "")
 		if !bytes.Contains(disabled.body, []byte("Basic Authentication has been disabled on this instance.")) {

@@ -3,13 +3,12 @@ package fakejira
 import (
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 )
 
-// Media is the media host: another server, with signed URLs, that holds the
-// bytes of Cloud's attachments. It must never see a credential; it records
-// whether it ever did.
+// Media is the media host: a separate server from which Cloud's attachments are
+// downloaded by signed URLs. It must never receive a credential, and records
+// whether it did.
 type Media struct {
 	server   *Server
 	recorder recorder
@@ -20,41 +19,42 @@ type Media struct {
 	credentials bool
 }
 
-// mediaTicket is what a signed URL stands for.
+// mediaTicket is the file that a signed URL grants access to.
 type mediaTicket struct {
 	attachment int
 	thumbnail  bool
 }
 
-// URL is where the media host is reached; empty when it is nowhere.
+// URL returns the media host's URL, or an empty string if it is not running.
 func (m *Media) URL() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.url
 }
 
-// SetURL says where the media host is reached, for a test that serves it itself.
-func (m *Media) SetURL(url string) {
+// setURL sets the address of the media host.
+func (m *Media) setURL(url string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.url = strings.TrimSuffix(url, "/")
+	m.url = url
 }
 
-// SawCredentials tells whether any request ever carried an Authorization
-// header, a cookie, or credentials in its query.
+// SawCredentials reports whether any request carried an Authorization header, a
+// cookie or credentials in its query.
 func (m *Media) SawCredentials() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.credentials
 }
 
-// Requests returns what reached the media host, oldest first.
+// Requests returns the recorded requests, oldest first.
 func (m *Media) Requests() []Request { return m.recorder.all(false) }
 
-// Take returns what reached the media host and forgets it.
+// Take returns the recorded requests and clears the record.
 func (m *Media) Take() []Request { return m.recorder.all(true) }
 
-// sign makes a URL that downloads an attachment without credentials.
+// sign returns a URL that downloads an attachment without credentials. It
+// returns false if the media host is not running.
 func (m *Media) sign(t mediaTicket, name string) (string, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

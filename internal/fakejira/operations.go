@@ -1,8 +1,8 @@
 package fakejira
 
-// operations is the table of all operations, with who serves them. Those under
-// /rest are written as in Atlassian's published descriptions, and a test
-// compares them with these.
+// operations returns all operations and the products that serve them. Those
+// under /rest are named as in Atlassian's API descriptions, and a test compares
+// them with these.
 func operations(options Options) []*operation {
 	type (
 		answers = func(*call) (reply, error)
@@ -14,7 +14,7 @@ func operations(options Options) []*operation {
 		list = append(list, op)
 		return op
 	}
-	// read is served to everybody, and to anonymous callers with next to nothing.
+	// read is also available to anonymous callers, who see next to nothing.
 	read := func(template string, answer answers) *operation {
 		op := add("GET", platform+template, true, true)
 		op.json, op.anonymous = answer, true
@@ -25,7 +25,7 @@ func operations(options Options) []*operation {
 		op.DataCenter = false
 		return op
 	}
-	// query only reads, by POST.
+	// query reads by POST.
 	query := func(template string, answer answers) *operation {
 		op := add("POST", platform+template, true, false)
 		op.json, op.anonymous = answer, true
@@ -43,10 +43,9 @@ func operations(options Options) []*operation {
 	}
 
 	read("/serverInfo", serverInfo).public = true
-	// The one thing that Jira never tells an anonymous caller.
+	// The one read that Jira never permits anonymously.
 	read("/myself", myself).anonymous = false
 	read("/field", fieldList)
-	read("/configuration", configuration)
 	read("/issuetype", typeList)
 	read("/issuetype/{id}", typeGet)
 	read("/priority", catalogueList("priority", priorities))
@@ -55,11 +54,8 @@ func operations(options Options) []*operation {
 	read("/resolution/{id}", catalogueGet("resolution", resolutions))
 	read("/status", statusList)
 	read("/status/{idOrName}", statusGet)
-	read("/statuscategory", categoryList)
-	cloudRead("/label", labelList)
 	read("/issueLinkType", linkTypeList)
-	read("/mypermissions", permissionList(true))
-	read("/permissions", permissionList(false))
+	read("/mypermissions", permissionList)
 	read("/user", userGet)
 	read("/user/search", userSearch)
 	read("/user/assignable/search", userAssignable)
@@ -78,7 +74,7 @@ func operations(options Options) []*operation {
 	write("POST", "/issue", issuePost)
 	write("POST", "/issue/bulk", issueBulkPost)
 	query("/issue/bulkfetch", bulkFetch)
-	// In the published list only Cloud still has the old form; see Options.LegacyCreateMeta.
+	// Only Cloud still documents the old form: see Options.LegacyCreateMeta.
 	read("/issue/createmeta", createMeta).DataCenter = options.LegacyCreateMeta
 	read("/issue/createmeta/{projectIdOrKey}/issuetypes", createMetaTypes)
 	read("/issue/createmeta/{projectIdOrKey}/issuetypes/{issueTypeId}", createMetaFields)
@@ -148,7 +144,7 @@ func operations(options Options) []*operation {
 	login.stream, login.public = sessionPost, true
 	add("DELETE", "/rest/auth/1/session", false, true).json = sessionDelete
 
-	// What follows is outside /rest, and in no published list.
+	// The rest is outside /rest and undocumented.
 	tenant := add("GET", "/_edge/tenant_info", true, false)
 	tenant.json, tenant.public = tenantInfo, true
 	oauth := add("POST", "/oauth/token", true, false)

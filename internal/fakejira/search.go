@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// searchRequest is a search, however it was sent.
+// searchRequest holds the parameters of a search by GET or POST.
 type searchRequest struct {
 	JQL           string
 	StartAt       int
@@ -21,10 +21,10 @@ type searchRequest struct {
 	NextPageToken string
 }
 
-// names is a list in JSON that clients also send as one string.
+// names is a JSON list that some clients send as one string.
 type names []string
 
-// UnmarshalJSON takes a list of strings or one string with commas.
+// UnmarshalJSON accepts a list of strings or a comma-separated string.
 func (n *names) UnmarshalJSON(data []byte) error {
 	var one string
 	if json.Unmarshal(data, &one) == nil {
@@ -39,7 +39,7 @@ func (n *names) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// search reads a search from the body of a POST or from the query.
+// search parses a search from a POST body or the query string.
 func (c *call) search() (searchRequest, error) {
 	in := searchRequest{MaxResults: 50}
 	if c.r.Method == http.MethodPost {
@@ -75,14 +75,14 @@ func (c *call) search() (searchRequest, error) {
 		return in, fail(http.StatusBadRequest, "The value '%d' of 'startAt' must not be negative.", in.StartAt)
 	}
 	if in.MaxResults < 0 {
-		// Old clients ask for everything with -1 and get as much as there may be.
-		in.MaxResults = c.server.options.MaxResults
+		// Old clients ask for everything with -1 and get the largest page.
+		in.MaxResults = c.server.maxResults()
 	}
-	in.MaxResults = min(in.MaxResults, c.server.options.MaxResults)
+	in.MaxResults = min(in.MaxResults, c.server.maxResults())
 	return in, nil
 }
 
-// searchQuery reads a search and its query.
+// searchQuery parses a search and its JQL.
 func (c *call) searchQuery() (searchRequest, *query, error) {
 	in, err := c.search()
 	if err != nil {
@@ -92,8 +92,8 @@ func (c *call) searchQuery() (searchRequest, *query, error) {
 	return in, q, err
 }
 
-// find runs a query and returns one page of what it finds, and how much that
-// is in all. Anonymous callers find nothing.
+// find runs a query and returns one page of the matches and their total number.
+// Anonymous callers find nothing.
 func (c *call) find(q *query, start, limit int) (page []*issue, total int) {
 	if c.who == nil {
 		return nil, 0
@@ -101,7 +101,7 @@ func (c *call) find(q *query, start, limit int) (page []*issue, total int) {
 	return q.run(c, start, limit)
 }
 
-// searchOld is the search with startAt and total.
+// searchOld is the search that has startAt and total.
 func searchOld(c *call) (reply, error) {
 	in, q, err := c.searchQuery()
 	if err != nil {
@@ -116,7 +116,7 @@ func searchOld(c *call) (reply, error) {
 	return ok(out)
 }
 
-// searchNew is Cloud's search by pages that only know their successor.
+// searchNew is Cloud's search, whose pages are linked by nextPageToken.
 func searchNew(c *call) (reply, error) {
 	in, q, err := c.searchQuery()
 	if err != nil {
@@ -142,11 +142,11 @@ func searchNew(c *call) (reply, error) {
 	return ok(out)
 }
 
-// issueList shows a page of issues.
+// issueList renders a page of issues.
 func (c *call) issueList(page []*issue, wanted selection, expand []string) []any {
 	var each []string
 	for _, what := range expand {
-		// These two are given once for the whole page.
+		// These are rendered once for the whole page.
 		if what != "names" && what != "schema" {
 			each = append(each, what)
 		}
@@ -158,7 +158,7 @@ func (c *call) issueList(page []*issue, wanted selection, expand []string) []any
 	return list
 }
 
-// describe adds the names and schemas of the fields to a page.
+// describe adds the fields' names and schemas to a page.
 func (c *call) describe(out map[string]any, in searchRequest) {
 	for _, what := range in.Expand {
 		if what == "names" || what == "schema" {
@@ -167,7 +167,7 @@ func (c *call) describe(out map[string]any, in searchRequest) {
 	}
 }
 
-// pageToken says where the next page begins, for this query only.
+// pageToken encodes where the next page starts. It is valid only for this query.
 func pageToken(start int, jql string) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d:%s", start, jqlDigest(jql)))
 }
@@ -178,7 +178,7 @@ func jqlDigest(jql string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// readPageToken reads what pageToken wrote; another query's token is refused.
+// readPageToken decodes a page token and rejects those of other queries.
 func readPageToken(token, jql string) (int, error) {
 	decoded, err := base64.RawURLEncoding.DecodeString(token)
 	position, digest, _ := strings.Cut(string(decoded), ":")
@@ -189,7 +189,7 @@ func readPageToken(token, jql string) (int, error) {
 	return start, nil
 }
 
-// searchCount tells about how many issues a query finds.
+// searchCount counts the issues that match a query.
 func searchCount(c *call) (reply, error) {
 	_, q, err := c.searchQuery()
 	if err != nil {
@@ -199,7 +199,7 @@ func searchCount(c *call) (reply, error) {
 	return ok(map[string]any{"count": total})
 }
 
-// jqlMatch tells which of some issues, by id, some queries find.
+// jqlMatch reports which of the given issues match each of the given queries.
 func jqlMatch(c *call) (reply, error) {
 	var in struct {
 		IssueIDs []int    `json:"issueIds"`

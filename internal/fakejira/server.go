@@ -25,15 +25,13 @@ type Server struct {
 	media    *Media
 	routes   *routes
 
-	// mu guards what the REST operations work on. Requests that only read
-	// hold it for reading.
+	// mu guards site. Operations that only read hold it for reading.
 	mu   sync.RWMutex
 	site *site
 
-	// access guards who may come in and what is broken.
+	// access guards the accounts and faults.
 	access   sync.Mutex
 	accounts []*principal
-	failures map[string]int
 	oauth    map[string]oauthToken
 	faults   Faults
 	passed   int
@@ -43,7 +41,7 @@ type Server struct {
 	url       string
 }
 
-// New makes a Server. It never fails: options that make no sense mean their default.
+// New returns a Server. It replaces invalid options with their defaults.
 func New(options Options) *Server {
 	options = options.withDefaults()
 	options.ContextPath = strings.TrimSuffix(options.ContextPath, "/")
@@ -53,36 +51,34 @@ func New(options Options) *Server {
 		options:  options,
 		recorder: recorder{limit: options.RecordLimit},
 		site:     newSite(options),
-		failures: map[string]int{},
 		oauth:    map[string]oauthToken{},
 		faults:   options.Faults,
 	}
-	s.media = &Media{server: s, recorder: recorder{limit: options.RecordLimit}, url: strings.TrimSuffix(options.MediaURL, "/")}
+	s.media = &Media{server: s, recorder: recorder{limit: options.RecordLimit}}
 	s.routes = newRoutes(options)
 	s.SetAccounts(options.Accounts)
 	return s
 }
 
-// Start listens on a free port of 127.0.0.1, and on another one for the media
-// host unless Options.MediaURL names one. It returns the URL to send requests
-// to, context path included.
+// Start listens on a free port of 127.0.0.1 and, on Cloud, on another one for the
+// media host. It returns the server's URL, including the context path.
 func (s *Server) Start() (string, error) { return s.StartAt("127.0.0.1:0") }
 
-// StartAt is Start on a given address.
+// StartAt is like Start, but listens on the given address.
 func (s *Server) StartAt(address string) (string, error) {
 	s.listening.Lock()
 	defer s.listening.Unlock()
 	if s.url != "" {
 		return "", errors.New("fakejira: already started")
 	}
-	if s.options.Dress == Cloud && s.options.MediaURL == "" {
+	if s.options.Dress == Cloud {
 		url, err := s.listen("127.0.0.1:0", s.media)
 		if err != nil {
 			return "", err
 		}
-		// By another name than Jira's, since clients judge by the name whether a
+		// Under another host name, because clients compare names to decide whether a
 		// redirect leads to another host.
-		s.media.SetURL(strings.Replace(url, "127.0.0.1", "localhost", 1))
+		s.media.setURL(strings.Replace(url, "127.0.0.1", "localhost", 1))
 	}
 	url, err := s.listen(address, s)
 	if err != nil {
@@ -99,15 +95,15 @@ func (s *Server) listen(address string, handler http.Handler) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Real clients speak h2c too (Java's HttpClient offers it), but Jira's
-	// Tomcat answers HTTP/1.1 on plain connections.
+	// No h2c: some clients offer it (Java's HttpClient), but Jira's Tomcat speaks
+	// HTTP/1.1 on plaintext connections.
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
 	s.servers = append(s.servers, server)
 	go func() { _ = server.Serve(listener) }()
 	return "http://" + listener.Addr().String(), nil
 }
 
-// URL is what Start returned; empty before.
+// URL returns the server's URL, or an empty string before Start.
 func (s *Server) URL() string {
 	s.listening.Lock()
 	defer s.listening.Unlock()
@@ -137,26 +133,25 @@ func (s *Server) closeServers() {
 	s.servers = nil
 }
 
-// Media is the media host that downloads on Cloud are redirected to.
+// Media returns the media host, to which Cloud redirects downloads.
 func (s *Server) Media() *Media { return s.media }
 
-// Requests returns what reached the server, oldest first.
+// Requests returns the recorded requests, oldest first.
 func (s *Server) Requests() []Request { return s.recorder.all(false) }
 
-// Take returns what reached the server and forgets it.
+// Take returns the recorded requests and clears the record.
 func (s *Server) Take() []Request { return s.recorder.all(true) }
 
-// SetFaults changes the switches for what goes wrong. The counts of
-// RateLimit.After and CaptchaAfter start again.
+// SetFaults replaces the simulated faults. The count of
+// RateLimit.After starts again.
 func (s *Server) SetFaults(faults Faults) {
 	s.access.Lock()
 	defer s.access.Unlock()
 	s.faults = faults
 	s.passed = 0
-	clear(s.failures)
 }
 
-// currentFaults returns the switches in force.
+// currentFaults returns the faults in effect.
 func (s *Server) currentFaults() Faults {
 	s.access.Lock()
 	defer s.access.Unlock()
@@ -170,7 +165,7 @@ type call struct {
 	w      http.ResponseWriter
 	// entry is the request's record.
 	entry *Request
-	// who asks; nil for anonymous callers.
+	// who is the caller; nil for anonymous callers.
 	who *principal
 	// version of the API in the path: 2 or 3.
 	version int
@@ -182,7 +177,7 @@ type call struct {
 	body []byte
 }
 
-// reply is what a JSON operation answers.
+// reply is the response of a JSON operation.
 type reply struct {
 	status int
 	body   any
@@ -192,7 +187,7 @@ type reply struct {
 // ok is a reply with a body.
 func ok(body any) (reply, error) { return reply{status: http.StatusOK, body: body}, nil }
 
-// created is a reply to a request that made something at location.
+// created is a 201 reply with a Location.
 func created(body any, location string) (reply, error) {
 	return reply{status: http.StatusCreated, body: body, header: http.Header{"Location": {location}}}, nil
 }
@@ -200,7 +195,7 @@ func created(body any, location string) (reply, error) {
 // done is a reply without a body.
 func done() (reply, error) { return reply{status: http.StatusNoContent}, nil }
 
-// ServeHTTP answers one request: record, faults, log-in, path, operation.
+// ServeHTTP handles a request: record, faults, path, authentication, operation.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	entry := s.recorder.begin(r)
 	w = &statusWriter{ResponseWriter: w, rec: &s.recorder, entry: entry}
@@ -230,12 +225,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.dispatch(c, segments, faults)
 }
 
-// strip takes off what stands before Jira's own paths: the context path on
-// Data Center, /ex/jira/{cloudId} on Cloud.
+// strip removes the prefix of Jira's own paths: the context path on Data Center,
+// /ex/jira/{cloudId} on Cloud.
 func (s *Server) strip(c *call, segments []string) ([]string, bool) {
 	if s.options.Dress == Cloud {
 		if len(segments) >= 3 && segments[0] == "ex" && segments[1] == "jira" {
-			if segments[2] != s.options.CloudID {
+			if segments[2] != cloudID {
 				return nil, false
 			}
 			c.scoped = true
@@ -304,8 +299,8 @@ func (s *Server) dispatch(c *call, segments []string, faults Faults) {
 	writeJSON(c.w, answer.status, answer.body)
 }
 
-// run runs a JSON operation under the lock it needs. The body of its reply
-// shares nothing with the site, so that it can be sent without the lock.
+// run runs a JSON operation with the lock it needs. The reply's body shares no
+// memory with the site, so it can be sent after the lock is released.
 func (s *Server) run(op *operation, c *call) (reply, error) {
 	if op.writes {
 		s.mu.Lock()
@@ -317,7 +312,7 @@ func (s *Server) run(op *operation, c *call) (reply, error) {
 	return op.json(c)
 }
 
-// sendError answers with Jira's error body, or with an HTML page where Jira does.
+// sendError sends an error with Jira's error body.
 func (s *Server) sendError(c *call, err error) {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -326,7 +321,7 @@ func (s *Server) sendError(c *call, err error) {
 	f.write(c.w)
 }
 
-// noOperation answers a path or method that nothing serves.
+// noOperation handles a path or method without an operation.
 func (s *Server) noOperation(c *call, segments []string, allowed []string) {
 	switch {
 	case len(allowed) > 0 && c.r.Method == http.MethodOptions:
@@ -338,7 +333,7 @@ func (s *Server) noOperation(c *call, segments []string, allowed []string) {
 	case len(segments) == 0 || segments[0] != "rest":
 		writePage(c.w, http.StatusNotFound, "Not Found")
 	case s.options.Dress == DataCenter:
-		// Jersey's own words, on Data Center, for a path that no resource has.
+		// Jersey's message, on Data Center, for a path without a resource.
 		uri := c.origin() + c.r.URL.EscapedPath()
 		writeJSON(c.w, http.StatusNotFound, map[string]any{
 			"errorMessages": []string{"null for uri: " + uri}, "errors": map[string]string{},
@@ -349,7 +344,7 @@ func (s *Server) noOperation(c *call, segments []string, allowed []string) {
 	}
 }
 
-// readBody reads a body of JSON, before any lock is taken.
+// readBody reads the request's body. Call it before taking any lock.
 func (c *call) readBody() error {
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
 	if err != nil {
@@ -362,7 +357,7 @@ func (c *call) readBody() error {
 	return nil
 }
 
-// decode reads the JSON body into a value.
+// decode parses the JSON body.
 func (c *call) decode(into any) error {
 	media := c.r.Header.Get("Content-Type")
 	if media != "" && !strings.Contains(strings.ToLower(media), "json") {
@@ -377,10 +372,10 @@ func (c *call) decode(into any) error {
 	return nil
 }
 
-// query is a parameter of the query string.
+// query returns a query parameter.
 func (c *call) query(name string) string { return c.r.URL.Query().Get(name) }
 
-// origin is the scheme and host that the request was sent to.
+// origin returns the scheme and host of the request.
 func (c *call) origin() string {
 	scheme := "http"
 	if c.r.TLS != nil {
@@ -389,21 +384,29 @@ func (c *call) origin() string {
 	return scheme + "://" + c.r.Host
 }
 
-// base is what links in the answer start with.
+// maxResults returns the maximum size of a page.
+func (s *Server) maxResults() int {
+	if s.options.Dress == DataCenter {
+		return 1000
+	}
+	return 100
+}
+
+// base returns the base of links in the response.
 func (c *call) base() string {
 	o := &c.server.options
 	switch {
 	case c.scoped && o.APIBaseURL != "":
-		return o.APIBaseURL + "/ex/jira/" + o.CloudID
+		return o.APIBaseURL + "/ex/jira/" + cloudID
 	case c.scoped:
-		return c.origin() + "/ex/jira/" + o.CloudID
+		return c.origin() + "/ex/jira/" + cloudID
 	case o.BaseURL != "":
 		return o.BaseURL
 	}
 	return c.origin() + o.ContextPath
 }
 
-// api is what links to REST resources of the platform start with.
+// api returns the base of links to the platform's REST resources.
 func (c *call) api() string {
 	if c.version == 3 {
 		return c.base() + "/rest/api/3"
@@ -411,5 +414,5 @@ func (c *call) api() string {
 	return c.base() + "/rest/api/2"
 }
 
-// cloud tells whether the answer is for Cloud.
+// cloud reports whether the stand-in imitates Cloud.
 func (c *call) cloud() bool { return c.server.options.Dress == Cloud }
