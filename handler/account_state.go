@@ -18,7 +18,7 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	}
 	// Jira is asked for all, not for the client that happened to come: one that
 	// leaves at once must not keep the account resting.
-	if err := t.askMyself(context.WithoutCancel(ctx), account); err != nil {
+	if err := t.askMyself(context.WithoutCancel(ownContext{ctx}), account); err != nil {
 		return err
 	}
 	account.Accepted(t.URL)

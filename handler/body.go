@@ -60,22 +60,23 @@ func bodyDenial(failed error) *denial {
 	}
 }
 
-// watchBody returns the request with a body that remembers the client's failures.
-func watchBody(r *http.Request) (*http.Request, *clientBody) {
+// watchBody makes a request's body remember the client's failures, and returns
+// it; nil if there is none.
+func watchBody(r *http.Request) *clientBody {
 	if r.Body == nil || r.Body == http.NoBody {
-		return r, nil
+		return nil
 	}
 	body := &clientBody{ReadCloser: r.Body}
-	watched := *r
-	watched.Body = body
-	return &watched, body
+	r.Body = body
+	return body
 }
 
-// deliver sends a request to Jira. A read is sent once more when Jira closes the
-// connection that it came by: connections are kept, and Jira may close one just
-// as the request arrives. A change is not: Jira may have made it.
+// deliver sends a request, which it may change, to Jira. A read is sent once more
+// when Jira closes the connection that it came by: connections are kept, and Jira
+// may close one just as the request arrives. A change is not: Jira may have made
+// it.
 func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Response, error) {
-	out, body := watchBody(out)
+	body := watchBody(out)
 	if access.Changes() {
 		response, err := t.upstream.RoundTrip(out)
 		return response, blame(body.err(), err)
@@ -83,10 +84,12 @@ func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Respon
 	if err := keepBody(out); err != nil {
 		return nil, blame(body.err(), err)
 	}
-	// net/http itself sends again what it takes for idempotent. This, which it
-	// does not send to Jira, says so of reads by POST.
-	// https://pkg.go.dev/net/http#Transport
-	out.Header["Idempotency-Key"] = []string{}
+	if jira.AccessByMethod(out.Method) != jira.AccessRead {
+		// net/http itself sends again what it takes for idempotent. This, which
+		// it does not send to Jira, says so of reads by POST.
+		// https://pkg.go.dev/net/http#Transport
+		out.Header["Idempotency-Key"] = []string{}
+	}
 	response, err := t.upstream.RoundTrip(out)
 	if err == nil || !brokeWriting(err) || body.err() != nil || out.Context().Err() != nil || out.Body != nil && out.GetBody == nil {
 		return response, blame(body.err(), err)

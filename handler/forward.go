@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -16,22 +17,18 @@ import (
 // send sends a request with a token to Jira, as the account, and returns the
 // answer that its client gets.
 func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
-	ctx := ownContext{r.Context()}
-	if err := t.usable(ctx, d.Account); err != nil {
+	if err := t.usable(r.Context(), d.Account); err != nil {
 		return nil, err
 	}
-	base, err := d.Account.BaseURL(ctx, t.upstream, t.URL)
+	to, err := t.baseOf(r.Context(), d.Account)
 	if err != nil {
 		return nil, err
 	}
-	mapper, err := t.mapperFor(base)
-	if err != nil {
-		return nil, err
-	}
+	mapper := to.mapper
 	if d.publicURL == "" {
 		mapper = nil
 	}
-	out, err := t.authorized(r, d, base, mapper != nil)
+	out, err := t.authorized(r, d, to, mapper != nil)
 	if err != nil {
 		return nil, t.refusedBy(d.Account, err)
 	}
@@ -48,7 +45,7 @@ func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 		Path: t.belowJira(r.URL.Path),
 		URL:  out.URL,
 		Home: func(u *url.URL) (path string, isHome, reachable bool) {
-			path, isHome = t.home(u, r, d, base)
+			path, isHome = t.home(u, r, d, to)
 			return path, isHome, isHome && t.reachable.Match(path)
 		},
 	}
@@ -79,13 +76,16 @@ func (t *Transport) belowJira(path string) string {
 // home returns the path below Jira of a URL that leads to it: by one of its own
 // addresses, or by the gateway's, which Jira takes for its own when it gets the
 // client's Host.
-func (t *Transport) home(u *url.URL, r *http.Request, d *Decision, base string) (path string, ok bool) {
+func (t *Transport) home(u *url.URL, r *http.Request, d *Decision, to *base) (path string, ok bool) {
 	for _, home := range t.homes {
 		if path, ok := below(u, home); ok {
 			return path, true
 		}
 	}
-	for _, address := range []string{base, d.publicURL, "http://" + r.Host, "https://" + r.Host} {
+	if path, ok := below(u, to.url); ok {
+		return t.belowJira(path), true
+	}
+	for _, address := range []string{d.publicURL, "http://" + r.Host, "https://" + r.Host} {
 		home, err := url.Parse(address)
 		if err != nil || home.Host == "" {
 			continue
@@ -117,24 +117,25 @@ func hostPort(u *url.URL) string {
 	return u.Host + ":80"
 }
 
-// authorized returns the request with the account's credential. The proxy uses
-// its copy again for a retry, and a RoundTripper must not change what it is
-// given.
-func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped bool) (*http.Request, error) {
+// authorized returns a copy of the request with the account's credential. The
+// proxy uses its own again for a retry, and a RoundTripper must not change what
+// it is given.
+func (t *Transport) authorized(r *http.Request, d *Decision, to *base, mapped bool) (*http.Request, error) {
 	authorization, err := d.Account.Authorization(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	out := r.WithContext(withoutTrace{r.Context()})
-	// Links cannot be found in compressed text. Without this header Go's
-	// transport asks for gzip and unpacks it.
-	plain := mapped && mayHoldLinks(r.URL.Path)
-	out.Header = make(http.Header, len(r.Header)+2)
-	for name, values := range r.Header {
-		if name == "Cookie" || plain && name == "Accept-Encoding" {
-			continue // the cookie is the proxy's: see Handler.AffinityCookie
-		}
-		out.Header[name] = values
+	var ctx context.Context = withoutTrace{r.Context()}
+	if to != t.own {
+		ctx = ownContext{r.Context()}
+	}
+	out := r.WithContext(ctx)
+	out.Header = maps.Clone(r.Header)
+	delete(out.Header, "Cookie") // the proxy's: see Handler.AffinityCookie
+	if mapped && mayHoldLinks(r.URL.Path) {
+		// Links cannot be found in compressed text. Without this header Go's
+		// transport asks for gzip and unpacks it.
+		delete(out.Header, "Accept-Encoding")
 	}
 	// Here rather than before the proxy: a client's Connection header makes
 	// the proxy drop what it names.
@@ -149,32 +150,25 @@ func (t *Transport) authorized(r *http.Request, d *Decision, base string, mapped
 		u.RawQuery = withoutRedirect(u.RawQuery)
 		out.URL = &u
 	}
-	if base == t.URL {
-		return out, nil
+	if to != t.own {
+		if out.URL, err = moved(out.URL, t.own.url, to.url); err != nil {
+			return nil, err
+		}
+		out.Host = to.url.Host
 	}
-	return byCloudID(out, t.URL, base)
+	return out, nil
 }
 
-// byCloudID sends a request to the API's address for a cloud id instead of the
-// site's own.
-func byCloudID(r *http.Request, site, base string) (*http.Request, error) {
-	from, err := url.Parse(site)
-	if err != nil {
-		return nil, err
+// moved returns a URL below one base as it is below another.
+func moved(u, from, to *url.URL) (*url.URL, error) {
+	there := *u
+	there.Scheme, there.Host = to.Scheme, to.Host
+	there.RawPath = to.EscapedPath() + strings.TrimPrefix(u.EscapedPath(), from.EscapedPath())
+	var err error
+	if there.Path, err = url.PathUnescape(there.RawPath); err != nil {
+		return nil, fmt.Errorf("path for %s: %w", to, err)
 	}
-	to, err := url.Parse(base)
-	if err != nil {
-		return nil, err
-	}
-	u := *r.URL
-	u.Scheme, u.Host = to.Scheme, to.Host
-	u.RawPath = to.EscapedPath() + strings.TrimPrefix(r.URL.EscapedPath(), from.EscapedPath())
-	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
-		return nil, fmt.Errorf("path for %s: %w", base, err)
-	}
-	r = r.WithContext(ownContext{r.Context()})
-	r.URL, r.Host = &u, to.Host
-	return r, nil
+	return &there, nil
 }
 
 // withoutTrace keeps the proxy from forwarding 1xx responses, which would pass

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -89,13 +90,14 @@ func canonical(lists ...[]string) map[string]bool {
 // passing returns the headers that are on a list. The values are shared with
 // what came in; nothing changes them in place.
 func passing(in http.Header, list map[string]bool) http.Header {
-	out := make(http.Header, len(in))
-	for name, values := range in {
-		if list[name] {
-			out[name] = values
-		}
-	}
+	out := maps.Clone(in)
+	keep(out, list)
 	return out
+}
+
+// keep deletes the headers that are not on a list.
+func keep(header http.Header, list map[string]bool) {
+	maps.DeleteFunc(header, func(name string, _ []string) bool { return !list[name] })
 }
 
 var (

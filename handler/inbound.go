@@ -13,7 +13,7 @@ const headerLimitedBy = "X-Jira-Token-Limited-By"
 // inbound makes of Jira's response what the client gets.
 func inbound(response *http.Response, question jira.Question, d *Decision, mapper *links.Mapper) *http.Response {
 	in := withoutTrailers(response)
-	in.Header = passing(in.Header, d.headers.toClient)
+	keep(in.Header, d.headers.toClient)
 	if response.StatusCode == http.StatusTooManyRequests {
 		in.Header.Set(headerLimitedBy, "jira")
 	}

@@ -5,17 +5,17 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler/links"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-func (t *Transport) provisionLinks() error {
+// servedPaths returns the paths that links are mapped to; none when links are not
+// rewritten.
+func (t *Transport) servedPaths() (served []string) {
 	if t.RewriteLinks != nil && !*t.RewriteLinks {
 		return nil
 	}
-	t.cloudMappers = new(sync.Map)
 	for _, pattern := range t.reachable.Strings() {
 		// What follows a free segment is left open: a link too many to the
 		// gateway is refused there, one too few takes the token to Jira.
@@ -23,27 +23,9 @@ func (t *Transport) provisionLinks() error {
 		if free {
 			beginning += "*"
 		}
-		t.served = append(t.served, beginning)
+		served = append(served, beginning)
 	}
-	var err error
-	t.mapper, err = links.New(append([]string{t.URL}, t.BaseURLs...), t.served)
-	return err
-}
-
-// mapperFor returns what maps links to base, and to Jira's other URLs; nil when
-// links are not rewritten.
-func (t *Transport) mapperFor(base string) (*links.Mapper, error) {
-	if t.mapper == nil || base == t.URL {
-		return t.mapper, nil
-	}
-	if mapper, ok := t.cloudMappers.Load(base); ok {
-		return mapper.(*links.Mapper), nil
-	}
-	mapper, err := links.New(append([]string{t.URL, base}, t.BaseURLs...), t.served)
-	if err == nil {
-		t.cloudMappers.Store(base, mapper)
-	}
-	return mapper, err
+	return served
 }
 
 // mapLinks makes a response's links lead to the gateway, at its public URL.

@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/jiratokens/caddy-jira-tokens/handler/links"
 	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
@@ -68,9 +67,9 @@ type Transport struct {
 	homes     []*url.URL
 	reachable jira.Paths
 	served    []string
-	mapper    *links.Mapper
-	// cloudMappers are for accounts that call the API by cloud id, by its URL.
-	cloudMappers *sync.Map
+	own       *base
+	// clouds are the bases of accounts that call the API by cloud id, by its URL.
+	clouds *sync.Map
 }
 
 // CaddyModule returns the Caddy module information.
@@ -116,7 +115,9 @@ func (t *Transport) provision(upstream http.RoundTripper) error {
 	if t.reachable, err = reachablePaths(t.Paths); err != nil {
 		return err
 	}
-	return t.provisionLinks()
+	t.served, t.clouds = t.servedPaths(), new(sync.Map)
+	t.own, err = t.newBase(t.URL)
+	return err
 }
 
 // idleTimeout is how long an idle connection to Jira is kept: Tomcat closes its

@@ -2,7 +2,6 @@ package jira
 
 import (
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -173,12 +172,8 @@ func isAttached(response *http.Response) bool {
 // isHTML reports whether an answer is an HTML page. One without a type, or with
 // text/plain, is known by how it begins.
 func isHTML(response *http.Response) bool {
-	contentType := response.Header.Get("Content-Type")
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		mediaType, _, _ = strings.Cut(strings.ToLower(contentType), ";")
-	}
-	switch strings.TrimSpace(mediaType) {
+	mediaType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
 	case "text/html", "application/xhtml+xml":
 		return true
 	case "", "text/plain":
