@@ -139,8 +139,8 @@ func (t *Transport) authorized(r *http.Request, d *Decision, to *base, mapped bo
 	}
 	// Here rather than before the proxy: a client's Connection header makes
 	// the proxy drop what it names.
+	out.Header["User-Agent"] = []string{userAgent} // first, since it replaces one: a full map grows
 	out.Header["Authorization"] = []string{authorization}
-	out.Header["User-Agent"] = []string{userAgent}
 	if jira.AccessByMethod(r.Method) != jira.AccessRead {
 		// Reads by POST included: Jira checks the method.
 		out.Header["X-Atlassian-Token"] = []string{"no-check"}

@@ -18,12 +18,19 @@ const (
 
 // tell lets the access log and placeholders know what was decided.
 func (h *Handler) tell(r *http.Request, d *Decision) {
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && hasAccessLog(r) {
 		extra.Add(zap.Inline(d)) // one field: adding each costs
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(d.placeholder)
 	}
+}
+
+// hasAccessLog reports whether the server that a request came to writes an access
+// log for any of its sites.
+func hasAccessLog(r *http.Request) bool {
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server != nil && server.Logs != nil
 }
 
 // MarshalLogObject writes the decision's fields of the access log. It is called
