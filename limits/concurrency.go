@@ -2,31 +2,32 @@ package limits
 
 import "sync"
 
-// concurrency counts the requests that are under way, by name.
+// concurrency counts requests in flight by name.
 type concurrency struct {
 	mu       sync.Mutex
-	underWay map[string]int
+	inFlight map[string]int
 }
 
-// enter counts one more request, unless most are under way already.
+// enter counts one more request and reports true, unless most are already in
+// flight.
 func (c *concurrency) enter(name string, most int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.underWay[name] >= most {
+	if c.inFlight[name] >= most {
 		return false
 	}
-	if c.underWay == nil {
-		c.underWay = make(map[string]int)
+	if c.inFlight == nil {
+		c.inFlight = make(map[string]int)
 	}
-	c.underWay[name]++
+	c.inFlight[name]++
 	return true
 }
 
-// leave counts one less.
+// leave counts one request less.
 func (c *concurrency) leave(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.underWay[name]--; c.underWay[name] == 0 {
-		delete(c.underWay, name)
+	if c.inFlight[name]--; c.inFlight[name] == 0 {
+		delete(c.inFlight, name)
 	}
 }

@@ -23,7 +23,7 @@ func TestConcurrency(t *testing.T) {
 		return slot
 	}
 	a1, a2 := enter("a", 0), enter("a", 0)
-	enter("a", TokenConcurrency).Release() // of nothing: must free nothing
+	enter("a", TokenConcurrency).Release() // the zero Slot: must free nothing
 	enter("a", TokenConcurrency)
 	b1, c1 := enter("b", 0), enter("c", 0)
 	enter("d", AccountConcurrency)
@@ -32,14 +32,14 @@ func TestConcurrency(t *testing.T) {
 	for _, slot := range []Slot{a2, b1, c1} {
 		slot.Release()
 	}
-	if n := len(l.tokens.underWay) + len(l.accounts.underWay); n != 0 {
+	if n := len(l.tokens.inFlight) + len(l.accounts.inFlight); n != 0 {
 		t.Errorf("%d counters are left after all ended", n)
 	}
 	enter("d", 0)
 }
 
-// TestOffIsNoBound: off of a token counts where the configuration has a bound,
-// and nothing of a token leaves it to the configuration.
+// TestOffIsNoBound: a token's off overrides the configuration's limit; a token
+// without a limit gets the configuration's.
 func TestOffIsNoBound(t *testing.T) {
 	l := node(t, nil, nil)
 	for _, test := range []struct {
@@ -60,8 +60,8 @@ func TestOffIsNoBound(t *testing.T) {
 	}
 }
 
-// TestRefusedByRateHoldsNoPlace: a request that its rate forbids is not under
-// way.
+// TestRefusedByRateHoldsNoPlace: a request refused for its rate does not count as
+// in flight.
 func TestRefusedByRateHoldsNoPlace(t *testing.T) {
 	l := node(t, nil, nil)
 	l.MaxConcurrent = 1

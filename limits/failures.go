@@ -13,31 +13,31 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// What bounds the counters in memory. Who has more addresses than that pushes
-// out counters, its own first.
+// Bounds of the counters in memory. An attacker with more addresses evicts
+// counters, their own first.
 const (
 	maxNetworks = 50_000
 	maxOwners   = 10_000
-	// maxTried is how many owners are remembered that a network has failed for:
-	// the last ones.
+	// maxTried is how many owners are remembered per network, the most recent
+	// ones it failed for.
 	maxTried = 8
 )
 
-// failures counts those who fail to authenticate: by the client network that they
-// come from, and by the owner that they name.
+// failures counts failed authentications by client network and by the owner
+// named.
 type failures struct {
 	networks *otter.Cache[netip.Prefix, *failureCount]
 	owners   *otter.Cache[ownerHash, *failureCount]
 	seed     maphash.Seed
 	now      func() time.Time
 	began    time.Time
-	// lastEnds is how long after began the last of all periods ends: after it
-	// nobody is counted, and no request looks for its counter.
+	// lastEnds is when the last period ends, as the time since began. After it
+	// nobody is blocked, and requests skip the look-up.
 	lastEnds atomic.Int64
 }
 
-// ownerHash stands for the name of an owner. The name itself is not kept: it is
-// what somebody has sent, perhaps a password in the wrong place.
+// ownerHash identifies an owner. The name itself is not kept: a client may have
+// sent a password in its place.
 type ownerHash uint64
 
 func newFailures() *failures {
@@ -50,10 +50,10 @@ func newFailures() *failures {
 	}
 }
 
-// blocked returns for how long nobody from this address may try as this owner,
-// and by which bound; 0: they may. Too many failures of a network block it. Too
-// many of an owner, who may be tried from everywhere at once, block the networks
-// that have failed for this owner: the owner's own programs go on.
+// blocked returns the bound that blocks this address for this owner, and for how
+// long; 0 means not blocked. Too many failures from a network block the network.
+// Too many for an owner, perhaps from many networks at once, block the networks
+// that failed for that owner, so that the owner's own programs keep working.
 func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (by Bound, wait time.Duration) {
 	now := f.now()
 	if now.Sub(f.began) >= time.Duration(f.lastEnds.Load()) {
@@ -76,7 +76,7 @@ func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (
 	return 0, 0
 }
 
-// failed counts one failure, and tells which bound is reached by it.
+// failed records a failure and returns the bound that it reaches, or 0.
 func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (reached Bound) {
 	now := f.now()
 	f.endsNotBefore(now.Add(most.Period))
@@ -100,8 +100,8 @@ func (f *failures) hash(owner string) ownerHash {
 	return ownerHash(maphash.String(f.seed, token.Fold(owner)))
 }
 
-// endsNotBefore moves lastEnds, never back: the period of a configuration before
-// may have been longer.
+// endsNotBefore moves lastEnds forward, never back: an earlier configuration may
+// have had a longer period.
 func (f *failures) endsNotBefore(end time.Time) {
 	after := int64(end.Sub(f.began))
 	for ends := f.lastEnds.Load(); after > ends; ends = f.lastEnds.Load() {
@@ -111,34 +111,34 @@ func (f *failures) endsNotBefore(end time.Time) {
 	}
 }
 
-// NetworkOf returns what one client is taken to have: its IPv4 address, or the
-// /64 of its IPv6 address.
+// NetworkOf returns the network attributed to one client: its IPv4 address, or
+// the /64 of its IPv6 address.
 func NetworkOf(address netip.Addr) netip.Prefix {
 	bits := 32
 	if address.Is6() {
 		bits = 64
 	}
-	prefix, _ := address.Prefix(bits) // an invalid address has the zero prefix
+	prefix, _ := address.Prefix(bits) // zero for an invalid address
 	return prefix
 }
 
-// failureCount holds the failures of one network or owner in the period that
-// began with the first of them.
+// failureCount counts the failures of one network or owner in the period that
+// began with the first one.
 type failureCount struct {
 	mu    sync.Mutex
 	count int
-	// ends is the end of the period; or, once there were too many, the end of
-	// one that began with the last failure.
+	// ends is the end of the period. Once there are too many failures, each
+	// further one starts the period again.
 	ends time.Time
-	// tried are the owners that a network has failed for in the period, as far
-	// as they are remembered; next is where the next one goes.
+	// tried is a ring of the owners that a network failed for in the period;
+	// next is the index of the next entry.
 	tried [maxTried]ownerHash
 	next  int
 }
 
 func newFailureCount() (*failureCount, bool) { return new(failureCount), false }
 
-// exceeds returns for how long there were too many; 0: there were not.
+// exceeds returns how much longer the limit is exceeded; 0 if it is not.
 func (c *failureCount) exceeds(now time.Time, most token.Limit) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,7 +148,7 @@ func (c *failureCount) exceeds(now time.Time, most token.Limit) time.Duration {
 	return max(0, c.ends.Sub(now))
 }
 
-// add counts one failure, and tells whether it is the one too many.
+// add records a failure and reports whether it reaches the limit.
 func (c *failureCount) add(now time.Time, most token.Limit) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -161,7 +161,7 @@ func (c *failureCount) add(now time.Time, most token.Limit) bool {
 	return c.count == most.Requests
 }
 
-// try remembers that a network has failed for an owner.
+// try records that a network failed for an owner.
 func (c *failureCount) try(owner ownerHash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,7 +171,7 @@ func (c *failureCount) try(owner ownerHash) {
 	}
 }
 
-// hasTried tells whether a network has failed for an owner in the period.
+// hasTried reports whether a network failed for an owner in the period.
 func (c *failureCount) hasTried(now time.Time, owner ownerHash) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -42,8 +42,8 @@ func TestFailuresOfANetwork(t *testing.T) {
 	})
 }
 
-// TestFailuresOfAnOwner: who tries one owner from everywhere is stopped, and
-// the owner, at home, is not.
+// TestFailuresOfAnOwner: an attacker who tries one owner from many networks is
+// blocked, the owner in their own network is not.
 func TestFailuresOfAnOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := node(t, nil, nil)

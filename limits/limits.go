@@ -1,5 +1,5 @@
-// Package limits bounds how much one token, one account and those who fail to
-// authenticate may ask of a gateway.
+// Package limits enforces rate limits, limits on concurrent requests and limits
+// on failed authentication.
 package limits
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Counters are what limits are compared with. They outlive the configuration
-// that sets the limits.
+// Counters hold the state that limits are checked against. They outlive the
+// configuration that sets the limits.
 type Counters struct {
 	rates    *rates
 	tokens   concurrency
@@ -20,50 +20,50 @@ type Counters struct {
 	failures *failures
 }
 
-// Shared counts the requests of all nodes together: storage.Limiter.
+// Shared counts the requests of all nodes together. storage.Limiter implements it.
 type Shared interface {
-	// Take takes up to most requests out of the bucket of the token with this
-	// id.
+	// Take takes at most most requests from the token's bucket.
 	Take(ctx context.Context, id string, limit token.Limit, most int) (token.Grant, error)
 }
 
-// NewCounters returns counters that begin at nothing. shared, if there is one,
-// counts the requests of all nodes together, asked in running; asked is told of
-// how each answer went.
+// NewCounters returns counters at zero. shared, which may be nil, counts the
+// requests of all nodes; calls to it run in running, and asked receives the
+// result of each.
 func NewCounters(running *background.Group, shared Shared, asked func(err error)) *Counters {
 	return &Counters{rates: newRates(running, shared, asked), failures: newFailures()}
 }
 
-// Limits are those of one configuration, over the counters.
+// Limits are the limits of one configuration, with the counters.
 type Limits struct {
 	*Counters
 
-	// Token is for tokens that have no limit of their own; zero: none.
+	// Token is the default rate limit, for tokens without a limit of their own.
+	// Zero means no limit.
 	Token token.Limit
-	// MaxConcurrent bounds the requests in flight of one token that has no
-	// bound of its own; zero: no bound.
+	// MaxConcurrent is the default limit on the requests of one token in flight,
+	// for tokens without a limit of their own. Zero means no limit.
 	MaxConcurrent token.Concurrency
-	// Accounts bounds the requests under way with one account, by its name; one
-	// that is not in it has no bound.
+	// Accounts limits the requests in flight per account, by name. An account
+	// that is not listed has no limit.
 	Accounts map[string]token.Concurrency
 	// Failures is how often a client network or an owner may fail to
-	// authenticate in a period; none, or token.Unlimited: any number. Its burst
-	// says nothing.
+	// authenticate in a period. Zero and token.Unlimited mean no limit; the
+	// burst is ignored.
 	Failures token.Limit
 }
 
-// Exceeded says which bound a request exceeds.
+// Exceeded describes the bound that a request exceeds.
 type Exceeded struct {
 	Bound Bound
-	// The bound itself, as Jira's X-RateLimit headers tell of a bucket: it
-	// holds Burst, and gets FillRate more in every Interval.
+	// Burst, FillRate and Interval describe the bound as a bucket, like Jira's
+	// X-RateLimit headers: it holds Burst and gains FillRate every Interval.
 	Burst, FillRate int
 	Interval        time.Duration
-	// RetryAfter is when to try again: more than 0.
+	// RetryAfter is how long to wait before retrying, always positive.
 	RetryAfter time.Duration
 }
 
-// Bound is what a request can exceed.
+// Bound identifies a limit that a request can exceed.
 type Bound int
 
 // The bounds.
@@ -92,17 +92,18 @@ func (b Bound) String() string {
 	return ""
 }
 
-// slotRetryAfter is when to try again while too many requests are under way:
-// one may end at any moment.
+// slotRetryAfter is the RetryAfter of a limit on concurrent requests: a slot may
+// become free at any moment.
 const slotRetryAfter = time.Second
 
-// Slot is the place of a request among those under way. The zero Slot is none.
+// Slot is a request's share of the limits on concurrent requests. Releasing the
+// zero Slot does nothing.
 type Slot struct {
 	counters       *Counters
 	token, account string // empty: not counted
 }
 
-// Release gives the slot back, once.
+// Release frees the slot. Call it only once.
 func (s Slot) Release() {
 	if s.token != "" {
 		s.counters.tokens.leave(s.token)
@@ -112,8 +113,8 @@ func (s Slot) Release() {
 	}
 }
 
-// Acquire lets a request with the token of record go on, or says what it
-// exceeds. The slot is to be released when the request has ended.
+// Acquire admits a request with the token of record, or returns the bound that it
+// exceeds. The caller must release the slot when the request ends.
 func (l *Limits) Acquire(ctx context.Context, record *token.Record) (Slot, *Exceeded) {
 	slot, exceeded := l.enter(record)
 	if exceeded != nil {
@@ -128,7 +129,7 @@ func (l *Limits) Acquire(ctx context.Context, record *token.Record) (Slot, *Exce
 	return slot, nil
 }
 
-// enter counts the request among those under way.
+// enter counts the request as in flight.
 func (l *Limits) enter(record *token.Record) (Slot, *Exceeded) {
 	slot := Slot{counters: l.Counters}
 	if most := l.ConcurrencyOf(record); most > 0 {
@@ -155,8 +156,8 @@ func exceedsConcurrency(bound Bound, most int) *Exceeded {
 	return &Exceeded{Bound: bound, Burst: most, FillRate: most, Interval: slotRetryAfter, RetryAfter: slotRetryAfter}
 }
 
-// RateOf returns the limit that applies to a token, its own or the
-// configuration's; zero: none does.
+// RateOf returns the rate limit that applies to a token, its own or the
+// configuration's. Zero means no limit.
 func (l *Limits) RateOf(record *token.Record) token.Limit {
 	limit := l.Token
 	if record.Limit != (token.Limit{}) {
@@ -168,8 +169,8 @@ func (l *Limits) RateOf(record *token.Record) token.Limit {
 	return limit
 }
 
-// ConcurrencyOf returns how many requests of a token may be in flight, by its own
-// bound or the configuration's; 0: any number.
+// ConcurrencyOf returns how many requests of a token may be in flight, its own
+// limit or the configuration's. 0 means no limit.
 func (l *Limits) ConcurrencyOf(record *token.Record) int {
 	bound := l.MaxConcurrent
 	if record.MaxConcurrent != 0 {
@@ -178,9 +179,9 @@ func (l *Limits) ConcurrencyOf(record *token.Record) int {
 	return max(0, int(bound)) // token.Unbounded is below 0
 }
 
-// Blocked says whether too many have failed to authenticate from the client's
-// network, or as this owner, who may be empty. A request whose client address
-// is not known is not counted.
+// Blocked returns the bound exceeded by failed authentications from the client's
+// network or for this owner, or nil. The owner may be empty. Requests with an
+// invalid address are never blocked.
 func (l *Limits) Blocked(address netip.Addr, owner string) *Exceeded {
 	if l.Failures.Requests <= 0 || !address.IsValid() {
 		return nil
@@ -192,8 +193,8 @@ func (l *Limits) Blocked(address netip.Addr, owner string) *Exceeded {
 	return exceeds(bound, l.Failures, wait)
 }
 
-// Failed counts a failure to authenticate. It tells which bound is reached by
-// it, if one is.
+// Failed records a failed authentication and returns the bound that it reaches,
+// or 0.
 func (l *Limits) Failed(address netip.Addr, owner string) (reached Bound) {
 	if l.Failures.Requests <= 0 || !address.IsValid() {
 		return 0

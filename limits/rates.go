@@ -14,33 +14,33 @@ import (
 )
 
 const (
-	// maxBuckets bounds the tokens whose use is counted here. One that is not
-	// used for a while has a full bucket anyway.
+	// maxBuckets bounds the buckets in memory. The bucket of a token that has not
+	// been used for a while would be full anyway.
 	maxBuckets = 100_000
 
-	// leaseLife is how long requests that were leased ahead are good for: what
-	// a node did not use is not kept for later.
+	// leaseLife is how long leased requests stay valid. A node cannot save unused
+	// ones for later.
 	leaseLife = time.Second
 
-	// A node leases ahead at most this part of a burst, and of what comes into
-	// the bucket in leaseLife: what is not used then is lost to all nodes. With
-	// a slow limit that is nothing, and every request asks the store.
+	// A node leases ahead at most 1/aheadOfBurst of the burst and 1/aheadOfRate
+	// of what the bucket gains in leaseLife, since unused leases are lost to all
+	// nodes. With a slow limit that is nothing, and every request asks the store.
 	aheadOfBurst, aheadOfRate = 20, 10
 
-	// sharedRest is how long each node counts for itself after the store could
-	// not, before it is asked again.
+	// sharedRest is how long a node counts on its own after the store failed,
+	// before it asks again.
 	sharedRest = time.Second
 
-	// clockSlack is how much later than it can be a store may say that a bucket
-	// has something again, and be believed: its clock is not ours.
+	// clockSlack is how far a store's RetryAfter may exceed the refill interval
+	// and still be trusted, since clocks differ.
 	clockSlack = time.Second
 
-	// retrySoon is when to try again for who left before it was known.
+	// retrySoon is the RetryAfter of a request that ended before the answer came.
 	retrySoon = time.Second
 )
 
-// rates counts how fast tokens are used: for all nodes together where the store
-// can do that and answers, otherwise for this node.
+// rates limits how fast tokens are used: across all nodes while the store can
+// count for them, otherwise on this node alone.
 type rates struct {
 	running *background.Group
 	shared  Shared // nil: none
@@ -49,31 +49,31 @@ type rates struct {
 	now     func() time.Time
 	began   time.Time
 
-	// restUntil is how long after began the store is asked again.
+	// restUntil is when to ask the store again, as the time since began.
 	restUntil atomic.Int64
-	// over says that nothing can be asked any more.
+	// over is set once the store can no longer be asked.
 	over atomic.Bool
 }
 
-// bucketKey has the limit in it: a changed one begins with a full bucket.
+// bucketKey includes the limit: a changed limit starts with a full bucket.
 type bucketKey struct {
 	id    string
 	limit token.Limit
 }
 
-// bucket is of one token: what this node has leased of the shared one, and one
-// of its own for when there is no shared one.
+// bucket is one token's bucket on this node: what it has leased from the shared
+// bucket, and a local bucket for when there is no shared one.
 type bucket struct {
 	local *rate.Limiter
 
 	mu     sync.Mutex
 	leased int
-	// leaseEnds is when what is leased is void, emptyUntil when the shared
-	// bucket has something again, and localUntil how long it is not believed.
+	// leaseEnds is when the lease expires, emptyUntil when the shared bucket has
+	// requests again, and localUntil when to trust the shared bucket again.
 	leaseEnds, emptyUntil, localUntil time.Time
-	// waiting are those for whom the next refill must bring something.
+	// waiting is the number of requests that wait for the next refill.
 	waiting int
-	refill  chan struct{} // closed when it has come; nil: none is under way
+	refill  chan struct{} // closed when it has arrived; nil if none is in flight
 }
 
 func newRates(running *background.Group, shared Shared, asked func(error)) *rates {
@@ -83,8 +83,8 @@ func newRates(running *background.Group, shared Shared, asked func(error)) *rate
 	}
 }
 
-// take takes one request out of a token's bucket. If there is none it returns
-// when to try again.
+// take takes one request from a token's bucket. If the bucket is empty it returns
+// how long to wait before retrying.
 func (r *rates) take(ctx context.Context, id string, limit token.Limit) (retryAfter time.Duration) {
 	b := r.bucket(bucketKey{id, limit})
 	for r.asksStore() {
@@ -101,7 +101,7 @@ func (r *rates) take(ctx context.Context, id string, limit token.Limit) (retryAf
 	return b.takeLocal(r.now(), limit)
 }
 
-// asksStore reports whether requests are counted with the other nodes'.
+// asksStore reports whether requests are counted across all nodes.
 func (r *rates) asksStore() bool {
 	return r.shared != nil && !r.over.Load() && r.now().Sub(r.began) >= time.Duration(r.restUntil.Load())
 }
@@ -115,8 +115,8 @@ func (r *rates) bucket(key bucketKey) *bucket {
 	return b
 }
 
-// takeLeased takes one of what is leased. When there is nothing it returns the
-// refill that will bring some, or tell when there is some; try again after it.
+// takeLeased takes one leased request. If none is left it returns a refill; the
+// caller tries again once that is closed.
 func (r *rates) takeLeased(b *bucket, id string, limit token.Limit) (retryAfter time.Duration, refill <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -137,7 +137,7 @@ func (r *rates) takeLeased(b *bucket, id string, limit token.Limit) (retryAfter 
 		return b.emptyUntil.Sub(now), nil
 	}
 	if b.refill == nil && !r.asksStore() {
-		// A refill has failed since the caller looked.
+		// A refill has failed since the caller checked.
 		failed := make(chan struct{})
 		close(failed)
 		return 0, failed
@@ -149,14 +149,14 @@ func (r *rates) takeLeased(b *bucket, id string, limit token.Limit) (retryAfter 
 	return 0, b.refill
 }
 
-// ahead is how many requests a node leases ahead.
+// ahead returns how many requests a node leases ahead.
 func ahead(limit token.Limit) int {
 	perLease := int64(limit.Requests) * int64(leaseLife) / int64(limit.Period)
 	return min(limit.Burst/aheadOfBurst, int(perLease)/aheadOfRate)
 }
 
-// beginRefill leases so many requests, and some for those who wait by then. It
-// belongs to nobody's request. b.mu is held.
+// beginRefill leases at least most requests, and more if more are waiting by
+// then. It is independent of any one request. The caller holds b.mu.
 func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
 	b.refill = make(chan struct{})
 	begun := r.running.Go(func(ctx context.Context) {
@@ -173,7 +173,7 @@ func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
 	}
 }
 
-// endRefill records what the store has granted.
+// endRefill records the store's grant.
 func (r *rates) endRefill(b *bucket, limit token.Limit, grant token.Grant, err error) {
 	r.asked(err)
 	now := r.now()
@@ -183,12 +183,12 @@ func (r *rates) endRefill(b *bucket, limit token.Limit, grant token.Grant, err e
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.refill)
-	b.refill, b.waiting = nil, 0 // who still finds nothing waits anew
+	b.refill, b.waiting = nil, 0 // callers that still find nothing wait again
 	switch {
 	case err != nil:
 	case grant.Granted == 0:
-		// One more comes into an empty bucket in this time. A store that says
-		// much later filled it by a clock that was ahead.
+		// An empty bucket gains a request in this time. A much longer RetryAfter
+		// means that a clock that ran ahead filled the bucket.
 		interval := limit.Period / time.Duration(limit.Requests)
 		if grant.RetryAfter > interval+clockSlack {
 			b.localUntil = now.Add(sharedRest)

@@ -16,7 +16,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// sharedBuckets is a store that counts, for all nodes of a test.
+// sharedBuckets is a store that counts for all nodes of a test.
 type sharedBuckets struct {
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter
@@ -46,7 +46,7 @@ func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, mo
 	return token.Grant{RetryAfter: every}, nil
 }
 
-// node returns limits over counters of their own, as each node has them.
+// node returns limits with counters of their own, as each node has.
 func node(t *testing.T, shared Shared, failed *atomic.Int32) *Limits {
 	ctx, cancel := context.WithCancel(t.Context())
 	running := background.New(ctx)
@@ -66,7 +66,7 @@ func record(limit string) *token.Record {
 	return &token.Record{ID: "a", Account: "default", Limit: l}
 }
 
-// begun counts how many of n requests at once may go on; each ends at once.
+// begun returns how many of n concurrent requests are admitted; each ends at once.
 func begun(t *testing.T, l *Limits, r *token.Record, n int) int {
 	t.Helper()
 	var passed atomic.Int32
@@ -106,8 +106,8 @@ func TestRateOfOneNode(t *testing.T) {
 	}
 }
 
-// TestRateOfAllNodes: together they never pass more than one could, and a
-// single one passes all of it.
+// TestRateOfAllNodes: all nodes together admit no more than the limit, and a
+// single node can admit all of it.
 func TestRateOfAllNodes(t *testing.T) {
 	for _, text := range limitsTried {
 		t.Run(text, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestRateOfAllNodes(t *testing.T) {
 	}
 }
 
-// TestSlowLimitIsExact: nothing is taken ahead of what is used.
+// TestSlowLimitIsExact: a slow limit leases nothing ahead.
 func TestSlowLimitIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, r := new(sharedBuckets), record("10/m burst 5")
@@ -175,8 +175,8 @@ func TestFastLimitAsksSeldom(t *testing.T) {
 	})
 }
 
-// TestUnusedLeasesCostLittle: who keeps well within the limit is never refused,
-// in whatever rhythm the requests come.
+// TestUnusedLeasesCostLittle: a client well within the limit is never refused,
+// whatever the rhythm of its requests.
 func TestUnusedLeasesCostLittle(t *testing.T) {
 	for _, pause := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 1100 * time.Millisecond, 7 * time.Second} {
 		t.Run(fmt.Sprint(pause), func(t *testing.T) {
@@ -196,8 +196,8 @@ func TestUnusedLeasesCostLittle(t *testing.T) {
 	}
 }
 
-// TestStoreThatCannotCount: each node counts for itself, asks once in a while,
-// and goes on with the others' when that works.
+// TestStoreThatCannotCount: each node counts on its own, asks again once in a
+// while, and shares the count again when that works.
 func TestStoreThatCannotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed atomic.Int32
@@ -219,8 +219,8 @@ func TestStoreThatCannotCount(t *testing.T) {
 	})
 }
 
-// TestLateRequestDoesNotAskAFailingStore: a request that saw the store well, and
-// comes to ask only after another's attempt has failed, does not ask again.
+// TestLateRequestDoesNotAskAFailingStore: a request that checked while the store
+// worked does not ask it after another request's attempt has failed.
 func TestLateRequestDoesNotAskAFailingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, r := &sharedBuckets{err: errors.New("no")}, record("60/m burst 10")
@@ -240,8 +240,8 @@ func TestLateRequestDoesNotAskAFailingStore(t *testing.T) {
 	})
 }
 
-// TestClockThatWasAhead: a bucket that was written by a clock two minutes ahead
-// refuses nobody for two minutes.
+// TestClockThatWasAhead: a bucket written by a clock two minutes ahead does not
+// refuse requests for two minutes.
 func TestClockThatWasAhead(t *testing.T) {
 	for _, text := range limitsTried {
 		t.Run(text, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestClockThatWasAhead(t *testing.T) {
 				if got := begun(t, l, r, 1000); got != r.Limit.Burst {
 					t.Errorf("%d of 1000 passed, want the node's own %d", got, r.Limit.Burst)
 				}
-				// A little later than can be is a little too late.
+				// A RetryAfter within clockSlack is capped at the interval.
 				l = node(t, emptyFor(interval+time.Second/2), nil)
 				if _, exceeded := l.Acquire(t.Context(), r); exceeded == nil || exceeded.RetryAfter > interval {
 					t.Errorf("%+v, want to be refused for %s at most", exceeded, interval)
@@ -262,7 +262,7 @@ func TestClockThatWasAhead(t *testing.T) {
 	}
 }
 
-// emptyFor is a store whose buckets are all empty for as long.
+// emptyFor is a store whose buckets are all empty for the duration.
 type emptyFor time.Duration
 
 func (e emptyFor) Take(context.Context, string, token.Limit, int) (token.Grant, error) {
@@ -282,7 +282,7 @@ func TestLimitsOfOneTokenAreNoOthers(t *testing.T) {
 	}
 }
 
-// TestEndOfTheStore: who comes after it counts for itself, and waits for nothing.
+// TestEndOfTheStore: later requests are counted on this node, without waiting.
 func TestEndOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())
@@ -305,7 +305,7 @@ func TestEndOfTheStore(t *testing.T) {
 	})
 }
 
-// hangingStore answers when it is released, and fails then.
+// hangingStore blocks until it is released, then fails.
 type hangingStore struct{ release chan struct{} }
 
 func (s hangingStore) Take(context.Context, string, token.Limit, int) (token.Grant, error) {

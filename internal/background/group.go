@@ -1,4 +1,4 @@
-// Package background runs what outlives the request that began it.
+// Package background runs work that outlives the request that started it.
 package background
 
 import (
@@ -6,18 +6,19 @@ import (
 	"sync"
 )
 
-// Group runs functions until its context ends. Nothing is begun after that,
-// however late a request of a configuration that is gone may come.
+// Group runs functions until its context ends. It starts none after that, even
+// for a late request of a configuration that has been replaced.
 type Group struct {
 	ctx     context.Context
-	mu      sync.Mutex // held while something is begun
+	mu      sync.Mutex // held while a function is started
 	running sync.WaitGroup
 }
 
-// New returns a group whose functions end with ctx.
+// New returns a group whose functions run with ctx.
 func New(ctx context.Context) *Group { return &Group{ctx: ctx} }
 
-// Go runs f, and tells whether it does: it does not once the context has ended.
+// Go runs f in a goroutine, unless the context has ended. It reports whether f
+// was started.
 func (g *Group) Go(f func(ctx context.Context)) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -28,10 +29,11 @@ func (g *Group) Go(f func(ctx context.Context)) bool {
 	return true
 }
 
-// Wait returns, after the context has ended, when nothing runs any more.
+// Wait waits for all functions to return. Call it after the context has ended.
 func (g *Group) Wait() {
-	// Who saw the context before its end has the lock until it is counted.
+	// A Go that saw the context before its end holds the lock until it has
+	// counted its function.
 	g.mu.Lock()
-	g.mu.Unlock() //nolint:staticcheck // SA2001: an empty section is what is wanted
+	g.mu.Unlock() //nolint:staticcheck // SA2001: the empty section is intended
 	g.running.Wait()
 }

@@ -1,4 +1,4 @@
-// Package freeport finds ports for servers of tests.
+// Package freeport finds ports for test servers.
 package freeport
 
 import (
@@ -12,17 +12,16 @@ import (
 	"testing"
 )
 
-// The ports are below those that Linux gives to connections and to listeners
-// that ask for any port: one of these could be taken before the server listens.
+// The range is below Linux's ephemeral ports, which a connection or another
+// listener could take before the server listens.
 const lowest, highest = 10_000, 22_000
 
-// Find returns a port of 127.0.0.1 that nothing listens on. No other call of
-// Find gets it, in this process or another, until the test has ended: servers
-// may stop and start again on it. The same is true of the ports that lie above
-// it by the given offsets.
+// Find returns a port of 127.0.0.1 that nothing listens on. It is reserved, across
+// processes, until the test ends, so servers may restart on it. So are the ports
+// at the given offsets above it.
 func Find(t testing.TB, above ...int) string {
 	t.Helper()
-	// Each user has a directory of locks, since nobody can open another's files.
+	// One lock directory per user: users cannot open each other's files.
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("freeport-%d", os.Getuid()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -37,8 +36,7 @@ func Find(t testing.TB, above ...int) string {
 	return ""
 }
 
-// reserve locks the port and those above it if nothing listens on them, and
-// reports whether it did.
+// reserve locks the port and those above it. It reports false if any is taken.
 func reserve(t testing.TB, dir string, port int, above []int) bool {
 	t.Helper()
 	var locks []*os.File
