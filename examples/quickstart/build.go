@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// interval is how often a build tells that it is alive.
+// interval is the time between progress reports of a build.
 const interval = 4 * time.Second
 
-// place is where everything is.
+// place holds the directories in use.
 type place struct {
 	// root is the checkout.
 	root string
-	// home has the directory .run, which everything that is made goes to. It
-	// is Caddy's working directory. Tests have another than the checkout.
+	// home contains .run, which holds all output, and is Caddy's working directory.
+	// It is the checkout, except in tests.
 	home string
 }
 
-// findPlace finds the checkout, from anywhere inside.
+// findPlace finds the checkout that contains the working directory.
 func findPlace() (*place, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -38,16 +38,16 @@ func findPlace() (*place, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return nil, errors.New("this is no checkout of caddy-jira-tokens: start it there, with make run")
+			return nil, errors.New("not in a checkout of caddy-jira-tokens: change to one and run make run")
 		}
 		dir = parent
 	}
 }
 
-// inRun is a path in .run.
+// inRun returns a path in .run.
 func (p *place) inRun(name string) string { return filepath.Join(p.home, ".run", name) }
 
-// caddy is the program that is built and started.
+// caddy returns the path of the Caddy binary.
 func (p *place) caddy() string { return p.inRun("caddy") }
 
 // build builds Caddy with the plugin.
@@ -67,7 +67,7 @@ func (p *place) build(ctx context.Context, out io.Writer) error {
 	progress := newProgress(out)
 	var ended sync.WaitGroup
 	ended.Go(func() { progress.read(reader) })
-	ended.Go(progress.tell)
+	ended.Go(progress.report)
 	err := command.Wait()
 	_ = writer.Close() // never fails
 	close(progress.done)
@@ -78,7 +78,7 @@ func (p *place) build(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// progress follows go build -v by its output.
+// progress tracks go build -v by its output.
 type progress struct {
 	out  io.Writer
 	done chan struct{}
@@ -93,10 +93,10 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, done: make(chan struct{})}
 }
 
-// tell writes a line now and then.
-func (p *progress) tell() {
+// report prints a line at every interval until done is closed.
+func (p *progress) report() {
 	began := time.Now()
-	// What is in the build cache takes a moment, and needs no word.
+	// A build from the cache is quick and needs no message.
 	first := time.After(3 * time.Second)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -105,7 +105,7 @@ func (p *progress) tell() {
 		case <-p.done:
 			return
 		case <-first:
-			fmt.Fprintln(p.out, "Building Caddy with the plugin. The first time this takes minutes, as all of Caddy is compiled.")
+			fmt.Fprintln(p.out, "Building Caddy with the plugin. The first build compiles all of Caddy and takes several minutes.")
 		case <-ticker.C:
 			p.mu.Lock()
 			fmt.Fprintf(p.out, "  %6s  %d modules fetched, %d packages compiled\n",
@@ -115,7 +115,7 @@ func (p *progress) tell() {
 	}
 }
 
-// read counts what go says about its work, and keeps the rest.
+// read counts go's progress messages and keeps all other lines.
 func (p *progress) read(output io.Reader) {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
@@ -131,7 +131,7 @@ func (p *progress) line(line string) {
 	case strings.HasPrefix(line, "go: downloading "):
 		p.fetched++
 	case !strings.ContainsAny(line, " \t"):
-		p.compiled++ // -v: one package path a line
+		p.compiled++ // -v prints one package path per line
 	default:
 		p.complaints = append(p.complaints, line)
 	}

@@ -25,11 +25,11 @@ type gateway struct {
 	// address and admin are the host:port of the gateway and of Caddy's admin API.
 	address, admin string
 	command        *exec.Cmd
-	// ended is closed when the process has ended.
+	// ended is closed when the process has exited.
 	ended chan struct{}
 }
 
-// startGateway starts Caddy and waits until it serves.
+// startGateway starts Caddy and waits until it is ready.
 func startGateway(ctx context.Context, place *place, settings *settings, out io.Writer) (*gateway, error) {
 	g := &gateway{place: place, settings: settings, ended: make(chan struct{})}
 	var err error
@@ -68,13 +68,13 @@ func (g *gateway) start() error {
 		return fmt.Errorf("starting Caddy: %w", err)
 	}
 	go func() {
-		_ = g.command.Wait() // death tells more, from the log
+		_ = g.command.Wait() // exitError says more, from the log
 		close(g.ended)
 	}()
 	return nil
 }
 
-// wait waits until the store answers through the admin API.
+// wait waits until the admin API can read the store.
 func (g *gateway) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -85,56 +85,57 @@ func (g *gateway) wait(ctx context.Context) error {
 		}
 		select {
 		case <-g.ended:
-			return g.death()
+			return g.exitError()
 		case <-ctx.Done():
-			return fmt.Errorf("Caddy does not get ready: %w; its log is .run/caddy.log", err)
+			return fmt.Errorf("Caddy was not ready in time: %w; its log is .run/caddy.log", err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// stop ends Caddy, gently for some seconds.
+// stop asks Caddy to exit, and kills it if it does not.
 func (g *gateway) stop() { child.Stop(g.command.Process, g.ended) }
 
-// death says why Caddy ended, in the last words of its log if it ended by
-// itself.
-func (g *gateway) death() error {
+// exitError describes why Caddy exited, with the last error in its log if it
+// failed.
+func (g *gateway) exitError() error {
 	if log, err := os.ReadFile(g.place.inRun("caddy.log")); err == nil && g.command.ProcessState.ExitCode() > 0 {
-		if words := lastWords(string(log)); words != "" {
-			return fmt.Errorf("Caddy stopped: %s", words)
+		if message := lastError(string(log)); message != "" {
+			return fmt.Errorf("Caddy stopped: %s", message)
 		}
 	}
 	return fmt.Errorf("Caddy stopped (%s); its log is .run/caddy.log", g.command.ProcessState)
 }
 
-// lastWords are the last error in a log of Caddy: a line of JSON, or of text
-// when Caddy had no log yet.
-func lastWords(log string) string {
+// lastError returns the last error in a log of Caddy: a JSON line, or plain text
+// if Caddy failed before it opened its log.
+func lastError(log string) string {
 	for _, line := range slices.Backward(strings.Split(strings.TrimSpace(log), "\n")) {
 		var entry struct {
 			Level   string `json:"level"`
 			Message string `json:"msg"`
 		}
-		words, found := strings.CutPrefix(line, "Error: ")
+		message, found := strings.CutPrefix(line, "Error: ")
 		if json.Unmarshal([]byte(line), &entry) == nil && entry.Level == "error" {
-			words, found = entry.Message, true
+			message, found = entry.Message, true
 		}
 		if found {
-			_, after, nested := strings.Cut(words, "loading new config: ")
+			_, after, nested := strings.Cut(message, "loading new config: ")
 			if nested {
 				return after
 			}
-			return words
+			return message
 		}
 	}
 	return ""
 }
 
-// manage calls the admin API of the plugin.
-func (g *gateway) manage(ctx context.Context, method, path string, question, answer any) error {
+// manage calls the plugin's admin API. It encodes payload as JSON and decodes the
+// response into result; either may be nil.
+func (g *gateway) manage(ctx context.Context, method, path string, payload, result any) error {
 	var body bytes.Buffer
-	if question != nil {
-		if err := json.NewEncoder(&body).Encode(question); err != nil {
+	if payload != nil {
+		if err := json.NewEncoder(&body).Encode(payload); err != nil {
 			return err
 		}
 	}
@@ -143,11 +144,12 @@ func (g *gateway) manage(ctx context.Context, method, path string, question, ans
 		return err
 	}
 	request.Header.Set("User-Agent", "quickstart")
-	return send(request, answer)
+	return send(request, result)
 }
 
-// send makes a request and reads its JSON answer.
-func send(request *http.Request, answer any) error {
+// send sends a request and decodes the JSON response into result, unless it is
+// nil.
+func send(request *http.Request, result any) error {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
@@ -158,24 +160,25 @@ func send(request *http.Request, answer any) error {
 		return err
 	}
 	if response.StatusCode >= http.StatusBadRequest {
-		return refusal(response.StatusCode, text)
+		return responseError(response.StatusCode, text)
 	}
-	if answer == nil {
+	if result == nil {
 		return nil
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return fmt.Errorf("the answer of %s is not understood: %w", request.URL.Path, err)
+	if err := json.Unmarshal(text, result); err != nil {
+		return fmt.Errorf("unexpected response from %s: %w", request.URL.Path, err)
 	}
 	return nil
 }
 
-// refusal is the message of an error's body: the admin API's or Jira's.
-func refusal(status int, text []byte) error {
+// responseError returns the message in an error response of the admin API or of
+// Jira.
+func responseError(status int, text []byte) error {
 	var body struct {
 		Error    string   `json:"error"`
 		Messages []string `json:"errorMessages"`
 	}
-	_ = json.Unmarshal(text, &body) // else there is the status
+	_ = json.Unmarshal(text, &body) // if it fails, the status is all there is
 	switch {
 	case body.Error != "":
 		return errors.New(body.Error)

@@ -1,8 +1,9 @@
-// Command quickstart shows the gateway at work: it builds Caddy with the
-// plugin, starts it on loopback in front of a stand-in for Jira or a Jira of
-// yours, creates two tokens, and prints what to paste. `make run` runs it.
+// Command quickstart demonstrates the gateway: it builds Caddy with the plugin,
+// starts it on loopback in front of a stand-in for Jira or your own Jira, creates
+// two tokens, and prints commands to paste. `make run` runs it.
 //
-// The environment says what else than the stand-in and a file:
+// By default it uses the stand-in and a file store. The environment overrides
+// both:
 //
 //	JIRA=https://acme.atlassian.net  ACCOUNT=basic:me@example.com  JIRA_SECRET=…
 //	JIRA=https://jira.example.com    ACCOUNT=bearer                JIRA_SECRET=…
@@ -21,7 +22,7 @@ import (
 )
 
 func main() {
-	// Caddy is to end with this thread: see package child.
+	// Caddy dies with this thread: see package child.
 	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	place, err := findPlace()
@@ -35,8 +36,7 @@ func main() {
 	}
 }
 
-// run does it all, until ctx is done. Everything that it started has ended
-// when it returns.
+// run starts everything, waits until ctx is done, and stops everything.
 func run(ctx context.Context, place *place, getenv func(string) string, out io.Writer) error {
 	settings, err := readSettings(getenv)
 	if err != nil {
@@ -70,12 +70,11 @@ func run(ctx context.Context, place *place, getenv func(string) string, out io.W
 		fmt.Fprintln(out, "\nStopping.")
 		return nil
 	case <-gateway.ended:
-		return gateway.death()
+		return gateway.exitError()
 	}
 }
 
-// unlessStopped is the error, unless it only tells that the user has had
-// enough.
+// unlessStopped returns err, or nil if the user stopped the program.
 func unlessStopped(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil

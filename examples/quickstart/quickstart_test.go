@@ -47,19 +47,19 @@ func TestReadSettingsRefuses(t *testing.T) {
 		want string
 		set  []string
 	}{
-		{"ACCOUNT without JIRA", []string{"ACCOUNT", "bearer"}},
+		{"ACCOUNT needs JIRA", []string{"ACCOUNT", "bearer"}},
 		{"ACCOUNT is not set", []string{"JIRA", jira, "JIRA_SECRET", "s3cret"}},
 		{"JIRA_SECRET is not set", []string{"JIRA", jira, "ACCOUNT", "bearer"}},
-		{"bearer takes nothing more", []string{"JIRA", jira, "ACCOUNT", "bearer:s3cret"}},
-		{"want basic:", []string{"JIRA", jira, "ACCOUNT", "s3cret"}},
-		{"lacks its user", []string{"JIRA", jira, "ACCOUNT", "basic:"}},
-		{"no colon", []string{"JIRA", jira, "ACCOUNT", "basic:me:s3cret"}},
-		{"want a URL", []string{"JIRA", "acme.atlassian.net"}},
-		{"want a URL", []string{"JIRA", "https://{env.X}"}},
-		{"want a URL", []string{"JIRA", "https://a\nb"}},
+		{"bearer takes no value", []string{"JIRA", jira, "ACCOUNT", "bearer:s3cret"}},
+		{"expected basic:", []string{"JIRA", jira, "ACCOUNT", "s3cret"}},
+		{"basic needs a user", []string{"JIRA", jira, "ACCOUNT", "basic:"}},
+		{"not contain a colon", []string{"JIRA", jira, "ACCOUNT", "basic:me:s3cret"}},
+		{"expected a URL", []string{"JIRA", "acme.atlassian.net"}},
+		{"expected a URL", []string{"JIRA", "https://{env.X}"}},
+		{"expected a URL", []string{"JIRA", "https://a\nb"}},
 		{"without user", []string{"JIRA", "https://me:s3cret@acme.atlassian.net"}},
-		{"REDIS: want a URL", []string{"REDIS", "localhost"}},
-		{"REDIS: want a URL", []string{"REDIS", "redis://h:1 {"}},
+		{"REDIS: expected a URL", []string{"REDIS", "localhost"}},
+		{"REDIS: expected a URL", []string{"REDIS", "redis://h:1 {"}},
 	} {
 		_, err := readSettings(environment(test.set...))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -79,11 +79,11 @@ func TestCaddyfile(t *testing.T) {
 		"http://localhost:8090, http://127.0.0.1:8090 {\n", "\" 421\n", "bind 127.0.0.1\n", "jira_gateway https://acme.atlassian.net\n",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("lacks %q:\n%s", want, text)
+			t.Errorf("does not contain %q:\n%s", want, text)
 		}
 	}
 	if strings.Contains(text, "s3cret") || strings.Contains(text, "me@") {
-		t.Errorf("holds a credential:\n%s", text)
+		t.Errorf("contains a credential:\n%s", text)
 	}
 	text = (&settings{jira: "http://127.0.0.1:1"}).caddyfile("127.0.0.1:8090", "127.0.0.1:2029")
 	if !strings.Contains(text, "store file .run/tokens.db\n") || !strings.Contains(text, "\tbearer {env.JIRA_SECRET}\n") {
@@ -99,7 +99,7 @@ func TestChoosePort(t *testing.T) {
 	defer listener.Close()
 	var said strings.Builder
 	got, err := choosePort(&said, "the gateway", listener.Addr().(*net.TCPAddr).Port)
-	if err != nil || got == listener.Addr().String() || !strings.Contains(said.String(), "is taken: the gateway is at "+got) {
+	if err != nil || got == listener.Addr().String() || !strings.Contains(said.String(), "is in use; the gateway listens on "+got) {
 		t.Errorf("%s, %v, %q", got, err, said.String())
 	}
 }
@@ -112,20 +112,20 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-func TestLastWords(t *testing.T) {
+func TestLastError(t *testing.T) {
 	for log, want := range map[string]string{
 		"": "",
 		`{"level":"info","msg":"serving initial configuration"}`:                                                                        "",
 		`{"level":"error","msg":"loading initial config: loading new config: no store"}` + "\n" + `{"level":"info","msg":"bye"}` + "\n": "no store",
 		"Error: adapting config: Caddyfile:3: what?\n":                                                                                  "adapting config: Caddyfile:3: what?",
 	} {
-		if got := lastWords(log); got != want {
+		if got := lastError(log); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
 
-// buffer is a strings.Builder for two goroutines.
+// buffer is a strings.Builder that is safe for concurrent use.
 type buffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -143,7 +143,7 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// missing skips the test; in CI nothing may be missing.
+// missing skips the test, or fails it in CI, where nothing may be missing.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -152,8 +152,8 @@ func missing(t *testing.T, what string) {
 	t.Skip(what)
 }
 
-// buildable skips the test where Caddy is not in the build cache: a build of
-// minutes is for make build or make run to show.
+// buildable skips the test unless Caddy is in the build cache: a build that takes
+// minutes is up to make build or make run.
 func buildable(t *testing.T) *place {
 	t.Helper()
 	if testing.Short() {
@@ -163,7 +163,7 @@ func buildable(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	place.home = t.TempDir() // not where make run is at work, perhaps
+	place.home = t.TempDir() // make run may be using the checkout
 	patience := 2 * time.Minute
 	if os.Getenv("CI") != "" {
 		patience = 15 * time.Minute
@@ -178,8 +178,8 @@ func buildable(t *testing.T) *place {
 	return place
 }
 
-// start runs the whole program until the test is over, or stop is called, and
-// returns what it printed.
+// start runs the whole program until the test ends or stop is called, and returns
+// its output.
 func start(t *testing.T, place *place, getenv func(string) string) (printed string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -228,7 +228,7 @@ func TestWholeProgram(t *testing.T) {
 	}
 	address := regexp.MustCompile(`gateway +(http://\S+)`).FindStringSubmatch(printed)[1]
 
-	// A second one says so in one line, and touches nothing of the first.
+	// A second one reports the conflict in one line and leaves the first alone.
 	config, err := os.ReadFile(place.inRun("Caddyfile"))
 	if err != nil {
 		t.Fatal(err)

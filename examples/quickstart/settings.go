@@ -11,13 +11,13 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 )
 
-// settings are what the environment asks for.
+// settings are the settings from the environment.
 type settings struct {
 	// jira is the URL of the Jira that requests are forwarded to.
 	jira string
-	// standIn says that it is not a real one.
+	// standIn is set if that is the stand-in.
 	standIn bool
-	// user of Basic authentication; empty for a bearer token.
+	// user is the user of Basic authentication; empty for a bearer token.
 	user string
 	// secret is the password, API token or personal access token.
 	secret string
@@ -25,15 +25,15 @@ type settings struct {
 	redis string
 }
 
-// readSettings reads the environment. A mistake is told without the secret.
+// readSettings reads the environment. Its errors do not contain the secret.
 func readSettings(getenv func(string) string) (*settings, error) {
 	s := &settings{redis: getenv("REDIS")}
 	if s.redis != "" && !plainURL(s.redis, "redis", "rediss", "unix") {
-		return nil, errors.New("REDIS: want a URL such as redis://127.0.0.1:6379/0, rediss://… or unix://…")
+		return nil, errors.New("REDIS: expected a URL such as redis://127.0.0.1:6379/0, rediss://… or unix://…")
 	}
 	if getenv("JIRA") == "" {
 		if getenv("ACCOUNT") != "" {
-			return nil, errors.New("ACCOUNT without JIRA: want both, such as JIRA=https://acme.atlassian.net ACCOUNT=basic:me@example.com")
+			return nil, errors.New("ACCOUNT needs JIRA: set both, for example JIRA=https://acme.atlassian.net ACCOUNT=basic:me@example.com")
 		}
 		s.standIn, s.user, s.secret = true, fakejira.DefaultEmail, fakejira.DefaultSecret
 		return s, nil
@@ -46,33 +46,33 @@ func readSettings(getenv func(string) string) (*settings, error) {
 		return nil, err
 	}
 	if s.secret = getenv("JIRA_SECRET"); s.secret == "" {
-		return nil, errors.New("JIRA_SECRET is not set: put the account's secret there, without showing it: read -rs JIRA_SECRET && export JIRA_SECRET")
+		return nil, errors.New("JIRA_SECRET is not set: set it to the account's secret without displaying it: read -rs JIRA_SECRET && export JIRA_SECRET")
 	}
 	return s, nil
 }
 
-// plainURL tells whether text is a URL that can be put into a Caddyfile.
+// plainURL reports whether text is a URL that is safe to put into a Caddyfile.
 func plainURL(text string, schemes ...string) bool {
 	u, err := url.Parse(text)
 	return err == nil && slices.Contains(schemes, u.Scheme) && strings.Contains(text, "://") &&
 		!strings.ContainsAny(text, " \t\r\n\"'`<>{}")
 }
 
-// parseJira checks the URL of a Jira, which goes into a Caddyfile.
+// parseJira validates the URL of a Jira, which goes into a Caddyfile.
 func parseJira(text string) (string, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || !plainURL(text, "http", "https") || u.Hostname() == "":
-		return "", errors.New("JIRA: want a URL such as https://acme.atlassian.net or https://jira.example.com/jira")
+		return "", errors.New("JIRA: expected a URL such as https://acme.atlassian.net or https://jira.example.com/jira")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", fmt.Errorf("JIRA: want the URL of %s without user, query and fragment; the account is ACCOUNT's", u.Host)
+		return "", fmt.Errorf("JIRA: expected the URL of %s without user, query or fragment; credentials go into ACCOUNT and JIRA_SECRET", u.Host)
 	}
 	return strings.TrimSuffix(u.String(), "/"), nil
 }
 
-// parseAccount returns the user of ACCOUNT; none for a bearer token.
+// parseAccount returns the user in ACCOUNT, which is empty for a bearer token.
 func parseAccount(text string) (user string, err error) {
-	const want = "want basic:me@example.com or bearer, and the secret in the environment's JIRA_SECRET"
+	const want = "expected basic:me@example.com or bearer, with the secret in JIRA_SECRET"
 	scheme, user, _ := strings.Cut(text, ":")
 	switch {
 	case text == "":
@@ -80,21 +80,21 @@ func parseAccount(text string) (user string, err error) {
 	case text == "bearer":
 		return "", nil
 	case scheme == "bearer":
-		return "", errors.New("ACCOUNT: bearer takes nothing more: " + want)
+		return "", errors.New("ACCOUNT: bearer takes no value: " + want)
 	case scheme != "basic":
-		return "", errors.New("ACCOUNT: " + want) // not shown: it could be a secret
+		return "", errors.New("ACCOUNT: " + want) // do not echo the value: it may be a secret
 	case user == "":
-		return "", errors.New("ACCOUNT: basic lacks its user: " + want)
+		return "", errors.New("ACCOUNT: basic needs a user: " + want)
 	case strings.Contains(user, ":"):
-		return "", errors.New("ACCOUNT: a user has no colon: " + want)
+		return "", errors.New("ACCOUNT: a user must not contain a colon: " + want)
 	}
 	return user, nil
 }
 
-// standIn is a Jira that runs in this process, or nothing.
+// standIn is the stand-in for Jira, which runs in this process, or nothing.
 type standIn struct{ server *fakejira.Server }
 
-// startStandIn starts the stand-in for Jira, if one is wanted.
+// startStandIn starts the stand-in for Jira unless there is a real Jira.
 func (s *settings) startStandIn(out io.Writer) (standIn, error) {
 	if !s.standIn {
 		return standIn{}, nil
@@ -112,6 +112,6 @@ func (s *settings) startStandIn(out io.Writer) (standIn, error) {
 
 func (s standIn) stop() {
 	if s.server != nil {
-		_ = s.server.Close() // the process ends
+		_ = s.server.Close() // the process is about to exit
 	}
 }

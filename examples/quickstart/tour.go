@@ -12,22 +12,23 @@ import (
 	"text/tabwriter"
 )
 
-// owner of the tokens: the user name they are presented with.
+// owner is the owner of the tokens, and so the user name to send with them.
 const owner = "demo"
 
-// lifetime of the tokens, in days: they stay behind in a terminal's history.
+// lifetime is the lifetime of the tokens in days. It is short because they end up
+// in the shell's history.
 const lifetime = 7
 
-// tour is what there is to show.
+// tour is the data that the printed commands use.
 type tour struct {
 	gateway     *gateway
-	account     string // who the account is in Jira
+	account     string // the account's user in Jira
 	cloud       bool
 	read, write string // tokens
 	issue       issue
 }
 
-// issue is one to show, and a model for a new one.
+// issue is an issue to show, and the template for a new one.
 type issue struct {
 	Key    string `json:"key"`
 	Fields struct {
@@ -41,7 +42,7 @@ type issue struct {
 	} `json:"fields"`
 }
 
-// prepareTour creates the tokens and looks through the gateway what is there.
+// prepareTour creates the tokens and queries Jira through the gateway.
 func prepareTour(ctx context.Context, g *gateway) (*tour, error) {
 	t := &tour{gateway: g}
 	var err error
@@ -58,7 +59,7 @@ func prepareTour(ctx context.Context, g *gateway) (*tour, error) {
 		DeploymentType string `json:"deploymentType"`
 	}
 	if err := t.get(ctx, "/rest/api/2/serverInfo", &server); err != nil {
-		return nil, fmt.Errorf("asking Jira through the gateway: %w", err)
+		return nil, fmt.Errorf("calling Jira through the gateway: %w", err)
 	}
 	t.cloud = server.DeploymentType == "Cloud"
 	if t.issue, err = t.findIssue(ctx); err != nil {
@@ -67,7 +68,7 @@ func prepareTour(ctx context.Context, g *gateway) (*tour, error) {
 	return t, nil
 }
 
-// accountUser asks Jira whether it accepts the account.
+// accountUser checks that Jira accepts the account and returns its user.
 func (g *gateway) accountUser(ctx context.Context) (string, error) {
 	var answer struct {
 		Accounts []struct {
@@ -81,7 +82,7 @@ func (g *gateway) accountUser(ctx context.Context) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("checking the account: %w", err)
 	case len(answer.Accounts) != 1:
-		return "", fmt.Errorf("checking the account: %d answers", len(answer.Accounts))
+		return "", fmt.Errorf("checking the account: expected 1 account, got %d", len(answer.Accounts))
 	}
 	if account := answer.Accounts[0]; !account.OK {
 		return "", fmt.Errorf("%s: %s", g.settings.jira, account.Error)
@@ -102,7 +103,7 @@ func (g *gateway) createToken(ctx context.Context, scope string) (string, error)
 	return created.Token, nil
 }
 
-// get asks Jira through the gateway, with the token that reads.
+// get calls Jira through the gateway with the read token.
 func (t *tour) get(ctx context.Context, path string, answer any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.gateway.address+path, nil)
 	if err != nil {
@@ -112,10 +113,10 @@ func (t *tour) get(ctx context.Context, path string, answer any) error {
 	return send(request, answer)
 }
 
-// findIssue finds an issue that others can be made like.
+// findIssue finds an issue that can serve as a template.
 func (t *tour) findIssue(ctx context.Context) (issue, error) {
 	query := url.Values{
-		// Cloud refuses a search without bounds.
+		// Cloud refuses unbounded searches.
 		"jql": {`created >= "2000-01-01" ORDER BY created ASC`}, "fields": {"project,issuetype"}, "maxResults": {"50"},
 	}
 	var found struct {
@@ -125,18 +126,18 @@ func (t *tour) findIssue(ctx context.Context) (issue, error) {
 		return issue{}, err
 	}
 	if len(found.Issues) == 0 {
-		return issue{}, errors.New("the account sees no issue: give it a project with one")
+		return issue{}, errors.New("the account sees no issues: give it access to a project that has some")
 	}
 	return found.Issues[max(0, slices.IndexFunc(found.Issues, issue.plain))], nil
 }
 
-// plain tells whether such an issue needs no more than a summary: a sub-task
-// needs a parent, and an epic on Data Center a name.
+// plain reports whether an issue of this type needs only a summary. A sub-task
+// needs a parent, and on Data Center an epic needs a name.
 func (i issue) plain() bool {
 	return !i.Fields.Type.Subtask && i.Fields.Type.Name != "Epic"
 }
 
-// api is the path of Jira's API: Data Center has no version 3.
+// api returns the path of Jira's API. Data Center has no version 3.
 func (t *tour) api() string {
 	if t.cloud {
 		return "/rest/api/3"
@@ -144,7 +145,7 @@ func (t *tour) api() string {
 	return "/rest/api/2"
 }
 
-// searchPath is the search that this Jira has: Cloud has removed the old one.
+// searchPath returns the path of the search. Cloud has removed the old one.
 func (t *tour) searchPath() string {
 	if t.cloud {
 		return t.api() + "/search/jql"
@@ -152,27 +153,27 @@ func (t *tour) searchPath() string {
 	return t.api() + "/search"
 }
 
-// paste is a command with what it shows.
+// paste is a command and a description of it.
 type paste struct{ does, command string }
 
-// pastes are the commands to try.
+// pastes returns the commands to try.
 func (t *tour) pastes() []paste {
 	base := "http://" + t.gateway.address
 	project := t.issue.Fields.Project.Key
 	jql := "project = " + project
 	search := fmt.Sprintf(`{"jql": %q, "fields": ["summary"], "maxResults": 3}`, jql)
-	created := fmt.Sprintf(`{"fields": {"project": {"key": %q}, "issuetype": {"name": %q}, "summary": "Made through the gateway"}}`,
+	created := fmt.Sprintf(`{"fields": {"project": {"key": %q}, "issuetype": {"name": %q}, "summary": "Created through the gateway"}}`,
 		project, t.issue.Fields.Type.Name)
 	return []paste{
 		{"Read an issue.", t.curl(t.read, "", base+t.api()+"/issue/"+t.issue.Key+"?fields=summary,status")},
 		{"Search by GET.", t.curl(t.read, "", base+t.searchPath()+"?jql="+url.QueryEscape(jql)+"&fields=summary&maxResults=3")},
-		{"Search by POST: a read as well.", t.curl(t.read, search, base+t.searchPath())},
+		{"Search by POST, which counts as a read.", t.curl(t.read, search, base+t.searchPath())},
 		{"Try to create an issue with the read token: 403.", t.curl(t.read, created, base+t.api()+"/issue") + ` -w '\nHTTP %{http_code}\n'`},
 		{"Create an issue with the write token" + t.caution() + ".", t.curl(t.write, created, base+t.api()+"/issue")},
 	}
 }
 
-// caution is a word where the issue stays.
+// caution warns that the issue will be real.
 func (t *tour) caution() string {
 	if t.gateway.settings.standIn {
 		return ""
@@ -180,7 +181,8 @@ func (t *tour) caution() string {
 	return ", a real one in " + t.issue.Fields.Project.Key
 }
 
-// curl is a command that sends JSON, if there is some, with a token.
+// curl returns a curl command that uses a token, with a JSON body if it is not
+// empty.
 func (t *tour) curl(token, body, address string) string {
 	command := "curl -sS -u " + owner + ":" + token + " "
 	if body != "" {
@@ -189,15 +191,15 @@ func (t *tour) curl(token, body, address string) string {
 	return command + quote(address)
 }
 
-// quote quotes text for a shell.
+// quote quotes text for the shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// print shows everything.
+// print prints the addresses, the tokens and the commands.
 func (t *tour) print(out io.Writer) {
 	g := t.gateway
 	jira := g.settings.jira
 	if g.settings.standIn {
-		jira += "  (a stand-in with sample issues, gone when you stop)"
+		jira += "  (a stand-in with sample issues, discarded when you stop it)"
 	}
 	store := ".run/tokens.db"
 	if g.settings.redis != "" {
@@ -218,12 +220,12 @@ func (t *tour) print(out io.Writer) {
 		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1])
 	}
 	_ = table.Flush() // out is the terminal
-	fmt.Fprintf(out, "\nThe tokens are %s's and end in %d days. Paste into another terminal:\n", owner, lifetime)
+	fmt.Fprintf(out, "\nThe tokens belong to %s and expire in %d days. Paste into another terminal:\n", owner, lifetime)
 	for _, p := range t.pastes() {
 		fmt.Fprintf(out, "\n  # %s\n  %s\n", p.does, p.command)
 	}
 	command := ".run/caddy jira-token"
-	fmt.Fprintf(out, "\n  # List the tokens, make one of your own, see what happened.\n")
+	fmt.Fprintf(out, "\n  # List the tokens, create one of your own, see the audit trail.\n")
 	fmt.Fprintf(out, "  %s list --address %s\n", command, g.admin)
 	fmt.Fprintf(out, "  %s create --address %s --owner you --name 'My first' --scope read --expires 30d\n", command, g.admin)
 	fmt.Fprintf(out, "  %s audit --address %s\n", command, g.admin)

@@ -4,5 +4,5 @@ package child
 
 import "syscall"
 
-// EndWithParent does nothing where the system has no such thing.
+// EndWithParent returns nil because the system has no such feature.
 func EndWithParent(syscall.Signal) *syscall.SysProcAttr { return nil }

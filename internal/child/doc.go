@@ -1,2 +1,2 @@
-// Package child stops child processes, also when their parent is killed.
+// Package child stops child processes, even if their parent is killed.
 package child

@@ -1,8 +1,8 @@
-// Command gotest runs go test and is never silent for long: it says what is
-// being compiled and which tests run. Its arguments are go test's; a flag's
-// value follows an equals sign. What go test itself would print is on standard
-// output, with the line of each package at the end; progress is on standard
-// error. The exit status is go test's.
+// Command gotest runs go test and regularly reports progress: how much has been
+// compiled and which tests are running. Its arguments are go test's, with flags
+// in the form -flag=value. It prints go test's output on standard output, with
+// the package summaries at the end, and progress on standard error. Its exit
+// status is go test's.
 //
 //	gotest [-v] [-race] [flags] [packages] [-args …]
 package main
@@ -36,7 +36,7 @@ func main() {
 // run compiles and runs the tests, and returns go test's exit status.
 func run(ctx context.Context, args []string) (int, error) {
 	report := newReport(os.Stdout, os.Stderr, slices.Contains(args, "-v"))
-	defer report.keepSaying()()
+	defer report.start()()
 	if err := compile(ctx, args, report); err != nil {
 		return 0, err
 	}
@@ -50,9 +50,9 @@ func run(ctx context.Context, args []string) (int, error) {
 	return 0, err
 }
 
-// compile compiles what the tests need, all but the tests' own programs: go list
-// tells each package that it compiles, unlike go test. What does not compile is
-// left for go test to tell.
+// compile compiles everything but the test binaries themselves. Unlike go test,
+// go list -v names each package as it compiles it. Compile errors are left for go
+// test to report.
 func compile(ctx context.Context, args []string, report *report) error {
 	list := []string{"list", "-e", "-export", "-test", "-deps", "-v", "-f={{if not (or .DepOnly .ForTest)}}+{{.ImportPath}}{{end}}"}
 	command := goCommand(ctx, append(list, compileArguments(args)...))
@@ -64,7 +64,7 @@ func compile(ctx context.Context, args []string, report *report) error {
 		for lines := bufio.NewScanner(reader); lines.Scan(); {
 			report.compiled(lines.Text())
 		}
-		_, _ = io.Copy(io.Discard, reader) // of a line that is too long
+		_, _ = io.Copy(io.Discard, reader) // the rest, if a line was too long
 	}()
 	err := follow(command, func(line []byte) { report.listed(string(line)) })
 	writer.Close()
@@ -75,8 +75,8 @@ func compile(ctx context.Context, args []string, report *report) error {
 	return err
 }
 
-// compileArguments are those of go test's arguments that decide what is compiled:
-// build flags and packages.
+// compileArguments returns the arguments that affect compilation: build flags and
+// packages.
 func compileArguments(args []string) []string {
 	var kept []string
 	for _, arg := range args {
@@ -91,7 +91,7 @@ func compileArguments(args []string) []string {
 	return kept
 }
 
-// goCommand is a go command that is interrupted when ctx ends.
+// goCommand returns a go command that is interrupted when ctx is done.
 func goCommand(ctx context.Context, args []string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }

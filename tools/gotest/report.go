@@ -11,36 +11,36 @@ import (
 	"time"
 )
 
-// interval is how often something is said.
+// interval is the time between progress reports.
 const interval = 4 * time.Second
 
-// mostNamed is how many running tests are named at once.
+// mostNamed is the maximum number of running tests to name.
 const mostNamed = 3
 
-// event is one of go test -json: see go doc test2json and go help buildjson.
+// event is an event of go test -json: see go doc test2json and go help buildjson.
 type event struct {
 	Action, Package, Test, Output string
 }
 
-// report turns events back into what go test prints, and says in between what
-// goes on.
+// report turns events back into go test's output and reports progress in
+// between.
 type report struct {
 	out, progress io.Writer
 	verbose       bool
 	began         time.Time
 
 	mu       sync.Mutex
-	packages int // that are to be tested
-	built    int // packages compiled
-	tested   int
+	packages int // number of packages to test
+	built    int // number of packages compiled
+	tested   int // number of packages tested
 	running  map[string]*packageRun
 	summary  []string
 }
 
-// packageRun is a package whose tests run.
+// packageRun is a package whose tests are running.
 type packageRun struct {
 	lines   []outputLine
-	over    map[string]bool // tests that passed or were skipped
+	over    map[string]bool // finished tests; true if they did not fail
 	running map[string]time.Time
 }
 
@@ -50,8 +50,8 @@ func newReport(out, progress io.Writer, verbose bool) *report {
 	return &report{out: out, progress: progress, verbose: verbose, began: time.Now(), running: make(map[string]*packageRun)}
 }
 
-// keepSaying says what goes on until the function that it returns is called.
-func (r *report) keepSaying() (stop func()) {
+// start reports progress regularly until the returned function is called.
+func (r *report) start() (stop func()) {
 	done := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -75,7 +75,7 @@ func (r *report) say() {
 	fmt.Fprintf(r.progress, "test: %6s  %s\n", time.Since(r.began).Round(time.Second), r.now())
 }
 
-// now describes what goes on. The lock is held.
+// now describes the current state. The caller holds the lock.
 func (r *report) now() string {
 	if r.packages == 0 {
 		return fmt.Sprintf("compiling, %d packages so far", r.built)
@@ -96,7 +96,8 @@ func (r *report) now() string {
 	return state + ", running " + strings.Join(names, ", ")
 }
 
-// oldest names the test that has run for longest, by its innermost subtest.
+// oldest returns the test that has been running longest, or its innermost running
+// subtest.
 func (p *packageRun) oldest() string {
 	name := ""
 	for test, began := range p.running {
@@ -108,8 +109,8 @@ func (p *packageRun) oldest() string {
 	return name
 }
 
-// compiled takes down a line of go list's standard error: the path of a package
-// that it compiles, or what is wrong.
+// compiled records a line of go list's standard error: the path of a package
+// being compiled, or an error.
 func (r *report) compiled(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,8 +119,8 @@ func (r *report) compiled(line string) {
 	}
 }
 
-// listed takes down a line of go list's output: a package to be tested, after a
-// plus sign, or nothing.
+// listed records a line of go list's output: a plus sign and a package to test,
+// or nothing.
 func (r *report) listed(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,13 +129,13 @@ func (r *report) listed(line string) {
 	}
 }
 
-// event takes one line of go test -json. A line that is no event is printed.
+// event handles one line of go test -json. It prints lines that are not events.
 func (r *report) event(line []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var e event
 	if err := json.Unmarshal(line, &e); err != nil {
-		_, _ = r.out.Write(line) // nowhere else to say that it failed
+		_, _ = r.out.Write(line) // an error could not be reported anywhere else
 		return
 	}
 	if e.Package == "" {
@@ -174,14 +175,14 @@ func (r *report) output(p *packageRun, e event) {
 	}
 }
 
-// isSummary reports whether a line is the one that ends a package.
+// isSummary reports whether a line is a package's summary.
 func isSummary(line string) bool {
 	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "FAIL\t") || strings.HasPrefix(line, "?   \t") ||
 		strings.HasPrefix(line, "---\t")
 }
 
-// packageEnded prints what a failed package has said, but for the tests that
-// passed.
+// packageEnded prints the output of a failed package, except that of tests that
+// did not fail.
 func (r *report) packageEnded(path string, failed bool) {
 	p := r.running[path]
 	delete(r.running, path)
@@ -198,7 +199,7 @@ func (r *report) packageEnded(path string, failed bool) {
 	fmt.Fprintf(r.progress, "test: %6s  %s %s\n", time.Since(r.began).Round(time.Second), result, path)
 }
 
-// end prints the line of each package, and go test's last word.
+// end prints the package summaries and the overall result.
 func (r *report) end(passed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
