@@ -3,19 +3,19 @@ package fakejira
 import "strings"
 
 // document is rich text: plain text (wiki markup) in version 2 of the API, an
-// Atlassian Document in version 3. What came as a document is kept as it came.
+// Atlassian Document in version 3. A received document is kept unchanged.
 type document struct {
 	text string
 	adf  map[string]any
 }
 
-// plain makes a document of plain text.
+// plain returns a document with plain text.
 func plain(text string) document { return document{text: text} }
 
-// empty tells whether there is nothing to show.
+// empty reports whether the document has no content.
 func (d document) empty() bool { return d.text == "" && d.adf == nil }
 
-// json renders the document for a version of the API; nil when it is empty.
+// json renders the document for a version of the API. It returns nil if empty.
 func (d document) json(version int) any {
 	switch {
 	case d.empty():
@@ -36,8 +36,8 @@ func (d document) json(version int) any {
 	return map[string]any{"type": "doc", "version": 1, "content": content}
 }
 
-// parseDocument takes rich text from a request; ok is false when it is not
-// what that version of the API takes.
+// parseDocument parses rich text from a request. It returns false if that version
+// of the API does not accept the value.
 func parseDocument(value any, version int) (document, bool) {
 	if value == nil {
 		return document{}, true
@@ -55,7 +55,7 @@ func parseDocument(value any, version int) (document, bool) {
 	return document{text: strings.TrimRight(b.String(), "\n"), adf: adf}, true
 }
 
-// writeADF writes the text of a node and of those below it, one line per block.
+// writeADF writes the text of a node and its descendants, one line per block.
 func writeADF(b *strings.Builder, node map[string]any) {
 	if text, ok := node["text"].(string); ok {
 		b.WriteString(text)

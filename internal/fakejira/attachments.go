@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// pixel is a PNG of one pixel: the sample's picture, every avatar and every thumbnail.
+// pixel is a one-pixel PNG, used for the sample picture, avatars and thumbnails.
 var pixel, _ = base64.StdEncoding.DecodeString("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
-// attachment is a file on an issue. A small one is in data, a large one in a
-// temporary file, so that an upload of 100 MB does not sit in memory.
+// attachment is a file attached to an issue. Its content is in data if it is
+// small, and otherwise in a temporary file, to keep large uploads out of memory.
 type attachment struct {
 	id         int
 	name, mime string
@@ -36,14 +36,14 @@ type attachment struct {
 	file       *os.File
 }
 
-// finish works out size and digest of an attachment whose data is in memory.
+// finish computes the size and digest of an attachment in memory.
 func (a *attachment) finish() {
 	sum := sha256.Sum256(a.data)
 	a.size, a.sha256 = int64(len(a.data)), hex.EncodeToString(sum[:])
 }
 
-// close deletes the temporary file, if there is one. Downloads that still run
-// end with an error, as when Jira deletes a file.
+// close deletes the temporary file, if any. Downloads in progress fail, as they
+// do when Jira deletes a file.
 func (a *attachment) close() error {
 	if a.file == nil {
 		return nil
@@ -51,7 +51,7 @@ func (a *attachment) close() error {
 	return errors.Join(a.file.Close(), os.Remove(a.file.Name()))
 }
 
-// content reads the attachment from its beginning.
+// content returns a reader of the attachment.
 func (a *attachment) content() io.ReadSeeker {
 	if a.file != nil {
 		return io.NewSectionReader(a.file, 0, a.size)
@@ -59,7 +59,7 @@ func (a *attachment) content() io.ReadSeeker {
 	return bytes.NewReader(a.data)
 }
 
-// serve sends the attachment, or the part of it that Range asks for.
+// serve sends the attachment, or the requested range of it.
 func (a *attachment) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", a.mime)
 	w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(a.name))
@@ -67,26 +67,26 @@ func (a *attachment) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", a.created, a.content())
 }
 
-// serveThumbnail sends a picture in place of the attachment's.
+// serveThumbnail sends a placeholder thumbnail.
 func (a *attachment) serveThumbnail(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "image/png")
 	http.ServeContent(w, r, "", a.created, bytes.NewReader(pixel))
 }
 
-// isImage tells whether Jira would have a thumbnail of it.
+// isImage reports whether Jira would create a thumbnail of the attachment.
 func (a *attachment) isImage() bool { return strings.HasPrefix(a.mime, "image/") }
 
-// Attachment is what a test can learn about a stored file.
+// Attachment describes a stored file to a test.
 type Attachment struct {
 	ID        int
 	Name      string
 	MediaType string
 	Size      int64
-	// SHA256 of the content, in hexadecimal.
+	// SHA256 is the SHA-256 of the content in hexadecimal.
 	SHA256 string
 }
 
-// Attachments returns the files of an issue.
+// Attachments returns the attachments of an issue.
 func (s *Server) Attachments(keyOrID string) []Attachment {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -103,8 +103,8 @@ func (s *Server) Attachments(keyOrID string) []Attachment {
 	return list
 }
 
-// spool takes in a file: the beginning in memory, all of it on disk when it is
-// longer than that, digesting on the way.
+// spool receives a file and computes its digest. It keeps the file in memory up
+// to a size, and beyond that on disk.
 type spool struct {
 	inMemory int
 	limit    int64
@@ -114,10 +114,10 @@ type spool struct {
 	file     *os.File
 }
 
-// errTooLarge says that an attachment is over the limit.
+// errTooLarge is the error for an attachment above the limit.
 var errTooLarge = errors.New("attachment too large")
 
-// Write takes in a piece.
+// Write implements io.Writer.
 func (s *spool) Write(p []byte) (int, error) {
 	if s.size+int64(len(p)) > s.limit {
 		return 0, errTooLarge
@@ -141,10 +141,9 @@ func (s *spool) Write(p []byte) (int, error) {
 	return s.file.Write(p)
 }
 
-// attachmentPost stores the files of a multipart body.
+// attachmentPost stores the files in a multipart body.
 func attachmentPost(c *call) error {
-	// Without this header Jira takes the request for a form that another site
-	// made a browser submit.
+	// Jira requires this header as protection against cross-site form posts.
 	if token := strings.ToLower(c.r.Header.Get("X-Atlassian-Token")); token != "no-check" && token != "nocheck" {
 		return fail(http.StatusForbidden, "XSRF check failed")
 	}
@@ -195,7 +194,7 @@ func attachmentPost(c *call) error {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// The issue may have gone while the file came.
+	// The issue may have been deleted during the upload.
 	i, err := c.changed()
 	if err != nil {
 		return err
@@ -213,7 +212,7 @@ func attachmentPost(c *call) error {
 	return nil
 }
 
-// takeIn spools one part of an upload.
+// takeIn receives one part of an upload.
 func (c *call) takeIn(name, media string, from io.Reader) (*attachment, error) {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	if name == "" || name == "." || name == "/" {
@@ -238,7 +237,7 @@ func (c *call) takeIn(name, media string, from io.Reader) (*attachment, error) {
 	}, nil
 }
 
-// attachmentJSON shows what is known about an attachment.
+// attachmentJSON renders an attachment's metadata.
 func (c *call) attachmentJSON(a *attachment) map[string]any {
 	id := strconv.Itoa(a.id)
 	out := map[string]any{
@@ -259,7 +258,7 @@ func (c *call) attachmentJSON(a *attachment) map[string]any {
 	return out
 }
 
-// attachment finds the attachment that the path names.
+// attachment finds the attachment named in the path.
 func (c *call) attachment() (*attachment, error) {
 	id, err := strconv.Atoi(c.params[0])
 	if err == nil && c.who != nil {
@@ -270,7 +269,7 @@ func (c *call) attachment() (*attachment, error) {
 	return nil, fail(http.StatusNotFound, "The attachment with id '%s' does not exist", c.params[0])
 }
 
-// attachmentGet shows what is known about an attachment.
+// attachmentGet returns an attachment's metadata.
 func attachmentGet(c *call) (reply, error) {
 	a, err := c.attachment()
 	if err != nil {
@@ -278,7 +277,7 @@ func attachmentGet(c *call) (reply, error) {
 	}
 	out := c.attachmentJSON(a)
 	if c.cloud() {
-		// Only here is the id a number on Cloud.
+		// Only here does Cloud render the ID as a number.
 		out["id"] = a.id
 	}
 	return ok(out)
@@ -301,26 +300,26 @@ func attachmentDelete(c *call) (reply, error) {
 	return done()
 }
 
-// attachmentMeta tells whether and how large attachments may be.
+// attachmentMeta reports that attachments are enabled, and their maximum size.
 func attachmentMeta(c *call) (reply, error) {
 	return ok(map[string]any{"enabled": true, "uploadLimit": c.server.options.AttachmentLimit})
 }
 
-// found finds the path's attachment for an operation that streams.
+// found is attachment for streaming operations, which do not hold the lock.
 func (c *call) found() (*attachment, error) {
 	c.server.mu.RLock()
 	defer c.server.mu.RUnlock()
 	return c.attachment()
 }
 
-// attachmentContent downloads an attachment on Cloud: from the media host,
+// attachmentContent serves a download on Cloud: it redirects to the media host
 // unless redirect=false.
 func attachmentContent(c *call) error { return c.download(false) }
 
-// attachmentThumbnail downloads a thumbnail on Cloud.
+// attachmentThumbnail serves a thumbnail on Cloud.
 func attachmentThumbnail(c *call) error { return c.download(true) }
 
-// download sends an attachment, or the way to the media host.
+// download sends an attachment or a redirect to the media host.
 func (c *call) download(thumbnail bool) error {
 	a, err := c.found()
 	if err != nil {
@@ -348,8 +347,8 @@ func (c *call) serve(a *attachment, thumbnail bool) {
 	}
 }
 
-// secureAttachment is the download that people's links lead to. Cloud sends
-// them on to its REST operation.
+// secureAttachment serves downloads from the web interface, which Cloud redirects
+// to its REST operation.
 func secureAttachment(c *call) error { return c.secure("content", false) }
 
 // secureThumbnail is the same for thumbnails.

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// newSite makes the sample data: the project DEMO with a few issues by hand and
-// as many generated ones as the options ask for, and the project OPS, which is
-// there so that a search over everything finds more than DEMO.
+// newSite creates the sample data: the project DEMO with a few handwritten issues
+// and the configured number of generated ones, and the project OPS, so that an
+// unrestricted search finds more than DEMO.
 func newSite(options Options) *site {
 	began := time.Date(2025, time.January, 6, 9, 0, 0, 0, time.UTC)
 	s := &site{attachments: map[int]*attachment{}, nextID: 10_000, started: began}
@@ -119,8 +119,7 @@ func newSite(options Options) *site {
 	return s
 }
 
-// generate makes the issue that a generated number stands for: always the same
-// one for the same number.
+// generate returns the generated issue with a number. It is deterministic.
 func (s *site) generate(ref issueRef) *issue {
 	n := ref.number
 	i := &issue{
@@ -150,5 +149,5 @@ func (s *site) generate(ref issueRef) *issue {
 	return i
 }
 
-// topics of generated issues.
+// topics are the topics of generated issues.
 var topics = []string{"coffee", "tea", "biscuits", "spoons", "kettles", "fridges", "noise"}

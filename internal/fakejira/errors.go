@@ -6,24 +6,24 @@ import (
 	"net/http"
 )
 
-// failure is an answer other than success, with Jira's error body.
+// failure is an error response with Jira's error body.
 type failure struct {
 	status   int
 	messages []string
 	fields   map[string]string
 }
 
-// Error makes a failure an error, so that handlers can simply return it.
+// Error implements error, so that handlers can return a failure.
 func (f *failure) Error() string {
 	return fmt.Sprintf("%d %v %v", f.status, f.messages, f.fields)
 }
 
-// fail is a failure with one message for people.
+// fail returns a failure with one message.
 func fail(status int, format string, args ...any) error {
 	return &failure{status: status, messages: []string{fmt.Sprintf(format, args...)}}
 }
 
-// invalid is a 400 that blames one field.
+// invalid returns a 400 failure for one field.
 func invalid(field, format string, args ...any) error {
 	return &failure{status: http.StatusBadRequest, fields: map[string]string{field: fmt.Sprintf(format, args...)}}
 }
@@ -40,11 +40,11 @@ func (f *failure) write(w http.ResponseWriter) {
 	writeJSON(w, f.status, body)
 }
 
-// writeJSON sends a JSON body with its length, as Jira does.
+// writeJSON sends a JSON body with Content-Length, as Jira does.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	data, err := json.Marshal(body)
 	if err != nil {
-		// Only a value that JSON cannot hold gets here, a mistake in this package.
+		// A bug in this package: a value that JSON cannot represent.
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -54,8 +54,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(data)
 }
 
-// writePage sends a page for people: what Tomcat and Seraph say before any
-// REST resource is reached is HTML.
+// writePage sends an HTML page, which is how Tomcat and Seraph respond before a
+// request reaches a REST resource.
 func writePage(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/html;charset=UTF-8")
 	w.WriteHeader(status)

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// jira is a started stand-in with a client that follows nothing by itself.
+// jira is a running stand-in with a client that does not follow redirects.
 type jira struct {
 	*Server
 	t    *testing.T
@@ -25,7 +25,7 @@ type jira struct {
 	user string
 }
 
-// start starts a stand-in that the test closes.
+// start starts a stand-in and closes it when the test ends.
 func start(t *testing.T, options Options) *jira {
 	t.Helper()
 	server := New(options)
@@ -51,7 +51,7 @@ type answer struct {
 	body []byte
 }
 
-// json reads the answer's body.
+// json decodes the response body.
 func (a answer) json(t *testing.T) map[string]any {
 	t.Helper()
 	var out map[string]any
@@ -61,7 +61,7 @@ func (a answer) json(t *testing.T) map[string]any {
 	return out
 }
 
-// do sends a request; edits change it before.
+// do sends a request after applying the edits.
 func (j *jira) do(method, path, body string, edits ...func(*http.Request)) answer {
 	j.t.Helper()
 	target := path
@@ -96,7 +96,7 @@ func (j *jira) do(method, path, body string, edits ...func(*http.Request)) answe
 	return answer{response, data}
 }
 
-// want sends a request and checks the status.
+// want sends a request and checks the response's status.
 func (j *jira) want(status int, method, path, body string, edits ...func(*http.Request)) answer {
 	j.t.Helper()
 	a := j.do(method, path, body, edits...)
@@ -116,7 +116,7 @@ func basic(user, secret string) func(*http.Request) {
 	return func(r *http.Request) { r.SetBasicAuth(user, secret) }
 }
 
-// anonymous is an edit that takes credentials away.
+// anonymous is an edit that removes the credentials.
 func anonymous(r *http.Request) { r.Header.Del("Authorization") }
 
 func dresses(t *testing.T, test func(t *testing.T, dress Dress)) {
@@ -507,7 +507,7 @@ func TestManyIssues(t *testing.T) {
 	}
 }
 
-// upload makes a multipart body with one file.
+// upload returns a multipart body with one file, and its media type.
 func upload(t *testing.T, name string, data io.Reader) (io.Reader, string) {
 	t.Helper()
 	reader, writer := io.Pipe()
@@ -620,7 +620,7 @@ func TestMalformedRequests(t *testing.T) {
 				}
 			}
 		}
-		// Tomcat's reading of a path: parameters go, dot segments are resolved.
+		// Like Tomcat, it strips path parameters and resolves dot segments.
 		j.want(200, "GET", "/rest/api/2/x/..;v=1/issue;a=b/DEMO-1/", "")
 	})
 }

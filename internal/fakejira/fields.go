@@ -9,16 +9,15 @@ import (
 	"strings"
 )
 
-// field is one field of an issue: what GET field says about it, and how it is
-// shown.
+// field is a field of an issue: its description in GET field and its rendering.
 type field struct {
 	id, name string
 	// kind and items are the schema's type and its items' type.
 	kind, items string
 	custom      bool
-	// detail fields are shown for one issue but not in a search, unless asked for.
+	// detail fields are included for one issue but, by default, not in a search.
 	detail bool
-	// create says that createmeta offers the field.
+	// create is set if createmeta lists the field.
 	create, required bool
 	show             func(*call, *issue) any
 }
@@ -27,8 +26,8 @@ type field struct {
 var fields []field
 
 func init() {
-	// Assigned here because the functions below use the table through linked
-	// issues, which Go would call an initialization cycle.
+	// Assigned here to avoid an initialization cycle: the functions below use the
+	// table to render linked issues.
 	fields = []field{
 		{id: "summary", name: "Summary", kind: "string", create: true, required: true, show: func(_ *call, i *issue) any { return i.summary }},
 		{id: "issuetype", name: "Issue Type", kind: "issuetype", create: true, required: true, show: func(c *call, i *issue) any { return c.issueTypeJSON(i.kind) }},
@@ -126,7 +125,7 @@ func init() {
 	}
 }
 
-// schema is what Jira says about the type of a field.
+// schema returns Jira's description of the field's type.
 func (f *field) schema() map[string]any {
 	schema := map[string]any{"type": f.kind}
 	if f.items != "" {
@@ -146,16 +145,16 @@ func (f *field) schema() map[string]any {
 	return schema
 }
 
-// selection says which fields of an issue are wanted.
+// selection is a selection of an issue's fields.
 type selection struct {
 	all, navigable bool
 	only, without  []string
-	// nothing but the id, what search/jql gives unless told otherwise.
+	// bare selects only the ID, which is search/jql's default.
 	bare bool
 }
 
-// selectFields reads a list of fields as it stands in a request. Without one
-// the default holds.
+// selectFields parses a list of fields from a request. An empty list selects the
+// default.
 func selectFields(list []string, otherwise selection) selection {
 	var s selection
 	for _, entry := range list {
@@ -180,7 +179,7 @@ func selectFields(list []string, otherwise selection) selection {
 	return s
 }
 
-// wants tells whether a field was asked for.
+// wants reports whether a field is selected.
 func (s selection) wants(f *field) bool {
 	if slices.Contains(s.without, f.id) {
 		return false
@@ -188,7 +187,7 @@ func (s selection) wants(f *field) bool {
 	return s.all || s.navigable && !f.detail || slices.Contains(s.only, f.id)
 }
 
-// describe gives the names or the schemas of the wanted fields.
+// describe returns the names or schemas of the selected fields.
 func (s selection) describe(what string) map[string]any {
 	out := map[string]any{}
 	for n := range fields {
@@ -204,7 +203,7 @@ func (s selection) describe(what string) map[string]any {
 	return out
 }
 
-// issueJSON shows an issue.
+// issueJSON renders an issue.
 func (c *call) issueJSON(i *issue, s selection, expand []string) map[string]any {
 	if s.bare {
 		return map[string]any{"id": strconv.Itoa(i.id())}
@@ -241,10 +240,10 @@ func (c *call) issueJSON(i *issue, s selection, expand []string) map[string]any 
 	return out
 }
 
-// issueURL is an issue's self link.
+// issueURL returns an issue's self link.
 func (c *call) issueURL(ref issueRef) string { return c.api() + "/issue/" + strconv.Itoa(ref.id()) }
 
-// linkedJSON shows an issue in short, as in links and parents.
+// linkedJSON renders the short form of an issue, as in links and parents.
 func (c *call) linkedJSON(ref issueRef) any {
 	i := c.server.site.issueAt(ref)
 	if i == nil {
@@ -259,7 +258,7 @@ func (c *call) linkedJSON(ref issueRef) any {
 	}
 }
 
-// linkJSON shows a link as one of its ends sees it.
+// linkJSON renders a link as seen from one of its issues.
 func (c *call) linkJSON(l *link, seenFrom issueRef) any {
 	out := map[string]any{
 		"id": strconv.Itoa(l.id), "self": c.api() + "/issueLink/" + strconv.Itoa(l.id), "type": c.linkTypeJSON(l.kind),
@@ -272,12 +271,12 @@ func (c *call) linkJSON(l *link, seenFrom issueRef) any {
 	return out
 }
 
-// linkTypeJSON shows a kind of link.
+// linkTypeJSON renders a link type.
 func (c *call) linkTypeJSON(t *linkType) any {
 	return map[string]any{"id": t.id, "name": t.name, "inward": t.inward, "outward": t.outward, "self": c.api() + "/issueLinkType/" + t.id}
 }
 
-// usersJSON shows users; an empty list for none.
+// usersJSON renders a list of users.
 func (c *call) usersJSON(users []*user) []any {
 	list := []any{}
 	for _, u := range users {
@@ -286,7 +285,7 @@ func (c *call) usersJSON(users []*user) []any {
 	return list
 }
 
-// userJSON shows a user in the dress's way; nil for nobody.
+// userJSON renders a user as the product does. It returns nil for a nil user.
 func (c *call) userJSON(u *user) any {
 	if u == nil {
 		return nil
@@ -297,7 +296,8 @@ func (c *call) userJSON(u *user) any {
 	if c.cloud() {
 		out["accountId"], out["accountType"] = u.accountID, "atlassian"
 		out["self"] = c.api() + "/user?accountId=" + url.QueryEscape(u.accountID)
-		// Avatars on Cloud live on a host of their own, which no gateway may touch.
+		// Cloud's avatars are on a separate host, and the gateway must not rewrite
+		// their URLs.
 		const avatars = "https://avatar-management--avatars.us-west-2.prod.public.atl-paas.net/initials/X-0.png"
 		out["avatarUrls"] = map[string]any{"48x48": avatars + "?size=48", "24x24": avatars + "?size=24", "16x16": avatars + "?size=16", "32x32": avatars + "?size=32"}
 		return out
@@ -308,13 +308,13 @@ func (c *call) userJSON(u *user) any {
 	return out
 }
 
-// avatars are the links to one picture in its four sizes.
+// avatars returns the URLs of an avatar in four sizes.
 func (c *call) avatars(path string) any {
 	at := func(size string) string { return c.base() + path + size + "avatarId=10122" }
 	return map[string]any{"48x48": at(""), "24x24": at("size=small&"), "16x16": at("size=xsmall&"), "32x32": at("size=medium&")}
 }
 
-// statusJSON shows a status.
+// statusJSON renders a status.
 func (c *call) statusJSON(s *status) any {
 	return map[string]any{
 		"self": c.api() + "/status/" + s.id, "id": s.id, "name": s.name, "description": s.description,
@@ -322,14 +322,14 @@ func (c *call) statusJSON(s *status) any {
 	}
 }
 
-// categoryJSON shows a status category.
+// categoryJSON renders a status category.
 func (c *call) categoryJSON(s *statusCategory) any {
 	return map[string]any{
 		"self": fmt.Sprintf("%s/statuscategory/%d", c.api(), s.id), "id": s.id, "key": s.key, "colorName": s.color, "name": s.name,
 	}
 }
 
-// issueTypeJSON shows an issue type.
+// issueTypeJSON renders an issue type.
 func (c *call) issueTypeJSON(t *issueType) any {
 	out := map[string]any{
 		"self": c.api() + "/issuetype/" + t.id, "id": t.id, "name": t.name, "description": t.description, "subtask": t.subtask,
@@ -337,13 +337,13 @@ func (c *call) issueTypeJSON(t *issueType) any {
 	}
 	if c.cloud() {
 		out["hierarchyLevel"] = t.level
-		// go-jira and jira-cli show this name.
+		// go-jira and jira-cli display this name.
 		out["untranslatedName"] = t.name
 	}
 	return out
 }
 
-// catalogueJSON shows a priority or a resolution; nil for none.
+// catalogueJSON renders a priority or resolution. It returns nil for nil.
 func (c *call) catalogueJSON(kind string, n *named) any {
 	if n == nil {
 		return nil
@@ -356,10 +356,10 @@ func (c *call) catalogueJSON(kind string, n *named) any {
 	return out
 }
 
-// among tells whether the caller is one of some users.
+// among reports whether the caller is one of the users.
 func (c *call) among(users []*user) bool { return c.who != nil && slices.Contains(users, c.who.user) }
 
-// duration writes seconds as Jira does.
+// duration formats seconds in Jira's notation.
 func duration(seconds int) string {
 	var parts []string
 	for _, unit := range []struct {

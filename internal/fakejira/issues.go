@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// errNoIssue is Jira's answer for an issue that is not there or not for the caller's eyes.
+// errNoIssue returns Jira's error for an issue that does not exist or is hidden
+// from the caller.
 func errNoIssue() error {
 	return fail(http.StatusNotFound, "Issue does not exist or you do not have permission to see it.")
 }
 
-// issue finds the issue that the path's first parameter names.
+// issue finds the issue named by the path's first parameter.
 func (c *call) issue() (*issue, error) { return c.issueNamed(c.params[0]) }
 
 // issueNamed finds an issue for the caller. Anonymous callers see none.
@@ -27,7 +28,7 @@ func (c *call) issueNamed(keyOrID string) (*issue, error) {
 	return nil, errNoIssue()
 }
 
-// changed finds the path's issue for a change.
+// changed finds the issue named in the path and prepares it for a change.
 func (c *call) changed() (*issue, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -37,10 +38,10 @@ func (c *call) changed() (*issue, error) {
 	return i, nil
 }
 
-// touch notes that an issue was changed just now.
+// touch sets the issue's update time to now.
 func (i *issue) touch() { i.updated = time.Now().UTC() }
 
-// issueGet shows one issue.
+// issueGet returns an issue.
 func issueGet(c *call) (reply, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -82,12 +83,12 @@ func issuePost(c *call) (reply, error) {
 	return created(short, c.issueURL(i.issueRef))
 }
 
-// createdJSON is what creating an issue answers.
+// createdJSON renders an issue in the response to its creation.
 func (c *call) createdJSON(i *issue) map[string]any {
 	return map[string]any{"id": strconv.Itoa(i.id()), "key": i.key(), "self": c.issueURL(i.issueRef)}
 }
 
-// issueBulkPost creates several issues; each succeeds or fails alone.
+// issueBulkPost creates several issues, each of which may fail independently.
 func issueBulkPost(c *call) (reply, error) {
 	var in struct {
 		IssueUpdates []struct {
@@ -118,7 +119,7 @@ func issueBulkPost(c *call) (reply, error) {
 	return reply{status: status, body: map[string]any{"issues": issues, "errors": problems}}, nil
 }
 
-// create makes an issue of the fields of a request.
+// create creates an issue from the fields in a request.
 func (c *call) create(values, update map[string]any) (*issue, error) {
 	site := c.server.site
 	problems := map[string]string{}
@@ -158,7 +159,7 @@ func (c *call) create(values, update map[string]any) (*issue, error) {
 	return i, nil
 }
 
-// issuePut changes an issue, entirely or not at all.
+// issuePut edits an issue atomically.
 func issuePut(c *call) (reply, error) {
 	var in struct {
 		Fields map[string]any `json:"fields"`
@@ -225,8 +226,8 @@ func issueAssign(c *call) (reply, error) {
 	return done()
 }
 
-// apply changes the fields of an issue as a request says, and collects what is
-// wrong with them the way Jira does: field by field.
+// apply sets the fields of an issue from a request and collects the errors by
+// field, as Jira does.
 func (c *call) apply(i *issue, values, update map[string]any) error {
 	problems := map[string]string{}
 	for name, value := range values {
@@ -255,7 +256,7 @@ func (c *call) apply(i *issue, values, update map[string]any) error {
 	return nil
 }
 
-// set sets one field and returns what is wrong with its value.
+// set sets a field. It returns an error message if the value is invalid.
 func (c *call) set(i *issue, name string, value any) string {
 	site := c.server.site
 	switch name {
@@ -329,7 +330,7 @@ func (c *call) set(i *issue, name string, value any) string {
 		i.due = text
 	case "parent":
 		if name := referred(value, "key", "id", "set"); value == nil || name == "" || strings.EqualFold(name, "none") {
-			// jira-cli sends an empty reference with every change.
+			// jira-cli sends an empty reference with every edit.
 			i.parent = nil
 			return ""
 		}
@@ -349,7 +350,7 @@ func (c *call) set(i *issue, name string, value any) string {
 			return "Changing the project of an issue is not possible here."
 		}
 	case "components", "fixVersions", "versions", "environment":
-		// Clients send these empty; the sample has nothing to put there.
+		// Clients send these empty, and the sample data has no values for them.
 		if list, isList := value.([]any); value != nil && (!isList || len(list) > 0) {
 			return "Field '" + name + "' has no values here."
 		}
@@ -359,7 +360,7 @@ func (c *call) set(i *issue, name string, value any) string {
 	return ""
 }
 
-// updateField carries out one operation of an update.
+// updateField applies one operation of an update.
 func (c *call) updateField(i *issue, name, verb string, value any) string {
 	switch {
 	case verb == "set":
@@ -386,7 +387,7 @@ func (c *call) updateField(i *issue, name, verb string, value any) string {
 	return "Field '" + name + "' does not support operation '" + verb + "' Supported operation(s) are: 'set'"
 }
 
-// referred reads a reference such as {"key": "DEMO"} or {"id": 10000}.
+// referred parses a reference such as {"key": "DEMO"} or {"id": 10000}.
 func referred(value any, names ...string) string {
 	fields, _ := value.(map[string]any)
 	for _, name := range names {
@@ -402,8 +403,8 @@ func referred(value any, names ...string) string {
 	return ""
 }
 
-// userRef reads a user in a request's body: by accountId on Cloud, by name on
-// Data Center. Nobody is a nil user.
+// userRef parses a user reference in a request body: by accountId on Cloud, by
+// name on Data Center. A nil user means unassigned.
 func (c *call) userRef(value any) (*user, string) {
 	if value == nil {
 		return nil, ""
@@ -444,7 +445,7 @@ func (c *call) userRef(value any) (*user, string) {
 	return u, ""
 }
 
-// bulkFetch shows several issues by one POST that only reads.
+// bulkFetch returns several issues. It reads by POST.
 func bulkFetch(c *call) (reply, error) {
 	var in struct {
 		IssueIDsOrKeys []string `json:"issueIdsOrKeys"`
@@ -470,7 +471,7 @@ func bulkFetch(c *call) (reply, error) {
 	return ok(map[string]any{"expand": "names,schema", "issues": issues, "issueErrors": problems})
 }
 
-// editMeta tells which fields of an issue can be changed.
+// editMeta describes the editable fields of an issue.
 func editMeta(c *call) (reply, error) {
 	if _, err := c.issue(); err != nil {
 		return reply{}, err
@@ -484,7 +485,7 @@ func editMeta(c *call) (reply, error) {
 	return ok(map[string]any{"fields": out})
 }
 
-// changelog of an issue: nothing is kept, which is a valid answer.
+// changelog returns an empty changelog, since no history is kept.
 func changelog(c *call) (reply, error) {
 	i, err := c.issue()
 	if err != nil {
@@ -495,7 +496,7 @@ func changelog(c *call) (reply, error) {
 	})
 }
 
-// issuePicker suggests issues for what somebody typed.
+// issuePicker suggests issues for a search text.
 func issuePicker(c *call) (reply, error) {
 	typed := strings.ToLower(c.query("query"))
 	list := []any{}

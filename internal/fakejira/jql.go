@@ -10,31 +10,31 @@ import (
 	"unicode"
 )
 
-// query is a parsed piece of JQL: a condition and an order. It knows a small,
-// honest part of the language: what it cannot answer it refuses.
+// query is a parsed JQL query: a condition and an order. It supports a small part
+// of the language and rejects the rest.
 type query struct {
 	where condition
 	order []ordering
 }
 
-// condition tells whether an issue is found.
+// condition reports whether an issue matches.
 type condition func(*issue) bool
 
-// ordering is one field of ORDER BY.
+// ordering is a field in ORDER BY.
 type ordering struct {
 	field      string
 	descending bool
 }
 
-// unbounded tells whether the query has no restriction.
+// unbounded reports whether the query has no condition.
 func (q *query) unbounded() bool { return q.where == nil }
 
-// matches tells whether the query finds an issue.
+// matches reports whether an issue matches the query.
 func (q *query) matches(i *issue) bool { return q.where == nil || q.where(i) }
 
-// run returns a page of what the query finds, and how much it finds in all.
-// In the order of creation, which is also that of keys, only the page is kept,
-// so that a hundred thousand issues cost their making and no more.
+// run returns a page of the matches and their total number. In order of creation,
+// which is also the order of keys, it keeps only the page, so that generated
+// issues need not all be in memory.
 func (q *query) run(c *call, start, limit int) (page []*issue, total int) {
 	site := c.server.site
 	byCreation := len(q.order) == 0 || len(q.order) == 1 && slices.Contains([]string{"created", "key", "id", "rank"}, q.order[0].field)
@@ -83,7 +83,7 @@ func (q *query) run(c *call, start, limit int) (page []*issue, total int) {
 	return slices.Clone(window(all, start, start+limit)), len(all)
 }
 
-// sortKey is a text that sorts like a field.
+// sortKey returns a string that sorts like the field's value.
 func sortKey(i *issue, field string) string {
 	switch field {
 	case "created":
@@ -93,7 +93,7 @@ func sortKey(i *issue, field string) string {
 	case "summary":
 		return strings.ToLower(i.summary)
 	case "priority":
-		// The highest priority has the lowest id, and sorts last.
+		// The highest priority has the lowest ID but sorts last.
 		id, _ := strconv.Atoi(i.priority.id)
 		return fmt.Sprintf("%03d", 999-id)
 	case "status":
@@ -123,7 +123,7 @@ func sortKey(i *issue, field string) string {
 	return fmt.Sprintf("%s-%012d", i.project.key, i.number)
 }
 
-// sortable are the fields that ORDER BY takes.
+// sortable are the fields that ORDER BY supports.
 var sortable = []string{"created", "updated", "summary", "priority", "status", "issuetype", "assignee", "reporter", "duedate", "resolution", "project", "key", "id", "rank"}
 
 // fieldAliases are other names of fields in JQL.
@@ -131,7 +131,7 @@ var fieldAliases = map[string]string{
 	"type": "issuetype", "issue": "key", "issuekey": "key", "due": "duedate", "createddate": "created", "updateddate": "updated",
 }
 
-// token is a piece of JQL.
+// token is a JQL token.
 type token struct {
 	// kind is 'w' for a word or quoted text, 'o' for an operator, '(' ')' ',' for themselves, 0 for the end.
 	kind         byte
@@ -140,12 +140,12 @@ type token struct {
 	line, column int
 }
 
-// jqlError is Jira's way to say that JQL cannot be understood.
+// jqlError returns Jira's error for JQL that cannot be parsed.
 func jqlError(format string, args ...any) error {
 	return fail(http.StatusBadRequest, "Error in the JQL Query: "+format, args...)
 }
 
-// tokenize cuts JQL into tokens.
+// tokenize splits JQL into tokens.
 func tokenize(jql string) ([]token, error) {
 	var list []token
 	runes := []rune(jql)
@@ -200,7 +200,7 @@ func tokenize(jql string) ([]token, error) {
 	return append(list, token{line: line, column: len(runes) - lineStart + 1}), nil
 }
 
-// jqlParser reads a query from tokens.
+// jqlParser parses tokens into a query.
 type jqlParser struct {
 	call   *call
 	tokens []token
@@ -208,10 +208,10 @@ type jqlParser struct {
 	depth  int
 }
 
-// peek looks at the next token.
+// peek returns the next token without consuming it.
 func (p *jqlParser) peek() token { return p.tokens[p.at] }
 
-// next takes the next token; the end is never passed.
+// next consumes the next token. At the end, it keeps returning the end token.
 func (p *jqlParser) next() token {
 	t := p.tokens[p.at]
 	if t.kind != 0 {
@@ -220,7 +220,7 @@ func (p *jqlParser) next() token {
 	return t
 }
 
-// word takes the next token if it is one of some words, unquoted.
+// word consumes the next token if it is one of the given words, unquoted.
 func (p *jqlParser) word(words ...string) bool {
 	t := p.peek()
 	if t.quoted || t.kind == 0 || !slices.Contains(words, strings.ToLower(t.text)) {
@@ -230,7 +230,7 @@ func (p *jqlParser) word(words ...string) bool {
 	return true
 }
 
-// expected is the error for a token that does not belong where it stands.
+// expected returns the error for an unexpected token.
 func expected(what string, t token) error {
 	if t.kind == 0 {
 		return jqlError("Expecting %s before the end of the query.", what)
@@ -238,7 +238,7 @@ func expected(what string, t token) error {
 	return jqlError("Expecting %s but got '%s'. (line %d, character %d)", what, t.text, t.line, t.column)
 }
 
-// parseJQL reads a query.
+// parseJQL parses a query.
 func (c *call) parseJQL(jql string) (*query, error) {
 	tokens, err := tokenize(jql)
 	if err != nil {
@@ -265,7 +265,7 @@ func (c *call) parseJQL(jql string) (*query, error) {
 	return q, nil
 }
 
-// orderBy reads what comes after ORDER BY.
+// orderBy parses what follows ORDER BY.
 func (p *jqlParser) orderBy() ([]ordering, error) {
 	var list []ordering
 	for {
@@ -277,8 +277,8 @@ func (p *jqlParser) orderBy() ([]ordering, error) {
 		if !slices.Contains(sortable, field) {
 			return nil, fail(http.StatusBadRequest, "Not able to sort using field '%s'.", t.text)
 		}
-		// Told no direction, Jira begins with the newest and the most urgent,
-		// and otherwise with the smallest.
+		// Without a direction, Jira sorts dates and priorities in descending order,
+		// and everything else in ascending order.
 		o := ordering{field: field, descending: slices.Contains([]string{"created", "updated", "priority"}, field)}
 		if p.word("asc") {
 			o.descending = false
@@ -293,7 +293,7 @@ func (p *jqlParser) orderBy() ([]ordering, error) {
 	}
 }
 
-// canonical is a field's own name.
+// canonical returns the canonical name of a field.
 func canonical(name string) string {
 	name = strings.ToLower(name)
 	if own, found := fieldAliases[name]; found {
@@ -302,7 +302,7 @@ func canonical(name string) string {
 	return name
 }
 
-// or reads conditions joined by OR.
+// or parses conditions joined by OR.
 func (p *jqlParser) or() (condition, error) {
 	left, err := p.and()
 	for err == nil && p.word("or", "||", "|") {
@@ -315,7 +315,7 @@ func (p *jqlParser) or() (condition, error) {
 	return left, err
 }
 
-// and reads conditions joined by AND.
+// and parses conditions joined by AND.
 func (p *jqlParser) and() (condition, error) {
 	left, err := p.not()
 	for err == nil && p.word("and", "&&", "&") {
@@ -328,7 +328,7 @@ func (p *jqlParser) and() (condition, error) {
 	return left, err
 }
 
-// not reads one condition: negated, in parentheses, or a clause.
+// not parses a negation, a parenthesized condition or a clause.
 func (p *jqlParser) not() (condition, error) {
 	if p.depth++; p.depth > 100 {
 		return nil, jqlError("The query is nested too deeply.")
@@ -356,7 +356,7 @@ func (p *jqlParser) not() (condition, error) {
 	return p.clause()
 }
 
-// clause reads field, operator and value.
+// clause parses a field, an operator and a value.
 func (p *jqlParser) clause() (condition, error) {
 	name := p.next()
 	if name.kind != 'w' {
@@ -403,7 +403,7 @@ func (p *jqlParser) clause() (condition, error) {
 	return p.compare(field, name.text, operator, values)
 }
 
-// operator reads an operator, of one or two words.
+// operator parses an operator of one or two words.
 func (p *jqlParser) operator() (string, error) {
 	t := p.next()
 	text := strings.ToLower(t.text)
@@ -450,7 +450,7 @@ func (p *jqlParser) value() (string, error) {
 	return "", fail(http.StatusBadRequest, "Unable to find JQL function '%s()'.", t.text)
 }
 
-// emptiness reads IS EMPTY and IS NOT EMPTY.
+// emptiness returns the condition of IS EMPTY or IS NOT EMPTY.
 func (p *jqlParser) emptiness(field, name string, empty bool) (condition, error) {
 	var has condition
 	switch field {
@@ -477,18 +477,18 @@ func (p *jqlParser) emptiness(field, name string, empty bool) (condition, error)
 	return func(i *issue) bool { return has(i) != empty }, nil
 }
 
-// noField is Jira's answer for a field that it does not know.
+// noField returns Jira's error for an unknown field.
 func noField(name string) error {
 	return fail(http.StatusBadRequest, "Field '%s' does not exist or you do not have permission to view it.", name)
 }
 
-// isNoField recognizes noField's error.
+// isNoField reports whether err comes from noField.
 func isNoField(err error) bool {
 	f, isFailure := err.(*failure)
 	return isFailure && len(f.messages) == 1 && strings.HasPrefix(f.messages[0], "Field '")
 }
 
-// compare makes the condition of a clause.
+// compare returns the condition of a clause.
 func (p *jqlParser) compare(field, name, operator string, values []string) (condition, error) {
 	site := p.call.server.site
 	unsupported := fail(http.StatusBadRequest, "The operator '%s' is not supported by the '%s' field.", operator, name)
@@ -596,12 +596,12 @@ func (p *jqlParser) compare(field, name, operator string, values []string) (cond
 	return nil, unsupported
 }
 
-// projectIs tells whether JQL means a project by a value.
+// projectIs reports whether a JQL value refers to a project.
 func projectIs(p *project, v string) bool {
 	return strings.EqualFold(p.key, v) || p.id == v || strings.EqualFold(p.name, v)
 }
 
-// categoryIs tells whether JQL means a status category by a value.
+// categoryIs reports whether a JQL value refers to a status category.
 func categoryIs(s *statusCategory, v string) bool {
 	return strings.EqualFold(s.name, v) || s.key == v || strconv.Itoa(s.id) == v
 }
@@ -623,8 +623,8 @@ func ordered(operator string, difference int) bool {
 	return difference == 0
 }
 
-// contains makes the condition of a search for words: all of them, in any
-// order, a star standing for any ending.
+// contains returns the condition of a text search: all words must occur, in any
+// order, and a trailing star matches any ending.
 func contains(field, operator string, values []string, unsupported error) (condition, error) {
 	if operator != "~" && operator != "!~" {
 		return nil, unsupported
@@ -658,7 +658,7 @@ func contains(field, operator string, values []string, unsupported error) (condi
 	return found, nil
 }
 
-// dates makes the condition of a comparison with a date.
+// dates returns the condition of a comparison with a date.
 func dates(field, operator string, values []string, unsupported error) (condition, error) {
 	if len(values) != 1 || strings.Contains(operator, "~") || strings.Contains(operator, "in") {
 		return nil, unsupported
@@ -683,7 +683,7 @@ func dates(field, operator string, values []string, unsupported error) (conditio
 	}, nil
 }
 
-// jqlDate reads a date or a time from now such as -7d.
+// jqlDate parses a date, or a time relative to now such as -7d.
 func jqlDate(text string) (time.Time, bool) {
 	for _, layout := range []string{"2006-01-02 15:04", "2006/01/02 15:04", time.DateOnly, "2006/01/02"} {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// recordedBody is how much of a request's body is kept.
+// recordedBody is the maximum number of body bytes to record.
 const recordedBody = 64 << 10
 
-// Header is one header field as it reached the server.
+// Header is a header field as received.
 type Header struct{ Name, Value string }
 
-// Request is what reached the server, before any of it was interpreted.
+// Request is a request as received, before any interpretation.
 type Request struct {
-	// Method and RequestURI are those of the request line, byte for byte.
+	// Method and RequestURI are taken verbatim from the request line.
 	Method, RequestURI string
 	// Proto is HTTP/1.1 or HTTP/2.0.
 	Proto string
@@ -23,25 +23,23 @@ type Request struct {
 	Host string
 	// RemoteAddr is the address of the peer.
 	RemoteAddr string
-	// Headers are all fields. net/http keeps the order of the values of one
-	// field but not of the fields, so these are sorted by name.
+	// Headers are all header fields, sorted by name, because net/http preserves
+	// the order of the values of a field but not that of the fields.
 	Headers []Header
-	// Body is the beginning of the body, as far as the server read it, and
-	// BodySize how much it read.
+	// Body is the beginning of what the server read of the body, and BodySize the
+	// number of bytes it read.
 	Body     []byte
 	BodySize int64
-	// Account is the user that the request was authenticated as; empty when
-	// it was not.
+	// Account is the authenticated user, or empty.
 	Account string
-	// Operation is the template of the operation that served it; empty when
-	// none did.
+	// Operation is the template of the operation that handled the request, or
+	// empty.
 	Operation string
-	// Status is the status of the answer; 0 while there is none.
+	// Status is the response's status; 0 until there is one.
 	Status int
 }
 
-// Header returns the values of a header field, whose name is compared in
-// canonical form.
+// Header returns the values of a header field. The name is case-insensitive.
 func (r Request) Header(name string) []string {
 	var values []string
 	for _, h := range r.Headers {
@@ -52,16 +50,15 @@ func (r Request) Header(name string) []string {
 	return values
 }
 
-// recorder keeps the latest requests. It is safe for concurrent use.
+// recorder records the most recent requests. It is safe for concurrent use.
 type recorder struct {
 	mu    sync.Mutex
 	limit int
 	list  []*Request
 }
 
-// begin records a request that has just arrived and wraps its body, so that
-// what the handler reads of it is recorded too. A request that never ends is
-// recorded all the same.
+// begin records a request and wraps its body to record what the handler reads of
+// it. Requests are recorded even if they never complete.
 func (rec *recorder) begin(r *http.Request) *Request {
 	entry := &Request{
 		Method:     r.Method,
@@ -73,7 +70,7 @@ func (rec *recorder) begin(r *http.Request) *Request {
 	}
 	rec.mu.Lock()
 	if len(rec.list) >= rec.limit {
-		// Dropping a tenth at once keeps the cost of a full list per request constant.
+		// Dropping a tenth at a time keeps the amortized cost constant.
 		drop := rec.limit/10 + 1
 		rec.list = append(rec.list[:0:0], rec.list[min(drop, len(rec.list)):]...)
 	}
@@ -85,14 +82,14 @@ func (rec *recorder) begin(r *http.Request) *Request {
 	return entry
 }
 
-// update changes an entry under the recorder's lock.
+// update changes an entry while holding the recorder's lock.
 func (rec *recorder) update(change func()) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	change()
 }
 
-// all returns copies of the entries, and forgets them when take is set.
+// all returns copies of the entries, and clears the record if take is set.
 func (rec *recorder) all(take bool) []Request {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -107,14 +104,14 @@ func (rec *recorder) all(take bool) []Request {
 	return out
 }
 
-// recordedReader notes what is read through it.
+// recordedReader records what is read through it.
 type recordedReader struct {
 	io.ReadCloser
 	rec   *recorder
 	entry *Request
 }
 
-// Read passes on what it reads, keeping the beginning.
+// Read implements io.Reader.
 func (r *recordedReader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	if n > 0 {
@@ -128,14 +125,14 @@ func (r *recordedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// statusWriter notes the status of an answer.
+// statusWriter records the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	rec   *recorder
 	entry *Request
 }
 
-// WriteHeader notes the first status that is not merely informational.
+// WriteHeader records the first status that is not informational.
 func (w *statusWriter) WriteHeader(status int) {
 	if status >= 200 {
 		w.rec.update(func() {

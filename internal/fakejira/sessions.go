@@ -11,13 +11,13 @@ import (
 // sessionCookie is the name of Data Center's session cookie.
 const sessionCookie = "JSESSIONID"
 
-// sessions are Data Center's sessions: who a cookie stands for.
+// sessions maps Data Center's session cookies to accounts.
 type sessions struct {
 	mu    sync.Mutex
 	users map[string]*principal
 }
 
-// start opens a session and returns its cookie's value.
+// start opens a session and returns the value of its cookie.
 func (s *sessions) start(p *principal) string {
 	id := strings.ToUpper(randomHex(16))
 	s.mu.Lock()
@@ -26,15 +26,15 @@ func (s *sessions) start(p *principal) string {
 		s.users = map[string]*principal{}
 	}
 	if len(s.users) > 100_000 {
-		// A load test that keeps no cookies opens one per request.
+		// A load test that ignores cookies opens a session per request.
 		clear(s.users)
 	}
 	s.users[id] = p
 	return id
 }
 
-// find returns whom the request's session cookie stands for, or nil, and the
-// cookie's value.
+// find returns the account of the request's session, or nil, and the cookie's
+// value.
 func (s *sessions) find(r *http.Request) (*principal, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

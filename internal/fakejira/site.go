@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// jiraTime is how Jira writes a moment.
+// jiraTime is Jira's time format.
 const jiraTime = "2006-01-02T15:04:05.000-0700"
 
-// user is somebody in Jira.
+// user is a Jira user.
 type user struct {
 	name, key, accountID string
 	email, display       string
 }
 
-// named is an entry of one of Jira's small catalogues.
+// named is an entry in a catalogue, such as a priority.
 type named struct {
 	id, name, description string
 }
 
-// status is a state of the workflow.
+// status is a status in the workflow.
 type status struct {
 	named
 	category *statusCategory
@@ -37,20 +37,20 @@ type statusCategory struct {
 	key, color, name string
 }
 
-// issueType is a kind of issue.
+// issueType is a type of issue.
 type issueType struct {
 	named
 	subtask bool
 	level   int
 }
 
-// linkType is a kind of link between issues.
+// linkType is a type of link between issues.
 type linkType struct {
 	named
 	inward, outward string
 }
 
-// transition leads to a status, from anywhere.
+// transition leads from any status to another.
 type transition struct {
 	id, name string
 	to       *status
@@ -74,27 +74,27 @@ type worklog struct {
 	seconds          int
 }
 
-// link joins two issues.
+// link is a link between two issues.
 type link struct {
 	id       int
 	kind     *linkType
 	from, to issueRef
 }
 
-// issueRef names an issue for good, whatever becomes of its content.
+// issueRef identifies an issue, regardless of its content.
 type issueRef struct {
 	project *project
 	number  int
 }
 
-// key is how people call the issue.
+// key returns the issue's key, such as DEMO-1.
 func (ref issueRef) key() string { return ref.project.key + "-" + strconv.Itoa(ref.number) }
 
-// id is how Jira calls it.
+// id returns the issue's numeric ID.
 func (ref issueRef) id() int { return ref.project.firstIssueID + ref.number }
 
-// issue is one issue. Generated issues are made on every look, and become part
-// of the project when somebody changes them.
+// issue is an issue. Generated issues are created anew on every access and become
+// part of the project when they are changed.
 type issue struct {
 	issueRef
 	summary            string
@@ -118,19 +118,19 @@ type issue struct {
 	sprint             int
 }
 
-// project holds issues.
+// project is a project with its issues.
 type project struct {
 	id, key, name, description string
 	lead                       *user
 	firstIssueID               int
-	// last is the highest number given out; issues up to generated exist
-	// unless they are deleted, those that were touched in issues.
+	// last is the highest issue number in use. Issues up to generated exist unless
+	// deleted; issues holds those that have been changed.
 	last, generated int
 	issues          map[int]*issue
 	deleted         map[int]bool
 }
 
-// sprint of the board.
+// sprint is a sprint on the board.
 type sprint struct {
 	id          int
 	name, state string
@@ -143,7 +143,7 @@ type filter struct {
 	owner         *user
 }
 
-// site is everything that the REST operations work on.
+// site is all data that the REST operations use.
 type site struct {
 	users       []*user
 	types       []*issueType
@@ -161,7 +161,7 @@ type site struct {
 	started     time.Time
 }
 
-// ensureUser returns the user of an account, adding one when there is none.
+// ensureUser returns the user of an account, adding one if necessary.
 func (s *site) ensureUser(account Account) *user {
 	for _, u := range s.users {
 		if strings.EqualFold(u.name, account.User) || strings.EqualFold(u.email, account.User) {
@@ -187,13 +187,13 @@ func (s *site) ensureUser(account Account) *user {
 	return u
 }
 
-// newID gives out an id for a comment, worklog, link or attachment.
+// newID returns a new ID for a comment, worklog, link or attachment.
 func (s *site) newID() int {
 	s.nextID++
 	return s.nextID
 }
 
-// projectBy finds a project by key or id.
+// projectBy finds a project by key or ID.
 func (s *site) projectBy(keyOrID string) *project {
 	for _, p := range s.projects {
 		if strings.EqualFold(p.key, keyOrID) || p.id == keyOrID {
@@ -203,7 +203,7 @@ func (s *site) projectBy(keyOrID string) *project {
 	return nil
 }
 
-// refBy reads an issue's key or id; ok only says that it could be one.
+// refBy parses an issue key or ID. If ok is true, the issue may still not exist.
 func (s *site) refBy(keyOrID string) (issueRef, bool) {
 	if key, number, found := strings.Cut(keyOrID, "-"); found {
 		n, err := strconv.Atoi(number)
@@ -225,7 +225,7 @@ func (s *site) refBy(keyOrID string) (issueRef, bool) {
 	return issueRef{}, false
 }
 
-// issueBy finds an issue by key or id; nil when there is none.
+// issueBy finds an issue by key or ID, or returns nil.
 func (s *site) issueBy(keyOrID string) *issue {
 	ref, ok := s.refBy(keyOrID)
 	if !ok {
@@ -234,8 +234,8 @@ func (s *site) issueBy(keyOrID string) *issue {
 	return s.issueAt(ref)
 }
 
-// issueAt finds an issue; nil when there is none. A generated issue that
-// nobody changed is made on the spot.
+// issueAt finds an issue, or returns nil. It creates generated issues that have
+// not been changed on the fly.
 func (s *site) issueAt(ref issueRef) *issue {
 	p := ref.project
 	if i := p.issues[ref.number]; i != nil {
@@ -247,11 +247,11 @@ func (s *site) issueAt(ref issueRef) *issue {
 	return s.generate(ref)
 }
 
-// keep makes an issue that is going to be changed part of its project.
+// keep stores an issue in its project before it is changed.
 func (s *site) keep(i *issue) { i.project.issues[i.number] = i }
 
-// each calls yield with every issue, the newest of each project first, until
-// it returns false.
+// each calls yield for every issue, newest first within each project, until it
+// returns false.
 func (s *site) each(yield func(*issue) bool) {
 	for _, p := range s.projects {
 		for n := p.last; n >= 1; n-- {
@@ -262,7 +262,8 @@ func (s *site) each(yield func(*issue) bool) {
 	}
 }
 
-// subtasks of an issue. Generated issues have none, so only the kept ones are looked at.
+// subtasks returns the sub-tasks of an issue. It checks only stored issues, since
+// generated ones are never sub-tasks.
 func (s *site) subtasks(of issueRef) []*issue {
 	var list []*issue
 	for _, i := range of.project.issues {
@@ -274,7 +275,7 @@ func (s *site) subtasks(of issueRef) []*issue {
 	return list
 }
 
-// remove deletes an issue with what hangs on it.
+// remove deletes an issue with its links and attachments.
 func (s *site) remove(i *issue) error {
 	var errs []error
 	for _, id := range i.attachments {
@@ -288,7 +289,7 @@ func (s *site) remove(i *issue) error {
 	return errors.Join(errs...)
 }
 
-// removeLink takes a link off both its ends.
+// removeLink removes a link from both issues.
 func (s *site) removeLink(l *link) {
 	for _, ref := range []issueRef{l.from, l.to} {
 		if i := s.issueAt(ref); i != nil {
@@ -297,7 +298,7 @@ func (s *site) removeLink(l *link) {
 	}
 }
 
-// removeAttachment forgets an attachment and deletes its file.
+// removeAttachment deletes an attachment and its file.
 func (s *site) removeAttachment(id int) error {
 	file := s.attachments[id]
 	delete(s.attachments, id)
@@ -307,7 +308,7 @@ func (s *site) removeAttachment(id int) error {
 	return file.close()
 }
 
-// close deletes what is on disk.
+// close deletes all temporary files.
 func (s *site) close() error {
 	var errs []error
 	for id := range s.attachments {
@@ -316,7 +317,7 @@ func (s *site) close() error {
 	return errors.Join(errs...)
 }
 
-// byName finds a catalogue's entry by name, without case, or id.
+// byName finds an entry in a catalogue by case-insensitive name or by ID.
 func byName[T any](list []T, of func(T) named, nameOrID string) (found T, ok bool) {
 	for _, entry := range list {
 		if n := of(entry); strings.EqualFold(n.name, nameOrID) || n.id == nameOrID {
@@ -326,27 +327,27 @@ func byName[T any](list []T, of func(T) named, nameOrID string) (found T, ok boo
 	return found, false
 }
 
-// typeBy finds an issue type by name or id.
+// typeBy finds an issue type by name or ID.
 func (s *site) typeBy(nameOrID string) (*issueType, bool) {
 	return byName(s.types, func(t *issueType) named { return t.named }, nameOrID)
 }
 
-// statusBy finds a status by name or id.
+// statusBy finds a status by name or ID.
 func (s *site) statusBy(nameOrID string) (*status, bool) {
 	return byName(s.statuses, func(t *status) named { return t.named }, nameOrID)
 }
 
-// priorityBy finds a priority by name or id.
+// priorityBy finds a priority by name or ID.
 func (s *site) priorityBy(nameOrID string) (*named, bool) {
 	return byName(s.priorities, func(n *named) named { return *n }, nameOrID)
 }
 
-// resolutionBy finds a resolution by name or id.
+// resolutionBy finds a resolution by name or ID.
 func (s *site) resolutionBy(nameOrID string) (*named, bool) {
 	return byName(s.resolutions, func(n *named) named { return *n }, nameOrID)
 }
 
-// userBy finds a user by any of the names that clients use.
+// userBy finds a user by any of the identifiers that clients use.
 func (s *site) userBy(name string) *user {
 	for _, u := range s.users {
 		if u.accountID == name || u.key == name || strings.EqualFold(u.name, name) || strings.EqualFold(u.email, name) {

@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// errBadPath is Tomcat's refusal of a path.
+// errBadPath is the error for a path that Tomcat rejects.
 var errBadPath = errors.New("bad path")
 
-// tomcatSegments reads a raw path as Tomcat does: parameters (";…") leave each
-// segment, encoded slashes and backslashes are refused, the rest is decoded,
-// and then "//", "/./" and "/../" are resolved. Reading it so, and not as
-// net/http does, is the point: a gateway that lets "/x/..;/y" through must be
-// found out here.
+// tomcatSegments parses a raw path the way Tomcat does: it strips parameters
+// (";…") from each segment, rejects encoded slashes and backslashes, decodes the
+// rest, and then resolves "//", "/./" and "/../". Parsing it like Tomcat, not like
+// net/http, exposes a gateway that lets "/x/..;/y" through.
 func tomcatSegments(raw string) ([]string, error) {
 	if !strings.HasPrefix(raw, "/") || strings.Contains(raw, `\`) {
 		return nil, errBadPath
@@ -31,7 +30,7 @@ func tomcatSegments(raw string) ([]string, error) {
 		}
 		switch decoded {
 		case "", ".":
-			// An empty segment is a doubled or trailing slash, and means nothing.
+			// An empty segment, from a doubled or trailing slash, is ignored.
 		case "..":
 			if len(out) == 0 {
 				return nil, errBadPath
@@ -44,10 +43,10 @@ func tomcatSegments(raw string) ([]string, error) {
 	return out, nil
 }
 
-// restExtensions are the endings that Data Center takes off a REST path.
+// restExtensions are the extensions that Data Center strips from REST paths.
 var restExtensions = []string{".json", ".xml", ".txt", ".html", ".htm", ".atom"}
 
-// stripExtension takes such an ending off the last segment of a REST path.
+// stripExtension strips such an extension from the last segment of a REST path.
 func stripExtension(segments []string) []string {
 	if len(segments) < 2 || segments[0] != "rest" {
 		return segments
