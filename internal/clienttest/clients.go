@@ -1,10 +1,10 @@
-// Package clienttest describes real Jira clients declaratively: how each is
-// found or built, and the command line, configuration and environment with
-// which it does each thing. Tests run them straight against a stand-in Jira
-// and through the gateway; what differs is only the Target.
+// Package clienttest describes real Jira clients: how to find or build each of
+// them, and which command line, configuration and environment perform each
+// action. Tests run them directly against a stand-in for Jira and through the
+// gateway; only the Target differs.
 //
-// Every client works offline, on loopback, over plain HTTP, and in a home
-// directory of its own.
+// Every client works offline, on loopback, over plain HTTP, and in its own home
+// directory.
 package clienttest
 
 import (
@@ -19,28 +19,29 @@ import (
 	"time"
 )
 
-// Target is the Jira, or the gateway, that a client talks to, and as whom.
+// Target is the Jira or gateway that a client uses, with its credentials.
 type Target struct {
 	// BaseURL without a trailing slash; with a context path if there is one.
 	BaseURL string
-	// User and Secret of Basic: an account of Jira, or owner and token of the gateway.
+	// User and Secret are the Basic credentials: a Jira account, or a token of the
+	// gateway and its owner.
 	User, Secret string
 	// Home is an empty directory for the client's configuration. One home
 	// serves one Target.
 	Home string
-	// Cloud is set when what answers wears the dress of Jira Cloud.
+	// Cloud is set if the server is, or imitates, Jira Cloud.
 	Cloud bool
 }
 
-// Action is something that clients do.
+// Action is an action that clients can perform.
 type Action string
 
-// The actions. Myself asks who the caller is; Search lists the issues of DEMO;
-// View shows DEMO-2; Create makes a task; Comment comments on DEMO-1; Upload
-// attaches a file to DEMO-3 and Download fetches the attachment whose id is
-// given; Update and Delete change one issue, by the self link of what a search
-// returned where the client knows self links. Follow searches a hundred issues,
-// changes each by its self link and deletes the last ten.
+// The actions. Myself shows the caller; Search lists the issues of DEMO; View
+// shows DEMO-2; Create creates a task; Comment comments on DEMO-1; Upload attaches
+// a file to DEMO-3; Download fetches the attachment with a given ID; Update and
+// Delete change one issue, through the self link in a search result if the client
+// uses self links. Follow searches for a hundred issues, updates each through its
+// self link and deletes the last ten.
 const (
 	ServerInfo Action = "serverInfo"
 	Myself     Action = "myself"
@@ -55,7 +56,7 @@ const (
 	Follow     Action = "follow"
 )
 
-// Writes tells whether the action changes something in Jira.
+// Writes reports whether the action changes something in Jira.
 func (a Action) Writes() bool {
 	switch a {
 	case Create, Comment, Upload, Update, Delete, Follow:
@@ -64,68 +65,67 @@ func (a Action) Writes() bool {
 	return false
 }
 
-// Arguments of an action; each action uses what it needs.
+// Arguments are the arguments of an action. Each action uses those it needs.
 type Arguments struct {
-	// Key of the issue for Update and Delete.
+	// Key is the issue to update or delete.
 	Key string
 	// Text is the summary of Create, Update and Follow, or the comment's text.
 	Text string
-	// File is the path to upload, or to download to.
+	// File is the path of the file to upload or to save a download to.
 	File string
-	// Attachment is the id to download.
+	// Attachment is the ID of the attachment to download.
 	Attachment string
 }
 
-// Result is what a client showed.
+// Result is the result of running a client.
 type Result struct {
-	// Command line, for reports; the secret is replaced.
+	// Command is the command line, for reports, with the secret redacted.
 	Command        string
 	Stdout, Stderr string
-	// Err is set when the client ended with another status than 0.
+	// Err is set if the client exited with a nonzero status.
 	Err error
 }
 
-// Output is everything that a user of the client saw.
+// Output returns everything that the client printed.
 func (r Result) Output() string { return r.Stdout + r.Stderr }
 
-// Client is one real client.
+// Client is a real Jira client.
 type Client struct {
-	// Name as people know it.
+	// Name is the client's usual name.
 	Name string
-	// Find returns the path of its program. It builds it when need be, and
-	// ends the test when it is not to be had: see missing.
+	// Find returns the path of the program, building it if necessary. It ends the
+	// test if the program is not available: see missing.
 	Find func(testing.TB) string
-	// Cloud and DataCenter say which dresses it is run against.
+	// Cloud and DataCenter are the products to run the client against.
 	Cloud, DataCenter bool
-	// Config are the configuration files it wants, by path below the home.
+	// Config returns the client's configuration files, by path below the home.
 	Config func(Target) map[string]string
-	// Env are the variables it wants.
+	// Env returns additional environment variables.
 	Env func(Target) []string
-	// Blind are the actions that end with status 0 even when they were refused:
-	// only what the client shows tells.
+	// Blind are the actions that exit with status 0 even if they were refused, so
+	// that only the output shows the failure.
 	Blind map[Action]bool
-	// OldSearch is set when it searches Cloud by the operation that Atlassian
-	// has removed there.
+	// OldSearch is set if the client searches Cloud with the operation that
+	// Atlassian has removed.
 	OldSearch bool
-	// Actions are the arguments, and standard input, with which it does each thing. What
-	// is not here the client cannot do.
+	// Actions are the actions that the client supports.
 	Actions map[Action]func(Target, Arguments) Invocation
 }
 
-// Invocation is what an action runs the client with.
+// Invocation is the command line and standard input of an action.
 type Invocation struct {
 	Args  []string
 	Stdin string
 }
 
-// run makes an Invocation of arguments alone.
+// run returns an Invocation without standard input.
 func run(args ...string) Invocation { return Invocation{Args: args} }
 
-// Can tells whether the client has an action.
+// Can reports whether the client supports an action.
 func (c Client) Can(action Action) bool { return c.Actions[action] != nil }
 
-// Run runs an action. It ends the test when the client cannot be started, not
-// when the client fails: that is for the test to judge.
+// Run performs an action. It ends the test if the client cannot be started, but
+// leaves it to the test to judge a failure of the client.
 func (c Client) Run(t testing.TB, target Target, action Action, with Arguments) Result {
 	t.Helper()
 	if !c.Can(action) {
@@ -144,7 +144,7 @@ func (c Client) Run(t testing.TB, target Target, action Action, with Arguments) 
 		}
 	}
 	invocation := c.Actions[action](target, with)
-	// A client that waits for something is a finding too, so it must end.
+	// A client that hangs is a finding too, so the wait is bounded.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, invocation.Args...)
@@ -152,7 +152,7 @@ func (c Client) Run(t testing.TB, target Target, action Action, with Arguments) 
 	command.Stdin = strings.NewReader(invocation.Stdin)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
-	// Nothing of the machine's own configuration or proxies may take part.
+	// The machine's own configuration and proxies must not interfere.
 	command.Env = []string{
 		"HOME=" + target.Home, "XDG_CONFIG_HOME=" + filepath.Join(target.Home, ".config"), "USER=tester",
 		"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "TERM=dumb", "NO_COLOR=1", "NO_PROXY=*",
@@ -171,8 +171,8 @@ func (c Client) Run(t testing.TB, target Target, action Action, with Arguments) 
 	}
 }
 
-// missing ends the test because a client is not there: with a failure in CI,
-// where nothing may be skipped unseen, otherwise by skipping it.
+// missing ends the test because a client is not available. It fails the test in
+// CI, where nothing may be skipped, and skips it elsewhere.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -181,7 +181,7 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// All are the clients that are known.
+// All returns all clients.
 func All() []Client {
 	return []Client{Curl(), CurlAnyAuth(), PythonJira(), GoJira(), JiraCLI(), JiraJS()}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 )
 
-// TestClientsWorkWithTheStandIn runs every client straight against the
-// stand-in: what fails here is the stand-in's or this description's fault, and
-// no gateway's.
+// TestClientsWorkWithTheStandIn runs every client directly against the stand-in. A
+// failure here is the fault of the stand-in or of the client's description, not
+// of the gateway.
 func TestClientsWorkWithTheStandIn(t *testing.T) {
 	for _, client := range All() {
 		for _, dress := range []fakejira.Dress{fakejira.Cloud, fakejira.DataCenter} {
@@ -110,7 +110,8 @@ func workDirectly(t *testing.T, client Client, dress fakejira.Dress) {
 	}
 }
 
-// TestClientsAreDocumented wants every client, and every pinned version, in docs/clients.md.
+// TestClientsAreDocumented checks that docs/clients.md lists every client and
+// every pinned version.
 func TestClientsAreDocumented(t *testing.T) {
 	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "clients.md"))
 	if err != nil {
@@ -119,7 +120,7 @@ func TestClientsAreDocumented(t *testing.T) {
 	for _, client := range All() {
 		for word := range strings.FieldsSeq(client.Name) {
 			if !bytes.Contains(docs, []byte(word)) {
-				t.Errorf("docs/clients.md says nothing of %s", client.Name)
+				t.Errorf("docs/clients.md does not mention %s", client.Name)
 			}
 		}
 	}

@@ -10,14 +10,11 @@ import (
 func Curl() Client { return curl("curl") }
 
 // CurlAnyAuth is curl with --anyauth, which sends credentials only after a 401
-// whose challenge is one that it can answer. Jira itself challenges with
-// OAuth, so against Jira it stays a stranger; through the gateway it works.
-func CurlAnyAuth() Client {
-	c := curl("curl --anyauth", "--anyauth")
-	return c
-}
+// with a challenge that it supports. It works through the gateway but not with
+// Jira itself, whose challenge is OAuth.
+func CurlAnyAuth() Client { return curl("curl --anyauth", "--anyauth") }
 
-// curl describes curl with some options more.
+// curl describes curl with additional options.
 func curl(name string, options ...string) Client {
 	base := func(t Target, args ...string) []string {
 		all := append([]string{"--silent", "--show-error", "--fail-with-body", "--max-time", "50", "-u", t.User + ":" + t.Secret}, options...)
@@ -60,11 +57,11 @@ func curl(name string, options ...string) Client {
 				return run(base(t, "-X", "DELETE", t.BaseURL+"/rest/api/2/issue/"+a.Key)...)
 			},
 			Upload: func(t Target, a Arguments) Invocation {
-				// Expect makes curl wait for leave before it sends the file.
+				// With Expect, curl waits for "100 Continue" before it sends the file.
 				return run(base(t, "-H", "X-Atlassian-Token: no-check", "-H", "Expect: 100-continue", "-F", "file=@"+a.File, t.BaseURL+"/rest/api/2/issue/DEMO-3/attachments")...)
 			},
 			Download: func(t Target, a Arguments) Invocation {
-				// curl drops the credentials on the way to another host.
+				// curl drops the credentials when redirected to another host.
 				path := "/secure/attachment/" + a.Attachment + "/file"
 				if t.Cloud {
 					path = "/rest/api/2/attachment/content/" + a.Attachment

@@ -10,22 +10,22 @@ import (
 	"testing"
 )
 
-// The Go clients, pinned in tools/go.mod. It is a module of its own because
-// their dependencies are old, and because nothing that a test downloads should
-// be in the project's go.sum. Both call their program jira.
+// The Go clients, pinned in tools/go.mod. That is a separate module because their
+// dependencies are old and do not belong in the project's go.sum. Both programs
+// are called jira.
 const (
 	goJiraPackage  = "github.com/go-jira/jira/cmd/jira"
 	jiraCLIPackage = "github.com/ankitpokhrel/jira-cli/cmd/jira"
 )
 
-// built remembers where each tool is, since the first use may build it.
+// built caches the path of each tool.
 var built struct {
 	sync.Mutex
 	paths map[string]string
 }
 
-// goTool returns the path of a pinned tool, building it on its first use. Go
-// keeps the program in its build cache.
+// goTool returns the path of a pinned tool, building it on first use. Go keeps
+// the program in its build cache.
 func goTool(t testing.TB, name string) string {
 	t.Helper()
 	built.Lock()
@@ -34,7 +34,7 @@ func goTool(t testing.TB, name string) string {
 		return path
 	}
 	command := exec.Command("go", "-C", toolsDir(t), "tool", "-n", name)
-	// A workspace, or a vendor flag, of whoever runs the tests is no business of the tools.
+	// The user's workspace and flags must not affect the tools.
 	command.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false -trimpath")
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
@@ -50,7 +50,7 @@ func goTool(t testing.TB, name string) string {
 	return path
 }
 
-// toolsDir finds the module of the tools from wherever in the project the test runs.
+// toolsDir finds the tools' module from any directory in the project.
 func toolsDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -70,17 +70,18 @@ func toolsDir(t testing.TB) string {
 	}
 }
 
-// GoJira is go-jira. It knows only version 2 of the API. In its default
-// authentication method, session, it logs in at /rest/auth/1/session, which no
-// token may; so it is configured for api-token, which is Basic. Its own create
-// and edit templates name the login as the reporter, by e-mail address: Data
-// Center refuses that, and behind a gateway the login is no user of Jira. So it
-// gets templates without a reporter. To create, it asks for the old createmeta,
-// which Data Center no longer has since version 9.
+// GoJira is go-jira. It uses only version 2 of the API. Its default authentication
+// method, session, logs in at /rest/auth/1/session, which no token may do, so it
+// is configured for api-token, which is Basic. Its default create and edit
+// templates set the reporter to the login's email address: Data Center rejects
+// that, and behind a gateway the login is not a Jira user. It therefore gets
+// templates without a reporter. To create an issue, it requests the old
+// createmeta, which Data Center removed in version 9.
 func GoJira() Client {
 	return Client{
 		Name: "go-jira", Cloud: true, DataCenter: true, OldSearch: true,
-		// It has no command that deletes an issue, and its request is content with any answer.
+		// It has no command to delete an issue, and its request command ignores the
+		// response's status.
 		Blind: map[Action]bool{Delete: true},
 		Find:  func(t testing.TB) string { return goTool(t, goJiraPackage) },
 		Config: func(t Target) map[string]string {
@@ -126,10 +127,10 @@ func GoJira() Client {
 	}
 }
 
-// JiraCLI is jira-cli. It has no attachments, and its "me" only reads its own
-// configuration. On Cloud it searches and creates by version 3 of the API; its
-// installation "local" is Data Center. Its configuration is what "jira init"
-// would ask for and write.
+// JiraCLI is jira-cli. It does not support attachments, and its "me" only reads
+// its own configuration. On Cloud it searches and creates with version 3 of the
+// API; its installation type "local" is Data Center. Its configuration is what
+// "jira init" would write.
 func JiraCLI() Client {
 	return Client{
 		Name: "jira-cli", Cloud: true, DataCenter: true,

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// jiraJSScript does one action per run, as a user's own script would.
+// jiraJSScript performs one action per run, as a user's own script would.
 //
 //go:embed jirajs.cjs
 var jiraJSScript string
@@ -29,10 +29,10 @@ var jiraJSPackage embed.FS
 // jiraJSInstall makes tests that run at the same time install only once.
 var jiraJSInstall sync.Mutex
 
-// JiraJS is jira.js, a library of Node.js, made for Cloud; its version 2 client
-// works with Data Center too, but for downloads, which exist there only by their
-// link. The script updates and deletes by self links. It is installed with npm
-// into the user's cache directory on its first use.
+// JiraJS is jira.js, a Node.js library for Cloud. Its version 2 client also works
+// with Data Center, except for downloads, for which the script uses the content
+// link. The script updates and deletes through self links. The library is
+// installed with npm into the user's cache directory on first use.
 func JiraJS() Client {
 	action := func(name Action) func(Target, Arguments) Invocation {
 		return func(t Target, a Arguments) Invocation {

@@ -6,18 +6,17 @@ import (
 	"testing"
 )
 
-// pythonScript does one action per run, as a user's own script would.
+// pythonScript performs one action per run, as a user's own script would.
 //
 //go:embed python_jira.py
 var pythonScript string
 
-// python is Debian's own Python. Another one that comes first on PATH does not
-// see Debian's packages.
+// python is Debian's Python. Another one earlier in PATH would not find Debian's
+// packages.
 const python = "/usr/bin/python3"
 
-// PythonJira is Debian's python3-jira. It follows the self links of what Jira
-// returns for updates and deletes, and downloads attachments by their content
-// link.
+// PythonJira is Debian's python3-jira. It updates and deletes through self links
+// and downloads attachments through their content links.
 func PythonJira() Client {
 	action := func(name string) func(Target, Arguments) Invocation {
 		return func(t Target, a Arguments) Invocation {
