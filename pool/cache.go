@@ -18,15 +18,15 @@ import (
 // openTimeout bounds how long Start waits for the store to open.
 const openTimeout = 10 * time.Second
 
-// Cache is a cache in front of a store, and the watch that keeps it true.
+// Cache is a cache in front of a store, with the watch that keeps it current.
 type Cache struct {
 	*storage.Cache
 	Store *Store
 
 	key cacheKey
 
-	// losses counts how often the watch was lost or restored; deaf says that
-	// the log tells of a loss.
+	// losses counts how often the watch was lost or restored; deaf is set while
+	// a loss has been logged.
 	losses atomic.Uint64
 	deaf   atomic.Bool
 
@@ -36,12 +36,12 @@ type Cache struct {
 	running   *background.Group
 }
 
-// lostBefore is how long changes may go unheard before the log says so: a
-// connection that is made anew at once is no news.
+// lostBefore is how long the watch may be lost before it is logged: a quick
+// reconnect is not worth a line.
 const lostBefore = 3 * time.Second
 
-// Lost probes the store at once, so that an outage shows when nobody sends a
-// request. If it answers, it is the notification of changes alone that fails.
+// Lost probes the store at once, so that an outage is noticed without traffic. If
+// the store answers, only the notification of changes has failed.
 func (s *Cache) Lost(cause error) {
 	lost := s.losses.Add(1)
 	s.running.Go(func(ctx context.Context) {
@@ -49,20 +49,20 @@ func (s *Cache) Lost(cause error) {
 			return
 		}
 		s.deaf.Store(true)
-		s.Store.logger.Warn("changes that other nodes make are not heard of: they hold here after the cache's ttl", zap.Error(cause))
+		s.Store.logger.Warn("notifications of changes by other nodes are lost: such changes take effect here after the cache's ttl", zap.Error(cause))
 	})
 }
 
-// Restored reads everything again: changes may have been missed.
+// Restored has every record read again, since changes may have been missed.
 func (s *Cache) Restored() {
 	s.losses.Add(1)
 	if s.deaf.Swap(false) {
-		s.Store.logger.Info("changes that other nodes make are heard of again")
+		s.Store.logger.Info("notifications of changes by other nodes are restored")
 	}
 	s.Cache.Restored()
 }
 
-// pause waits, and tells whether ctx lasted as long.
+// pause waits for d and reports whether ctx is still live.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -74,13 +74,12 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Start opens the store, and begins to watch it if nobody did yet. It is an error
-// if the store is empty where the running configuration's is not, unless
-// mayBeginEmpty.
+// Start opens the store and watches it, unless that was done already. It fails if
+// the store is empty and the running configuration's is not, unless mayBeginEmpty.
 func (s *Cache) Start(mayBeginEmpty bool) error {
 	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
 	defer cancel()
-	// Before it is opened, which makes what is not there yet.
+	// Check before Open, which creates a missing store.
 	if !mayBeginEmpty && !s.Store.started.Load() {
 		if err := s.Store.checkEmpty(ctx); err != nil {
 			return err
@@ -102,8 +101,8 @@ func (s *Cache) Start(mayBeginEmpty bool) error {
 	return nil
 }
 
-// Go runs f in the background, until the cache is given up. It reports whether
-// that is still to come.
+// Go runs f in the background until the cache is destructed. It reports false if
+// that has already happened.
 func (s *Cache) Go(f func(context.Context)) bool { return s.running.Go(f) }
 
 // Release gives the cache back.
@@ -128,7 +127,7 @@ func (s *Cache) Destruct() error {
 	s.end()
 	s.running.Wait()
 	s.Wait()
-	s.others(func(other *Cache) { other.Inherit(s.Cache) }) // what it has learned since they began
+	s.others(func(other *Cache) { other.Inherit(s.Cache) }) // what it has learned since they were created
 	s.Store.Metrics.unwatch(s.Cache)
 	_, err := stores.Delete(s.key.store)
 	return err

@@ -10,10 +10,10 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// countTimeout bounds how long a count of tokens is waited for.
+// countTimeout bounds one count of tokens.
 const countTimeout = 2 * time.Second
 
-// count returns how many tokens the store has, if it can tell.
+// count returns how many tokens the store has, and whether that is known.
 func (s *Store) count(ctx context.Context) (int, bool) {
 	if s.counter == nil || s.breaker.Away() != nil {
 		return 0, false
@@ -24,9 +24,9 @@ func (s *Store) count(ctx context.Context) (int, bool) {
 	return n, err == nil
 }
 
-// checkEmpty returns an error if this store has no tokens while that of the
-// running configuration has some: it is far more likely misspelt than meant, and
-// every token would be refused.
+// checkEmpty returns an error if this store has no tokens while the running
+// configuration's has some. Most likely its name is misspelt, and every token
+// would be refused.
 func (s *Store) checkEmpty(ctx context.Context) error {
 	for _, running := range others(s) {
 		had, known := running.count(ctx)
@@ -41,8 +41,8 @@ func (s *Store) checkEmpty(ctx context.Context) error {
 	return nil
 }
 
-// others are the stores in service beside s: those of the running configuration,
-// while another one is loaded.
+// others returns the other stores in service: while a configuration is loading,
+// those of the running one.
 func others(s *Store) (running []*Store) {
 	stores.Range(func(_, value any) bool {
 		if other, ok := value.(*Store); ok && other != s && other.started.Load() {
@@ -53,7 +53,7 @@ func others(s *Store) (running []*Store) {
 	return running
 }
 
-// announce tells the log which store is in use, and how many tokens it has.
+// announce logs which store is in use and how many tokens it has.
 func (s *Store) announce(ctx context.Context, logger *zap.Logger) {
 	fields := []zap.Field{zap.String("store", s.name)}
 	n, known := s.count(ctx)
@@ -68,7 +68,7 @@ func (s *Store) announce(ctx context.Context, logger *zap.Logger) {
 	logger.Info("token store", fields...)
 }
 
-// nameOf returns how a store is called in messages.
+// nameOf returns the name of a store for messages.
 func nameOf(module storage.Module) string {
 	if named, ok := module.(fmt.Stringer); ok {
 		return named.String()

@@ -8,11 +8,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// newLogger returns the logger of a store, which outlives the configuration that
-// it was made by: each line goes where the running one has its log.
+// newLogger returns the logger of a store. A store outlives the configuration that
+// created it, so each line goes to the log of the one that is running.
 func newLogger() *zap.Logger { return zap.New(runningCore{}).Named("jira_tokens.store") }
 
-// runningCore is the core of Caddy's logger at the time of each line.
+// runningCore delegates to the core of Caddy's current logger.
 type runningCore struct{ fields []zapcore.Field }
 
 func (c runningCore) running() zapcore.Core { return caddy.Log().Core().With(c.fields) }

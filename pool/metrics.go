@@ -12,9 +12,9 @@ import (
 
 const namespace = "jira_tokens"
 
-// Metrics are those of one store and what is in front of it. They live as long
-// as the store, so that a reload of the configuration loses no count, and are
-// registered anew with every configuration's registry.
+// Metrics are the metrics of one store and of what is in front of it. They live as
+// long as the store, so that counts survive a reload, and are registered with
+// every configuration's registry.
 type Metrics struct {
 	requests  *prometheus.CounterVec
 	decision  prometheus.Histogram
@@ -25,7 +25,7 @@ type Metrics struct {
 
 	mu     sync.Mutex
 	caches map[*storage.Cache]struct{}
-	// gone holds the counts of caches that are no more.
+	// gone holds the counts of former caches.
 	gone cacheCounts
 }
 
@@ -53,7 +53,7 @@ func newMetrics() *Metrics {
 		}),
 		accountUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "account_up",
-			Help: "Whether Jira takes the account: 1 until it was seen to refuse it.",
+			Help: "Whether Jira accepts the account: 1 until Jira refuses it.",
 		}, []string{"account"}),
 		active: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "active",
@@ -63,8 +63,8 @@ func newMetrics() *Metrics {
 	}
 }
 
-// AccountsConfigured begins anew: what was seen of the accounts of an earlier
-// configuration says nothing of these.
+// AccountsConfigured resets the state of all accounts: that of an earlier
+// configuration's accounts no longer applies.
 func (m *Metrics) AccountsConfigured(names iter.Seq[string]) {
 	m.accountUp.Reset()
 	for name := range names {
@@ -72,12 +72,12 @@ func (m *Metrics) AccountsConfigured(names iter.Seq[string]) {
 	}
 }
 
-// AccountChanged says whether Jira takes the account.
+// AccountChanged records whether Jira accepts the account.
 func (m *Metrics) AccountChanged(account string, accepted bool) {
 	m.accountUp.WithLabelValues(account).Set(upIf(accepted))
 }
 
-// upIf is the value of a gauge that says whether something is up.
+// upIf returns the value of an up gauge.
 func upIf(up bool) float64 {
 	if up {
 		return 1
@@ -85,8 +85,8 @@ func upIf(up bool) float64 {
 	return 0
 }
 
-// Register makes the metrics known to a configuration's registry. Two apps
-// never share one; a second registration is a fault.
+// Register registers the metrics with a configuration's registry. Registering
+// twice is an error: two apps never share a registry.
 func (m *Metrics) Register(registry *prometheus.Registry) error {
 	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.accountUp, m.active, cacheCollector{m}} {
 		if err := registry.Register(collector); err != nil {
@@ -96,7 +96,7 @@ func (m *Metrics) Register(registry *prometheus.Registry) error {
 	return nil
 }
 
-// Decided counts a decision about a request, and the time that it took.
+// Decided records a decision about a request and how long it took.
 func (m *Metrics) Decided(decision, reason, access string, took time.Duration) {
 	m.requests.WithLabelValues(decision, reason, access).Inc()
 	m.decision.Observe(took.Seconds())
@@ -130,7 +130,7 @@ func (c *cacheCounts) add(cache *storage.Cache) {
 	c.failures += cache.Stats.Failures.Load()
 }
 
-// cacheCollector collects what the caches count themselves.
+// cacheCollector collects the caches' own counts.
 type cacheCollector struct{ *Metrics }
 
 var cacheTotal = prometheus.NewDesc(namespace+"_cache_total",

@@ -11,8 +11,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// Stores are found again by their connection, the caches in front of them by
-// store and bounds.
+// Stores are keyed by their connection, caches by store and options.
 var (
 	stores = caddy.NewUsagePool()
 	caches = caddy.NewUsagePool()
@@ -23,10 +22,9 @@ type cacheKey struct {
 	options storage.CacheOptions
 }
 
-// Acquire returns the cache with these bounds in front of the store that module
-// configures: the one in use, if there is one. A new one begins with what those
-// in front of the same store know. It opens nothing; Start does. Release gives
-// the cache back.
+// Acquire returns the cache with these options in front of the store that module
+// configures, shared with other configurations. A new cache inherits from others
+// of the same store. Acquire opens nothing; Start does. Call Release when done.
 func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error) {
 	key := cacheKey{store: module.Key(), options: options}
 	value, loaded, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {

@@ -16,24 +16,23 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Store is a store, what was measured of it, and what is counted and gathered
-// in memory for it.
+// Store is a store with its metrics and the state that is kept in memory for it.
 type Store struct {
 	storage.Store
 
 	// Metrics are registered with every configuration that uses the store.
 	Metrics *Metrics
-	// UseLog gathers when tokens were last used.
+	// UseLog collects the last uses of tokens.
 	UseLog *storage.UseLog
-	// Counters are what the limits of every configuration are compared with.
+	// Counters hold the state that every configuration's limits are checked against.
 	Counters *limits.Counters
 
 	name    string
 	logger  *zap.Logger
 	breaker *storage.Breaker
-	// counter counts tokens; nil of a store that cannot.
+	// counter counts tokens; nil if the store cannot.
 	counter storage.Counter
-	// started says that a configuration with this store was put in service.
+	// started is set once a configuration with this store is in service.
 	started atomic.Bool
 
 	end       context.CancelFunc
@@ -58,8 +57,8 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	s.Metrics.storeUp.Set(1)
 	s.UseLog = storage.NewUseLog(s.Store, func(tokens int, err error) {
 		s.Metrics.active.Set(float64(tokens))
-		if s.breaker.Away() == nil { // of which the log tells
-			writing.went(err, logger, "when tokens were used cannot be written; it waits in memory", "when tokens were used is written again")
+		if s.breaker.Away() == nil { // an outage has its own log line
+			writing.report(err, logger, "last uses of tokens cannot be written; they are kept in memory", "last uses of tokens are written again")
 		}
 	})
 	var shared limits.Shared
@@ -68,14 +67,14 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	}
 	s.Counters = limits.NewCounters(s.running, shared, func(err error) {
 		if s.breaker.Away() == nil {
-			counting.went(err, logger, "the token store does not count requests: limits are each node's own", "the token store counts requests for all nodes again")
+			counting.report(err, logger, "the token store does not count requests: limits are each node's own", "the token store counts requests for all nodes again")
 		}
 	})
 	return s
 }
 
-// reportDamage returns what tells the log of damaged records: one line a minute
-// at most, because anybody can ask for a token again and again.
+// reportDamage returns a function that logs damaged records, at most one line a
+// minute, since clients can use a damaged token repeatedly.
 func reportDamage(logger *zap.Logger) func(storage.DamagedError) {
 	sometimes := rate.Sometimes{Interval: time.Minute}
 	return func(damaged storage.DamagedError) {
@@ -86,13 +85,12 @@ func reportDamage(logger *zap.Logger) func(storage.DamagedError) {
 	}
 }
 
-// service is something that the store does beside keeping tokens, and may fail
-// to do while it answers: a full memory, a missing permission.
+// service is a secondary task of the store that may fail while reads succeed, for
+// example because memory is full or a permission is missing.
 type service struct{ failing atomic.Bool }
 
-// went writes a line when the service begins to fail, and one when it works
-// again.
-func (s *service) went(err error, logger *zap.Logger, fails, works string) {
+// report logs when the service begins to fail and when it works again.
+func (s *service) report(err error, logger *zap.Logger, fails, works string) {
 	if failing := err != nil; s.failing.Swap(failing) == failing {
 		return
 	}

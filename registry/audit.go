@@ -9,7 +9,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// What happens to tokens, as the audit trail names it.
+// The actions of the audit trail.
 const (
 	ActionCreate  = "create"
 	ActionUpdate  = "update"
@@ -24,8 +24,8 @@ const (
 	ActionAccountAccepted = "account_accepted"
 )
 
-// RecordAccount writes to the trail that Jira does not take an account any
-// more, or takes it again.
+// RecordAccount records in the audit trail that Jira refuses an account, or
+// accepts it again if refused is nil.
 func (r *Registry) RecordAccount(ctx context.Context, account string, refused error) error {
 	event := storage.Event{
 		At: r.now().UTC(), Action: ActionAccountAccepted, Name: account,
@@ -38,7 +38,7 @@ func (r *Registry) RecordAccount(ctx context.Context, account string, refused er
 	return r.store.AddEvent(ctx, event)
 }
 
-// event says what a change does, field by field.
+// event returns the audit event of a change, field by field.
 func (r *Registry) event(actor storage.Actor, action string, old, new *token.Record) storage.Event {
 	subject := new
 	if subject == nil {
@@ -51,8 +51,8 @@ func (r *Registry) event(actor storage.Actor, action string, old, new *token.Rec
 	}
 }
 
-// differences lists the fields that differ, with their values: all but digests,
-// and but those that change with every change.
+// differences lists the fields that differ, with their values. It leaves out
+// digests and what differs in every change.
 func differences(before, after *token.Record) []storage.FieldChange {
 	if before == nil {
 		before = new(token.Record)
@@ -76,11 +76,11 @@ func differences(before, after *token.Record) []storage.FieldChange {
 	return changes
 }
 
-// encode returns value as JSON; nothing for an empty one.
+// encode returns value as JSON, or nil if it is empty.
 func encode(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return json.RawMessage(`"(not shown)"`) // cannot be: all are plain values
+		return json.RawMessage(`"(not shown)"`) // cannot happen: all are plain values
 	}
 	switch string(text) {
 	case `""`, "0", "null", "[]", `"0001-01-01T00:00:00Z"`:

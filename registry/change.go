@@ -13,8 +13,8 @@ import (
 // MaxOverlap is how long a token may still work after its rotation.
 const MaxOverlap = 30 * 24 * time.Hour
 
-// Update changes the fields that edit sets. If edit names a version and the
-// token has another by now, the change is refused.
+// Update changes the fields that edit sets. It fails if edit names a version and
+// the token now has another.
 func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, edit token.Edit) (*token.Record, error) {
 	version, err := edit.Version()
 	if err != nil {
@@ -22,32 +22,32 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 	}
 	return r.change(ctx, actor, ActionUpdate, id, version, func(record *token.Record) error {
 		if record.Status == token.StatusRevoked {
-			return StateError{id, token.StateRevoked, "a revoked token stays as it was; create a new one"}
+			return StateError{id, token.StateRevoked, "a revoked token cannot be changed; create a new one"}
 		}
 		if err := edit.Apply(record, r.now()); err != nil {
 			return err
 		}
 		if !edit.Has("account") {
-			return nil // it may have been taken out of the configuration
+			return nil // the account may have been removed from the configuration
 		}
 		return r.checkAccount(record.Account)
 	})
 }
 
 // Rotate gives a token a new secret under the same id. The old one still works
-// for overlap. The new token is in this answer and nowhere else.
+// for overlap. The new token is returned only here and stored nowhere.
 func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (*token.Record, token.Token, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return nil, token.Token{}, invalid("overlap", fmt.Errorf("%s: want at most %dd", overlap, MaxOverlap/(24*time.Hour)))
 	}
-	// Of two rotations at once one is refused: made again on top of the other,
-	// it would end a token that was shown a moment ago.
-	now, err := r.Show(ctx, id)
+	// Of two concurrent rotations one must fail: retried on top of the other, it
+	// would end a token that was shown a moment ago.
+	current, err := r.Show(ctx, id)
 	if err != nil {
 		return nil, token.Token{}, asState(err)
 	}
 	var secret token.Token
-	record, err := r.change(ctx, actor, ActionRotate, id, now.Version, func(record *token.Record) (err error) {
+	record, err := r.change(ctx, actor, ActionRotate, id, current.Version, func(record *token.Record) (err error) {
 		switch state := record.State(r.now()); state {
 		case token.StateRevoked:
 			return StateError{id, state, "it cannot be rotated; create a new one"}
@@ -81,7 +81,7 @@ func (r *Registry) Enable(ctx context.Context, actor storage.Actor, id string) (
 	return r.setStatus(ctx, actor, ActionEnable, id, token.StatusActive)
 }
 
-// Revoke ends a token for ever. Its record stays, for the record.
+// Revoke ends a token permanently. Its record is kept.
 func (r *Registry) Revoke(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
 	return r.setStatus(ctx, actor, ActionRevoke, id, token.StatusRevoked)
 }
@@ -92,7 +92,7 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 			return errUnchanged
 		}
 		if record.Status == token.StatusRevoked {
-			return StateError{id, token.StateRevoked, "that is for ever; create a new one"}
+			return StateError{id, token.StateRevoked, "a revoked token cannot be used again; create a new one"}
 		}
 		record.Status = status
 		return nil
@@ -120,16 +120,14 @@ func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) e
 	return fmt.Errorf("token %s: %w", id, storage.ErrConflict)
 }
 
-// errUnchanged is returned by an edit that finds the record as it should be.
+// errUnchanged is returned by an edit that has nothing to change.
 var errUnchanged = errors.New("unchanged")
 
-// attempts bounds how often a change is made again on what another node wrote
-// meanwhile.
+// attempts bounds how often a change is retried after conflicts.
 const attempts = 10
 
-// change applies edit to the record as it is. When somebody else was faster it
-// starts again from what they wrote, so that no change is lost, unless the
-// caller insists on a version.
+// change applies edit to the current record. On a conflict it retries with the
+// new record, so that no change is lost, unless the caller requires a version.
 func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id string, version uint64, edit func(*token.Record) error) (*token.Record, error) {
 	for range attempts {
 		old, err := r.Show(ctx, id)

@@ -9,8 +9,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Create issues a token with the fields that edit sets. The token itself is in
-// this answer and nowhere else.
+// Create issues a token with the fields that edit sets. The token itself is
+// returned only here and stored nowhere.
 func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.Edit) (*token.Record, token.Token, error) {
 	record := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive}
 	if err := edit.Apply(record, r.now()); err != nil {
@@ -32,5 +32,5 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	return record, secret, nil
 }
 
-// timestamp is now to the second: what people read and every store can hold.
+// timestamp returns the time in whole seconds, which every store can hold.
 func (r *Registry) timestamp() time.Time { return r.now().UTC().Truncate(time.Second) }

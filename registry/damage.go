@@ -8,7 +8,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// DamagedError is an error about a record that cannot be used.
+// DamagedError reports a record that cannot be used.
 type DamagedError = storage.DamagedError
 
 // DamagedView is a token whose record cannot be used, as programs see it, in
@@ -20,8 +20,8 @@ type DamagedView struct {
 	Error string `json:"error"`
 }
 
-// ViewDamaged returns a damaged record as programs see it. What is in the record
-// may be anything: it is shown as printable text.
+// ViewDamaged returns a damaged record as programs see it. The record may contain
+// anything, so the error is reduced to printable text.
 func ViewDamaged(damaged storage.DamagedError) DamagedView {
 	return DamagedView{
 		ID: damaged.ID, State: token.StateDamaged,
@@ -29,11 +29,11 @@ func ViewDamaged(damaged storage.DamagedError) DamagedView {
 	}
 }
 
-// maxDamageText bounds how much is told of one damaged record.
+// maxDamageText bounds the error text of one damaged record, in bytes.
 const maxDamageText = 500
 
-// deletionOf returns the change that deletes a damaged record. The trail says
-// what was wrong with it: who it belonged to is not known.
+// deletionOf returns the change that deletes a damaged record. Its event says what
+// was wrong; the owner is not known.
 func (r *Registry) deletionOf(actor storage.Actor, damaged storage.DamagedError) storage.Change {
 	return storage.Change{Damaged: damaged.ID, Event: storage.Event{
 		At: r.now().UTC(), Action: ActionDelete, Actor: actor, TokenID: damaged.ID,
@@ -61,8 +61,7 @@ func (r *Registry) deleted(ctx context.Context, id string) (bool, error) {
 	}
 }
 
-// asState makes of an error about a damaged record one that tells what can be
-// done.
+// asState turns a DamagedError into a StateError that says what can be done.
 func asState(err error) error {
 	var damaged storage.DamagedError
 	if errors.As(err, &damaged) {

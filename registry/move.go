@@ -38,29 +38,28 @@ func (r *Registry) Export(ctx context.Context, w io.Writer) (damaged int, err er
 	}
 }
 
-// ImportResult says what became of the records of an import.
+// ImportResult counts the records of an import by what was done with them.
 type ImportResult struct {
-	// Imported were new here; Unchanged were here already, the same.
+	// Imported records were new; Unchanged ones were already here.
 	Imported  int `json:"imported"`
 	Unchanged int `json:"unchanged"`
-	// Deleted were left out because they were deleted here.
+	// Deleted records were skipped because they had been deleted here.
 	Deleted int `json:"deleted"`
 }
 
-// ImportOptions say how an import goes about what it finds.
+// ImportOptions are the options of an import.
 type ImportOptions struct {
-	// Restore imports also records that were deleted here. Without it they are
-	// left out, and counted: an old copy must not bring ended tokens back.
+	// Restore also imports records that were deleted here. By default they are
+	// skipped: an old copy must not bring deleted tokens back.
 	Restore bool
 }
 
-// ErrCutOff means that the records of an import end where no record ends.
-var ErrCutOff = errors.New("the records end in the middle: what was to be imported was cut off")
+// ErrCutOff means that an import ends in the middle of a record.
+var ErrCutOff = errors.New("the import ends in the middle of a record: the file was cut off")
 
-// Import reads what Export wrote. Records that are here already and the same
-// are left alone, so that an import that was broken off can be made again;
-// one that differs ends it. The result says what was imported so far, also
-// when the import fails.
+// Import reads what Export wrote. It skips identical records that are already
+// here, so an interrupted import can be repeated; a record that differs stops it.
+// The result counts what was imported, even if the import fails.
 func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Reader, options ImportOptions) (ImportResult, error) {
 	var imported, unchanged, deleted atomic.Int64
 	group, working := errgroup.WithContext(ctx)
@@ -105,8 +104,7 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 	return ImportResult{Imported: int(imported.Load()), Unchanged: int(unchanged.Load()), Deleted: int(deleted.Load())}, err
 }
 
-// checkImported returns what is wrong with a record that is to be imported, if
-// anything.
+// checkImported returns an error if a record cannot be imported.
 func checkImported(record *token.Record) error {
 	if record.Version > token.MaxVersion/2 {
 		return fmt.Errorf("version %d: want one that leaves room for later changes, up to %d", record.Version, uint64(token.MaxVersion/2))
@@ -114,7 +112,7 @@ func checkImported(record *token.Record) error {
 	return record.Check()
 }
 
-// outcome says what became of one record of an import.
+// outcome is what was done with one record of an import.
 type outcome int
 
 const (
@@ -123,8 +121,8 @@ const (
 	recordDeleted
 )
 
-// importsAtOnce is how many records are written at once: the file store writes
-// them to the disk together.
+// importsAtOnce is how many records are written concurrently; the file store
+// batches such writes.
 const importsAtOnce = 64
 
 func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
@@ -154,11 +152,11 @@ func (r *Registry) importNew(ctx context.Context, actor storage.Actor, record *t
 	return recordImported, r.apply(ctx, actor, ActionImport, nil, record)
 }
 
-// ExistsError is an import over a token that is there already and differs.
+// ExistsError reports an import of a token that exists here and differs.
 type ExistsError struct{ ID string }
 
 func (e ExistsError) Error() string {
-	return fmt.Sprintf("token %s is here already and differs: delete it here, or leave it out of the import", e.ID)
+	return fmt.Sprintf("token %s already exists here and differs: delete it here, or leave it out of the import", e.ID)
 }
 
 func sameJSON(a, b *token.Record) (bool, error) {

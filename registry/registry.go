@@ -1,6 +1,6 @@
-// Package registry issues, changes and ends tokens, and is the only door to the
-// store: for the admin API, the command and the handler.
-// Every change goes in with its audit event.
+// Package registry issues, changes, finds and ends tokens. The admin API, the
+// command and the handler reach the store only through it. Every change is stored
+// together with its audit event.
 package registry
 
 import (
@@ -66,7 +66,7 @@ var noRecord token.Record
 // storage.DamagedError.
 func (r *Registry) Show(ctx context.Context, id string) (*token.Record, error) {
 	if !token.ValidID(id) {
-		// What is no id may be a whole token, which belongs into no message.
+		// Do not echo invalid IDs: the caller may have pasted a whole token.
 		return nil, fmt.Errorf("%w: want an id, the 10 characters after jt_ in the token", storage.ErrNotFound)
 	}
 	record, err := r.store.Get(ctx, id)
@@ -89,7 +89,7 @@ func (r *Registry) List(ctx context.Context, query storage.Query) (storage.Page,
 	return page, nil
 }
 
-// Used takes down that the token with this id is used now.
+// Used records that the token with this id was used just now.
 func (r *Registry) Used(id string, address netip.Addr, userAgent string) {
 	r.uses.Note(id, address, userAgent)
 }
@@ -109,10 +109,10 @@ func (r *Registry) Reachable(ctx context.Context) error {
 	return err
 }
 
-// apply makes one change with its event, and lets this node know of it.
+// apply commits a change with its event.
 func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string, old, new *token.Record) error {
 	if new != nil {
-		// What would be read as damaged is not written.
+		// Do not write what would be read as damaged.
 		if err := new.Check(); err != nil {
 			return fmt.Errorf("token %s: %s: %w", new.ID, action, invalid("token", err))
 		}
@@ -120,11 +120,11 @@ func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string
 	return r.commit(ctx, storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)})
 }
 
-// commit makes a change in the store, and lets this node know of it.
+// commit makes a change in the store and updates this node's cache.
 func (r *Registry) commit(ctx context.Context, change storage.Change) error {
 	if err := r.store.Apply(ctx, change); err != nil {
-		// Whether an outage swallowed the change or only the answer is open:
-		// what this node remembers is not to be trusted.
+		// The change may have been made although the answer was lost, so do not
+		// trust the cached record.
 		r.cache.Changed(change.ID())
 		return fmt.Errorf("token %s: %s: %w", change.ID(), change.Event.Action, err)
 	}
@@ -132,7 +132,7 @@ func (r *Registry) commit(ctx context.Context, change storage.Change) error {
 	return nil
 }
 
-// checkAccount returns what is wrong with the name of an account, if anything.
+// checkAccount returns an error if the account is not configured.
 func (r *Registry) checkAccount(name string) error {
 	switch {
 	case slices.Contains(r.accounts, name):
@@ -143,7 +143,7 @@ func (r *Registry) checkAccount(name string) error {
 	return invalid("account", fmt.Errorf("%q is not configured: name one of %s", name, strings.Join(r.accounts, ", ")))
 }
 
-// InvalidError is an input that cannot be accepted.
+// InvalidError reports invalid input.
 type InvalidError = token.InvalidError
 
 func invalid(field string, err error) error {
@@ -153,7 +153,7 @@ func invalid(field string, err error) error {
 	return InvalidError{Field: field, Err: err}
 }
 
-// StateError is a change that the token's state does not allow.
+// StateError reports a change that the token's state does not allow.
 type StateError struct {
 	ID    string
 	State token.State

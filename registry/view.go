@@ -13,18 +13,17 @@ import (
 // in an Edit, and what the registry keeps beside them.
 type View struct {
 	*token.Record
-	// Token is the token itself: only in the answer that made it.
+	// Token is the token itself, set only in the answer that created it.
 	Token string
 	State token.State
-	// LastUsed is left out when the token was never used, and of the answer to
-	// a change.
+	// LastUsed is nil if the token was never used, and in answers to changes.
 	LastUsed *storage.Use
 	// Error says what is wrong with a damaged record, when a DamagedView was
 	// read as a View.
 	Error string
 }
 
-// kept is the JSON of what is in a View beside the table of fields.
+// kept is the JSON of a View's members that are not in the table of fields.
 type kept struct {
 	ID            string       `json:"id"`
 	Token         string       `json:"token,omitempty"`
@@ -35,8 +34,8 @@ type kept struct {
 	PreviousUntil time.Time    `json:"previous_until,omitzero"`
 	LastUsed      *storage.Use `json:"last_used,omitempty"`
 	Error         string       `json:"error,omitempty"`
-	// Version counts the changes; naming it in a change refuses the change
-	// when somebody else was faster.
+	// Version counts the changes. A change that names it fails if the token has
+	// changed since.
 	Version uint64 `json:"version"`
 }
 

@@ -2,8 +2,8 @@ package registry
 
 import "github.com/jiratokens/caddy-jira-tokens/storage"
 
-// The store's words in which the registry is asked and answers: who knows the
-// registry needs to know no store.
+// The store's types in the registry's API, so that its callers need not import
+// storage.
 type (
 	Actor      = storage.Actor
 	Event      = storage.Event
@@ -12,11 +12,11 @@ type (
 	Use        = storage.Use
 )
 
-// ActorAdmin is the kind of an actor who is a client of Caddy's admin endpoint.
+// ActorAdmin is the kind of an actor that uses Caddy's admin endpoint.
 const ActorAdmin = storage.ActorAdmin
 
-// MaxPageSize is how many records or events a page has at most.
+// MaxPageSize is the maximum number of records or events in a page.
 const MaxPageSize = storage.MaxPageSize
 
-// ErrBadCursor is returned for a cursor that is not of the list it is used with.
+// ErrBadCursor is returned for a cursor of another list.
 var ErrBadCursor = storage.ErrBadCursor

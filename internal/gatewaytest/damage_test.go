@@ -56,9 +56,9 @@ func TestChangesThatAreNotHeardOf(t *testing.T) {
 	server := redistest.Start(t)
 	server.Do("acl", "setuser", "gateway", "on", ">s3cret", "~*", "&*", "+@all", "-subscribe")
 	g := startGateway(t, options{store: redisStore(server, "username gateway", "password s3cret")})
-	g.loggedOnce(t, "changes that other nodes make are not heard of")
+	g.loggedOnce(t, "notifications of changes by other nodes are lost")
 	server.Do("acl", "setuser", "gateway", "+subscribe")
-	g.loggedOnce(t, "changes that other nodes make are heard of again")
+	g.loggedOnce(t, "notifications of changes by other nodes are restored")
 	if log := g.log.String(); strings.Contains(log, "the token store does not answer") {
 		t.Error("the log tells of an outage, though tokens are read")
 	}
