@@ -17,12 +17,24 @@ type Event struct {
 	Action string `json:"action"`
 	// TokenID, Owner and Name say to which token; Name alone to which account.
 	TokenID string `json:"token_id,omitempty"`
-	Owner   string `json:"owner,omitempty"`
-	Name    string `json:"name"`
+	// Document is the name of the document that changed, as DocumentName.String
+	// writes it.
+	Document string `json:"document,omitempty"`
+	Owner    string `json:"owner,omitempty"`
+	Name     string `json:"name"`
 	// Actor is who did it.
 	Actor Actor `json:"actor"`
 	// Changes holds the fields that changed.
 	Changes []FieldChange `json:"changes,omitempty"`
+}
+
+// About returns the ID of the token or the name of the document that the event
+// is about; empty for others.
+func (e Event) About() string {
+	if e.TokenID != "" {
+		return e.TokenID
+	}
+	return e.Document
 }
 
 // FieldChange is one field's value before and after, as JSON. Digests are no
@@ -54,12 +66,23 @@ const (
 type EventQuery struct {
 	// TokenID limits the list to one token's events.
 	TokenID string
+	// Document limits the list to one document's events, if TokenID is empty.
+	Document string
 	// Since leaves out what was recorded before.
 	Since time.Time
 	// Cursor is the Next of the page before: what comes after that event.
 	Cursor string
 	// Limit is the size of the page; 0 is DefaultPageSize, MaxPageSize at most.
 	Limit int
+}
+
+// About returns the token's ID or the document's name that the list is limited
+// to; empty if it is not.
+func (q EventQuery) About() string {
+	if q.TokenID != "" {
+		return q.TokenID
+	}
+	return q.Document
 }
 
 // PageSize returns Limit with its default and bound applied.

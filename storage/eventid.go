@@ -18,12 +18,17 @@ type EventID struct {
 	Seq    uint32
 }
 
+const (
+	maxMillis      = 1e13 - 1 // what Key has room for
+	eventKeyLength = 13 + 1 + 10
+)
+
 // ParseEventID reads what String wrote, or returns ErrBadCursor.
 func ParseEventID(s string) (EventID, error) {
 	millis, seq, ok := strings.Cut(s, "-")
 	ms, err := strconv.ParseUint(millis, 10, 63)
 	n, err2 := strconv.ParseUint(seq, 10, 32)
-	if !ok || err != nil || err2 != nil || ms >= 1e13 {
+	if !ok || err != nil || err2 != nil || ms > maxMillis {
 		return EventID{}, fmt.Errorf("event %q: %w", s, ErrBadCursor)
 	}
 	return EventID{int64(ms), uint32(n)}, nil
@@ -68,24 +73,31 @@ func (q EventQuery) After() (EventID, error) {
 	return cursor, nil
 }
 
-// EventEntry returns the entry by which the index finds a token's event.
-func EventEntry(tokenID string, id EventID) string { return listEvents + tokenID + id.Key() }
-
-// EventRange returns the range of a token's entries from first on: the first
-// one, whether the index has it or not, and what is greater than all. There
-// is none of what is no token's id.
-func EventRange(tokenID string, after EventID) (start, end string, ok bool) {
-	if !token.ValidID(tokenID) {
-		return "", "", false
+// EventEntry returns the entry by which the index finds an event about a token,
+// named by its ID, or about a document, named as DocumentName.String writes it.
+func EventEntry(about string, id EventID) string {
+	if strings.Contains(about, "/") {
+		// Names of documents have any length: a second slash, which none has, ends
+		// them, so that group/a is not mistaken for group/a1.
+		about += "/"
 	}
-	return EventEntry(tokenID, after) + "\x00", listEvents + tokenID + "\xff", true
+	return listEvents + about + id.Key()
 }
 
-// EventOfEntry returns the id of the event that an entry of EventRange finds.
+// EventRange returns the range of the entries about a token or a document after
+// an event: the first one, whether the index has it or not, and what is greater
+// than all. It reports false for anything else.
+func EventRange(about string, after EventID) (start, end string, ok bool) {
+	if _, isDocument := ParseDocumentName(about); !isDocument && !token.ValidID(about) {
+		return "", "", false
+	}
+	return EventEntry(about, after) + "\x00", EventEntry(about, EventID{Millis: maxMillis, Seq: math.MaxUint32}) + "\xff", true
+}
+
+// EventOfEntry returns the ID of the event that an entry of EventRange finds.
 func EventOfEntry(entry string) (EventID, error) {
-	const start = len(listEvents) + idLength
-	if len(entry) < start {
+	if len(entry) < len(listEvents)+eventKeyLength {
 		return EventID{}, fmt.Errorf("index entry %q is too short", entry)
 	}
-	return ParseEventID(entry[start:])
+	return ParseEventID(entry[len(entry)-eventKeyLength:])
 }

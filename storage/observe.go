@@ -46,6 +46,21 @@ func (o *observed) Events(ctx context.Context, query EventQuery) (page EventPage
 	return o.Store.Events(ctx, query)
 }
 
+func (o *observed) Document(ctx context.Context, name DocumentName) (document Document, err error) {
+	defer o.done("document", time.Now(), &err)
+	return o.Store.Document(ctx, name)
+}
+
+func (o *observed) ApplyDocument(ctx context.Context, change DocumentChange) (err error) {
+	defer o.done("apply_document", time.Now(), &err)
+	return o.Store.ApplyDocument(ctx, change)
+}
+
+func (o *observed) Documents(ctx context.Context, query DocumentQuery) (page DocumentPage, err error) {
+	defer o.done("documents", time.Now(), &err)
+	return o.Store.Documents(ctx, query)
+}
+
 func (o *observed) SaveUses(ctx context.Context, uses map[string]Use) (err error) {
 	defer o.done("save_uses", time.Now(), &err)
 	return o.Store.SaveUses(ctx, uses)

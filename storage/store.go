@@ -46,6 +46,8 @@ type Store interface {
 	// that were never used.
 	Uses(ctx context.Context, ids []string) (map[string]Use, error)
 
+	Documents
+
 	// Watch tells watcher of changes until ctx is done, and returns
 	// ctx.Err(). Several can watch at once, as during a reload.
 	Watch(ctx context.Context, watcher Watcher) error

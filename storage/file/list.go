@@ -75,7 +75,7 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (page stor
 	}
 	err = s.view(ctx, "list audit events", func(tx *bbolt.Tx) error {
 		events := tx.Bucket(bucketEvents)
-		if query.TokenID == "" {
+		if query.About() == "" {
 			c := events.Cursor()
 			more := true
 			for key, data := c.Seek([]byte(after.Key() + "\x00")); key != nil && more; key, data = c.Next() {
@@ -85,7 +85,7 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (page stor
 			}
 			return nil
 		}
-		start, end, ok := storage.EventRange(query.TokenID, after)
+		start, end, ok := storage.EventRange(query.About(), after)
 		if !ok {
 			return nil
 		}

@@ -23,6 +23,8 @@ var (
 	bucketIndex   = []byte("index")       // entries → nothing
 	bucketEvents  = []byte("events")      // event key → event, JSON
 	bucketUses    = []byte("uses")        // id → last use, JSON
+	// document's name → document, JSON
+	bucketDocuments = []byte("documents")
 
 	keyFormat = []byte("format")
 )
@@ -126,15 +128,15 @@ func prepare(db *bbolt.DB) error {
 		if got := string(meta.Get(keyFormat)); got != format {
 			return fmt.Errorf("the token store file %s has format %q, this version reads %q: use the version that wrote it, or a later one", db.Path(), got, format)
 		}
-		whole = tx.Bucket(bucketUses) != nil
+		whole = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil
 		return nil
 	})
 	if err != nil || whole {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses} {
-			// One of before uses were kept has the others.
+		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses, bucketDocuments} {
+			// A file of an earlier version lacks the last ones.
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return fmt.Errorf("the token store file %s: %w", db.Path(), err)
 			}

@@ -66,6 +66,17 @@ func get(tx *bbolt.Tx, id string) (*token.Record, error) {
 // Apply makes a change and writes its event. Changes that are made at the same
 // time share a transaction, and its fsync.
 func (s *store) Apply(ctx context.Context, change storage.Change) error {
+	err := s.change(ctx, "change the token "+change.ID(), func(tx *bbolt.Tx) error { return apply(ctx, tx, change) })
+	if err != nil {
+		return err
+	}
+	s.watchers.changed(change.ID())
+	return nil
+}
+
+// change makes a change in a transaction. ErrConflict is returned as it is, every
+// other error as an outage.
+func (s *store) change(ctx context.Context, doing string, apply func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -75,7 +86,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	}
 	var conflict bool
 	err = db.Batch(func(tx *bbolt.Tx) error {
-		err := apply(ctx, tx, change)
+		err := apply(tx)
 		// A conflict is found before anything is written. Returned from here,
 		// it would undo the other changes of the transaction for nothing.
 		if conflict = errors.Is(err, storage.ErrConflict); conflict {
@@ -85,11 +96,10 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	})
 	switch {
 	case err != nil:
-		return s.fail("change the token "+change.ID(), err)
+		return s.fail(doing, err)
 	case conflict:
 		return storage.ErrConflict
 	}
-	s.watchers.changed(change.ID())
 	return nil
 }
 
@@ -163,17 +173,7 @@ func deleteDamaged(ctx context.Context, tx *bbolt.Tx, change storage.Change) err
 
 // AddEvent writes an audit event that comes with no change of a token.
 func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	db, err := s.open()
-	if err != nil {
-		return err
-	}
-	if err := db.Batch(func(tx *bbolt.Tx) error { return record(tx, event) }); err != nil {
-		return s.fail("write an audit event", err)
-	}
-	return nil
+	return s.change(ctx, "write an audit event", func(tx *bbolt.Tx) error { return record(tx, event) })
 }
 
 // record appends an event to the audit trail.
@@ -188,8 +188,8 @@ func record(tx *bbolt.Tx, event storage.Event) error {
 	}
 	id := last.Next(time.Now())
 	event.ID = id.String()
-	if event.TokenID != "" {
-		if err := tx.Bucket(bucketIndex).Put([]byte(storage.EventEntry(event.TokenID, id)), nil); err != nil {
+	if about := event.About(); about != "" {
+		if err := tx.Bucket(bucketIndex).Put([]byte(storage.EventEntry(about, id)), nil); err != nil {
 			return err
 		}
 	}

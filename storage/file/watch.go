@@ -37,10 +37,10 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 	return ctx.Err()
 }
 
-func (ws *watchers) changed(id string) {
+func (ws *watchers) changed(changed string) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for w := range ws.all {
-		w.Changed(id)
+		storage.Tell(w.Watcher, changed)
 	}
 }

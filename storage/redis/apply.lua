@@ -1,13 +1,13 @@
--- Makes one change of one record, with its index entries, its audit event and
--- its notification: all or nothing. All keys share a hash tag, so that this
--- runs on every topology.
+-- Makes one change of one record, a token's or a document's, with its index
+-- entries, its audit event and its notification: all or nothing. All keys share a
+-- hash tag, so that this runs on every topology.
 --
 -- KEYS  1 record  2 index  3 events  4 receipt  5 uses
 -- ARGV  1 version that the stored record must have; 0: there must be none;
 --         = and its SHA-1, in hexadecimal: the damaged one that was read;
 --         =type: a key of another type than a string
 --       2 record to store; empty: delete
---       3 event  4 token's id  5 channel  6 milliseconds that the receipt lives
+--       3 event  4 token's id or document's name  5 channel  6 milliseconds that the receipt lives
 --       7 number of entries to remove, then these, then the entries to add
 --
 -- Returns the event's id when the change is made, 0 when the version is another.
@@ -79,7 +79,11 @@ end
 
 local id = redis.call('XADD', KEYS[3], '*', 'e', ARGV[3])
 local ms, seq = string.match(id, '(%d+)-(%d+)')
-redis.call('ZADD', KEYS[2], 0, 'e' .. ARGV[4] .. string.format('%013d-%010d', tonumber(ms), tonumber(seq)))
+local about = ARGV[4]
+if string.find(about, '/', 1, true) then
+	about = about .. '/' -- see storage.EventEntry
+end
+redis.call('ZADD', KEYS[2], 0, 'e' .. about .. string.format('%013d-%010d', tonumber(ms), tonumber(seq)))
 
 redis.call('SET', KEYS[4], id, 'PX', ARGV[6])
 redis.call('PUBLISH', ARGV[5], ARGV[4] .. ' ' .. id)

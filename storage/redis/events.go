@@ -15,9 +15,9 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (storage.E
 		return storage.EventPage{}, err
 	}
 	read := s.allEvents
-	if query.TokenID != "" {
+	if about := query.About(); about != "" {
 		read = func(ctx context.Context, after storage.EventID, n int) ([]redis.XMessage, error) {
-			return s.eventsOf(ctx, query.TokenID, after, n)
+			return s.eventsOf(ctx, about, after, n)
 		}
 	}
 	limit := query.PageSize()
@@ -44,9 +44,10 @@ func (s *store) allEvents(ctx context.Context, after storage.EventID, n int) ([]
 	return s.client.XRangeN(bounded, s.events, "("+after.String(), "+", int64(n)).Result()
 }
 
-// eventsOf finds a token's events by the index: the stream of all can be long.
-func (s *store) eventsOf(ctx context.Context, id string, after storage.EventID, n int) ([]redis.XMessage, error) {
-	start, end, ok := storage.EventRange(id, after)
+// eventsOf finds the events about a token or a document by the index: the stream
+// of all can be long.
+func (s *store) eventsOf(ctx context.Context, about string, after storage.EventID, n int) ([]redis.XMessage, error) {
+	start, end, ok := storage.EventRange(about, after)
 	if !ok {
 		return nil, nil
 	}

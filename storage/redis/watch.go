@@ -121,10 +121,10 @@ func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (hear
 		case *redis.Message:
 			// An older node sends no event; an event that comes with no
 			// change has no token.
-			id, event, _ := strings.Cut(message.Payload, " ")
+			changed, event, _ := strings.Cut(message.Payload, " ")
 			s.history.hear(event)
-			if id != "" {
-				watcher.Changed(id)
+			if changed != "" {
+				storage.Tell(watcher, changed)
 			}
 		}
 	}

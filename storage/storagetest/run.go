@@ -34,6 +34,11 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"ManyUses", testManyUses},
 		{"Vet", testVet},
 		{"Watch", testWatch},
+		{"Documents", testDocuments},
+		{"DocumentNames", testDocumentNames},
+		{"DocumentPages", testDocumentPages},
+		{"ConcurrentDocuments", testConcurrentDocuments},
+		{"WatchDocuments", testWatchDocuments},
 		{"CancelledContext", testCancelledContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })

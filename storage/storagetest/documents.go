@@ -1,0 +1,207 @@
+package storagetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+func documentChange(kind, id string, version uint64, data string) storage.DocumentChange {
+	change := storage.DocumentChange{
+		DocumentName: storage.DocumentName{Kind: kind, ID: id}, Version: version,
+		Event: storage.Event{Action: "document_changed", Name: id, Actor: storage.Actor{Kind: storage.ActorAdmin}},
+	}
+	if data != "" {
+		change.Data = json.RawMessage(data)
+	}
+	return change
+}
+
+func applyDocuments(t testing.TB, s storage.Store, changes ...storage.DocumentChange) {
+	t.Helper()
+	for _, change := range changes {
+		if err := s.ApplyDocument(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func wantDocument(t testing.TB, s storage.Store, name storage.DocumentName, version uint64, data string) {
+	t.Helper()
+	got, err := s.Document(t.Context(), name)
+	if err != nil || got.DocumentName != name || got.Version != version || string(got.Data) != data {
+		t.Fatalf("document %s: %+v, %v; want version %d of %s", name, got, err, version, data)
+	}
+}
+
+// testDocuments follows documents through their life.
+func testDocuments(t *testing.T, s storage.Store) {
+	bi := storage.DocumentName{Kind: "group", ID: "bi"}
+	_, err := s.Document(t.Context(), bi)
+	wantError(t, err, storage.ErrNotFound)
+
+	applyDocuments(t, s, documentChange("group", "bi", 0, `{"members":["anna"]}`), documentChange("account", "bi", 0, `1`))
+	wantDocument(t, s, bi, 1, `{"members":["anna"]}`)
+	applyDocuments(t, s, documentChange("group", "bi", 1, `{"members":[]}`))
+	wantDocument(t, s, bi, 2, `{"members":[]}`)
+	wantDocument(t, s, storage.DocumentName{Kind: "account", ID: "bi"}, 1, `1`)
+
+	for name, conflicting := range map[string]storage.DocumentChange{
+		"create what is there":     documentChange("group", "bi", 0, `3`),
+		"update of an old version": documentChange("group", "bi", 1, `3`),
+		"update of a later one":    documentChange("group", "bi", 3, `3`),
+		"delete of an old version": documentChange("group", "bi", 1, ""),
+		"update of what is absent": documentChange("group", "other", 1, `3`),
+		"delete of what is absent": documentChange("group", "other", 1, ""),
+	} {
+		if err := s.ApplyDocument(t.Context(), conflicting); !errors.Is(err, storage.ErrConflict) {
+			t.Errorf("%s: %v, want a conflict", name, err)
+		}
+	}
+	wantDocument(t, s, bi, 2, `{"members":[]}`)
+
+	applyDocuments(t, s, documentChange("group", "bi", 2, ""))
+	_, err = s.Document(t.Context(), bi)
+	wantError(t, err, storage.ErrNotFound)
+	applyDocuments(t, s, documentChange("group", "bi", 0, `null`), documentChange("group", "bi1", 0, `{}`))
+	wantDocument(t, s, bi, 1, `null`)
+
+	// Each change has left its event, and the conflicts none.
+	events, _ := readEvents(t, s, storage.EventQuery{Document: bi.String()})
+	if len(events) != 4 {
+		t.Fatalf("%d events of %s, want 4", len(events), bi)
+	}
+	for _, event := range events {
+		if event.Document != "group/bi" || event.Action != "document_changed" || event.ID == "" {
+			t.Errorf("event %+v", event)
+		}
+	}
+	if events, _ := readEvents(t, s, storage.EventQuery{}); len(events) != 6 {
+		t.Errorf("%d events in all, want 6", len(events))
+	}
+	if ids := listAll(t, s, storage.Query{}); len(ids) != 0 {
+		t.Errorf("documents are listed as tokens: %v", ids)
+	}
+}
+
+// testDocumentNames keeps documents under all sorts of names apart, and refuses
+// what is not a name.
+func testDocumentNames(t *testing.T, s storage.Store) {
+	ids := []string{"a", "A", "a b", "a/b", "a%2Fb", "..", "anna@example.com", "j\u00fcrgen", "\u65e5\u672c", `"{}'`, strings.Repeat("x", 512)}
+	for i, id := range ids {
+		applyDocuments(t, s, documentChange("owner", id, 0, fmt.Sprint(i)))
+	}
+	for i, id := range ids {
+		wantDocument(t, s, storage.DocumentName{Kind: "owner", ID: id}, 1, fmt.Sprint(i))
+	}
+	for _, bad := range []storage.DocumentChange{
+		documentChange("", "a", 0, "1"), documentChange("Owner", "a", 0, "1"), documentChange("o/o", "a", 0, "1"),
+		documentChange(strings.Repeat("o", 33), "a", 0, "1"), documentChange("owner", "", 0, "1"),
+		documentChange("owner", strings.Repeat("x", 513), 0, "1"), documentChange("owner", "a\x00", 0, "1"),
+		documentChange("owner", "a\u202eb", 0, "1"), documentChange("owner", "a\xff", 0, "1"),
+		documentChange("owner", "new", 0, ""), documentChange("owner", "new", 0, "{"),
+		documentChange("owner", "new", 1<<53, "1"), documentChange("owner", "new", 0, `"`+strings.Repeat("x", 1<<20)+`"`),
+	} {
+		if err := s.ApplyDocument(t.Context(), bad); err == nil {
+			t.Errorf("%s with %.20s is accepted", bad.DocumentName, bad.Data)
+		}
+		if _, err := s.Document(t.Context(), bad.DocumentName); err == nil {
+			t.Errorf("%s is there", bad.DocumentName)
+		}
+	}
+}
+
+// testDocumentPages lists documents of one kind, page by page.
+func testDocumentPages(t *testing.T, s storage.Store) {
+	var want []string
+	for i := range 25 {
+		id := fmt.Sprintf("n%02d", i)
+		want = append(want, id)
+		applyDocuments(t, s, documentChange("group", id, 0, "1"))
+	}
+	applyDocuments(t, s, documentChange("groups", "n00", 0, "1"), documentChange("grou", "n00", 0, "1"), documentChange("group", "n07", 1, ""))
+	want = slices.DeleteFunc(want, func(id string) bool { return id == "n07" })
+	for _, limit := range []int{0, 1, 7, 24, 25} {
+		var got []string
+		query := storage.DocumentQuery{Kind: "group", Limit: limit}
+		for {
+			page, err := s.Documents(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, document := range page.Documents {
+				got = append(got, document.ID)
+			}
+			if page.Next == "" {
+				break
+			}
+			query.Cursor = page.Next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("by %d: %v, want %v", limit, got, want)
+		}
+	}
+	if page, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "none"}); err != nil || len(page.Documents) != 0 {
+		t.Errorf("of no kind: %+v, %v", page, err)
+	}
+	for _, cursor := range []string{"n05", "groups/n00", "group/", "group/%zz"} {
+		_, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "group", Cursor: cursor})
+		wantError(t, err, storage.ErrBadCursor)
+	}
+}
+
+// testConcurrentDocuments: of changes made from one version, one is made.
+func testConcurrentDocuments(t *testing.T, s storage.Store) {
+	applyDocuments(t, s, documentChange("group", "bi", 0, "0"))
+	for version := uint64(1); version <= 5; version++ {
+		var made atomic.Int32
+		var changing sync.WaitGroup
+		for i := range 8 {
+			changing.Go(func() {
+				err := s.ApplyDocument(t.Context(), documentChange("group", "bi", version, fmt.Sprint(i)))
+				if err == nil {
+					made.Add(1)
+				} else if !errors.Is(err, storage.ErrConflict) {
+					t.Error(err)
+				}
+			})
+		}
+		changing.Wait()
+		if made.Load() != 1 {
+			t.Fatalf("version %d was changed by %d of 8", version, made.Load())
+		}
+	}
+	if events, _ := readEvents(t, s, storage.EventQuery{Document: "group/bi"}); len(events) != 6 {
+		t.Errorf("%d events, want 6", len(events))
+	}
+}
+
+// HeardDocuments is Heard that is told of documents, too, by their names.
+type HeardDocuments struct{ Heard }
+
+// DocumentChanged implements storage.DocumentWatcher.
+func (h HeardDocuments) DocumentChanged(name storage.DocumentName) { h.Heard <- name.String() }
+
+// testWatchDocuments: watchers of documents hear of them, others do not.
+func testWatchDocuments(t *testing.T, s storage.Store) {
+	all := HeardDocuments{make(Heard, 100)}
+	go s.Watch(t.Context(), all)
+	tokens, _ := Watch(t, s)
+	all.Want(t, "restored")
+	tokens.Want(t, "restored")
+	applyDocuments(t, s, documentChange("group", "b i", 0, "1"), documentChange("group", "b i", 1, "2"), documentChange("group", "b i", 2, ""))
+	for range 3 {
+		all.Want(t, "group/b%20i")
+	}
+	r := NewRecord(1, "anna", "a")
+	apply(t, s, Create(r))
+	all.Want(t, r.ID)
+	tokens.Want(t, r.ID)
+}
