@@ -117,7 +117,7 @@ func (a *Account) BaseURL(ctx context.Context, transport http.RoundTripper, site
 	return a.cloud.baseURL(ctx, transport, site)
 }
 
-// ByCloudID tells whether the account calls the API by cloud id.
+// ByCloudID reports whether the account calls the API by cloud id.
 func (a *Account) ByCloudID() bool { return a.cloud != nil }
 
 // String returns the account's name, so that no log line or error can show

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// RefusedError says that Jira does not take the account.
+// RefusedError reports that Jira refuses the account.
 type RefusedError struct {
 	Why string
 	// Doubtful says that it may be about one resource only, or a text that the

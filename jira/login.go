@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// LogsIn tells whether a request logs a user in by password through the REST
+// LogsIn reports whether a request logs a user in by password through the REST
 // API, however a lenient server might read its path: path parameters left out,
 // escapes decoded, dots and slashes resolved, without case. The log-in forms of
 // Jira's own pages (login.jsp, /rest/tsv, the login gadget) are not meant: by

@@ -19,9 +19,9 @@ const (
 	steadyProbes = 4
 )
 
-// Breaker stands between the cache and its store. The first read that finds the
-// store away takes as long as it takes; from then on reads fail at once, with
-// what is wrong, and the store is probed in the background until it answers.
+// Breaker is a circuit breaker between the cache and its store. Once a read finds
+// the store unavailable, further reads fail at once with the cause, and the store
+// is probed in the background until it answers.
 type Breaker struct {
 	probing *background.Group
 	store   Reader
@@ -56,14 +56,14 @@ func (b *Breaker) Get(ctx context.Context, id string) (*token.Record, error) {
 	return record, err
 }
 
-// Away returns why the store is known to be away; nil if it is not.
+// Away returns why the store is unavailable, or nil if it is not known to be.
 func (b *Breaker) Away() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.cause
 }
 
-// Limiter returns l, for as long as the store is not known to be away.
+// Limiter returns l behind the breaker.
 func (b *Breaker) Limiter(l Limiter) Limiter { return breakingLimiter{l, b} }
 
 type breakingLimiter struct {
@@ -82,7 +82,7 @@ func (l breakingLimiter) Take(ctx context.Context, id string, limit token.Limit,
 	return grant, err
 }
 
-// Probe finds out whether the store answers, before a request does.
+// Probe checks whether the store answers, before a request needs it.
 func (b *Breaker) Probe(ctx context.Context) error {
 	err := b.probe(ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (b *Breaker) Probe(ctx context.Context) error {
 	return err
 }
 
-// Wait returns, after ctx has ended, when no probe is under way any more.
+// Wait waits for running probes. Call it after ctx has ended.
 func (b *Breaker) Wait() { b.probing.Wait() }
 
 // saysAway tells an outage from what is wrong with one record, from a store that
@@ -100,7 +100,7 @@ func saysAway(err error) bool {
 	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrBusy) && !errors.Is(err, context.Canceled)
 }
 
-// broken begins an outage, or goes on with the one that is.
+// broken begins an outage or continues the current one.
 func (b *Breaker) broken(cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -127,9 +127,9 @@ func (b *Breaker) await(ctx context.Context) {
 	}
 }
 
-// probed takes down how a probe went. The outage is over when the store has
-// answered some in a row, and no read in between has failed: one that is just
-// starting, or slow, comes and goes.
+// probed records the result of a probe and reports whether the outage is over:
+// the store has answered several probes in a row and no read has failed in
+// between. A store that is starting or slow comes and goes.
 func (b *Breaker) probed(err error) (over bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -40,7 +40,7 @@ func (id EventID) String() string { return fmt.Sprintf("%d-%d", id.Millis, id.Se
 // Key returns the id as text that sorts as ids do.
 func (id EventID) Key() string { return fmt.Sprintf("%013d-%010d", id.Millis, id.Seq) }
 
-// Before tells whether id was recorded before other.
+// Before reports whether id was recorded before other.
 func (id EventID) Before(other EventID) bool {
 	return id.Millis < other.Millis || id.Millis == other.Millis && id.Seq < other.Seq
 }

@@ -42,12 +42,12 @@ const (
 	noTime = "000000000000"
 )
 
-// ErrBadCursor tells that a cursor is none that a page of this store had as
-// its Next. It is the caller's mistake, no outage.
+// ErrBadCursor reports a cursor that did not come from a page of this list. It is
+// the caller's mistake, not an outage.
 var ErrBadCursor = errors.New("not a cursor of this list: leave it out to begin at the first page")
 
-// IndexEntries returns the entries that the index holds of a record; none of
-// nil. An entry of before a change that is also one of after it can stay.
+// IndexEntries returns the index entries of a record, none for nil. A change may
+// leave entries in place that the old and the new record share.
 func IndexEntries(r *token.Record) []string {
 	if r == nil {
 		return nil
@@ -140,8 +140,8 @@ func (q *Query) Scan() (Scan, error) {
 	return s, nil
 }
 
-// Match tells whether the record of this entry is one of the query's, as far
-// as the entry knows: Query.Match has the last word.
+// Match reports whether the entry's record may match the query; Query.Match
+// decides.
 func (s *Scan) Match(entry string) bool {
 	if len(entry) < s.row+textAt {
 		return false // nothing that IndexEntries wrote

@@ -7,11 +7,10 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Observer is told of every call to a store: which, how long it took, and how
-// it ended.
+// Observer receives the operation, duration and error of every call to a store.
 type Observer func(op string, took time.Duration, err error)
 
-// Observe returns a store that tells observer of its calls.
+// Observe returns a store that reports its calls to observer.
 func Observe(store Store, observer Observer) Store {
 	return &observed{Store: store, observe: observer}
 }
@@ -71,7 +70,7 @@ func (o *observed) Uses(ctx context.Context, ids []string) (uses map[string]Use,
 	return o.Store.Uses(ctx, ids)
 }
 
-// ObserveLimiter returns a limiter that tells observer of its calls.
+// ObserveLimiter returns a limiter that reports its calls to observer.
 func ObserveLimiter(l Limiter, observer Observer) Limiter { return observedLimiter{l, observer} }
 
 type observedLimiter struct {

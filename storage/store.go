@@ -15,9 +15,9 @@ import (
 // ErrDamaged that it is there but cannot be used: every other error is an outage
 // and says so, with ErrUnavailable in its chain.
 type Store interface {
-	// Open makes the store ready, or tells why this cannot be. A store on the
-	// network that is away for now is no error: it may be back in a moment.
-	// The other methods may be called without it and open the store then.
+	// Open prepares the store. An unreachable server is not an error, since it
+	// may be back in a moment. Other methods open the store if Open was not
+	// called.
 	Open(ctx context.Context) error
 
 	// Get returns the record with this id, ErrNotFound or a DamagedError.
@@ -38,8 +38,8 @@ type Store interface {
 	// first.
 	Events(ctx context.Context, query EventQuery) (EventPage, error)
 
-	// SaveUses keeps when tokens were last used, by id. A use that is older
-	// than the one that is kept, or of a token that is not there, is left out.
+	// SaveUses records the last uses of tokens, by id. It ignores a use that is
+	// older than the recorded one, and uses of unknown tokens.
 	SaveUses(ctx context.Context, uses map[string]Use) error
 
 	// Uses returns the last uses of the tokens with these ids, without those
@@ -52,20 +52,20 @@ type Store interface {
 	// ctx.Err(). Several can watch at once, as during a reload.
 	Watch(ctx context.Context, watcher Watcher) error
 
-	// Close gives back what the store holds. Nothing is called after it.
+	// Close releases the store's resources. No method may be called after it.
 	Close() error
 }
 
-// What can be wrong: package token's errors, which those who never see a store
-// compare with too.
+// The errors of a store. They are package token's, so that code that does not
+// import storage can compare with them.
 var (
 	ErrNotFound    = token.ErrNotFound
 	ErrConflict    = token.ErrConflict
 	ErrUnavailable = token.ErrUnavailable
 	ErrDamaged     = token.ErrDamaged
 
-	// ErrBusy comes with ErrUnavailable from a store that answers, but is asked
-	// for more than it can answer in time. It does not begin an outage.
+	// ErrBusy accompanies ErrUnavailable if the store answers but is overloaded.
+	// It does not begin an outage.
 	ErrBusy = errors.New("the token store is busy")
 )
 
@@ -100,13 +100,13 @@ func (c Change) ID() string {
 	return c.Damaged
 }
 
-// Watcher is told what happens to a store. Its methods return quickly.
+// Watcher receives notifications from a store. Its methods must return quickly.
 type Watcher interface {
-	// Changed tells that the record with this id is not what it was.
+	// Changed reports that the record with this id has changed.
 	Changed(id string)
-	// Lost tells that changes are no longer heard of.
+	// Lost reports that notifications of changes no longer arrive.
 	Lost(cause error)
-	// Restored tells that changes are heard of (again), but that some may
-	// have been missed.
+	// Restored reports that notifications arrive (again), but that some may have
+	// been missed.
 	Restored()
 }

@@ -25,8 +25,8 @@ const useInterval = time.Minute
 // maxUserAgent bounds what is kept of a program's name for itself, in bytes.
 const maxUserAgent = 200
 
-// UseLog gathers the last uses of tokens in memory and writes them to the store
-// together: no request waits for it.
+// UseLog collects the last uses of tokens in memory and writes them to the store
+// in batches; no request waits for it.
 type UseLog struct {
 	store   Store
 	written func(tokens int, err error)
@@ -47,7 +47,7 @@ func NewUseLog(store Store, written func(tokens int, err error)) *UseLog {
 	}
 }
 
-// Note takes down that the token with this id is used now.
+// Note records that the token with this id was used just now.
 func (l *UseLog) Note(id string, address netip.Addr, userAgent string) {
 	use := Use{
 		At: l.now().UTC().Truncate(time.Minute), Address: address,

@@ -5,14 +5,12 @@ import (
 	"strconv"
 )
 
-// Concurrency bounds how many requests may be in flight at once, from 1 to
-// MaxConcurrency. The zero Concurrency says nothing, so that another one
-// applies. In JSON it is a number, or "off" for Unbounded.
+// Concurrency is the maximum number of requests in flight, from 1 to
+// MaxConcurrency. The zero Concurrency is unset, so that a default applies. In JSON it is a number, or "off" for Unbounded.
 type Concurrency int
 
 const (
-	// Unbounded is the Concurrency that bounds nothing, not even where another
-	// one would apply.
+	// Unbounded means no limit; it also overrides a default.
 	Unbounded Concurrency = -1
 	// MaxConcurrency is the highest bound that can be set.
 	MaxConcurrency = 10_000
@@ -79,7 +77,7 @@ func (c *Concurrency) UnmarshalJSON(text []byte) (err error) {
 	return err
 }
 
-// check returns what is wrong with the bound, if anything.
+// check returns an error if the bound is invalid.
 func (c Concurrency) check() error {
 	if c < Unbounded || c > MaxConcurrency {
 		return fmt.Errorf("%d requests at once: want a number from 1 to %d", c, MaxConcurrency)

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Edit says which fields of a token become what: the fields' values in JSON, by
-// their names. It is what programs send to create and to change a token. A
-// field that is left out, or null, stays as it is.
+// Edit is a set of new field values, in JSON, by field name. Programs send it to
+// create or change a token. A field that is missing or null is left unchanged.
 type Edit map[string]json.RawMessage
 
 // versionName names, in an edit, the version that it was made from.
@@ -78,8 +77,8 @@ func (e Edit) Apply(record *Record, now time.Time) error {
 	return nil
 }
 
-// checkNames refuses names that are not a field's: with a slip in its name, a
-// bound would silently be none.
+// checkNames rejects unknown field names: a misspelt restriction would silently be
+// dropped.
 func (e Edit) checkNames(isNew bool) error {
 	known := make(map[string]bool, len(fields)+1)
 	names := make([]string, len(fields))
@@ -98,7 +97,7 @@ func (e Edit) checkNames(isNew bool) error {
 	return nil
 }
 
-// InvalidError is an input that cannot be accepted.
+// InvalidError reports invalid input.
 type InvalidError struct {
 	// Field names the input, as in JSON.
 	Field string

@@ -2,7 +2,7 @@ package token
 
 import "errors"
 
-// Why a token cannot be read or changed. Compare with errors.Is.
+// Errors of reading and changing tokens. Compare them with errors.Is.
 var (
 	ErrNotFound    = errors.New("no such token")
 	ErrConflict    = errors.New("the token was changed by somebody else meanwhile")

@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// Limit bounds how fast a token is used: each request takes one out of a bucket
-// that holds up to Burst and gets Requests more in every Period. The zero Limit
-// says nothing, so that another one applies.
+// Limit is a rate limit: each request takes one from a bucket that holds up to
+// Burst and gains Requests every Period. The zero Limit is unset, so that a
+// default applies.
 type Limit struct {
 	Requests int
 	Period   time.Duration
 	Burst    int
 }
 
-// Unlimited is the limit that bounds nothing, not even where another one would
-// apply.
+// Unlimited means no limit; it also overrides a default.
 var Unlimited = Limit{Requests: -1}
 
 // Grant is what was taken out of a limit's bucket.
@@ -117,7 +116,7 @@ func (l *Limit) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// check returns what is wrong with the limit, if anything.
+// check returns an error if the limit is invalid.
 func (l Limit) check() error {
 	if l == (Limit{}) || l == Unlimited {
 		return nil

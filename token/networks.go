@@ -18,8 +18,9 @@ type Networks struct {
 	Deny []netip.Prefix `json:"deny,omitempty"`
 }
 
-// Permits tells whether a client at addr may pass. IPv4 addresses mapped into
-// IPv6 count as IPv4 ones; denied wins over allowed; no address, no passage.
+// Permits reports whether a client at addr may use the token. IPv4-mapped IPv6
+// addresses count as IPv4, and deny takes precedence over allow. If there are
+// restrictions, an invalid address is refused.
 func (n Networks) Permits(addr netip.Addr) bool {
 	if n.IsZero() {
 		return true
@@ -36,11 +37,11 @@ func (n Networks) Permits(addr netip.Addr) bool {
 	return len(n.Allow) == 0 || containedIn(n.Allow, addr)
 }
 
-// IsZero tells whether n restricts nothing.
+// IsZero reports whether n has no restrictions.
 func (n Networks) IsZero() bool { return len(n.Allow) == 0 && len(n.Deny) == 0 }
 
-// valid tells whether all ranges are such as ParseNetwork makes: others, such
-// as IPv4 mapped into IPv6, would match nothing.
+// valid reports whether ParseNetwork could have returned all ranges. Others, such
+// as IPv4-mapped IPv6 ranges, would match nothing.
 func (n Networks) valid() bool {
 	for _, list := range [][]netip.Prefix{n.Allow, n.Deny} {
 		for _, p := range list {

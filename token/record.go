@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what people may write, in characters.
+// Maximum lengths, in characters.
 const (
 	MaxOwnerLength = 254 // an e-mail address's longest, RFC 5321
 	MaxNameLength  = 100
@@ -33,11 +33,10 @@ type Record struct {
 	// Account names the Jira credential used upstream; "default" is one.
 	Account string `json:"account"`
 	Status  Status `json:"status"`
-	// Limit bounds how fast the token is used; zero: as fast as the gateway
-	// lets tokens that have none.
+	// Limit is the token's own rate limit. Zero means the gateway's default.
 	Limit Limit `json:"limit,omitzero"`
-	// MaxConcurrent is how many requests may be in flight at once; zero: as
-	// many as the gateway allows tokens without a bound of their own.
+	// MaxConcurrent is how many requests may be in flight at once. Zero means the
+	// gateway's default.
 	MaxConcurrent Concurrency `json:"max_concurrent,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
@@ -55,8 +54,8 @@ type Record struct {
 	PreviousDigest Digest    `json:"previous_digest,omitzero"`
 	PreviousUntil  time.Time `json:"previous_until,omitzero"`
 
-	// Version counts the changes, from 1: a change names the version it was
-	// made from, so that two admins cannot undo each other unseen.
+	// Version counts the changes, from 1. A change names the version it is based
+	// on, so that two admins cannot silently overwrite each other's changes.
 	Version uint64 `json:"version"`
 }
 
@@ -125,8 +124,8 @@ func StateAt(status Status, notBefore, expiresAt, now time.Time) State {
 	return StateActive
 }
 
-// Matches tells whether digest is of the record's token, or of the one before
-// it while that still works. Both are always compared.
+// Matches reports whether digest is that of the current token, or of the previous
+// one while that still works. It always compares both.
 func (r *Record) Matches(digest Digest, now time.Time) bool {
 	current := r.Digest.Equal(digest)
 	previous := r.PreviousDigest.Equal(digest) && !r.PreviousDigest.IsZero() && now.Before(r.PreviousUntil)
@@ -143,7 +142,7 @@ func (r *Record) Replaced(digest Digest) bool {
 // working for a while.
 func (r *Record) RotatedWithOverlap() bool { return r.PreviousUntil.After(r.RotatedAt) }
 
-// OwnedBy tells whether name is the record's owner, compared without case.
+// OwnedBy reports whether name is the record's owner, ignoring case.
 func (r *Record) OwnedBy(name string) bool { return strings.EqualFold(r.Owner, name) }
 
 // CheckOwner returns what is wrong with an owner's name, if anything.

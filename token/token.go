@@ -104,7 +104,7 @@ func (t Token) Digest() Digest {
 	return sha256.Sum256(text[:n])
 }
 
-// ValidID tells whether s could be the id of a token.
+// ValidID reports whether s has the form of a token id.
 func ValidID(s string) bool {
 	if len(s) != idLength {
 		return false
@@ -125,7 +125,7 @@ func (d Digest) Equal(other Digest) bool {
 	return subtle.ConstantTimeCompare(d[:], other[:]) == 1
 }
 
-// IsZero tells whether d is unset.
+// IsZero reports whether d is unset.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
 // MarshalText encodes d in hexadecimal.

@@ -136,7 +136,7 @@ func (c *Cluster) BeginMove(key string, to *Server) *Migration {
 	return m
 }
 
-// MoveKeys moves up to n keys and tells how many it moved.
+// MoveKeys moves up to n keys and returns how many it moved.
 func (m *Migration) MoveKeys(n int) int {
 	m.to.t.Helper()
 	keys := m.from.Do("cluster", "getkeysinslot", m.slot, n).([]any)

@@ -44,7 +44,7 @@ func (s *store) inspectIfDue(ctx context.Context, now time.Time) {
 	}
 }
 
-// inspect warns of what could lose tokens, each time as long as it is so.
+// inspect warns of settings that could lose tokens, at every inspection.
 func (s *store) inspect(ctx context.Context) error {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
@@ -84,7 +84,7 @@ func (s *store) inspect(ctx context.Context) error {
 	return nil
 }
 
-// savesNothing tells whether the server is known to make no snapshots. INFO
+// savesNothing reports whether the server is known to make no snapshots. INFO
 // does not say so, and who may not ask further, as on many managed services,
 // does not know.
 func savesNothing(ctx context.Context, node *redis.Client) bool {
@@ -111,7 +111,7 @@ func infoOf(ctx context.Context, node *redis.Client, sections ...string) (map[st
 	return info, nil
 }
 
-// older tells whether version a is before version b, both major.minor[.patch].
+// older reports whether version a is older than version b, both major.minor[.patch].
 func older(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range min(len(as), len(bs), 2) {

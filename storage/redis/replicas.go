@@ -18,15 +18,15 @@ const lateAfter = 5
 // every tenth of a second whose time is over.
 const waitSlack = 150 * time.Millisecond
 
-// tooFewError tells that a change was not begun for want of replicas.
+// tooFewError reports that a change was not started because replicas are missing.
 type tooFewError struct{ have, want int }
 
 func (t *tooFewError) Error() string {
 	return fmt.Sprintf("%d of %d replicas are there", t.have, t.want)
 }
 
-// unconfirmed tells that a change was made, but not all replicas that it had
-// to wait for were heard of.
+// unconfirmed reports that a change was made but that too few replicas confirmed
+// it.
 type unconfirmed struct {
 	have, want int
 	cause      error // why nothing was heard, if so

@@ -15,8 +15,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 )
 
-// secondOpinion is how long sentinels are waited for after one has answered: a
-// second one may know better.
+// secondOpinion is how long to wait for other sentinels after the first answer,
+// which may be out of date.
 const secondOpinion = 20 * time.Millisecond
 
 // forgetTerm is how long a primary is stuck to that no sentinel names any
@@ -25,13 +25,12 @@ const secondOpinion = 20 * time.Millisecond
 // anew.
 const forgetTerm = 10 * time.Second
 
-// maxSentinels bounds how many are asked.
+// maxSentinels is the maximum number of sentinels to ask.
 const maxSentinels = 16
 
-// sentinels find the primary. The library's own way to it is not taken: it
-// believes one sentinel, also when that one hangs or is cut off together with
-// the primary before, and it lets a subscription stay with a server that is
-// the primary no more.
+// sentinels find the primary. The library's own failover client is not used: it
+// trusts a single sentinel, even one that hangs or is partitioned with the old
+// primary, and leaves subscriptions on a server that is no longer the primary.
 type sentinels struct {
 	name    string         // of the primary
 	options *redis.Options // of connections to sentinels
@@ -48,14 +47,13 @@ type sentinels struct {
 	named   time.Time // when a sentinel named the primary last
 }
 
-// primary is where a sentinel says that the primary is. Every failover begins
-// a term.
+// primary is a sentinel's answer. Every failover begins a new term.
 type primary struct {
 	addr string
 	term uint64
 }
 
-// noPrimaryError tells that no sentinel knows where the primary is.
+// noPrimaryError reports that no sentinel knows the primary.
 type noPrimaryError struct{ cause error }
 
 func (n *noPrimaryError) Error() string { return "the sentinels name no primary: " + n.cause.Error() }
@@ -125,8 +123,7 @@ func (s *sentinels) check(ctx context.Context) error {
 	return err
 }
 
-// believe takes the word of so many sentinels and returns where the primary
-// is.
+// believe weighs the answer of votes sentinels and returns the primary's address.
 func (s *sentinels) believe(now primary, votes int, at time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,8 +241,7 @@ func (s *sentinels) all() map[string]*redis.Client {
 	return maps.Clone(s.clients)
 }
 
-// close closes the connections to the sentinels, and waits for who still uses
-// one.
+// close closes the connections to the sentinels and waits for their users.
 func (s *sentinels) close() error {
 	s.end()
 	s.mu.Lock()

@@ -206,7 +206,7 @@ func (r *settings) tlsConfig() (*tls.Config, error) {
 // cluster, all keys are on one node.
 func (r *settings) key(name string) string { return "{" + r.KeyPrefix + "}:" + name }
 
-// isSocket tells a path from host:port.
+// isSocket reports whether address is a path rather than host:port.
 func isSocket(address string) bool { return strings.HasPrefix(address, "/") }
 
 // withPort adds the usual port to an address without one.

@@ -60,7 +60,7 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 	}
 }
 
-// attend does what is to be done from time to time, until ctx is done.
+// attend runs the periodic tasks until ctx is done.
 func (s *store) attend(ctx context.Context) {
 	var due storage.EventID
 	for pause(ctx, attendEvery) {
@@ -77,7 +77,7 @@ func (s *store) attend(ctx context.Context) {
 	}
 }
 
-// subscription passes on changes until it breaks. It tells whether it stood.
+// subscription passes on changes until it breaks. It reports whether it was up.
 func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (heard bool, err error) {
 	sub := s.client.Subscribe(ctx)
 	defer sub.Close()
