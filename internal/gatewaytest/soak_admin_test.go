@@ -184,7 +184,7 @@ func (c *soakChange) call() (method, path string, body map[string]any) {
 	return "POST", path + "/" + c.action, body
 }
 
-// send asks for a change and takes down its outcome.
+// send requests a change and records its outcome.
 func (s *soak) send(c *soakChange, mayFail bool) {
 	select {
 	case s.begun <- struct{}{}:
@@ -244,7 +244,7 @@ func (s *soak) mustBe(what string, c *soakChange, is bool) {
 	}
 }
 
-// shown takes down what the answer to a change tells.
+// shown records what the response to a change reveals.
 func (s *soak) shown(c *soakChange, answer string) {
 	if c.action == "delete" {
 		return

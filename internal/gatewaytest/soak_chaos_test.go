@@ -86,7 +86,8 @@ func (s *soak) cut(client *redis.Client, t trouble, kind string) {
 	}
 }
 
-// trouble takes down a spell of trouble, until the function it returns is called.
+// trouble records a spell of trouble, which lasts until the returned function is
+// called.
 func (s *soak) trouble(of *spell) func() {
 	s.count(of.trouble.String() + " " + of.how)
 	return s.model.begins(of)

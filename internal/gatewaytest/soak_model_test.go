@@ -285,14 +285,14 @@ func (m *soakModel) report(r *soakRequest, why string) {
 		r.answer, r.token.describe(m.start), m.weather.describe(m.start, r.begin, r.end))
 }
 
-// fail is violation for what is no request.
+// fail records a violation that is not tied to a request.
 func (m *soakModel) fail(format string, args ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.violation(format, args...)
 }
 
-// violation takes down what must not be. The lock is held.
+// violation records a violation. The caller holds the lock.
 func (m *soakModel) violation(format string, args ...any) {
 	if len(m.violations) == 0 {
 		close(m.found)
@@ -322,7 +322,7 @@ func (c *soakChange) describe(start time.Time) string {
 		c.number, c.node, since(start, c.begin), since(start, c.end), c.action, detail, c.outcome, c.version, c.answer)
 }
 
-// begins takes down a spell of trouble; the function that it returns ends it.
+// begins records the start of a spell of trouble, which the returned function ends.
 func (m *soakModel) begins(s *spell) (ends func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -337,14 +337,14 @@ func (m *soakModel) begins(s *spell) (ends func()) {
 	}
 }
 
-// gone takes down that nobody is answered in a spell from now on.
+// gone records that, from now on, the store answers no one during this spell.
 func (m *soakModel) gone(s *spell) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.gone = time.Now()
 }
 
-// answersAgain takes down that somebody may be.
+// answersAgain records that the store may answer again.
 func (m *soakModel) answersAgain(s *spell) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

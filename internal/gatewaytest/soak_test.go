@@ -151,7 +151,7 @@ func (s *soak) stop() {
 	s.http.CloseIdleConnections()
 }
 
-// on tells whether the actors go on: the first violation ends the run.
+// on reports whether the actors should continue. The first violation ends the run.
 func (s *soak) on() bool {
 	select {
 	case <-s.over:

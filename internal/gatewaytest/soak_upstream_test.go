@@ -27,8 +27,8 @@ func newSoakJira(model *soakModel) *soakJira {
 	return &soakJira{model: model, arrived: make(map[int]bool), refused: make(map[int]bool)}
 }
 
-// answer takes down an arrival and answers it, some of them late, so that
-// reloads find requests under way.
+// answer records an arrival and responds to it, sometimes late, so that reloads
+// find requests in flight.
 func (j *soakJira) answer(x *exchange) {
 	n, err := strconv.Atoi(strings.TrimPrefix(x.target(), soakPath))
 	if err != nil {
@@ -59,7 +59,7 @@ func (j *soakJira) arrival(n int) (fault string) {
 	return fault
 }
 
-// refuse takes down that a request was refused, and tells whether it arrived.
+// refuse records that a request was refused, and reports whether it arrived.
 func (j *soakJira) refuse(n int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -67,7 +67,7 @@ func (j *soakJira) refuse(n int) bool {
 	return j.arrived[n]
 }
 
-// hasArrived tells whether a request arrived.
+// hasArrived reports whether a request arrived.
 func (j *soakJira) hasArrived(n int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -65,33 +65,33 @@ func (s *spell) overlaps(from, to time.Time, after time.Duration) bool {
 	return !s.from.After(to) && (s.to.IsZero() || !s.to.Add(after).Before(from))
 }
 
-// weather is all trouble there was. Guarded by the model's lock.
+// weather is the history of all trouble. The model's lock guards it.
 type weather []*spell
 
-// any tells whether there was trouble of these kinds between two moments, or
-// had ended less than after before.
+// any reports whether there was trouble of these kinds between two moments, or
+// within the duration after before the first.
 func (w weather) any(from, to time.Time, after time.Duration, kinds ...trouble) bool {
 	return slices.ContainsFunc(w, func(s *spell) bool {
 		return slices.Contains(kinds, s.trouble) && s.overlaps(from, to, after)
 	})
 }
 
-// reloading tells whether a node had a reload between two moments, or one that
-// ended less than after before.
+// reloading reports whether a node reloaded between two moments, or finished a
+// reload within the duration after before the first.
 func (w weather) reloading(node int, from, to time.Time, after time.Duration, kinds ...trouble) bool {
 	return slices.ContainsFunc(w, func(s *spell) bool {
 		return s.node == node && slices.Contains(kinds, s.trouble) && s.overlaps(from, to, after)
 	})
 }
 
-// storeMayBeAway tells whether a node may find the store away between two
-// moments.
+// storeMayBeAway reports whether the store may be unreachable for a node between
+// two moments.
 func (w weather) storeMayBeAway(from, to time.Time) bool {
 	return w.any(from, to, soakUp, storeAway)
 }
 
-// goneFor returns for how long the store has answered nobody at a moment; 0
-// when it may have.
+// goneFor returns how long, at a given moment, the store has answered no one; 0 if
+// it may have.
 func (w weather) goneFor(at time.Time) time.Duration {
 	for _, s := range w {
 		if !s.gone.IsZero() && s.gone.Before(at) && (s.to.IsZero() || s.to.After(at)) {
