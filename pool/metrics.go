@@ -23,6 +23,10 @@ type Metrics struct {
 	accountUp *prometheus.GaugeVec
 	active    prometheus.Gauge
 
+	// counters holds the counters of requests by outcome: finding one by its
+	// labels takes a lock that all requests share.
+	counters sync.Map
+
 	mu     sync.Mutex
 	caches map[*storage.Cache]struct{}
 	// gone holds the counts of former caches.
@@ -98,8 +102,21 @@ func (m *Metrics) Register(registry *prometheus.Registry) error {
 
 // Decided records a decision about a request and how long it took.
 func (m *Metrics) Decided(decision, reason, access string, took time.Duration) {
-	m.requests.WithLabelValues(decision, reason, access).Inc()
+	m.counter(outcome{decision, reason, access}).Inc()
 	m.decision.Observe(took.Seconds())
+}
+
+// outcome is one combination of the labels of requests.
+type outcome struct{ decision, reason, access string }
+
+// counter returns the counter of an outcome.
+func (m *Metrics) counter(of outcome) prometheus.Counter {
+	if known, ok := m.counters.Load(of); ok {
+		return known.(prometheus.Counter)
+	}
+	counter := m.requests.WithLabelValues(of.decision, of.reason, of.access)
+	m.counters.Store(of, counter)
+	return counter
 }
 
 // storeCalled is the store's observer.
