@@ -148,7 +148,7 @@ func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
 	app := value.(App)
 	status, answer, err := serve(&call{Request: r, w: w, app: app, registry: app.Registry()})
 	if err != nil {
-		return apiError(err)
+		return withoutTokens(apiError(err))
 	}
 	if status == 0 {
 		return nil
@@ -163,7 +163,7 @@ func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
 }
 
 // apiError gives an error of the registry its HTTP status.
-func apiError(err error) error {
+func apiError(err error) caddy.APIError {
 	status := http.StatusInternalServerError
 	var (
 		api     caddy.APIError

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -23,4 +25,19 @@ func refuseLeaked(body []byte) error {
 	}
 	return registry.InvalidError{Field: "body", Err: errors.New("it holds an API token; nothing was done: " +
 		"consider this token leaked, revoke or rotate it, and send its id instead, or leave it out")}
+}
+
+// withoutTokens cuts the tokens out of an error, which may quote what was sent:
+// Caddy logs it, and clients show it.
+func withoutTokens(err caddy.APIError) error {
+	text := err.Message
+	if text == "" && err.Err != nil {
+		text = err.Err.Error()
+	}
+	cut, found := token.CutSecrets(text)
+	if !found {
+		return err
+	}
+	cut += "; an API token was sent: consider it leaked, and revoke or rotate it"
+	return caddy.APIError{HTTPStatus: err.HTTPStatus, Err: errors.New(cut), Message: cut}
 }

@@ -105,6 +105,9 @@ func TestTokenInABody(t *testing.T) {
 		{"PATCH", one, `{"name":"Basic ` + encoded + `"}`},
 		{"PATCH", one, `{"account":"` + i.Token + `"}`},
 		{"POST", one + "/rotate", `{"overlap":"` + i.Token + `"}`},
+		{"POST", "/jira_tokens/import", `{"` + i.Token + `":1}`},
+		{"POST", "/jira_tokens/import", `{"id":"` + i.Token + `"}`},
+		{"POST", "/jira_tokens/import", `{"id":"` + i.ID + `","scope":"` + i.Token + `"}`},
 	} {
 		status, answer := g.adminCall(c.method, c.path, c.body)
 		if status != 400 || !strings.Contains(answer, "leaked") || strings.Contains(answer, i.Token[len(i.Token)-30:]) {
