@@ -31,6 +31,9 @@ func init() {
 // maxBody bounds the JSON of one request; imports are streamed.
 const maxBody = 1 << 20
 
+// drained is how much of a body that is too large is still read.
+const drained = 16 << 20
+
 // Admin manages tokens on Caddy's admin endpoint. Who can reach that endpoint
 // can do everything, here as everywhere in Caddy.
 type Admin struct{}
@@ -255,7 +258,13 @@ func (c *call) parameters(known ...string) (url.Values, error) {
 
 // decode reads the request's JSON. No body is an empty object.
 func (c *call) decode(into any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.Body, maxBody))
+	body, err := io.ReadAll(io.LimitReader(c.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		// Read on: a client that is still sending would see a reset connection
+		// instead of the answer.
+		_, _ = io.Copy(io.Discard, io.LimitReader(c.Body, drained))
+		err = fmt.Errorf("too large: want at most %d bytes", maxBody)
+	}
 	if err != nil {
 		return registry.InvalidError{Field: "body", Err: fmt.Errorf("reading it: %w", err)}
 	}
