@@ -266,10 +266,10 @@ func TestMetricsAndAccessLog(t *testing.T) {
 	want := []entry{
 		{"", 200, read.Owner, read.ID, read.Owner, "allowed"},
 		{"", 200, read.Owner, read.ID, read.Owner, "allowed"},
-		{"", 403, read.Owner, read.ID, read.Owner, "scope_insufficient"},
-		{"", 403, read.Owner, read.ID, read.Owner, "path_denied"},
+		{"", 403, "", read.ID, read.Owner, "scope_insufficient"},
+		{"", 403, "", read.ID, read.Owner, "path_denied"},
 		{"", 401, "", "", "", "no_credentials"},
-		{"", 403, read.Owner, read.ID, read.Owner, "path_denied"},
+		{"", 403, "", read.ID, read.Owner, "path_denied"},
 		{"", 401, "", "", "", "invalid_token"},
 		{"", 502, read.Owner, read.ID, read.Owner, "jira_unreachable"},
 	}

@@ -137,8 +137,10 @@ func TestOutboundQuery(t *testing.T) {
 			}
 		})
 	}
+	// Not one of the gateway's: the access log has the query as it came.
+	const leaked = "jt_4fT0aB9xYz_0123456789abcdefghijklmnopqrstuvwxyzAB"
 	for _, query := range []string{
-		"access_token=" + read.Token, read.Token, "x=%6" + "A" + read.Token[1:], "jql=text~" + read.Token + "x",
+		"access_token=" + leaked, leaked, "x=%6A" + leaked[1:], "jql=text~" + leaked + "x",
 		"x=1;os_username=a", "x;os_password=b&y", "os_username%=a", "os_%zzusername=a", "%ff=1", "a%00=1", "x=a;_method=PUT", "os_user%0aname=a",
 	} {
 		t.Run("refused "+query, func(t *testing.T) {
