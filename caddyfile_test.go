@@ -241,6 +241,9 @@ func TestMistakesInValues(t *testing.T) {
 		{"reads with an odd method", gateway("reads FETCH /rest/x"), "FETCH"},
 		{"passwords without site", gateway("passwords pass"), "needs front site"},
 		{"paths", gateway("paths rest"), "rest"},
+		{"two Jiras", jiras("", ""), "write `accounts <name…>` in the gateway of"},
+		{"two Jiras, the first without accounts", jiras("", "accounts default"), "in the gateway of https://A.example "},
+		{"two Jiras, the second without accounts", jiras("accounts default", ""), "in the gateway of https://b.example "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			adapted, err := adapt("Caddyfile", test.text)
@@ -255,6 +258,38 @@ func TestMistakesInValues(t *testing.T) {
 				t.Errorf("error %v, want one about %q", err, test.want)
 			}
 		})
+	}
+}
+
+// jiras is a configuration with gateways of two Jiras, and a second one of the
+// first.
+func jiras(first, second string) string {
+	return "{\nadmin off\njira_tokens {\naccount default {\nbearer x\n}\naccount other {\nbearer y\n}\n}\n}\n" +
+		"http://:0 {\nhandle /a/* {\njira_gateway https://a.example {\n" + first + "\n}\n}\n" +
+		"handle /again/* {\njira_gateway https://A.example/ {\n" + first + "\n}\n}\n" +
+		"jira_gateway https://b.example {\n" + second + "\n}\n}\n"
+}
+
+// TestSeveralGateways: those of one Jira need not name its accounts; those of
+// several do, and may name the same one.
+func TestSeveralGateways(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	for name, text := range map[string]string{
+		"one Jira":    strings.ReplaceAll(jiras("", ""), "b.example", "a.example"),
+		"two":         jiras("accounts default", "accounts other"),
+		"one account": jiras("accounts default", "accounts default other"),
+	} {
+		adapted, err := adapt("Caddyfile", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config caddy.Config
+		if err := json.Unmarshal(adapted, &config); err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Validate(&config); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/pool"
@@ -70,6 +71,10 @@ type App struct {
 	store    storage.Module
 	limits   *limits.Limits
 	accounts map[string]*jira.Account
+	// accountsUp is what metrics show of the accounts.
+	accountsUp pool.AccountSource
+	// trail writes events about accounts, in order.
+	trail    *background.Queue
 	registry *registry.Registry
 	jiras    []handler.Jira
 	gateways []*handler.Handler
@@ -148,6 +153,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.tokens = tokens
+	a.trail = background.NewQueue(tokens.Go)
+	a.accountsUp = a.accountStates
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
 		return err
 	}
@@ -239,13 +246,19 @@ func (a *App) Start() error {
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
 		a.logger.Warn("jira_token_auth has no reverse_proxy with the transport jira behind it: requests reach Jira without the account's credential; use jira_gateway, or that transport")
 	}
-	a.tokens.Store.Metrics.AccountsConfigured(maps.Keys(a.accounts))
 	begin, ok := a.store.(storage.MayBeginEmpty)
-	return a.tokens.Start(ok && begin.MayBeginEmpty())
+	if err := a.tokens.Start(ok && begin.MayBeginEmpty()); err != nil {
+		return err
+	}
+	a.tokens.Store.Metrics.ShowAccounts(&a.accountsUp)
+	return nil
 }
 
-// Stop implements caddy.App; what the app holds is given back by Cleanup.
-func (a *App) Stop() error { return nil }
+// Stop implements caddy.App; what else the app holds is given back by Cleanup.
+func (a *App) Stop() error {
+	a.tokens.Store.Metrics.HideAccounts(&a.accountsUp)
+	return nil
+}
 
 // Cleanup gives the store back, to be closed when no other configuration uses
 // it.

@@ -2,7 +2,10 @@ package jiratokens
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"net/netip"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -45,8 +48,27 @@ func (a *App) Decided(outcome handler.Outcome) {
 }
 
 // AddJira makes a Jira known that a gateway of this configuration forwards to.
-func (a *App) AddJira(upstream handler.Jira) {
+// With several Jiras every gateway must name its accounts: otherwise one Jira's
+// credential would be sent to another.
+func (a *App) AddJira(upstream handler.Jira) error {
+	for _, other := range a.jiras {
+		if sameURL(other.URL, upstream.URL) {
+			continue
+		}
+		for _, j := range []handler.Jira{other, upstream} {
+			if len(j.Accounts) == 0 {
+				return fmt.Errorf("the gateways lead to two Jiras, %s and %s: write `accounts <name…>` in the gateway of %s (and in each of the others), "+
+					"so that no account's credential is sent to another Jira; an account that is for both must be named in both", other.URL, upstream.URL, j.URL)
+			}
+		}
+	}
 	a.jiras = append(a.jiras, upstream)
+	return nil
+}
+
+// sameURL reports whether two URLs of Jira are spellings of one.
+func sameURL(a, b string) bool {
+	return strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
 }
 
 // AddGateway makes a handler of this configuration known.
@@ -66,10 +88,20 @@ func (a *App) Jiras() []handler.Jira { return a.jiras }
 // Gateways returns the handlers of this configuration.
 func (a *App) Gateways() []*handler.Handler { return a.gateways }
 
+// accountStates tells whether Jira takes the accounts.
+func (a *App) accountStates() iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		for name, account := range a.accounts {
+			if !yield(name, account.Refusal() == nil) {
+				return
+			}
+		}
+	}
+}
+
 // accountChanged makes it known that Jira does not take an account any more,
 // or takes it again.
 func (a *App) accountChanged(account *jira.Account, site string, refused error) {
-	a.tokens.Store.Metrics.AccountChanged(account.Name(), account.Refusal() == nil)
 	if refused != nil {
 		a.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
 			zap.String("account", account.Name()), zap.String("jira", site), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
@@ -77,8 +109,8 @@ func (a *App) accountChanged(account *jira.Account, site string, refused error) 
 		a.logger.Info("Jira accepts the account again", zap.String("account", account.Name()), zap.String("jira", site))
 	}
 	// A request waits for this: the trail is not to hold it up.
-	a.tokens.Go(func(ctx context.Context) {
-		if err := a.registry.RecordAccount(ctx, account.Name(), refused); err != nil {
+	a.trail.Add(func(ctx context.Context) {
+		if err := a.registry.RecordAccount(ctx, account.Name(), site, refused); err != nil {
 			a.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.String("jira", site), zap.Error(err))
 		}
 	})

@@ -17,7 +17,7 @@ func Check(ctx context.Context, account *jira.Account, url string, transport htt
 	switch {
 	case err == nil:
 		account.Accepted(url)
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && !refused.Page:
 		account.Refused(url, refused, time.Now())
 	}
 	return identity, err

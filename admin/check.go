@@ -28,6 +28,7 @@ func (c *call) ask(question handler.Question) ([]Explanation, error) {
 	places := placesOf(caddy.ActiveContext())
 	var explanations []Explanation
 	for _, gateway := range c.app.Gateways() {
+		question.Jira = places[gateway].jira
 		explanation, err := gateway.Explain(question)
 		if err != nil {
 			return nil, registry.InvalidError{Field: "path", Err: err}

@@ -41,15 +41,16 @@ func (t *Transport) refused(account *jira.Account, err error) error {
 // refuses it, with a new access token too if it has one.
 func (t *Transport) askMyself(ctx context.Context, account *jira.Account) error {
 	_, err := jira.Myself(ctx, t.upstream, t.URL, account)
-	if _, refused := errors.AsType[jira.RefusedError](err); refused && account.Forget() {
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page && account.Forget() {
 		_, err = jira.Myself(ctx, t.upstream, t.URL, account)
 	}
 	return t.refusedBy(account, err)
 }
 
-// refusedBy lets an account rest when err says that Jira does not accept it.
+// refusedBy lets an account rest when err is Jira's own refusal of it. A log-in
+// page or a firewall's does not: everybody's requests would stop for it.
 func (t *Transport) refusedBy(account *jira.Account, err error) error {
-	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page {
 		account.Refused(t.URL, refused, time.Now())
 	}
 	return err

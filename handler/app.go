@@ -34,8 +34,9 @@ type App interface {
 	// Decided counts what became of a request.
 	Decided(outcome Outcome)
 	// AddJira makes a Jira known that requests are forwarded to. It is called
-	// while a configuration is provisioned.
-	AddJira(upstream Jira)
+	// while a configuration is provisioned, and returns an error if the accounts
+	// of several Jiras are not kept apart.
+	AddJira(upstream Jira) error
 	// AddGateway makes a handler known that can explain what it would do.
 	AddGateway(gateway *Handler)
 }

@@ -16,6 +16,8 @@ type Question struct {
 	Method  string
 	URI     string // path and query
 	Address netip.Addr
+	// Jira is the URL of the Jira that the gateway forwards to, if it is known.
+	Jira string
 }
 
 // Explanation says what would happen to a request, and why.
@@ -71,7 +73,11 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 		e.passed(step.name, step.found(h, r, d))
 	}
 	e.passed("outbound", "Jira gets "+r.Method+" "+h.outbound(r, d).URL.RequestURI()+", without the client's credentials")
-	if refused := d.Account.Refusal(); refused != nil {
+	refused := d.Account.Refusal()
+	if q.Jira != "" {
+		refused = d.Account.RefusalAt(q.Jira) // another Jira's refusal says nothing here
+	}
+	if refused != nil {
 		e.denied("jira", d, &denial{reason: ReasonJiraRejectedAccount, message: refused.Error()})
 		return e, nil
 	}

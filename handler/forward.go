@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -17,6 +18,18 @@ import (
 // send sends a request with a token to Jira, as the account, and returns the
 // answer that its client gets.
 func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
+	answered, err := d.Account.Attempt(r.Context(), t.URL)
+	if err != nil {
+		return nil, err
+	}
+	response, err := t.forward(r, d)
+	_, refused := errors.AsType[jira.RefusedError](err)
+	answered(refused)
+	return response, err
+}
+
+// forward sends a request whose turn it is.
+func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error) {
 	if err := t.usable(r.Context(), d.Account); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func newToken(secret token.Token, scope token.Scope) oneToken {
 }
 
 func newOneToken(secret token.Token, record *token.Record) oneToken {
-	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{}), new(limits.Limits)}
+	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits)}
 }
 
 func (o oneToken) Lookup(_ context.Context, presented token.Token) (*token.Record, error) {
@@ -85,7 +85,7 @@ func (o oneToken) Limits() *limits.Limits               { return o.limits }
 
 func (oneToken) Used(string, netip.Addr, string) {}
 func (oneToken) Decided(Outcome)                 {}
-func (oneToken) AddJira(Jira)                    {}
+func (oneToken) AddJira(Jira) error              { return nil }
 func (oneToken) AddGateway(*Handler)             {}
 
 func newHandler(t testing.TB, app App, front, passwords string) *Handler {

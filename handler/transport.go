@@ -94,8 +94,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err := t.provision(&t.HTTPTransport); err != nil {
 		return err
 	}
-	app.AddJira(Jira{URL: t.URL, Transport: t.upstream, Accounts: t.Accounts})
-	return nil
+	return app.AddJira(Jira{URL: t.URL, Transport: t.upstream, Accounts: t.Accounts})
 }
 
 // provision sets up what is not the http transport's.
@@ -155,6 +154,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.upstream.RoundTrip(r)
 	}
 	d.why = nil // of an earlier attempt: the proxy may try again
+	if !(Jira{Accounts: t.Accounts}).Takes(d.Account.Name()) {
+		// A jira_token_auth in long hand may name other accounts than this transport.
+		d.why = deny(ReasonPathDenied, "This API token is not for this Jira.")
+		return d.why.response(r), nil
+	}
 	response, err := t.send(r, d)
 	if err == nil {
 		return response, nil

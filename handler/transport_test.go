@@ -25,6 +25,8 @@ type exchange struct {
 	handler   *Handler
 	app       oneToken
 	answer    func(*http.Request) (*http.Response, error)
+	// myself, if set, answers who the account is.
+	myself func(*http.Request) (*http.Response, error)
 
 	// err is what the transport returned last.
 	err error
@@ -56,6 +58,9 @@ func (x *exchange) jira(r *http.Request) (*http.Response, error) {
 	x.seen = append(x.seen, r)
 	x.mu.Unlock()
 	if strings.HasSuffix(r.URL.Path, "/myself") {
+		if x.myself != nil {
+			return x.myself(r)
+		}
 		return answerOf(http.StatusOK, `{"name":"svc"}`, "Content-Type", "application/json"), nil
 	}
 	return x.answer(r)

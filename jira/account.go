@@ -71,6 +71,14 @@ func (a *Account) Usable(site string, now time.Time) (probe bool, refused error)
 // does not say so, and must not stop everybody else.
 func (a *Account) Confirm(site string, ask func()) { a.at(site).confirm(ask) }
 
+// Attempt waits for a turn to send a request to site. It waits only while a
+// confirmation is pending and its attempts are used up; it returns an error if
+// ctx ends first. The caller must call answered once, with whether Jira refused
+// the account.
+func (a *Account) Attempt(ctx context.Context, site string) (answered func(refused bool), err error) {
+	return a.at(site).attempt(ctx)
+}
+
 // Refused makes the account rest at site.
 func (a *Account) Refused(site string, refused error, now time.Time) { a.at(site).set(refused, now) }
 
@@ -88,6 +96,9 @@ func (a *Account) Refusal() (refused error) {
 	})
 	return refused
 }
+
+// RefusalAt returns why the account rests at site; nil when it does not.
+func (a *Account) RefusalAt(site string) error { return a.at(site).refusal() }
 
 // Interval returns how long the account rests between two probes.
 func (a *Account) Interval() time.Duration { return a.interval }

@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -11,6 +12,9 @@ type RefusedError struct {
 	// Doubtful says that it may be about one resource only, or a text that the
 	// caller had sent.
 	Doubtful bool
+	// Page says that a page or a redirect says so, which anything on the way to
+	// Jira can send. Even as the answer to `myself` it is not Jira's own refusal.
+	Page bool
 }
 
 func (e RefusedError) Error() string { return e.Why }
@@ -30,7 +34,42 @@ type health struct {
 	mu         sync.Mutex
 	refused    error
 	nextProbe  time.Time
-	confirming bool
+	confirming *confirmation // nil if none is pending
+}
+
+// maxAttempts is how many requests may be refused, or still be unanswered, while
+// one confirmation is pending. Data Center asks for a CAPTCHA after three failed
+// log-ins by default (jira.maximum.authentication.attempts.allowed).
+const maxAttempts = 2
+
+// confirmation is a question for `myself` that is not answered yet.
+type confirmation struct {
+	done  chan struct{} // closed at its end
+	slots chan struct{} // holds one value for each attempt
+}
+
+// attempt waits for a turn to send a request: at once, unless a confirmation is
+// pending that has used up its attempts. The caller calls answered with whether
+// Jira refused the account; any other answer makes room for another attempt.
+func (h *health) attempt(ctx context.Context) (answered func(refused bool), err error) {
+	h.mu.Lock()
+	c, resting := h.confirming, h.refused != nil
+	h.mu.Unlock()
+	if c == nil || resting {
+		return func(bool) {}, nil
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return func(refused bool) {
+			if !refused {
+				<-c.slots
+			}
+		}, nil
+	case <-c.done:
+		return func(bool) {}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // usable returns nil when the account is not resting. When it is, probe is true
@@ -52,15 +91,17 @@ func (h *health) usable(now time.Time) (probe bool, refused error) {
 func (h *health) confirm(ask func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.confirming {
+	if h.confirming != nil {
 		return
 	}
-	h.confirming = true
+	c := &confirmation{done: make(chan struct{}), slots: make(chan struct{}, maxAttempts)}
+	h.confirming = c
 	go func() {
 		defer func() {
 			h.mu.Lock()
-			h.confirming = false
+			h.confirming = nil
 			h.mu.Unlock()
+			close(c.done)
 		}()
 		ask()
 	}()

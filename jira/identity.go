@@ -102,7 +102,8 @@ func ask(ctx context.Context, transport http.RoundTripper, base, path string, ac
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusForbidden:
-		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?"}
+		// A firewall in front of Jira answers with a page of its own.
+		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?", Page: isHTML(response)}
 	default:
 		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
 	}

@@ -24,7 +24,11 @@ func Refusal(response *http.Response) error {
 	case response.StatusCode == http.StatusUnauthorized:
 		return RefusedError{Why: "Jira refuses the credential (HTTP 401): is it right, and not expired?", Doubtful: login == ""}
 	case login != "":
-		return RefusedError{Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted"}
+		return RefusedError{
+			Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted",
+			// A redirect to the log-in page may be for this one path.
+			Doubtful: response.StatusCode >= 300 && response.StatusCode < 400,
+		}
 	case response.StatusCode == http.StatusForbidden && bodyBegins(response, basicDisabled):
 		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token", Doubtful: true}
 	}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,15 +21,17 @@ type Metrics struct {
 	decision  prometheus.Histogram
 	storeTime *prometheus.HistogramVec
 	storeUp   prometheus.Gauge
-	accountUp *prometheus.GaugeVec
 	active    prometheus.Gauge
 
 	// counters holds the counters of requests by outcome: finding one by its
 	// labels takes a lock that all requests share.
 	counters sync.Map
 
-	mu     sync.Mutex
-	caches map[*storage.Cache]struct{}
+	mu sync.Mutex
+	// accounts are the sources of account_up of the configurations that have
+	// started and not stopped, the oldest first.
+	accounts []*AccountSource
+	caches   map[*storage.Cache]struct{}
 	// gone holds the counts of former caches.
 	gone cacheCounts
 }
@@ -55,10 +58,6 @@ func newMetrics() *Metrics {
 			Namespace: namespace, Name: "store_up",
 			Help: "Whether the token store answers: 0 while requests are decided without it.",
 		}),
-		accountUp: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "account_up",
-			Help: "Whether Jira accepts the account: 1 until Jira refuses it.",
-		}, []string{"account"}),
 		active: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "active",
 			Help: "Tokens that were used through this gateway in the last full minute.",
@@ -67,18 +66,49 @@ func newMetrics() *Metrics {
 	}
 }
 
-// AccountsConfigured resets the state of all accounts: that of an earlier
-// configuration's accounts no longer applies.
-func (m *Metrics) AccountsConfigured(names iter.Seq[string]) {
-	m.accountUp.Reset()
-	for name := range names {
-		m.AccountChanged(name, true)
-	}
+// AccountSource returns whether Jira accepts each account of one configuration,
+// by name.
+type AccountSource func() iter.Seq2[string, bool]
+
+// ShowAccounts makes source that of account_up, once the configurations that
+// showed theirs before have hidden them: a configuration that fails to start
+// changes nothing.
+func (m *Metrics) ShowAccounts(source *AccountSource) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts = append(m.accounts, source)
 }
 
-// AccountChanged records whether Jira accepts the account.
-func (m *Metrics) AccountChanged(account string, accepted bool) {
-	m.accountUp.WithLabelValues(account).Set(upIf(accepted))
+// HideAccounts ends what ShowAccounts began, if it did.
+func (m *Metrics) HideAccounts(source *AccountSource) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.accounts = slices.DeleteFunc(m.accounts, func(s *AccountSource) bool { return s == source })
+}
+
+// accountCollector collects how the accounts of the running configuration are.
+type accountCollector struct{ *Metrics }
+
+var accountUp = prometheus.NewDesc(namespace+"_account_up",
+	"Whether Jira accepts the account: 1 until Jira refuses it.", []string{"account"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c accountCollector) Describe(descs chan<- *prometheus.Desc) { descs <- accountUp }
+
+// Collect implements prometheus.Collector.
+func (c accountCollector) Collect(metrics chan<- prometheus.Metric) {
+	c.mu.Lock()
+	var source *AccountSource
+	if len(c.accounts) > 0 {
+		source = c.accounts[0]
+	}
+	c.mu.Unlock()
+	if source == nil {
+		return
+	}
+	for name, up := range (*source)() {
+		metrics <- prometheus.MustNewConstMetric(accountUp, prometheus.GaugeValue, upIf(up), name)
+	}
 }
 
 // upIf returns the value of an up gauge.
@@ -92,7 +122,7 @@ func upIf(up bool) float64 {
 // Register registers the metrics with a configuration's registry. Registering
 // twice is an error: two apps never share a registry.
 func (m *Metrics) Register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.accountUp, m.active, cacheCollector{m}} {
+	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, accountCollector{m}, cacheCollector{m}} {
 		if err := registry.Register(collector); err != nil {
 			return err
 		}

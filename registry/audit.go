@@ -24,16 +24,17 @@ const (
 	ActionAccountAccepted = "account_accepted"
 )
 
-// RecordAccount records in the audit trail that Jira refuses an account, or
-// accepts it again if refused is nil.
-func (r *Registry) RecordAccount(ctx context.Context, account string, refused error) error {
+// RecordAccount records in the audit trail that the Jira at site refuses an
+// account, or accepts it again if refused is nil.
+func (r *Registry) RecordAccount(ctx context.Context, account, site string, refused error) error {
 	event := storage.Event{
 		At: r.now().UTC(), Action: ActionAccountAccepted, Name: account,
-		Actor: storage.Actor{Kind: storage.ActorSystem},
+		Actor:   storage.Actor{Kind: storage.ActorSystem},
+		Changes: []storage.FieldChange{{Field: "jira", New: encode(site)}},
 	}
 	if refused != nil {
 		event.Action = ActionAccountRefused
-		event.Changes = []storage.FieldChange{{Field: "reason", New: encode(refused.Error())}}
+		event.Changes = append(event.Changes, storage.FieldChange{Field: "reason", New: encode(refused.Error())})
 	}
 	return r.store.AddEvent(ctx, event)
 }

@@ -1,0 +1,136 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+// TestRestsOnlyForMyself: an account rests when Jira refuses it as such, not for
+// a log-in page that something on the way may have sent.
+func TestRestsOnlyForMyself(t *testing.T) {
+	const html = "text/html;charset=UTF-8"
+	redirect := func() *http.Response { return answerOf(302, "", "Location", "https://id.example.com/login?continue=x") }
+	outRedirect := func() *http.Response {
+		return answerOf(302, "", "Location", "/login.jsp?os_destination=x", "X-Seraph-LoginReason", "OUT")
+	}
+	page := func() *http.Response { return answerOf(200, loginPage, "Content-Type", html) }
+	unauthorized := func() *http.Response { return answerOf(401, "{}", "Content-Type", "application/json") }
+	who := func() *http.Response { return answerOf(200, `{"name":"svc"}`, "Content-Type", "application/json") }
+	for name, c := range map[string]struct {
+		answer, myself func() *http.Response
+		rests          bool
+	}{
+		"redirect":                    {redirect, who, false},
+		"redirect, also for myself":   {redirect, redirect, false},
+		"redirect with Jira's reason": {outRedirect, who, false},
+		"page":                        {page, who, false},
+		"page, also for myself":       {page, page, false},
+		"401, then a redirect":        {unauthorized, redirect, false},
+		"401, then a firewall's page": {unauthorized, func() *http.Response { return answerOf(403, maintenancePage, "Content-Type", html) }, false},
+		"401":                         {unauthorized, who, false},
+		"401, also for myself":        {unauthorized, unauthorized, true},
+		"redirect, myself refuses":    {redirect, unauthorized, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x := newExchange(t, "https://jira.example.com")
+				x.answer = func(*http.Request) (*http.Response, error) { return c.answer(), nil }
+				x.myself = func(*http.Request) (*http.Response, error) { return c.myself(), nil }
+				got := x.send("GET", "http://gateway.example.com"+issuePath, nil)
+				if got.StatusCode != http.StatusBadGateway || got.Header.Get(headerReason) != string(ReasonJiraRejectedAccount) {
+					t.Errorf("got %d %v", got.StatusCode, got.Header)
+				}
+				synctest.Wait()
+				if rests := x.app.account.Refusal() != nil; rests != c.rests {
+					t.Errorf("rests: %v, want %v", rests, c.rests)
+				}
+			})
+		})
+	}
+}
+
+// TestDoubtful401HoldsNobody: its caller is answered while Jira is still being
+// asked about the account, and so are others. Of those that Jira refuses no more
+// than a few go out meanwhile.
+func TestDoubtful401HoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newExchange(t, "https://jira.example.com")
+		release, asked := make(chan struct{}), 0
+		x.myself = func(*http.Request) (*http.Response, error) {
+			asked++
+			<-release
+			return answerOf(401, "{}"), nil
+		}
+		x.answer = func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/fine") {
+				return answerOf(200, "{}", "Content-Type", "application/json"), nil
+			}
+			return answerOf(401, "{}"), nil
+		}
+		send := func(path string) *http.Response { return x.send("GET", "http://gateway.example.com"+path, nil) }
+		if got := send(issuePath); got.StatusCode != http.StatusBadGateway {
+			t.Fatalf("got %d", got.StatusCode)
+		}
+		for range 10 {
+			if got := send("/rest/api/2/issue/fine"); got.StatusCode != http.StatusOK {
+				t.Fatalf("got %d", got.StatusCode)
+			}
+		}
+		statuses := make(chan int, 10)
+		for range cap(statuses) {
+			go func() { statuses <- send(issuePath).StatusCode }()
+		}
+		synctest.Wait()
+		if sent := len(x.seen) - 12; sent != 2 || len(statuses) != 2 || asked != 1 { // 12: the first, myself and the ten
+			t.Errorf("%d requests went out, %d were answered, myself was asked %d times", sent, len(statuses), asked)
+		}
+		close(release)
+		for range cap(statuses) {
+			if status := <-statuses; status != http.StatusBadGateway {
+				t.Errorf("got %d", status)
+			}
+		}
+		if len(x.seen) != 14 {
+			t.Errorf("Jira got %d requests, want none of those that waited", len(x.seen))
+		}
+	})
+}
+
+// TestWaitingEndsWithTheClient: who leaves does not wait for the confirmation.
+func TestWaitingEndsWithTheClient(t *testing.T) {
+	account := jira.NewAccount("a", jira.Bearer("x"), jira.AccountOptions{ProbeInterval: time.Hour})
+	release := make(chan struct{})
+	defer close(release)
+	account.Confirm("one", func() { <-release })
+	for range 2 {
+		if _, err := account.Attempt(t.Context(), "one"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := account.Attempt(ctx, "one"); err == nil {
+		t.Error("more attempts than two")
+	}
+	if _, err := account.Attempt(t.Context(), "two"); err != nil {
+		t.Error("another Jira is held up")
+	}
+}
+
+// TestExplainGoesByItsOwnJira: another Jira's refusal stops nobody here.
+func TestExplainGoesByItsOwnJira(t *testing.T) {
+	x := newExchange(t, "https://one.example")
+	x.app.account.Refused("https://two.example", jira.RefusedError{Why: "no"}, time.Now())
+	for url, allowed := range map[string]bool{"https://one.example": true, "https://two.example": false} {
+		e, err := x.handler.Explain(Question{Record: x.app.record, Method: "GET", URI: issuePath, Jira: url})
+		if err != nil || e.Allowed != allowed {
+			t.Errorf("%s: %+v, %v", url, e, err)
+		}
+	}
+}
