@@ -96,13 +96,13 @@ func TestClientAddress(t *testing.T) {
 		strings.Repeat("10.1.0.9, ", 99) + "10.1.0.9":      unread,
 	} {
 		for name, server := range map[string]*caddyhttp.Server{"": plainServer, "strict": strictServer} {
-			got, why := clientAddress(prepared(server, "10.1.0.1:1234", "X-Forwarded-For", xff))
+			got, entry := clientAddress(prepared(server, "10.1.0.1:1234", "X-Forwarded-For", xff))
 			if want == unread {
-				if why == nil || got.IsValid() || why.peer != netip.MustParseAddr("10.1.0.1") {
-					t.Errorf("%s %q: %s (%v), want it to be unreadable", name, xff, got, why)
+				if entry == nil || got.IsValid() || entry.peer != netip.MustParseAddr("10.1.0.1") {
+					t.Errorf("%s %q: %s (%v), want it to be unreadable", name, xff, got, entry)
 				}
-			} else if got.String() != want || why != nil {
-				t.Errorf("%s %q: %s (%v), want %s", name, xff, got, why, want)
+			} else if got.String() != want || entry != nil {
+				t.Errorf("%s %q: %s (%v), want %s", name, xff, got, entry, want)
 			}
 		}
 	}

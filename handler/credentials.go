@@ -88,8 +88,8 @@ func (h *Handler) pass(r *http.Request, d *Decision) *denial {
 		if jira.QueryHasCredentials(r.URL.RawQuery) || jira.LogsIn(r.Method, r.URL.EscapedPath()) {
 			return passwordRefused()
 		}
-		if why := refuseFormCredentials(r); why != nil {
-			return why
+		if denied := refuseFormCredentials(r); denied != nil {
+			return denied
 		}
 	}
 	d.passThrough = true

@@ -44,9 +44,9 @@ func TestCredentials(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, issuePath, nil)
 		r.Header["Authorization"] = []string{test.value}
-		why := newHandler(t, app, frontAPI, passwordsDeny).authenticate(r, made(nil))
-		if reasonOf(why) != test.want || why != nil && !strings.Contains(why.message, test.says) {
-			t.Errorf("%s: %+v, want %q saying %q", name, why, test.want, test.says)
+		denied := newHandler(t, app, frontAPI, passwordsDeny).authenticate(r, made(nil))
+		if reasonOf(denied) != test.want || denied != nil && !strings.Contains(denied.message, test.says) {
+			t.Errorf("%s: %+v, want %q saying %q", name, denied, test.want, test.says)
 		}
 	}
 }

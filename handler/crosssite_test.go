@@ -93,9 +93,9 @@ func TestCrossSite(t *testing.T) {
 					r.Header.Add(name, strings.TrimSpace(value))
 				}
 			}
-			why := h.decide(r, &Decision{now: time.Now(), Address: netip.MustParseAddr("127.0.0.1")})
-			if (why != nil) != (c.denied && authorization == basic) || why != nil && why.reason != ReasonPathDenied {
-				t.Errorf("%s with %.6s and %q: %v", c.request, authorization, c.headers, why)
+			denied := h.decide(r, &Decision{now: time.Now(), Address: netip.MustParseAddr("127.0.0.1")})
+			if (denied != nil) != (c.denied && authorization == basic) || denied != nil && denied.reason != ReasonPathDenied {
+				t.Errorf("%s with %.6s and %q: %v", c.request, authorization, c.headers, denied)
 			}
 		}
 	}

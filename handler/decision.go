@@ -50,8 +50,8 @@ type Decision struct {
 	request   *http.Request
 	lingering bool
 
-	// why is the denial that ended the request, if one did.
-	why *denial
+	// denied is the denial that ended the request, if one did.
+	denied *denial
 
 	// cleanQuery is the query string without what must not reach Jira.
 	cleanQuery string

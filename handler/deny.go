@@ -77,8 +77,8 @@ type denial struct {
 }
 
 // retrySeconds is retryAfter in whole seconds, as Retry-After has it.
-func (why *denial) retrySeconds() int {
-	return int((why.retryAfter + time.Second - 1) / time.Second)
+func (d *denial) retrySeconds() int {
+	return int((d.retryAfter + time.Second - 1) / time.Second)
 }
 
 func deny(reason Reason, message string) *denial {
@@ -91,34 +91,34 @@ func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
 	if d.classified {
 		outcome.Access = d.Access.String()
 	}
-	if d.why != nil {
-		outcome.Decision, outcome.Reason = decisionDenied, d.why.reason
-		h.logDenial(r, d, d.why)
+	if d.denied != nil {
+		outcome.Decision, outcome.Reason = decisionDenied, d.denied.reason
+		h.logDenial(r, d, d.denied)
 	}
 	h.app.Decided(outcome)
 }
 
 // answer returns what a denied request gets: Jira's own error body, so that
 // Jira's clients show the message.
-func (why *denial) answer() (http.Header, []byte) {
+func (d *denial) answer() (http.Header, []byte) {
 	header := http.Header{
-		headerReason:    {string(why.reason)},
+		headerReason:    {string(d.reason)},
 		"Content-Type":  {"application/json;charset=UTF-8"},
 		"Cache-Control": {"no-store"},
 	}
-	if why.retryAfter > 0 {
-		header.Set("Retry-After", strconv.Itoa(why.retrySeconds()))
+	if d.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(d.retrySeconds()))
 	}
-	switch why.reason.status() {
+	switch d.reason.status() {
 	case http.StatusTooManyRequests:
-		setRateHeaders(header, why.exceeded)
+		setRateHeaders(header, d.exceeded)
 	case http.StatusUnauthorized:
 		// curl --anyauth, Java's Authenticator, urllib and wget send
 		// credentials only after this.
 		// RFC 7617 section 2.1: the user name is in UTF-8.
 		header.Set("Www-Authenticate", `Basic realm="Jira API tokens", charset="UTF-8"`)
 	}
-	body, err := json.Marshal(jiraError{ErrorMessages: []string{why.message}, Errors: map[string]string{}})
+	body, err := json.Marshal(jiraError{ErrorMessages: []string{d.message}, Errors: map[string]string{}})
 	if err != nil {
 		body = []byte(`{}`) // cannot be: all are plain values
 	}
@@ -127,13 +127,13 @@ func (why *denial) answer() (http.Header, []byte) {
 
 // write answers a denied request, once its body has been read as far as that is
 // bounded.
-func (why *denial) write(w http.ResponseWriter, r *http.Request) error {
-	header, body := why.answer()
+func (d *denial) write(w http.ResponseWriter, r *http.Request) error {
+	header, body := d.answer()
 	maps.Copy(w.Header(), header)
 	if !drainOrClose(w, r) {
 		defer linger(w, r)
 	}
-	w.WriteHeader(why.reason.status())
+	w.WriteHeader(d.reason.status())
 	if r.Method == http.MethodHead {
 		return nil
 	}
@@ -142,9 +142,9 @@ func (why *denial) write(w http.ResponseWriter, r *http.Request) error {
 }
 
 // response is the answer as if Jira had given it, for the transport.
-func (why *denial) response(r *http.Request) *http.Response {
-	header, body := why.answer()
-	status := why.reason.status()
+func (d *denial) response(r *http.Request) *http.Response {
+	header, body := d.answer()
+	status := d.reason.status()
 	return &http.Response{
 		Status: http.StatusText(status), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r,

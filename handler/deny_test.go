@@ -215,7 +215,7 @@ func TestDenialLinesAreBounded(t *testing.T) {
 func TestDenialsOfOneClient(t *testing.T) {
 	record := newToken(token.New(), token.ScopeRead).record
 	key := func(reason Reason, record *token.Record, address string) denialKey {
-		d := &Decision{why: deny(reason, ""), Record: record, Address: netip.MustParseAddr(address)}
+		d := &Decision{denied: deny(reason, ""), Record: record, Address: netip.MustParseAddr(address)}
 		return d.denialKey()
 	}
 	if key(ReasonInvalidToken, nil, "2001:db8::1") != key(ReasonInvalidToken, nil, "2001:db8::2") {

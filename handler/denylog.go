@@ -27,8 +27,8 @@ const (
 
 // logDenial writes the line that a denied request is on record with. Headers
 // and query stay out of it: they may hold secrets.
-func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
-	line := h.logger.Check(why.level(), "request denied")
+func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
+	line := h.logger.Check(denied.level(), "request denied")
 	if line == nil {
 		return
 	}
@@ -37,8 +37,8 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 		return
 	}
 	fields := []zap.Field{
-		zap.String("reason", string(why.reason)),
-		zap.Int("status", why.reason.status()),
+		zap.String("reason", string(denied.reason)),
+		zap.Int("status", denied.reason.status()),
 		zap.String("method", clip(r.Method, maxLoggedMethod)),
 		zap.String("path", clip(r.URL.Path, maxLoggedPath)),
 		zap.Stringer("client_ip", d.Address),
@@ -55,11 +55,11 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 		// Public, but only claimed: whoever reads the line should know.
 		fields = append(fields, zap.String("claimed_token_id", id))
 	}
-	if why.exceeded != nil {
-		fields = append(fields, zap.Stringer("exceeds", why.exceeded.Bound))
+	if denied.exceeded != nil {
+		fields = append(fields, zap.Stringer("exceeds", denied.exceeded.Bound))
 	}
-	if why.cause != nil {
-		fields = append(fields, zap.Error(why.cause))
+	if denied.cause != nil {
+		fields = append(fields, zap.Error(denied.cause))
 	}
 	if left > 0 {
 		fields = append(fields, zap.Uint64("left_out", left))
@@ -68,12 +68,12 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, why *denial) {
 }
 
 // level is how loud a denial's line is.
-func (why *denial) level() zapcore.Level {
+func (d *denial) level() zapcore.Level {
 	switch {
-	case why.reason == ReasonStoreUnavailable, why.reason == ReasonTooManyFailures:
+	case d.reason == ReasonStoreUnavailable, d.reason == ReasonTooManyFailures:
 		// The log has a line about the cause, and there can be very many of these.
 		return zapcore.DebugLevel
-	case why.reason.status() >= http.StatusInternalServerError:
+	case d.reason.status() >= http.StatusInternalServerError:
 		return zapcore.ErrorLevel
 	}
 	return zapcore.InfoLevel
@@ -88,7 +88,7 @@ type denialKey struct {
 }
 
 func (d *Decision) denialKey() denialKey {
-	key := denialKey{reason: d.why.reason}
+	key := denialKey{reason: d.denied.reason}
 	if d.Record != nil {
 		key.token = d.Record.ID
 		return key

@@ -54,8 +54,8 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 	d := &Decision{now: h.now(), Record: q.Record, Address: q.Address}
 	e := Explanation{Front: h.Front, ContextPath: h.ContextPath}
 	e.AnyAddress = d.Address.IsValid() || !h.restricts(d.Record)
-	if why := leakedToken(r); why != nil {
-		e.denied("query", d, why)
+	if denied := leakedToken(r); denied != nil {
+		e.denied("query", d, denied)
 		return e, nil
 	}
 	for i := range steps {
@@ -66,8 +66,8 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 				continue
 			}
 		}
-		if why := step.take(h, r, d); why != nil {
-			e.denied(step.name, d, why)
+		if denied := step.take(h, r, d); denied != nil {
+			e.denied(step.name, d, denied)
 			return e, nil
 		}
 		e.passed(step.name, step.found(h, r, d))
@@ -89,13 +89,13 @@ func (e *Explanation) passed(step, detail string) {
 	e.Steps = append(e.Steps, Step{step, true, detail})
 }
 
-func (e *Explanation) denied(step string, d *Decision, why *denial) {
-	detail := why.message
+func (e *Explanation) denied(step string, d *Decision, denied *denial) {
+	detail := denied.message
 	if step == "scope" && d.classified {
 		detail += " " + d.classification() + "."
 	}
 	e.Steps = append(e.Steps, Step{step, false, detail})
-	e.Status, e.Reason = why.reason.status(), why.reason
+	e.Status, e.Reason = denied.reason.status(), denied.reason
 }
 
 func newQuestion(q Question) (*http.Request, error) {

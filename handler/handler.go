@@ -243,23 +243,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := &Decision{now: h.now(), writer: w, request: r}
 	d.Address, d.unread = clientAddress(r)
 	defer func() { d.slot.Release() }() // also when something panics
-	d.why = h.decide(r, d)
-	d.allowed = d.why == nil
+	d.denied = h.decide(r, d)
+	d.allowed = d.denied == nil
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
-	if d.why == nil && d.passThrough {
+	if d.denied == nil && d.passThrough {
 		h.app.Decided(Outcome{Decision: decisionPassed, Took: took})
 		return next.ServeHTTP(w, r)
 	}
 	h.letRead(w, r)
 	defer forgetCredentials(r)
-	if d.why != nil {
+	if d.denied != nil {
 		h.record(r, d, took)
 		// Reading the rest of a body takes as long as its client wants, within
 		// bounds, and must not keep others from the account meanwhile.
 		d.slot.Release()
 		d.slot = limits.Slot{}
-		return d.why.write(w, r)
+		return d.denied.write(w, r)
 	}
 	// In the end, because forwarding can still fail; and deferred, because the
 	// proxy panics when the client leaves before the end of the response.
@@ -270,14 +270,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		out.Body = &undrained{ReadCloser: r.Body}
 	}
 	err := next.ServeHTTP(w, out)
-	if d.why != nil { // the transport has answered so
+	if d.denied != nil { // the transport has answered so
 		if d.lingering {
 			linger(w, r)
 		}
 		return err
 	}
-	if d.why = notForwarded(err); d.why != nil {
-		return d.why.write(w, r)
+	if d.denied = notForwarded(err); d.denied != nil {
+		return d.denied.write(w, r)
 	}
 	return err
 }

@@ -142,12 +142,12 @@ func FuzzCredentials(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "/rest/api/2/myself", nil)
 		r.Header["Authorization"] = []string{value}
 		d := &Decision{now: time.Now(), Address: netip.MustParseAddr("127.0.0.1")}
-		why := api.decide(r, d)
-		if why == nil && !holds(value, "alice", secret) {
+		denied := api.decide(r, d)
+		if denied == nil && !holds(value, "alice", secret) {
 			t.Errorf("%q passes", value)
 		}
-		if why != nil && slices.Contains(passing, value) {
-			t.Errorf("%q is refused: %s", value, why.reason)
+		if denied != nil && slices.Contains(passing, value) {
+			t.Errorf("%q is refused: %s", value, denied.reason)
 		}
 		if d.passThrough {
 			t.Errorf("%q passes through front api", value)
@@ -212,8 +212,8 @@ func BenchmarkDecide(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		d := &Decision{now: now, Address: address}
-		if why := h.decide(r, d); why != nil {
-			b.Fatal(why.message)
+		if denied := h.decide(r, d); denied != nil {
+			b.Fatal(denied.message)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // limits is the step that asks whether the token, and its account, may make one
 // more request now.
-func (h *Handler) limits(r *http.Request, d *Decision) (why *denial) {
+func (h *Handler) limits(r *http.Request, d *Decision) *denial {
 	var exceeded *limits.Exceeded
 	if d.slot, exceeded = h.app.Limits().Acquire(r.Context(), d.Record); exceeded == nil {
 		return nil
@@ -57,9 +57,9 @@ func ratePhrase(limit token.Limit) string {
 // tooMany is a 429, with the headers by which Jira's clients know when to come
 // back.
 func tooMany(reason Reason, exceeded *limits.Exceeded, message string) *denial {
-	why := &denial{reason: reason, retryAfter: exceeded.RetryAfter, exceeded: exceeded}
-	why.message = fmt.Sprintf("%s Try again in %d s.", message, why.retrySeconds())
-	return why
+	denied := &denial{reason: reason, retryAfter: exceeded.RetryAfter, exceeded: exceeded}
+	denied.message = fmt.Sprintf("%s Try again in %d s.", message, denied.retrySeconds())
+	return denied
 }
 
 // setRateHeaders tells of a bound as Jira Data Center does. python-jira fails

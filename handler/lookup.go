@@ -46,7 +46,7 @@ func rotated(record *token.Record, d *Decision) *denial {
 	if record.RotatedWithOverlap() {
 		reason = ReasonTokenRotated
 	}
-	why := deny(reason, "This API token was replaced on "+moment(record.RotatedAt)+". Use the new one, or ask an administrator for it.")
-	why.innocent = true
-	return why
+	denied := deny(reason, "This API token was replaced on "+moment(record.RotatedAt)+". Use the new one, or ask an administrator for it.")
+	denied.innocent = true
+	return denied
 }

@@ -36,15 +36,15 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 		// "x:http://host/path" has no path to judge, but is sent as it is.
 		return deny(ReasonAmbiguousRequest, "The request's target is not a path.")
 	}
-	if why := leakedToken(r); why != nil {
-		return why
+	if denied := leakedToken(r); denied != nil {
+		return denied
 	}
-	if why := h.authenticate(r, d); why != nil || d.passThrough {
-		return why
+	if denied := h.authenticate(r, d); denied != nil || d.passThrough {
+		return denied
 	}
 	for i := range steps {
-		if why := steps[i].take(h, r, d); why != nil {
-			return why
+		if denied := steps[i].take(h, r, d); denied != nil {
+			return denied
 		}
 	}
 	return nil
@@ -54,23 +54,23 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 // those who present no valid one. Whoever shares an address with one of them goes
 // on with a token that is known here.
 func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
-	why := h.credentials(r, d)
-	if d.passThrough || why != nil && why.reason != ReasonInvalidToken {
-		return why
+	denied := h.credentials(r, d)
+	if d.passThrough || denied != nil && denied.reason != ReasonInvalidToken {
+		return denied
 	}
 	blocked := h.tooManyFailures(d)
-	if blocked != nil && (why != nil || !h.app.Known(d.presented)) {
+	if blocked != nil && (denied != nil || !h.app.Known(d.presented)) {
 		return blocked // before anything is looked up
 	}
-	if why == nil {
-		why = h.lookup(r, d)
+	if denied == nil {
+		denied = h.lookup(r, d)
 	}
 	switch {
-	case why == nil || why.reason != ReasonInvalidToken || why.innocent:
-		return why
+	case denied == nil || denied.reason != ReasonInvalidToken || denied.innocent:
+		return denied
 	case blocked != nil:
 		return blocked
 	}
 	h.countFailure(d)
-	return why
+	return denied
 }

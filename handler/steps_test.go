@@ -18,11 +18,11 @@ import (
 const issuePath = "/rest/api/2/issue/A-1"
 
 // reasonOf returns the reason of a denial; "" when nothing is denied.
-func reasonOf(why *denial) Reason {
-	if why == nil {
+func reasonOf(denied *denial) Reason {
+	if denied == nil {
 		return ""
 	}
-	return why.reason
+	return denied.reason
 }
 
 // made is a Decision as the steps before the one under test leave it.
@@ -97,16 +97,16 @@ func TestLimitsStep(t *testing.T) {
 	h := newHandler(t, app, frontAPI, passwordsDeny)
 	r := httptest.NewRequest(http.MethodGet, issuePath, nil)
 	first, second := made(app.record), made(app.record)
-	if why := h.limits(r, first); why != nil {
-		t.Fatal(why.message)
+	if denied := h.limits(r, first); denied != nil {
+		t.Fatal(denied.message)
 	}
-	why := h.limits(r, second)
-	if reasonOf(why) != ReasonRateLimited || why.exceeded.Bound != limits.TokenConcurrency || why.retrySeconds() < 1 {
-		t.Errorf("second request: %+v", why)
+	denied := h.limits(r, second)
+	if reasonOf(denied) != ReasonRateLimited || denied.exceeded.Bound != limits.TokenConcurrency || denied.retrySeconds() < 1 {
+		t.Errorf("second request: %+v", denied)
 	}
 	first.slot.Release()
-	if why := h.limits(r, second); why != nil {
-		t.Errorf("after the first one ended: %s", why.message)
+	if denied := h.limits(r, second); denied != nil {
+		t.Errorf("after the first one ended: %s", denied.message)
 	}
 
 	app.record.Limit = token.Limit{Requests: 2, Burst: 2, Period: time.Hour}
@@ -215,8 +215,8 @@ func TestFormStep(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodPost, "/rest/api/2/search", io.MultiReader(strings.NewReader("a=b"), brokenReader{}))
 	r.Header.Set("Content-Type", form)
-	if why := new(Handler).form(r, nil); reasonOf(why) != ReasonAmbiguousRequest || !errors.Is(why.cause, errBroken) {
-		t.Errorf("a body that breaks off: %+v", why)
+	if denied := new(Handler).form(r, nil); reasonOf(denied) != ReasonAmbiguousRequest || !errors.Is(denied.cause, errBroken) {
+		t.Errorf("a body that breaks off: %+v", denied)
 	}
 }
 
@@ -278,12 +278,12 @@ func TestStepsEndAtTheFirstDenial(t *testing.T) {
 		{ReasonPathDenied, "not for this Jira", func() { h.Accounts = nil }},
 	} {
 		d := &Decision{now: time.Now(), Address: netip.MustParseAddr("192.0.2.1")}
-		if why := h.decide(r, d); reasonOf(why) != next.want || !strings.Contains(why.message, next.cause) {
-			t.Fatalf("got %+v, want %s about %q", why, next.want, next.cause)
+		if denied := h.decide(r, d); reasonOf(denied) != next.want || !strings.Contains(denied.message, next.cause) {
+			t.Fatalf("got %+v, want %s about %q", denied, next.want, next.cause)
 		}
 		next.mend()
 	}
-	if why := h.decide(r, &Decision{now: time.Now(), Address: netip.MustParseAddr("192.0.2.1")}); why != nil {
-		t.Error(why.message)
+	if denied := h.decide(r, &Decision{now: time.Now(), Address: netip.MustParseAddr("192.0.2.1")}); denied != nil {
+		t.Error(denied.message)
 	}
 }

@@ -47,8 +47,8 @@ func (d *Decision) MarshalLogObject(line zapcore.ObjectEncoder) error {
 // String returns what the decision is: allowed, passed, or why it was denied.
 func (d *Decision) String() string {
 	switch {
-	case d.why != nil:
-		return string(d.why.reason)
+	case d.denied != nil:
+		return string(d.denied.reason)
 	case d.passThrough:
 		return decisionPassed
 	}
@@ -58,10 +58,10 @@ func (d *Decision) String() string {
 // placeholder returns the value of one of the handler's placeholders.
 func (d *Decision) placeholder(key string) (any, bool) {
 	if key == "http.jira_token.reason" {
-		if d.why == nil {
+		if d.denied == nil {
 			return "", true
 		}
-		return string(d.why.reason), true
+		return string(d.denied.reason), true
 	}
 	if d.Record == nil {
 		return nil, false

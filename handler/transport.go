@@ -153,20 +153,20 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d == nil {
 		return t.upstream.RoundTrip(r)
 	}
-	d.why = nil // of an earlier attempt: the proxy may try again
+	d.denied = nil // of an earlier attempt: the proxy may try again
 	if !(Jira{Accounts: t.Accounts}).Takes(d.Account.Name()) {
 		// A jira_token_auth in long hand may name other accounts than this transport.
-		d.why = deny(ReasonPathDenied, "This API token is not for this Jira.")
-		return d.why.response(r), nil
+		d.denied = deny(ReasonPathDenied, "This API token is not for this Jira.")
+		return d.denied.response(r), nil
 	}
 	response, err := t.send(r, d)
 	if err == nil {
 		return response, nil
 	}
-	if d.why = deniedBy(d, err); d.why != nil {
+	if d.denied = deniedBy(d, err); d.denied != nil {
 		// No error: the proxy would take Jira for down, or try again.
 		d.lingering = d.request != nil && !drainOrClose(d.writer, d.request)
-		return d.why.response(r), nil
+		return d.denied.response(r), nil
 	}
 	if _, gone := errors.AsType[clientError](err); gone {
 		return nil, context.Canceled // which the proxy takes for the client's doing

@@ -296,8 +296,8 @@ func TestRetryForgetsTheDenial(t *testing.T) {
 		{answerOf(200, "{}", "Content-Type", "application/json"), false},
 	} {
 		x.answer = func(*http.Request) (*http.Response, error) { return c.answer, nil }
-		if _, err := x.transport.RoundTrip(r); err != nil || (d.why != nil) != c.denied {
-			t.Errorf("%v, %v", err, d.why)
+		if _, err := x.transport.RoundTrip(r); err != nil || (d.denied != nil) != c.denied {
+			t.Errorf("%v, %v", err, d.denied)
 		}
 	}
 }
