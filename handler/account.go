@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// account is the step that finds the Jira account of the token.
+// account is the step that looks up the token's Jira account.
 func (h *Handler) account(r *http.Request, d *Decision) *denial {
 	if len(h.Accounts) > 0 && !slices.Contains(h.Accounts, d.Record.Account) {
 		return deny(ReasonPathDenied, "This API token is not for this Jira.")
@@ -16,7 +16,7 @@ func (h *Handler) account(r *http.Request, d *Decision) *denial {
 		return &denial{
 			reason:  ReasonJiraRejectedAccount,
 			message: "The Jira account of this API token is not configured in the gateway. Tell an administrator.",
-			cause:   errors.New("no account " + d.Record.Account + " in the configuration"),
+			cause:   errors.New("account " + d.Record.Account + " is not configured"),
 		}
 	}
 	d.Account = account
@@ -24,5 +24,5 @@ func (h *Handler) account(r *http.Request, d *Decision) *denial {
 }
 
 func foundAccount(_ *Handler, _ *http.Request, d *Decision) string {
-	return "it goes to Jira as the account " + d.Record.Account
+	return "it is sent to Jira as account " + d.Record.Account
 }

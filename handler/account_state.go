@@ -10,14 +10,15 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// usable returns nil when the account does not rest after Jira refused it.
+// usable returns an error while the gateway backs off from an account that Jira
+// refused.
 func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	probe, refused := account.Usable(t.URL, time.Now())
 	if !probe {
 		return refused
 	}
-	// Jira is asked for all, not for the client that happened to come: one that
-	// leaves at once must not keep the account resting.
+	// The probe serves every client: one that disconnects must not cancel it and
+	// keep the account out of use.
 	if err := t.askMyself(context.WithoutCancel(ownContext{ctx}), account); err != nil {
 		return err
 	}
@@ -25,11 +26,11 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	return nil
 }
 
-// refused lets the account rest if Jira surely refuses it. Otherwise it finds
-// that out in the background; the caller gets the first answer.
+// refused backs off from the account if Jira clearly refused it. If in doubt, it
+// confirms that in the background; err goes to the caller either way.
 func (t *Transport) refused(account *jira.Account, err error) error {
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok && refused.Doubtful {
-		// Not with the request's context: its values are the request's own.
+		// The request's context would carry the request's values.
 		ctx := context.WithValue(t.ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 		account.Confirm(t.URL, func() { _ = t.askMyself(ctx, account) })
 		return err
@@ -37,8 +38,8 @@ func (t *Transport) refused(account *jira.Account, err error) error {
 	return t.refusedBy(account, err)
 }
 
-// askMyself asks Jira who the account is, and lets the account rest if Jira
-// refuses it, with a new access token too if it has one.
+// askMyself asks Jira who the account is and backs off from it if Jira refuses
+// it, after trying a new access token if the account uses one.
 func (t *Transport) askMyself(ctx context.Context, account *jira.Account) error {
 	_, err := jira.Myself(ctx, t.upstream, t.URL, account)
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page && account.Forget() {
@@ -47,8 +48,8 @@ func (t *Transport) askMyself(ctx context.Context, account *jira.Account) error 
 	return t.refusedBy(account, err)
 }
 
-// refusedBy lets an account rest when err is Jira's own refusal of it. A log-in
-// page or a firewall's does not: everybody's requests would stop for it.
+// refusedBy backs off from an account if err is Jira's own refusal of it. A login
+// or firewall page is not enough: it would stop everybody's requests.
 func (t *Transport) refusedBy(account *jira.Account, err error) error {
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page {
 		account.Refused(t.URL, refused, time.Now())

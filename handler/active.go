@@ -8,8 +8,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// active is the step that asks whether the token works now. Only those who
-// presented the right secret get here.
+// active is the step that checks that the token is valid now. Only
+// clients that presented the right secret get this far.
 func (*Handler) active(_ *http.Request, d *Decision) *denial {
 	record := d.Record
 	switch record.State(d.now) {

@@ -13,12 +13,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// maxHops bounds how many trusted proxies one request may have come through:
-// each entry costs a look at the configured ranges.
+// maxHops is the maximum number of trusted proxies in a request's chain: each is
+// checked against the configured ranges.
 const maxHops = 50
 
-// unreadAddress is an entry of a header from which a trusted proxy's word about
-// the client could not be read.
+// unreadAddress is a header entry, sent by a trusted proxy, that does not parse as
+// a client address.
 type unreadAddress struct {
 	header string
 	entry  string
@@ -26,7 +26,7 @@ type unreadAddress struct {
 	peer netip.Addr
 }
 
-// String says what was found, short enough for a message.
+// String describes the entry, clipped to fit a message.
 func (u *unreadAddress) String() string {
 	entry := u.entry
 	switch {
@@ -40,16 +40,15 @@ func (u *unreadAddress) String() string {
 	return u.header + " has " + entry
 }
 
-// clientAddress returns the client's address, or what stands in its place. For
-// a request that comes straight from a client it is the connection's. A proxy
-// that Caddy trusts (trusted_proxies) names its own client: that is the entry
-// nearest to us in client_ip_headers that is not a trusted proxy itself.
+// clientAddress returns the client's address, or the entry that could not be
+// parsed. A direct client's address is the connection's. Behind a proxy that Caddy
+// trusts (trusted_proxies), it is the right-most entry of client_ip_headers that
+// is not itself a trusted proxy.
 //
-// Caddy's own {client_ip} does not do for this: it skips what it cannot parse,
-// so that of "203.0.113.7, [2001:db8::66]:4711", where the balancer wrote the
-// last entry and the client the first, it takes the client's word; and without
-// trusted_proxies_strict it takes the left-most entry, which is always the
-// client's.
+// Caddy's own {client_ip} is not safe here. It skips entries that it cannot parse:
+// in "203.0.113.7, [2001:db8::66]:4711", where a load balancer added the last
+// entry and the client sent the first, it believes the client. Without
+// trusted_proxies_strict it takes the left-most entry, which the client controls.
 func clientAddress(r *http.Request) (netip.Addr, *unreadAddress) {
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
 		if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server != nil {
@@ -64,9 +63,9 @@ func clientAddress(r *http.Request) (netip.Addr, *unreadAddress) {
 	return plain(addr), nil
 }
 
-// forwardedFor reads the address of a trusted proxy's client. Where all entries
-// are trusted proxies, the request began at the farthest of them; where there
-// are none, at the one that sent it.
+// forwardedFor returns the address of a trusted proxy's client. If every entry is
+// a trusted proxy, the farthest one is the client; without entries, it is the
+// peer.
 func forwardedFor(r *http.Request, server *caddyhttp.Server) (netip.Addr, *unreadAddress) {
 	peer := peerAddress(r)
 	farthest, hops := peer, 0
@@ -102,7 +101,8 @@ func cutLast(list string) (before, last string, more bool) {
 	return list[:i], list[i+1:], true
 }
 
-// peerAddress is the address of the connection; none for a unix socket.
+// peerAddress returns the connection's remote address; the zero Addr for a Unix
+// socket.
 func peerAddress(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -115,13 +115,13 @@ func peerAddress(r *http.Request) netip.Addr {
 	return plain(addr)
 }
 
-// plain returns an address without its zone, and an IPv4 address mapped into
-// IPv6 as an IPv4 one: ranges contain neither.
+// plain strips the zone and unmaps IPv4-mapped IPv6 addresses: ranges match
+// neither.
 func plain(addr netip.Addr) netip.Addr { return addr.WithZone("").Unmap() }
 
-// trusts reports whether Caddy would trust a proxy at this address. The ranges,
-// and the modules that they can come from, are the server's own; but it answers
-// for a request that comes from there.
+// trusts reports whether Caddy trusts a proxy at addr. The server keeps its ranges,
+// and the module that supplies them, to itself, so trusts prepares a request from
+// addr and sees what Caddy makes of it.
 func trusts(r *http.Request, server *caddyhttp.Server, addr netip.Addr) bool {
 	hop := &http.Request{
 		Method: r.Method, URL: new(url.URL), Header: make(http.Header), Host: r.Host, TLS: r.TLS,
@@ -132,13 +132,13 @@ func trusts(r *http.Request, server *caddyhttp.Server, addr netip.Addr) bool {
 	return trusted
 }
 
-// parseHop reads one entry of X-Forwarded-For or of Forwarded (RFC 7239), in
-// the forms in which proxies write it: an address, in brackets or with a port or
-// a zone, quoted, or as the parameter "for" of several.
+// parseHop parses an entry of X-Forwarded-For or Forwarded (RFC 7239) in any form
+// that proxies write: an address, possibly quoted, in brackets, with a port or a
+// zone, or as the "for" parameter.
 func parseHop(entry string) (netip.Addr, bool) {
 	entry = strings.Trim(entry, " \t")
-	// Commas within quotes were taken for the ends of entries: what is quoted,
-	// such as a host that the client named, must not be read as another entry.
+	// The list was split at commas even inside quotes. Quoted text, such as a
+	// host that the client chose, must not pass for an entry of its own.
 	if strings.Count(entry, `"`)%2 != 0 || strings.Contains(entry, `\`) {
 		return netip.Addr{}, false
 	}
@@ -154,7 +154,7 @@ func parseHop(entry string) (netip.Addr, bool) {
 	return parseNode(entry)
 }
 
-// forParameter returns the value of the one parameter "for".
+// forParameter returns the value of the "for" parameter, which must occur once.
 func forParameter(element string) (value string, ok bool) {
 	for parameter := range strings.SplitSeq(element, ";") {
 		name, v, has := strings.Cut(parameter, "=")
@@ -169,7 +169,7 @@ func forParameter(element string) (value string, ok bool) {
 	return value, ok
 }
 
-// parseNode reads an address with or without a port.
+// parseNode parses an address with or without a port.
 func parseNode(node string) (netip.Addr, bool) {
 	if inside, found := strings.CutPrefix(node, "["); found {
 		host, port, closed := strings.Cut(inside, "]")
@@ -186,14 +186,14 @@ func parseNode(node string) (netip.Addr, bool) {
 	if i < 0 || !isPort(node[i:]) {
 		return netip.Addr{}, false
 	}
-	// IPv6 with a port but without brackets: only where the address is whole
-	// without the port can it be told apart.
+	// IPv6 with a port but no brackets is unambiguous only if the rest is a
+	// complete address.
 	addr, err := netip.ParseAddr(node[:i])
 	return plain(addr), err == nil
 }
 
-// isPort reports whether s is a colon and a port, which may be an obfuscated one
-// (RFC 7239, section 6).
+// isPort reports whether s is a colon and a port, possibly obfuscated (RFC 7239,
+// section 6).
 func isPort(s string) bool {
 	port, ok := strings.CutPrefix(s, ":")
 	if !ok || port == "" || len(port) > 32 {

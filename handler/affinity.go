@@ -7,8 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// affinityCookie returns the name of the cookie by which a proxy's lb_policy
-// cookie picks an upstream; empty for other policies.
+// affinityCookie returns the name of the cookie that the proxy's lb_policy uses to
+// pick an upstream; "" for policies other than cookie.
 func affinityCookie(proxy *reverseproxy.Handler) (string, error) {
 	if proxy.LoadBalancing == nil || proxy.LoadBalancing.SelectionPolicyRaw == nil {
 		return "", nil
@@ -29,8 +29,8 @@ func affinityCookie(proxy *reverseproxy.Handler) (string, error) {
 	return policy.Name, nil
 }
 
-// keepAffinity lets the proxy see the cookie by which it picks an upstream, and
-// no other. The transport takes it out again.
+// keepAffinity passes the proxy the cookie that picks an upstream, and no other.
+// The transport removes it again.
 func (h *Handler) keepAffinity(out http.Header, r *http.Request) {
 	if h.AffinityCookie == "" {
 		return

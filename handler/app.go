@@ -17,58 +17,58 @@ import (
 
 // App is what the handler needs of the jira_tokens app.
 type App interface {
-	// Lookup returns the record of a token whose secret is right, whatever
-	// its state; token.ErrNotFound for any other; an error with
-	// token.ErrUnavailable in its chain when nobody can tell.
+	// Lookup returns the record of a token with the right secret, whatever its
+	// state; token.ErrNotFound for any other; or an error that wraps
+	// token.ErrUnavailable if the store cannot be asked.
 	Lookup(ctx context.Context, presented token.Token) (*token.Record, error)
-	// Known reports whether the token, or what has just become of it, is in
-	// memory: nobody comes by one without the right secret or a change of the
-	// token. It asks no store.
+	// Known reports whether the token, or a recent change to it, is in memory.
+	// Only the right secret or a change puts it there, so guesses are never
+	// known. It does not ask the store.
 	Known(presented token.Token) bool
-	// Account returns the Jira account with this name.
+	// Account returns the named Jira account.
 	Account(name string) (*jira.Account, bool)
-	// Limits returns what bounds the requests of tokens.
+	// Limits returns the rate and concurrency limits.
 	Limits() *limits.Limits
-	// Used takes down that a token is used now.
+	// Used records a use of the token.
 	Used(id string, address netip.Addr, userAgent string)
-	// Decided counts what became of a request.
+	// Decided counts a request's outcome.
 	Decided(outcome Outcome)
-	// AddJira makes a Jira known that requests are forwarded to. It is called
-	// while a configuration is provisioned, and returns an error if the accounts
-	// of several Jiras are not kept apart.
+	// AddJira registers a Jira that requests are forwarded to. It is called
+	// during provisioning and returns an error if several Jiras would share an
+	// account.
 	AddJira(upstream Jira) error
-	// AddGateway makes a handler known that can explain what it would do.
+	// AddGateway registers a handler for Explain.
 	AddGateway(gateway *Handler)
 }
 
-// Outcome is what became of a request.
+// Outcome is the outcome of a request.
 type Outcome struct {
 	// Decision is allowed, denied, or passed for requests without a token in
 	// front of a whole site.
 	Decision string
 	// Reason is empty unless denied.
 	Reason Reason
-	// Access is what the operation does in Jira, as far as it was found out.
+	// Access is what the operation does in Jira; empty if it was not classified.
 	Access string
-	// Took is the time that the decision took, without the forwarding.
+	// Took is how long the decision took, excluding forwarding.
 	Took time.Duration
 }
 
-// Jira is a Jira that requests are forwarded to, and the way to it.
+// Jira is a Jira that requests are forwarded to.
 type Jira struct {
-	// URL is where it is installed, such as https://acme.atlassian.net.
+	// URL is its base URL, such as https://acme.atlassian.net.
 	URL       string
 	Transport http.RoundTripper
-	// Accounts are the accounts that it gets; none named: all.
+	// Accounts are the accounts that it may be used with; empty means all.
 	Accounts []string
 }
 
-// Takes tells whether the account with this name is for this Jira.
+// Takes reports whether this Jira may use the named account.
 func (j Jira) Takes(account string) bool {
 	return len(j.Accounts) == 0 || slices.Contains(j.Accounts, account)
 }
 
-// loadApp returns the jira_tokens app of the configuration.
+// loadApp returns the configuration's jira_tokens app.
 func loadApp(ctx caddy.Context) (App, error) {
 	value, err := ctx.App("jira_tokens")
 	if err != nil {

@@ -11,14 +11,14 @@ const (
 	attachmentsRedirect = "redirect"
 )
 
-// isAttachment tells whether a path is one where Jira Cloud answers with a
-// redirect to a signed URL on its media host, unless asked not to.
+// isAttachment reports whether Jira Cloud answers this path with a redirect to a
+// signed URL on its media host by default.
 func isAttachment(path string) bool {
 	return strings.Contains(path, "/attachment/content/") || strings.Contains(path, "/attachment/thumbnail/")
 }
 
-// withoutRedirect asks Jira Cloud for the bytes themselves. Whatever the query
-// said of it is taken out first: servers differ in which of two values counts.
+// withoutRedirect makes Jira Cloud send the bytes themselves. It drops redirect
+// parameters from the query first: servers differ in which of two values counts.
 func withoutRedirect(query string) string {
 	kept := make([]string, 0, 4)
 	for parameter := range strings.SplitSeq(query, "&") {

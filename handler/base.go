@@ -8,11 +8,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// base is where an account's requests go: Jira's own URL, or the address of its
-// API by cloud id.
+// base is where an account's requests go: Jira's own URL, or the URL of its API by
+// cloud ID.
 type base struct {
 	url *url.URL
-	// mapper maps links to it, and to Jira's other URLs; nil when links are not
+	// mapper maps links to it and to Jira's other URLs; nil if links are not
 	// rewritten.
 	mapper *links.Mapper
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// maxKept is the size up to which the body of a read by POST is kept, so that
-// the request can be sent once more.
+// maxKept is the maximum size, in bytes, of a body that is buffered so that a read
+// by POST can be retried.
 const maxKept = 64 << 10
 
-// clientBody is a request's body, and remembers that the client failed to send
-// it: that is not the upstream's failure.
+// clientBody is a request body that remembers if the client failed to send it:
+// such a failure must not count against the upstream.
 type clientBody struct {
 	io.ReadCloser
 	failed atomic.Pointer[error]
@@ -25,14 +25,14 @@ type clientBody struct {
 
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	// net/http closes a body when Jira answered before its end.
+	// net/http closes the body if Jira answers before its end.
 	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
 		b.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }
 
-// err returns why the client failed to send its body; nil if it did not.
+// err returns the client's failure to send its body, if any.
 func (b *clientBody) err() error {
 	if b == nil {
 		return nil
@@ -48,8 +48,8 @@ type clientError struct{ error }
 
 func (e clientError) Unwrap() error { return e.error }
 
-// bodyDenial is the denial for a client that failed to send its body; nil when
-// it has gone away, so that nobody is there to be answered.
+// bodyDenial returns the denial for a client that failed to send its body; nil if
+// the client is gone and there is nobody to answer.
 func bodyDenial(failed error) *denial {
 	if errors.Is(failed, io.ErrUnexpectedEOF) || errors.Is(failed, context.Canceled) || errors.As(failed, new(net.Error)) {
 		return nil
@@ -60,8 +60,8 @@ func bodyDenial(failed error) *denial {
 	}
 }
 
-// watchBody makes a request's body remember the client's failures, and returns
-// it; nil if there is none.
+// watchBody wraps the request's body in a clientBody and returns it; nil if there
+// is no body.
 func watchBody(r *http.Request) *clientBody {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -71,10 +71,9 @@ func watchBody(r *http.Request) *clientBody {
 	return body
 }
 
-// deliver sends a request, which it may change, to Jira. A read is sent once more
-// when Jira closes the connection that it came by: connections are kept, and Jira
-// may close one just as the request arrives. A change is not: Jira may have made
-// it.
+// deliver sends a request to Jira; it may modify the request. A read is retried
+// once if its connection breaks: Jira may close an idle connection just as the
+// request arrives. A change is never retried: Jira may have made it.
 func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Response, error) {
 	body := watchBody(out)
 	if access.Changes() {
@@ -85,8 +84,8 @@ func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Respon
 		return nil, blame(body.err(), err)
 	}
 	if jira.AccessByMethod(out.Method) != jira.AccessRead {
-		// net/http itself sends again what it takes for idempotent. This, which
-		// it does not send to Jira, says so of reads by POST.
+		// net/http retries requests that it considers idempotent. An empty
+		// Idempotency-Key, which is not sent, marks reads by POST as such.
 		// https://pkg.go.dev/net/http#Transport
 		out.Header["Idempotency-Key"] = []string{}
 	}
@@ -103,7 +102,7 @@ func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Respon
 	return t.upstream.RoundTrip(&again)
 }
 
-// blame returns the client's failure rather than the error that came of it.
+// blame returns the client's failure, if any, instead of the error it caused.
 func blame(client, err error) error {
 	if err != nil && client != nil {
 		return client
@@ -111,15 +110,15 @@ func blame(client, err error) error {
 	return err
 }
 
-// brokeWriting reports whether a connection broke while a request was written to
-// it: net/http sends a request again when reading the answer fails, not then.
+// brokeWriting reports whether the connection broke while the request was being
+// written. net/http retries failed reads of the response, but not this.
 func brokeWriting(err error) bool {
 	var operation *net.OpError
 	return errors.As(err, &operation) && operation.Op == "write" && !operation.Timeout()
 }
 
-// keepBody reads a small body, so that it can be sent again. A larger one is
-// sent as it comes.
+// keepBody buffers a small body so that it can be sent again. A larger one is
+// streamed.
 func keepBody(out *http.Request) error {
 	if out.Body == nil || out.Body == http.NoBody || out.ContentLength > maxKept {
 		return nil

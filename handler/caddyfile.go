@@ -10,8 +10,8 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("jira_token_auth", parseHandler)
-	// Before all that forwards, and before `handle` and `route`: a site that
-	// asks for tokens asks everywhere.
+	// Before everything that forwards, and before `handle` and `route`, so that
+	// the whole site asks for tokens.
 	httpcaddyfile.RegisterDirectiveOrder("jira_token_auth", httpcaddyfile.Before, "basicauth")
 }
 
@@ -39,7 +39,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		affinity_cookie <name>
 //	}
 //
-// reads, allow_ip and deny_ip can be repeated. Ranges are CIDR ranges, single
+// reads, allow_ip and deny_ip may be repeated. Ranges are CIDR ranges, single
 // addresses or private_ranges.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
@@ -49,7 +49,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	).Read(d, "jira_token_auth")
 }
 
-// options are those that jira_token_auth and jira_gateway share.
+// options returns the options that jira_token_auth and jira_gateway share.
 func (h *Handler) options() option.Block {
 	return option.Block{
 		option.Choice("front", &h.Front, frontAPI, frontSite),
@@ -75,7 +75,7 @@ func (h *Handler) unmarshalRead(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// ranges is the option allow_ip or deny_ip.
+// ranges returns the option allow_ip or deny_ip.
 func ranges(name string, list *[]string) option.Option {
 	return option.Each(name, func(value string) error {
 		if value != "private_ranges" {
@@ -88,7 +88,7 @@ func ranges(name string, list *[]string) option.Option {
 			if err != nil {
 				return err
 			}
-			// One of them is 127.0.0.1/8.
+			// Caddy spells one of them 127.0.0.1/8.
 			*list = append(*list, prefix.Masked().String())
 		}
 		return nil
