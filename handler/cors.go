@@ -16,15 +16,15 @@ import (
 // from a browser: https://fetch.spec.whatwg.org/#http-cors-protocol.
 //
 // The application itself sends its user's token, as Bearer or Basic. Browsers
-// are never told to add credentials that they remember.
+// are never allowed to add credentials that they have stored.
 type CORS struct {
-	// The origins of the applications, as browsers spell them:
-	// scheme://host[:port], without a path and without a port that is the
-	// scheme's own. Patterns are not taken.
+	// The origins of the applications, exactly as browsers send them:
+	// `scheme://host[:port]`, without a path and without the scheme's default
+	// port. At least one is required. Patterns are not supported.
 	Origins []string `json:"origins,omitempty"`
 }
 
-// validate returns an error for origins that no browser would send.
+// validate returns an error if an origin is not one that a browser would send.
 func (c *CORS) validate() error {
 	if c == nil {
 		return nil
@@ -44,32 +44,32 @@ func checkOrigin(origin string) error {
 	canonical := canonicalOrigin(origin)
 	switch {
 	case strings.Contains(origin, "*"):
-		return fmt.Errorf("cors: origins %q: patterns are not taken; name each web application, such as https://app.example.com", origin)
+		return fmt.Errorf("cors: origins %q: patterns are not supported; name each web application, such as https://app.example.com", origin)
 	case canonical == "" || strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("{},;@", r) }):
-		return fmt.Errorf("cors: origins %q: want scheme://host[:port] such as https://app.example.com or http://localhost:5173", origin)
+		return fmt.Errorf("cors: origins %q: expected scheme://host[:port], such as https://app.example.com or http://localhost:5173", origin)
 	case canonical != origin:
-		return fmt.Errorf("cors: origins %q: browsers spell it %s", origin, canonical)
+		return fmt.Errorf("cors: origins %q: browsers send it as %s", origin, canonical)
 	}
 	return nil
 }
 
-// allows reports whether the request comes from a page of a named application.
+// allows reports whether the request comes from a configured origin.
 func (c *CORS) allows(r *http.Request) bool {
 	origins := r.Header["Origin"]
 	return c != nil && len(origins) == 1 && slices.Contains(c.Origins, origins[0])
 }
 
-// isPreflight reports whether a browser asks what a page may send. It does so
+// isPreflight reports whether r is a CORS preflight request, which browsers send
 // without credentials.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && len(r.Header["Authorization"]) == 0 && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-// corsHeaders are the values of the headers that pages are answered with.
+// corsHeaders holds the values of the CORS response headers that list headers.
 type corsHeaders struct{ allow, expose string }
 
 func (h *Handler) corsHeaders() corsHeaders {
-	// X-Atlassian-Token is what clients made for Jira send; it goes no further.
+	// Clients written for Jira send X-Atlassian-Token; it is not forwarded.
 	allow := slices.Concat([]string{"Authorization", "X-Atlassian-Token"}, requestHeaders, h.Headers)
 	allow = slices.DeleteFunc(allow, func(name string) bool { // a page cannot set these
 		switch name {
@@ -83,8 +83,8 @@ func (h *Handler) corsHeaders() corsHeaders {
 	return corsHeaders{strings.Join(allow, ", "), strings.Join(expose, ", ")}
 }
 
-// answerPreflight answers the preflight of a named application. It says nothing
-// about tokens: what one may do is found out when it comes.
+// answerPreflight answers a preflight from a configured origin. It says nothing
+// about what a token may do: the token only comes with the actual request.
 func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	h.letRead(w, r)
 	header := w.Header()
@@ -95,7 +95,7 @@ func (h *Handler) answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// letRead lets the page of a named application read the answer, denials too.
+// letRead lets pages of configured origins read the response, denials included.
 // Access-Control-Allow-Credentials is never sent.
 func (h *Handler) letRead(w http.ResponseWriter, r *http.Request) {
 	if h.CORS == nil {

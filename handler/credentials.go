@@ -10,11 +10,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// maxCredentials bounds what is decoded of Basic credentials: an owner of 254
-// characters of 4 bytes, a colon and a token, and some room.
+// maxCredentials is the maximum size, in bytes, of decoded Basic credentials: an
+// owner of 254 four-byte characters, a colon, a token and some room.
 const maxCredentials = 1536
 
-// credentials is the step that finds the token a request presents.
+// credentials is the step that finds the token that the request presents.
 func (h *Handler) credentials(r *http.Request, d *Decision) *denial {
 	values := r.Header["Authorization"]
 	switch {
@@ -36,7 +36,7 @@ func (h *Handler) credentials(r *http.Request, d *Decision) *denial {
 	return h.otherScheme(r, d, scheme, credentials)
 }
 
-// basic reads user name and password: owner and token.
+// basic reads Basic credentials: owner as user name, token as password.
 func (h *Handler) basic(r *http.Request, d *Decision, encoded string) *denial {
 	user, password, ok := decodeBasic(encoded)
 	if !ok {
@@ -66,14 +66,14 @@ func (h *Handler) bearer(r *http.Request, d *Decision, credentials string) *deni
 	return nil
 }
 
-// claimsToken tells whether a secret is meant to be a token of ours, if
-// perhaps a damaged one: such a secret is never handed to Jira.
+// claimsToken reports whether a secret is meant to be one of our tokens, even a
+// damaged one: such a secret never reaches Jira.
 func claimsToken(secret string) bool { return strings.HasPrefix(secret, tokenPrefix) }
 
 const tokenPrefix = "jt_"
 
-// noCredentials is for requests without Authorization: in front of a whole
-// site those are browser sessions.
+// noCredentials handles requests without Authorization: in front of a whole site,
+// these are browser sessions.
 func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
 	if h.Front != frontSite {
 		return deny(ReasonNoCredentials, "Authentication is needed: send an API token as the password of HTTP Basic authentication, with its owner as the user name.")
@@ -81,8 +81,8 @@ func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
 	return h.pass(r, d)
 }
 
-// pass lets a request without a token through to Jira, unless it carries a
-// password in another place than Authorization.
+// pass lets a request without a token through to Jira unless it carries a password
+// outside of Authorization.
 func (h *Handler) pass(r *http.Request, d *Decision) *denial {
 	if h.Passwords == passwordsDeny {
 		if jira.QueryHasCredentials(r.URL.RawQuery) || jira.LogsIn(r.Method, r.URL.EscapedPath()) {
@@ -96,8 +96,8 @@ func (h *Handler) pass(r *http.Request, d *Decision) *denial {
 	return nil
 }
 
-// foreign is for Basic and Bearer credentials that are not meant to be a token
-// of ours. A token in the wrong place is meant to be one.
+// foreign handles Basic and Bearer credentials that are not one of our tokens. If a
+// token is in the wrong place, they are invalid rather than foreign.
 func (h *Handler) foreign(r *http.Request, d *Decision, credentials string) *denial {
 	switch {
 	case strings.Contains(credentials, tokenPrefix):
@@ -110,9 +110,9 @@ func (h *Handler) foreign(r *http.Request, d *Decision, credentials string) *den
 	return h.pass(r, d)
 }
 
-// otherScheme is for what is neither Basic nor Bearer. The schemes of single
-// sign-on and of application links carry no password; one that is not known
-// may be another spelling of Basic to a server more lenient than this one.
+// otherScheme handles schemes other than Basic and Bearer. Those of single sign-on
+// and application links carry no password; a server more lenient than this one
+// might take an unknown one for Basic.
 func (h *Handler) otherScheme(r *http.Request, d *Decision, scheme, credentials string) *denial {
 	if h.Front != frontSite {
 		return deny(ReasonNoCredentials, "This kind of authentication is not accepted here: send an API token by HTTP Basic or Bearer.")
@@ -138,8 +138,8 @@ func passwordRefused() *denial {
 	return deny(ReasonPasswordRefused, "Passwords and Jira's own tokens are not accepted here. Use an API token of this gateway: its owner as the user name, the token as the password.")
 }
 
-// splitScheme cuts an Authorization value at its first space, or at a tab,
-// which some servers take for one.
+// splitScheme cuts an Authorization value at its first space or tab; some servers
+// accept a tab.
 func splitScheme(value string) (scheme, credentials string) {
 	value = strings.Trim(value, " \t")
 	i := strings.IndexAny(value, " \t")
@@ -149,8 +149,8 @@ func splitScheme(value string) (scheme, credentials string) {
 	return value[:i], strings.TrimLeft(value[i:], " \t")
 }
 
-// isToken68 tells whether credentials are of the form that Basic and Bearer
-// have (RFC 9110, section 11.2): no list, no parameters.
+// isToken68 reports whether credentials have the form of Basic and Bearer
+// credentials (RFC 9110, section 11.2), without lists or parameters.
 func isToken68(credentials string) bool {
 	for i := range len(credentials) {
 		switch c := credentials[i]; {
@@ -163,14 +163,14 @@ func isToken68(credentials string) bool {
 	return true
 }
 
-// decodeBasic reads RFC 7617 credentials. A newline at the end is no part of
-// them: `echo user:token | base64` encodes one. User names that are not UTF-8 are
-// taken for ISO-8859-1, in which python-requests and browsers' btoa send them.
+// decodeBasic decodes RFC 7617 credentials. It drops a trailing newline, which
+// `echo user:token | base64` includes. A user name that is not UTF-8 is read as
+// ISO-8859-1, which python-requests and browsers' btoa send.
 func decodeBasic(encoded string) (user, password string, ok bool) {
 	if len(encoded) > base64.StdEncoding.EncodedLen(maxCredentials) {
 		return "", "", false
 	}
-	var buf [256]byte // more than most need
+	var buf [256]byte // enough for most
 	decoded, err := strictBase64.AppendDecode(buf[:0], []byte(encoded))
 	if err != nil {
 		return "", "", false
@@ -191,5 +191,5 @@ func fromLatin1(s string) string {
 	return string(runes)
 }
 
-// strictBase64 refuses what two decoders could read differently.
+// strictBase64 rejects input that decoders could read differently.
 var strictBase64 = base64.StdEncoding.Strict()

@@ -9,11 +9,10 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// crossSite is the step that refuses changes that a browser sends on behalf of
-// another site's page. Browsers remember Basic credentials and add them to
-// whatever a page asks for, and the headers by which Jira would notice such a
-// request (Origin, Referer) do not reach it. A Bearer token is never added by
-// the browser: the page itself has it, and may use it.
+// crossSite is the step that denies changes sent by a browser for another site's
+// page. Browsers remember Basic credentials and add them to any page's requests,
+// and the headers from which Jira could tell (Origin, Referer) do not reach it.
+// Browsers never add a Bearer token: a page that sends one has it and may use it.
 func (h *Handler) crossSite(r *http.Request, d *Decision) *denial {
 	if !d.hasOwner || d.Access == jira.AccessRead || !fromOtherSite(r) || h.CORS.allows(r) {
 		return nil
@@ -23,11 +22,11 @@ func (h *Handler) crossSite(r *http.Request, d *Decision) *denial {
 }
 
 func foundCrossSite(*Handler, *http.Request, *Decision) string {
-	return "it is not a change that another site's page asks for"
+	return "it is not a cross-site request that changes data"
 }
 
-// fromOtherSite reports whether a page of another site may have made a browser
-// send the request. Programs other than browsers send none of these headers.
+// fromOtherSite reports whether a browser may have sent the request for another
+// site's page. Other programs send none of these headers.
 func fromOtherSite(r *http.Request) bool {
 	switch site := r.Header["Sec-Fetch-Site"]; {
 	case len(site) == 1 && (site[0] == "same-origin" || site[0] == "none"):
@@ -35,9 +34,9 @@ func fromOtherSite(r *http.Request) bool {
 	case len(site) > 0:
 		return true
 	}
-	// Browsers leave Sec-Fetch-Site out on plain HTTP, and old ones do not know
-	// it. But they ask first (by a preflight, which is refused) before they send
-	// any other Content-Type than a form could have.
+	// Browsers omit Sec-Fetch-Site on plain HTTP, and old ones do not know it. But
+	// before sending a Content-Type that no form has, they send a preflight
+	// request, which is refused.
 	if !formCanSend(r.Header["Content-Type"]) {
 		return false
 	}
@@ -52,10 +51,10 @@ func fromOtherSite(r *http.Request) bool {
 	return false
 }
 
-// formCanSend reports whether a browser sends such a Content-Type to another
-// site without a preflight: those of forms, or none
-// (https://fetch.spec.whatwg.org/#cors-safelisted-request-header). What cannot
-// be read may be any.
+// formCanSend reports whether a browser sends this Content-Type to another site
+// without a preflight: a form's, or none
+// (https://fetch.spec.whatwg.org/#cors-safelisted-request-header). It assumes so
+// for one that does not parse.
 func formCanSend(contentTypes []string) bool {
 	if len(contentTypes) != 1 {
 		return true
@@ -71,15 +70,15 @@ func formCanSend(contentTypes []string) bool {
 	return false
 }
 
-// canonicalOrigin returns the origin of a URL in the way in which browsers spell
-// it; "" when it has none, as for the origin null.
+// canonicalOrigin returns the origin of a URL as browsers spell it; "" if it has
+// none, like the origin null.
 func canonicalOrigin(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Hostname() == "" {
 		return ""
 	}
 	host := strings.ToLower(u.Host)
-	switch u.Scheme { // url.Parse has made it lower-case
+	switch u.Scheme { // which url.Parse has lowercased
 	case "http":
 		host = strings.TrimSuffix(host, ":80")
 	case "https":

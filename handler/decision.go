@@ -11,41 +11,41 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Decision is what is known of one request: every step adds to it or ends it
-// with a denial.
+// Decision is what is known about a request. Every step adds to it or ends it with
+// a denial.
 type Decision struct {
-	// now is when it is made.
+	// now is the time of the decision.
 	now time.Time
-	// presented is the token that the client sent, owner who it says it is.
+	// presented is the token that the client sent, owner the user name it gave.
 	presented token.Token
 	owner     string
 	// hasOwner is false for Bearer, which names no owner.
 	hasOwner bool
-	// passThrough: a request without a token, in front of a whole site, that
-	// goes to Jira as it came.
+	// passThrough is set for a request without a token that goes to Jira
+	// untouched, in front of a whole site.
 	passThrough bool
 
-	// Record is of the token, once its secret was found right.
+	// Record is the token's record, once its secret has been verified.
 	Record *token.Record
-	// Address is the client's; none when it is not known, or, then with unread,
-	// when it could not be read.
+	// Address is the client's; the zero Addr if it is unknown or could not be
+	// parsed. In the latter case unread is set.
 	Address netip.Addr
 	unread  *unreadAddress
-	// Access is what the operation does in Jira, and match what says so, once it
-	// was classified.
+	// Access is what the operation does in Jira and match the rule that says so,
+	// once classified is set.
 	Access     jira.Access
 	classified bool
 	match      jira.Match
-	// Account is the credential that the request goes to Jira with.
+	// Account is the Jira account that the request is forwarded with.
 	Account *jira.Account
 
-	// slot is the request's place among those under way.
+	// slot is the request's place among those in flight.
 	slot limits.Slot
 
-	// allowed: the request may pass, whatever forwarding makes of it.
+	// allowed is set if the request may pass, even if forwarding then fails.
 	allowed bool
-	// writer and request are the client's, until the request is done with.
-	// lingering: its body was not read to the end before the answer.
+	// writer and request are the client's. lingering is set if the body was not
+	// read to its end before the answer.
 	writer    http.ResponseWriter
 	request   *http.Request
 	lingering bool
@@ -53,16 +53,16 @@ type Decision struct {
 	// denied is the denial that ended the request, if one did.
 	denied *denial
 
-	// cleanQuery is the query string without what must not reach Jira.
+	// cleanQuery is the query string without parameters that must not reach Jira.
 	cleanQuery string
-	// publicURL is the gateway's own base URL as the client used it.
+	// publicURL is the gateway's base URL as the client used it.
 	publicURL string
-	// headers are the ones that pass.
+	// headers lists the headers that pass.
 	headers *headerLists
 }
 
-// failingAddress is the one that failures to authenticate are counted for: a
-// proxy's, when it does not say which client's they are.
+// failingAddress is the address that authentication failures count against: the
+// proxy's if the client's could not be parsed.
 func (d *Decision) failingAddress() netip.Addr {
 	if d.unread != nil {
 		return d.unread.peer
@@ -76,8 +76,8 @@ func withDecision(ctx context.Context, d *Decision) context.Context {
 	return context.WithValue(ctx, decisionKey{}, d)
 }
 
-// decisionOn returns the decision that let r pass; nil when it carries no
-// token: a browser's session, a health check.
+// decisionOn returns the decision that let r pass; nil if r carries no token, such
+// as a browser session or a health check.
 func decisionOn(r *http.Request) *Decision {
 	d, _ := r.Context().Value(decisionKey{}).(*Decision)
 	return d

@@ -12,7 +12,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 )
 
-// Reason is why a request was denied: a stable code for programs.
+// Reason is a stable code for programs that says why a request was denied.
 type Reason string
 
 // The reasons.
@@ -41,7 +41,7 @@ const (
 	ReasonStoreUnavailable Reason = "store_unavailable"
 )
 
-// status returns the HTTP status that goes with a reason.
+// status returns the HTTP status of a denial for this reason.
 func (r Reason) status() int {
 	switch r {
 	case ReasonAmbiguousRequest:
@@ -58,25 +58,25 @@ func (r Reason) status() int {
 	return http.StatusUnauthorized
 }
 
-// headerReason tells programs why a request was denied.
+// headerReason is the response header with the reason of a denial.
 const headerReason = "X-Jira-Token-Reason"
 
 // denial ends a request.
 type denial struct {
 	reason Reason
-	// message is for the person behind the client.
+	// message is for the user of the client.
 	message string
-	// retryAfter, if not 0, tells when to try again.
+	// retryAfter is how long to wait before trying again; 0 says nothing.
 	retryAfter time.Duration
-	// exceeded is what a 429 tells of.
+	// exceeded is the limit that a 429 reports.
 	exceeded *limits.Exceeded
-	// cause is for the log only.
+	// cause only goes to the log.
 	cause error
-	// innocent is for an invalid token that is no guess.
+	// innocent marks an invalid token that does not count as a guess.
 	innocent bool
 }
 
-// retrySeconds is retryAfter in whole seconds, as Retry-After has it.
+// retrySeconds returns retryAfter in seconds, rounded up, for Retry-After.
 func (d *denial) retrySeconds() int {
 	return int((d.retryAfter + time.Second - 1) / time.Second)
 }
@@ -85,7 +85,7 @@ func deny(reason Reason, message string) *denial {
 	return &denial{reason: reason, message: message}
 }
 
-// record leaves a denied request's line in the log, and counts every outcome.
+// record logs a denial and counts the outcome.
 func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
 	outcome := Outcome{Decision: decisionAllowed, Took: took}
 	if d.classified {
@@ -98,8 +98,8 @@ func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
 	h.app.Decided(outcome)
 }
 
-// answer returns what a denied request gets: Jira's own error body, so that
-// Jira's clients show the message.
+// answer returns the header and body of the response. The body has the form of
+// Jira's own errors, so that Jira's clients show the message.
 func (d *denial) answer() (http.Header, []byte) {
 	header := http.Header{
 		headerReason:    {string(d.reason)},
@@ -113,20 +113,19 @@ func (d *denial) answer() (http.Header, []byte) {
 	case http.StatusTooManyRequests:
 		setRateHeaders(header, d.exceeded)
 	case http.StatusUnauthorized:
-		// curl --anyauth, Java's Authenticator, urllib and wget send
-		// credentials only after this.
-		// RFC 7617 section 2.1: the user name is in UTF-8.
+		// curl --anyauth, Java's Authenticator, urllib and wget only send
+		// credentials after this challenge. The charset makes clients encode user
+		// names in UTF-8 (RFC 7617, section 2.1).
 		header.Set("Www-Authenticate", `Basic realm="Jira API tokens", charset="UTF-8"`)
 	}
 	body, err := json.Marshal(jiraError{ErrorMessages: []string{d.message}, Errors: map[string]string{}})
 	if err != nil {
-		body = []byte(`{}`) // cannot be: all are plain values
+		body = []byte(`{}`) // cannot happen: all are plain values
 	}
 	return header, body
 }
 
-// write answers a denied request, once its body has been read as far as that is
-// bounded.
+// write answers a denied request after reading its body, within limits.
 func (d *denial) write(w http.ResponseWriter, r *http.Request) error {
 	header, body := d.answer()
 	maps.Copy(w.Header(), header)
@@ -137,11 +136,11 @@ func (d *denial) write(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(body) //nolint:gosec // G705: it is JSON, in which encoding/json escapes markup
+	_, err := w.Write(body) //nolint:gosec // G705: encoding/json escapes markup
 	return err
 }
 
-// response is the answer as if Jira had given it, for the transport.
+// response returns the denial as a response that the transport can return.
 func (d *denial) response(r *http.Request) *http.Response {
 	header, body := d.answer()
 	status := d.reason.status()
@@ -151,8 +150,8 @@ func (d *denial) response(r *http.Request) *http.Response {
 	}
 }
 
-// jiraError is Jira's error body and nothing else: clients such as n8n show
-// another field instead of the message.
+// jiraError is Jira's error body. It has no other fields: clients such as n8n would
+// show them instead of the message.
 type jiraError struct {
 	ErrorMessages []string          `json:"errorMessages"`
 	Errors        map[string]string `json:"errors"`

@@ -14,19 +14,19 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 )
 
-// What one client can write to the log with requests that are denied.
+// Limits on what a client can make the log hold by sending requests that are denied.
 const (
-	// maxDenialLines is how many lines a second are written for one reason and
-	// one token, or one client network.
+	// maxDenialLines is the maximum number of lines a second for one reason and
+	// one token or, if there is none, one client network.
 	maxDenialLines = 10
-	// The longest texts of the request in a line, in bytes.
+	// The maximum sizes, in bytes, of logged parts of a request.
 	maxLoggedPath   = 300
 	maxLoggedHost   = 100
 	maxLoggedMethod = 20
 )
 
-// logDenial writes the line that a denied request is on record with. Headers
-// and query stay out of it: they may hold secrets.
+// logDenial logs a denied request, without its headers and query, which may hold
+// secrets.
 func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 	line := h.logger.Check(denied.level(), "request denied")
 	if line == nil {
@@ -52,7 +52,7 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 			zap.String("jira_token_id", d.Record.ID),
 			zap.String("jira_token_owner", d.Record.Owner))
 	} else if id := d.presented.ID(); id != "" {
-		// Public, but only claimed: whoever reads the line should know.
+		// The ID is public, but nobody has proved to hold the token.
 		fields = append(fields, zap.String("claimed_token_id", id))
 	}
 	if denied.exceeded != nil {
@@ -67,11 +67,11 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 	line.Write(fields...)
 }
 
-// level is how loud a denial's line is.
+// level returns the log level of a denial.
 func (d *denial) level() zapcore.Level {
 	switch {
 	case d.reason == ReasonStoreUnavailable, d.reason == ReasonTooManyFailures:
-		// The log has a line about the cause, and there can be very many of these.
+		// The cause has its own line, and there can be very many of these.
 		return zapcore.DebugLevel
 	case d.reason.status() >= http.StatusInternalServerError:
 		return zapcore.ErrorLevel
@@ -79,8 +79,8 @@ func (d *denial) level() zapcore.Level {
 	return zapcore.InfoLevel
 }
 
-// denialKey says which denials are alike: those for one reason of one token, or
-// of one client network where no token was found.
+// denialKey identifies denials that are alike: those of one token, or of one client
+// network if no token was found, for one reason.
 type denialKey struct {
 	reason  Reason
 	token   string
@@ -97,8 +97,8 @@ func (d *Decision) denialKey() denialKey {
 	return key
 }
 
-// denialSampler bounds the lines of denials that are alike, as zap's sampler
-// bounds those with one message. Keys that fall together share a bound.
+// denialSampler limits the log lines of denials that are alike, as zap's sampler
+// does for lines with the same message. Keys whose hashes collide share a limit.
 type denialSampler struct {
 	seed   maphash.Seed
 	counts [1024]denialCount
@@ -112,8 +112,8 @@ type denialCount struct {
 
 func newDenialSampler() *denialSampler { return &denialSampler{seed: maphash.MakeSeed()} }
 
-// sample reports whether to write one more line, and how many were left out
-// since the last one.
+// sample reports whether to write another line, and how many were dropped since
+// the last one.
 func (s *denialSampler) sample(now time.Time, key denialKey) (write bool, left uint64) {
 	count := &s.counts[maphash.Comparable(s.seed, key)%uint64(len(s.counts))]
 	second := now.Unix()
@@ -127,7 +127,7 @@ func (s *denialSampler) sample(now time.Time, key denialKey) (write bool, left u
 	return true, count.left.Swap(0)
 }
 
-// clip bounds a client's text.
+// clip shortens s to at most the given number of bytes, plus an ellipsis.
 func clip(s string, most int) string {
 	if len(s) <= most {
 		return s

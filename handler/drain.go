@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// How much of a refused request's body is read, and for how long, so that its
-// client, which may not read before it has sent everything, gets the answer. A
-// connection that is closed on unread data is reset, and the answer is lost on
-// the way.
+// Limits on reading the body of a denied request. Clients may not read the answer
+// before they have sent everything, and closing a connection with unread data
+// resets it, which loses the answer.
 const (
-	// maxDrained bounds the bytes that are read before the answer.
+	// maxDrained is the maximum number of bytes to read before the answer.
 	maxDrained = 1 << 20
-	// drainTime bounds the time before the answer, drainIdle the time within it
-	// in which nothing arrives.
+	// drainTime is how long to read before the answer, drainIdle how long to wait
+	// for more data.
 	drainTime = 5 * time.Second
 	drainIdle = time.Second
-	// lingerTime bounds the reading after the answer, of what is larger or slower.
+	// lingerTime is how long to read a larger or slower body after the answer.
 	lingerTime = 2 * time.Second
-	// expectTime bounds it for clients that said they would wait to be asked.
+	// expectTime replaces it for clients that sent "Expect: 100-continue".
 	expectTime = 500 * time.Millisecond
 )
 
-// drain reads the rest of a refused request's body and reports whether it came
-// to its end. Who waits to be asked for the body ("Expect: 100-continue") is not
-// asked: reading would. HTTP/2 and 3 end a request without its body.
+// drain reads the rest of a denied request's body and reports whether it reached
+// the end. It does not read if the client sent "Expect: 100-continue": that would
+// ask for the body. HTTP/2 and HTTP/3 need no draining: they can end a request
+// before its body.
 func drain(w http.ResponseWriter, r *http.Request) (done bool) {
 	if !hasBody(r) {
 		return true
@@ -44,7 +44,7 @@ func drain(w http.ResponseWriter, r *http.Request) (done bool) {
 			next = end
 		}
 		if control.SetReadDeadline(next) != nil {
-			return false // nothing could bound the wait
+			return false // without a deadline the wait has no limit
 		}
 		n, err := r.Body.Read(buf)
 		read += n
@@ -54,13 +54,13 @@ func drain(w http.ResponseWriter, r *http.Request) (done bool) {
 		}
 	}
 	if done {
-		_ = control.SetReadDeadline(time.Time{}) // the server sets the next request's own
+		_ = control.SetReadDeadline(time.Time{}) // the server sets one for the next request
 	}
 	return done
 }
 
-// linger reads on after the answer was sent, where the body has not ended: the
-// client may still be sending. The connection is closed after it.
+// linger keeps reading an unfinished body after the answer, because the client may
+// still be sending. Then the server closes the connection.
 func linger(w http.ResponseWriter, r *http.Request) {
 	control, bound := http.NewResponseController(w), lingerTime
 	if r.Header.Get("Expect") != "" {
@@ -69,19 +69,18 @@ func linger(w http.ResponseWriter, r *http.Request) {
 	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(bound)) != nil {
 		return
 	}
-	_, _ = io.Copy(io.Discard, r.Body) // it ends with the body, the client, or the time
+	_, _ = io.Copy(io.Discard, r.Body) // until the end of the body, a disconnect or the deadline
 }
 
-// drainOrClose drains a request before its answer. A connection on which the body
-// did not come to its end serves no other request; net/http must not read on
-// itself either, which would ask for a body that is not wanted and has no bound
-// in time.
+// drainOrClose drains a request before its answer. If that does not reach the end
+// of the body, it has the connection closed, and keeps net/http from reading on:
+// net/http would ask for the body, and has no deadline.
 func drainOrClose(w http.ResponseWriter, r *http.Request) (done bool) {
 	if drain(w, r) {
 		return true
 	}
 	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).EnableFullDuplex() // known to HTTP/1, which this is
+	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 supports it
 	return false
 }
 
@@ -89,9 +88,8 @@ func hasBody(r *http.Request) bool {
 	return r.ProtoMajor == 1 && r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
 }
 
-// undrained is a request's body whose reader, the proxy, may close it without
-// ending it for good: when Jira fails in the middle of it, the rest is still to
-// be drained.
+// undrained is a request body that stays open when the proxy closes it: if Jira
+// fails in the middle, the rest must still be drained.
 type undrained struct {
 	io.ReadCloser
 	closed atomic.Bool
@@ -105,7 +103,7 @@ func (b *undrained) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// Close implements io.Closer. The server closes the body itself, in the end.
+// Close implements io.Closer. The server closes the body itself.
 func (b *undrained) Close() error {
 	b.closed.Store(true)
 	return nil

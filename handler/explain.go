@@ -10,42 +10,43 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Question is a request that somebody wonders about.
+// Question describes a request for Explain.
 type Question struct {
 	Record  *token.Record
 	Method  string
 	URI     string // path and query
 	Address netip.Addr
-	// Jira is the URL of the Jira that the gateway forwards to, if it is known.
+	// Jira is the URL of the Jira that the gateway forwards to, if known.
 	Jira string
 }
 
-// Explanation says what would happen to a request, and why.
+// Explanation says what the gateway would do with a request, and why.
 type Explanation struct {
-	// Site and Jira say which gateway of the configuration this is: the hosts or
-	// addresses that it answers at, and where it forwards to.
+	// Site and Jira identify the gateway: the hosts or addresses that it serves,
+	// and the URL that it forwards to.
 	Site string `json:"site,omitempty"`
 	Jira string `json:"jira,omitempty"`
-	// Front and ContextPath are that gateway's.
+	// Front and ContextPath are the gateway's settings.
 	Front       string `json:"front"`
 	ContextPath string `json:"context_path,omitempty"`
 	Allowed     bool   `json:"allowed"`
-	// AnyAddress is false when it depends on an address that was not named.
+	// AnyAddress is false if the result depends on the client's address and the
+	// question gave none.
 	AnyAddress bool   `json:"any_address"`
 	Status     int    `json:"status,omitempty"`
 	Reason     Reason `json:"reason,omitempty"`
 	Steps      []Step `json:"steps"`
 }
 
-// Step is what one step of the request's way says.
+// Step is the result of one step.
 type Step struct {
 	Step   string `json:"step"`
 	Passed bool   `json:"passed"`
 	Detail string `json:"detail"`
 }
 
-// Explain takes a request through the steps without sending it anywhere. The
-// first denial ends it, as it would in earnest.
+// Explain takes a request through the steps without forwarding it. The first
+// denial ends it, as for a real request.
 func (h *Handler) Explain(q Question) (Explanation, error) {
 	r, err := newQuestion(q)
 	if err != nil {
@@ -75,7 +76,7 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 	e.passed("outbound", "Jira gets "+r.Method+" "+h.outbound(r, d).URL.RequestURI()+", without the client's credentials")
 	refused := d.Account.Refusal()
 	if q.Jira != "" {
-		refused = d.Account.RefusalAt(q.Jira) // another Jira's refusal says nothing here
+		refused = d.Account.RefusalAt(q.Jira) // another Jira's refusal does not matter here
 	}
 	if refused != nil {
 		e.denied("jira", d, &denial{reason: ReasonJiraRejectedAccount, message: refused.Error()})
@@ -100,11 +101,11 @@ func (e *Explanation) denied(step string, d *Decision, denied *denial) {
 
 func newQuestion(q Question) (*http.Request, error) {
 	if !strings.HasPrefix(q.URI, "/") {
-		return nil, fmt.Errorf("%q: want one that begins with /, such as /rest/api/3/search/jql", q.URI)
+		return nil, fmt.Errorf("%q: expected a path such as /rest/api/3/search/jql", q.URI)
 	}
 	u, err := url.ParseRequestURI(q.URI)
 	if err != nil {
-		return nil, fmt.Errorf("%q: want one such as /rest/api/3/search/jql?jql=project%%3DDEMO", q.URI)
+		return nil, fmt.Errorf("%q: expected a path and query such as /rest/api/3/search/jql?jql=project%%3DDEMO", q.URI)
 	}
 	return &http.Request{Method: q.Method, URL: u, Header: make(http.Header), Body: http.NoBody, Host: "gateway"}, nil
 }

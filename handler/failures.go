@@ -6,8 +6,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 )
 
-// tooManyFailures refuses those who have failed to present a valid token too
-// often.
+// tooManyFailures denies the request if its address or owner had too many requests
+// without a valid token.
 func (h *Handler) tooManyFailures(d *Decision) *denial {
 	exceeded := h.app.Limits().Blocked(d.failingAddress(), d.owner)
 	if exceeded == nil {
@@ -20,17 +20,17 @@ func (h *Handler) tooManyFailures(d *Decision) *denial {
 	return tooMany(ReasonTooManyFailures, exceeded, message)
 }
 
-// countFailure counts who presents no valid token. The log has a line when that
-// is too often, and none for each request that is refused from then on. What
-// was sent as the owner is not in it: it may be a password in the wrong place.
+// countFailure records a request without a valid token. It logs a line when that
+// reaches the limit, rather than for each request denied from then on, and leaves
+// out the user name: it may be a password in the wrong field.
 func (h *Handler) countFailure(d *Decision) {
 	reached := h.app.Limits().Failed(d.failingAddress(), d.owner)
 	if reached == 0 {
 		return
 	}
-	message := "too many requests of a client network had no valid API token: it gets 429 too_many_failures for the period. If this is a load balancer's address, set trusted_proxies"
+	message := "too many requests from a client network had no valid API token: it gets 429 too_many_failures for the period. If this is a load balancer's address, set trusted_proxies"
 	if reached == limits.OwnerFailures {
-		message = "too many requests for one owner, from several networks, had no valid API token: networks of which some came get 429 too_many_failures for this owner for the period"
+		message = "too many requests for one owner, from several networks, had no valid API token: these networks get 429 too_many_failures for this owner for the period"
 	}
 	most := h.app.Limits().Failures
 	h.logger.Warn(message, zap.Stringer("client_ip", d.failingAddress()), zap.Int("failures", most.Requests), zap.Duration("period", most.Period))

@@ -11,13 +11,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// maxForm is the size to which form bodies are accepted. Only they are looked
-// into, because Data Center takes credentials from them; all other bodies are
-// streamed.
+// maxForm is the maximum size of a form body, in bytes. Only forms are inspected,
+// because Data Center takes credentials from them; other bodies are streamed.
 const maxForm = 64 << 10
 
-// form is the step that refuses a form body that Data Center would take
-// credentials from, or whose fields it could read differently than we do.
+// form is the step that denies form bodies from which Data Center would take
+// credentials, or whose fields it could read differently than the gateway.
 func (*Handler) form(r *http.Request, _ *Decision) *denial {
 	types := r.Header["Content-Type"]
 	if len(types) > 1 {
@@ -43,14 +42,13 @@ func (*Handler) form(r *http.Request, _ *Decision) *denial {
 	return nil
 }
 
-// maxSiteForm is the size to which form bodies of requests without a token are
-// looked into, where passwords are refused. Tomcat reads parameters from forms of
-// up to 2 MiB.
+// maxSiteForm is the maximum size, in bytes, of a form body without a token where
+// passwords are refused. Tomcat reads parameters from forms of up to 2 MiB.
 const maxSiteForm = 2 << 20
 
-// refuseFormCredentials refuses credentials in the form body of a request without
-// a token. It is about the REST API only: the log-in forms of Jira's own pages are
-// how people begin their sessions.
+// refuseFormCredentials denies requests without a token whose form body holds
+// credentials. It only covers the REST API: people start their sessions with the
+// login forms of Jira's own pages.
 func refuseFormCredentials(r *http.Request) *denial {
 	if !hasAnyForm(r) || !jira.TakesFormCredentials(r.URL.EscapedPath()) {
 		return nil
@@ -71,8 +69,8 @@ func refuseFormCredentials(r *http.Request) *denial {
 	return nil
 }
 
-// hasAnyForm reports whether one of a request's types, of which Jira may take
-// any, is a form's.
+// hasAnyForm reports whether any of the request's Content-Types is a form's: Jira
+// may use any of them.
 func hasAnyForm(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && slices.ContainsFunc(r.Header["Content-Type"], isForm)
 }
@@ -81,7 +79,7 @@ func foundForm(*Handler, *http.Request, *Decision) string {
 	return "the body holds no credentials that Jira would take from a form"
 }
 
-// checkedForm is a form body that was read and accepted.
+// checkedForm is a form body that was read and accepted; Closer closes the original.
 type checkedForm struct {
 	io.Reader
 	io.Closer

@@ -63,7 +63,7 @@ func TestGuessing(t *testing.T) {
 	}
 
 	// The log tells of the network, not of each request.
-	g.loggedOnce(t, "too many requests of a client network had no valid API token")
+	g.loggedOnce(t, "too many requests from a client network had no valid API token")
 	for line := range strings.Lines(g.log.String()) {
 		if strings.Contains(line, "too_many_failures") && strings.Contains(line, "request denied") && !strings.Contains(line, `"level":"debug"`) {
 			t.Errorf("a line for a request of a blocked network: %s", line)
