@@ -15,8 +15,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// send sends a request with a token to Jira, as the account, and returns the
-// answer that its client gets.
+// send sends a request with a token to Jira as the account, and returns the response
+// for the client.
 func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	answered, err := d.Account.Attempt(r.Context(), t.URL)
 	if err != nil {
@@ -28,7 +28,7 @@ func (t *Transport) send(r *http.Request, d *Decision) (*http.Response, error) {
 	return response, err
 }
 
-// forward sends a request whose turn it is.
+// forward sends a request that the account's Attempt has admitted.
 func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error) {
 	if err := t.usable(r.Context(), d.Account); err != nil {
 		return nil, err
@@ -50,9 +50,9 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 		return nil, err
 	}
 	if response.StatusCode < http.StatusOK {
-		// No upgrade is forwarded that Jira could agree to.
+		// Upgrade is never forwarded, so Jira has nothing to agree to.
 		_ = response.Body.Close()
-		return nil, fmt.Errorf("jira answers HTTP %d without being asked", response.StatusCode)
+		return nil, fmt.Errorf("jira answered with an unexpected HTTP %d", response.StatusCode)
 	}
 	question := jira.Question{
 		Path: t.belowJira(r.URL.Path),
@@ -63,14 +63,14 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 		},
 	}
 	if err := checkAnswer(response, question); err != nil {
-		_ = response.Body.Close() // such an answer is not for the caller
+		_ = response.Body.Close() // the client must not see this response
 		return nil, t.refused(d.Account, err)
 	}
 	return inbound(response, question, d, mapper), nil
 }
 
-// checkAnswer returns an error if Jira refuses the account, or if it is not Jira
-// that answers.
+// checkAnswer returns an error if Jira refuses the account or if something other
+// than Jira answered.
 func checkAnswer(response *http.Response, question jira.Question) error {
 	if err := jira.Refusal(response); err != nil {
 		return err
@@ -78,7 +78,7 @@ func checkAnswer(response *http.Response, question jira.Question) error {
 	return jira.CheckAnswer(response, question)
 }
 
-// belowJira returns a path without the path that Jira is installed at.
+// belowJira returns a path without Jira's context path.
 func (t *Transport) belowJira(path string) string {
 	if rest, ok := strings.CutPrefix(path, t.homes[0].Path); ok && strings.HasPrefix(rest, "/") {
 		return rest
@@ -86,9 +86,8 @@ func (t *Transport) belowJira(path string) string {
 	return path
 }
 
-// home returns the path below Jira of a URL that leads to it: by one of its own
-// addresses, or by the gateway's, which Jira takes for its own when it gets the
-// client's Host.
+// home returns the path below Jira of a URL that leads to it, through one of its own
+// addresses or the gateway's. Jira uses the latter if it gets the client's Host.
 func (t *Transport) home(u *url.URL, r *http.Request, d *Decision, to *base) (path string, ok bool) {
 	for _, home := range t.homes {
 		if path, ok := below(u, home); ok {
@@ -119,7 +118,7 @@ func below(u, base *url.URL) (path string, ok bool) {
 	return path, ok && strings.HasPrefix(path, "/")
 }
 
-// hostPort is a URL's host with its port, also where that is the default one.
+// hostPort returns a URL's host and port, which may be the scheme's default.
 func hostPort(u *url.URL) string {
 	switch {
 	case u.Port() != "":
@@ -131,8 +130,7 @@ func hostPort(u *url.URL) string {
 }
 
 // authorized returns a copy of the request with the account's credential. The
-// proxy uses its own again for a retry, and a RoundTripper must not change what
-// it is given.
+// proxy reuses the original for a retry, and a RoundTripper must not modify it.
 func (t *Transport) authorized(r *http.Request, d *Decision, to *base, mapped bool) (*http.Request, error) {
 	authorization, err := d.Account.Authorization(r.Context())
 	if err != nil {
@@ -144,18 +142,18 @@ func (t *Transport) authorized(r *http.Request, d *Decision, to *base, mapped bo
 	}
 	out := r.WithContext(ctx)
 	out.Header = maps.Clone(r.Header)
-	delete(out.Header, "Cookie") // the proxy's: see Handler.AffinityCookie
+	delete(out.Header, "Cookie") // it was for the proxy: see Handler.AffinityCookie
 	if mapped && mayHoldLinks(r.URL.Path) {
 		// Links cannot be found in compressed text. Without this header Go's
 		// transport asks for gzip and unpacks it.
 		delete(out.Header, "Accept-Encoding")
 	}
-	// Here rather than before the proxy: a client's Connection header makes
-	// the proxy drop what it names.
-	out.Header["User-Agent"] = []string{userAgent} // first, since it replaces one: a full map grows
+	// Set these after the proxy, which drops the headers that the client's
+	// Connection header names.
+	out.Header["User-Agent"] = []string{userAgent} // first: it replaces an entry, so that a full map need not grow for it
 	out.Header["Authorization"] = []string{authorization}
 	if jira.AccessByMethod(r.Method) != jira.AccessRead {
-		// Reads by POST included: Jira checks the method.
+		// For reads by POST too: Jira goes by the method.
 		out.Header["X-Atlassian-Token"] = []string{"no-check"}
 	}
 	if t.Attachments == attachmentsProxy && isAttachment(r.URL.Path) {
@@ -172,7 +170,7 @@ func (t *Transport) authorized(r *http.Request, d *Decision, to *base, mapped bo
 	return out, nil
 }
 
-// moved returns a URL below one base as it is below another.
+// moved returns u with the base from replaced by the base to.
 func moved(u, from, to *url.URL) (*url.URL, error) {
 	there := *u
 	there.Scheme, there.Host = to.Scheme, to.Host
@@ -184,8 +182,8 @@ func moved(u, from, to *url.URL) (*url.URL, error) {
 	return &there, nil
 }
 
-// withoutTrace keeps the proxy from forwarding 1xx responses, which would pass
-// the headers of an early hint to the client as they are.
+// withoutTrace keeps the proxy from forwarding 1xx responses, which would send the
+// headers of an early hint to the client unfiltered.
 type withoutTrace struct{ context.Context }
 
 func (c withoutTrace) Value(key any) any {
@@ -196,8 +194,8 @@ func (c withoutTrace) Value(key any) any {
 	return value
 }
 
-// ownContext is for requests that go elsewhere than the proxy meant: without
-// its dial info the transport dials the host of the URL.
+// ownContext is for requests that do not go to the proxy's upstream. It hides the
+// proxy's dial info, so that the transport dials the URL's host.
 type ownContext struct{ context.Context }
 
 func (c ownContext) Value(key any) any {

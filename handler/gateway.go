@@ -45,7 +45,7 @@ func init() {
 //	}
 //
 // It is shorthand for jira_token_auth and a reverse_proxy with the jira
-// transport, and a rewrite in between when the URL has a path:
+// transport, with a rewrite in between if the URL has a path:
 //
 //	jira_token_auth { … }
 //	reverse_proxy <url> {
@@ -57,7 +57,7 @@ func parseGateway(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Next() // once more: ExtractMatcherSet leaves the beginning
+	h.Next() // again: ExtractMatcherSet resets the dispenser
 	g, err := readGateway(h.Dispenser.NewFromNextSegment())
 	if err != nil {
 		return nil, err
@@ -69,12 +69,12 @@ func parseGateway(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if matchers != nil {
 		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{matchers}
 	}
-	// Not h.NewRoute, which takes one handler: a subroute around them would be
-	// compiled for every request.
+	// h.NewRoute takes a single handler, which would have to be a subroute, and
+	// Caddy compiles a subroute for every request.
 	return []httpcaddyfile.ConfigValue{{Class: "route", Value: route}}, nil
 }
 
-// gateway is a jira_gateway directive as it was read.
+// gateway is a parsed jira_gateway directive.
 type gateway struct {
 	d        *caddyfile.Dispenser
 	jira     *url.URL
@@ -83,16 +83,16 @@ type gateway struct {
 	baseURLs []string
 	// attachments is proxy or redirect.
 	attachments string
-	// proxy holds the subdirectives that are reverse_proxy's.
+	// proxy holds the subdirectives for reverse_proxy.
 	proxy []caddyfile.Token
 }
 
 func readGateway(d *caddyfile.Dispenser) (*gateway, error) {
 	g := &gateway{d: d}
 	d.Next()           // the directive's name
-	first := d.Token() // what reverse_proxy's tokens are placed at
+	first := d.Token() // gives reverse_proxy's tokens their file and line
 	if !d.NextArg() {
-		return nil, d.Err("jira_gateway: wants Jira's URL, such as https://acme.atlassian.net")
+		return nil, d.Err("jira_gateway: missing Jira's URL, such as https://acme.atlassian.net")
 	}
 	var err error
 	if g.jira, err = parseJiraURL(d.Val()); err != nil {
@@ -110,7 +110,7 @@ func readGateway(d *caddyfile.Dispenser) (*gateway, error) {
 	return g, nil
 }
 
-// options are those that are not reverse_proxy's.
+// options returns the options other than reverse_proxy's.
 func (g *gateway) options() option.Block {
 	return append(g.handler.options(),
 		option.OnOff("rewrite_links", &g.links),
@@ -123,7 +123,7 @@ func (g *gateway) options() option.Block {
 	)
 }
 
-// proxyTokens spells a reverse_proxy directive.
+// proxyTokens returns the tokens of the reverse_proxy directive.
 func proxyTokens(at caddyfile.Token, jira *url.URL, subdirectives []caddyfile.Token) []caddyfile.Token {
 	token := func(text string) caddyfile.Token {
 		t := at
@@ -142,23 +142,23 @@ func proxyTokens(at caddyfile.Token, jira *url.URL, subdirectives []caddyfile.To
 	return append(tokens, end)
 }
 
-// parseJiraURL reads the URL that Jira is installed at.
+// parseJiraURL parses Jira's base URL.
 func parseJiraURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
-	shown := s[strings.LastIndexByte(s, '@')+1:] // what is before may be a password
+	shown := s[strings.LastIndexByte(s, '@')+1:] // the part before it may be a password
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return nil, fmt.Errorf("jira URL %q: want one such as https://acme.atlassian.net or https://jira.example.com/jira", shown)
+		return nil, fmt.Errorf("jira URL %q: expected a URL such as https://acme.atlassian.net or https://jira.example.com/jira", shown)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("jira URL of host %q: want no user, query or fragment; credentials belong to an account of jira_tokens", u.Host)
+		return nil, fmt.Errorf("jira URL of host %q: must have no user, query or fragment; credentials belong in an account of jira_tokens", u.Host)
 	case strings.Contains(s, "{"):
-		return nil, fmt.Errorf("jira URL %q: placeholders are not known here; {$NAME} takes the environment's", shown)
+		return nil, fmt.Errorf("jira URL %q: placeholders are not supported; use {$NAME} for an environment variable", shown)
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	return u, nil
 }
 
-// route returns the handlers that the directive stands for.
+// route returns a route with the handlers that the directive expands to.
 func (g *gateway) route(h httpcaddyfile.Helper) (caddyhttp.Route, error) {
 	proxy, err := g.reverseProxy(h)
 	if err != nil {
@@ -175,8 +175,7 @@ func (g *gateway) route(h httpcaddyfile.Helper) (caddyhttp.Route, error) {
 	return caddyhttp.Route{HandlersRaw: handlers}, nil
 }
 
-// intoContext is a rewrite handler that puts a path before those that do not
-// have it.
+// intoContext returns a rewrite handler that adds a prefix to paths without it.
 func intoContext(path string) any {
 	type replacement struct {
 		Find    string `json:"find"`
@@ -190,8 +189,8 @@ func intoContext(path string) any {
 	}}}
 }
 
-// reverseProxy returns the proxy with defaults for this job: the jira
-// transport, connections kept, the right Host.
+// reverseProxy returns the proxy with defaults for Jira: the jira transport and
+// Jira's Host.
 func (g *gateway) reverseProxy(h httpcaddyfile.Helper) (*reverseproxy.Handler, error) {
 	proxy := new(reverseproxy.Handler)
 	d := caddyfile.NewDispenser(g.proxy)
@@ -207,15 +206,15 @@ func (g *gateway) reverseProxy(h httpcaddyfile.Helper) (*reverseproxy.Handler, e
 	return proxy, g.setTransport(proxy)
 }
 
-// explain adds the names that are allowed to reverse_proxy's own error.
+// explain adds the allowed names to reverse_proxy's own error.
 func (g *gateway) explain(err error) error {
 	if !strings.Contains(err.Error(), "unrecognized subdirective") {
 		return err
 	}
-	return fmt.Errorf("%w; jira_gateway takes %s, and what reverse_proxy takes", err, g.options().Names())
+	return fmt.Errorf("%w; jira_gateway takes %s, and reverse_proxy's subdirectives", err, g.options().Names())
 }
 
-// setHost names Jira's host to Jira, unless the directive names another.
+// setHost sends Jira its own host, unless the directive sets another one.
 func setHost(proxy *reverseproxy.Handler, host string) {
 	if proxy.Headers == nil {
 		proxy.Headers = new(headers.Handler)
@@ -242,7 +241,7 @@ func (g *gateway) setTransport(proxy *reverseproxy.Handler) error {
 			return g.d.WrapErr(err)
 		}
 		if protocol.Protocol != "http" {
-			return g.d.Errf("jira_gateway: transport %s: want http", protocol.Protocol)
+			return g.d.Errf("jira_gateway: transport %s: expected http", protocol.Protocol)
 		}
 		if err := json.Unmarshal(proxy.TransportRaw, &transport); err != nil {
 			return g.d.WrapErr(err)

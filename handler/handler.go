@@ -1,6 +1,7 @@
-// Package handler is the way of a request: credentials, token, networks, limits,
-// scope, account and outbound on the way to Jira, inbound on the way back. Every
-// step is one file, works on the request's Decision and can end it with a denial.
+// Package handler takes requests to Jira and responses back to clients. Every step
+// (credentials, token, networks, limits, scope and so on, up to outbound; inbound on
+// the way back) has a file of its own, adds to the request's Decision and can end it
+// with a denial.
 package handler
 
 import (
@@ -24,80 +25,80 @@ func init() {
 	caddy.RegisterModule(Handler{})
 }
 
-// Handler lets requests pass that carry an API token of the `jira_tokens` app
-// which allows them, and denies the others with Jira's own error body and the
-// header `X-Jira-Token-Reason`.
+// Handler admits requests that an API token of the `jira_tokens` app allows. It
+// denies others with an error body in Jira's format and the header
+// `X-Jira-Token-Reason`.
 //
-// What passes carries nothing of the client's credentials any more. The
-// credential of the Jira account is added by the `jira` transport of
-// reverse_proxy; the directive `jira_gateway` sets up both.
+// It removes the client's credentials from the requests it admits. The `jira`
+// transport of reverse_proxy adds the credential of the Jira account; the
+// directive `jira_gateway` sets up both.
 //
 // These placeholders are set for requests with a token:
 //
 // Placeholder | Description
 // ------------|-------------
-// `{http.auth.user.id}` | The owner of the token, when the request may pass
-// `{http.auth.candidate.id}` | The owner of the token, when it may not
-// `{http.jira_token.id}` | The token's id, its public name
+// `{http.auth.user.id}` | The owner of the token, if the request is allowed
+// `{http.auth.candidate.id}` | The owner of the token, if the request is denied
+// `{http.jira_token.id}` | The token's ID, its public name
 // `{http.jira_token.owner}` | The owner of the token
 // `{http.jira_token.scope}` | `read`, `read-all`, `write` or `admin`
 // `{http.jira_token.account}` | The name of the Jira account used
 // `{http.jira_token.reason}` | Why the request was denied; empty when allowed
 type Handler struct {
-	// What stands behind the gateway for clients. `api`: the API for tokens
-	// and nothing else, so that everything without a valid token is refused.
-	// `site`: the whole of Jira, so that browser sessions, and all else that
-	// carries no credentials, pass untouched. Default: `api`
+	// What the gateway serves. `api`: only the API; requests without a valid
+	// token are denied. `site`: the whole of Jira; browser sessions and other
+	// requests without credentials pass untouched. Default: `api`
 	Front string `json:"front,omitempty"`
 
-	// What happens, with front `site`, to Basic and Bearer credentials that
-	// are no tokens of the gateway, to log-ins through the REST API and to
-	// credentials in the query. `deny`: they are refused. `pass`: they go to
-	// Jira as they are. Default: `deny`
+	// What to do, with front `site`, about Basic and Bearer credentials other
+	// than the gateway's tokens, logins through the REST API, and credentials
+	// in the query or in form bodies. `deny`: deny the request. `pass`: forward
+	// it to Jira unchanged. Default: `deny`
 	Passwords string `json:"passwords,omitempty"`
 
-	// How to tell what scope a request needs. `operation`: by the table of
-	// Jira's operations, where for example a search by POST reads.
-	// `method`: GET, HEAD and OPTIONS read, everything else writes.
+	// How to determine the scope that a request needs. `operation`: by the
+	// table of Jira's operations, in which a search by POST, for example, is a
+	// read. `method`: GET, HEAD and OPTIONS read, everything else writes.
 	// Default: `operation`
 	ScopeBy string `json:"scope_by,omitempty"`
 
-	// More operations that only read, beside those that the table knows.
+	// Operations that only read, in addition to those in the table. Default:
+	// none
 	Reads []Read `json:"reads,omitempty"`
 
-	// What tokens can reach at all: exact paths, or prefixes that end in /*.
-	// Below /secure only downloads are for tokens, whatever is listed here.
+	// The paths that tokens can reach: exact paths, or prefixes that end in /*.
+	// Below /secure, tokens only reach downloads, whatever is listed here.
 	// Default: /rest/*, /secure/attachment/*, /secure/attachmentzip/*,
 	// /secure/thumbnail/*, /secure/projectavatar, /secure/viewavatar,
 	// /secure/useravatar and /activity.
 	Paths []string `json:"paths,omitempty"`
 
-	// Client addresses or CIDR ranges from which tokens work here; a token's
-	// own ranges narrow them further. Default: all
+	// The client addresses or CIDR ranges that may use tokens; a token's own
+	// ranges narrow them further. Default: all
 	AllowIP []string `json:"allow_ip,omitempty"`
 
-	// Client addresses or CIDR ranges from which no token works here, also
-	// inside an allowed one.
+	// The client addresses or CIDR ranges that may not use tokens, even inside
+	// an allowed range. Default: none
 	DenyIP []string `json:"deny_ip,omitempty"`
 
-	// The accounts that requests go to this Jira with: tokens of others do
-	// not work here. With several Jiras in one configuration this keeps each
-	// account's credential from the others. Default: all
+	// The names of the accounts that may be used with this Jira; tokens of
+	// other accounts are denied. With several Jiras in one configuration, this
+	// keeps each account's credential from the other Jiras. Default: all
 	Accounts []string `json:"accounts,omitempty"`
 
-	// The path that Jira is installed at, such as /jira. Clients may send it
-	// or leave it out. Default: none
+	// Jira's context path, such as /jira. Clients may include or omit it.
+	// Default: none
 	ContextPath string `json:"context_path,omitempty"`
 
-	// The name of the cookie by which reverse_proxy picks a node of Jira, with
-	// `lb_policy cookie`. It is the gateway's own: of all cookies, only this
-	// one reaches the proxy, and the `jira` transport takes it out.
-	// jira_gateway sets it. Default: none
+	// The name of the cookie with which reverse_proxy's `lb_policy cookie`
+	// picks a node of Jira. With a token, it is the only cookie that reaches
+	// the proxy, and the `jira` transport removes it. jira_gateway sets this
+	// option. Default: none
 	AffinityCookie string `json:"affinity_cookie,omitempty"`
 
-	// More headers that pass between clients and Jira, both ways, beside those
-	// that HTTP needs and Atlassian documents: for other apps' APIs. Names that
-	// can carry credentials, an identity or another method are refused.
+	// Headers that pass in both directions, for the APIs of other apps, in
+	// addition to those that HTTP needs and Atlassian documents. Names that
+	// suggest credentials, an identity or another method are rejected.
 	// Default: none
 	Headers []string `json:"headers,omitempty"`
 
@@ -116,12 +117,12 @@ type Handler struct {
 	denials    *denialSampler
 }
 
-// Read is an operation that changes nothing in Jira.
+// Read is an operation that does not change anything in Jira.
 type Read struct {
 	// The HTTP method, such as POST.
 	Method string `json:"method"`
-	// The path, such as /rest/tempo-timesheets/4/worklogs/search. A segment
-	// `*` stands for any one segment, a last segment `**` for all that follow.
+	// The path, such as /rest/tempo-timesheets/4/worklogs/search. A `*` matches
+	// one segment, a final `**` all remaining ones.
 	Path string `json:"path"`
 }
 
@@ -220,19 +221,19 @@ func (h *Handler) Validate() error {
 		return err
 	}
 	if h.Passwords == passwordsPass && h.Front != frontSite {
-		return errors.New("passwords pass: needs front site; with front api only tokens pass")
+		return errors.New("passwords pass: requires front site; with front api only tokens pass")
 	}
 	if h.ContextPath != "" && jira.CheckPath(h.ContextPath) != nil {
-		return fmt.Errorf("context_path %q: want a path such as /jira", h.ContextPath)
+		return fmt.Errorf("context_path %q: expected a path such as /jira", h.ContextPath)
 	}
 	return h.CORS.validate()
 }
 
-// ServeHTTP leads a request on its way.
+// ServeHTTP decides about a request, then forwards or denies it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.TLS != nil && !r.TLS.HandshakeComplete {
-		// Early data can be replayed (RFC 8470), and its sender's address is
-		// not proven.
+		// Early data can be replayed (RFC 8470), and its source address is
+		// unverified.
 		forgetCredentials(r)
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
 	}
@@ -242,7 +243,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	d := &Decision{now: h.now(), writer: w, request: r}
 	d.Address, d.unread = clientAddress(r)
-	defer func() { d.slot.Release() }() // also when something panics
+	defer func() { d.slot.Release() }() // even after a panic
 	d.denied = h.decide(r, d)
 	d.allowed = d.denied == nil
 	took := h.now().Sub(d.now)
@@ -255,14 +256,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer forgetCredentials(r)
 	if d.denied != nil {
 		h.record(r, d, took)
-		// Reading the rest of a body takes as long as its client wants, within
-		// bounds, and must not keep others from the account meanwhile.
+		// The client decides, within limits, how long reading the rest of the
+		// body takes. That must not keep others from the account.
 		d.slot.Release()
 		d.slot = limits.Slot{}
 		return d.denied.write(w, r)
 	}
-	// In the end, because forwarding can still fail; and deferred, because the
-	// proxy panics when the client leaves before the end of the response.
+	// Afterwards, because forwarding can still fail, and deferred, because the
+	// proxy panics if the client disconnects during the response.
 	defer func() { h.record(r, d, took) }()
 	h.app.Used(d.Record.ID, d.Address, r.UserAgent())
 	out := h.outbound(r, d)
@@ -270,7 +271,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		out.Body = &undrained{ReadCloser: r.Body}
 	}
 	err := next.ServeHTTP(w, out)
-	if d.denied != nil { // the transport has answered so
+	if d.denied != nil { // the transport has answered with it
 		if d.lingering {
 			linger(w, r)
 		}
@@ -282,16 +283,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return err
 }
 
-// forgetCredentials takes the client's out of a request that is done with here:
-// error routes and handlers around this one may hand it to some other backend.
+// forgetCredentials removes the client's credentials from a request that has been
+// handled: error routes and outer handlers may send it to another backend.
 func forgetCredentials(r *http.Request) {
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		delete(r.Header, name)
 	}
 }
 
-// inContext returns a path as Jira's own, without the path that it is
-// installed at.
+// inContext returns a path without Jira's context path.
 func (h *Handler) inContext(path string) string {
 	if h.ContextPath == "" {
 		return path
