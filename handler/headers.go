@@ -8,42 +8,41 @@ import (
 	"slices"
 )
 
-// requestHeaders reach Jira: what HTTP needs, and what Atlassian documents for
-// its REST APIs. Nothing else does, because no list of headers to drop is ever
-// complete: every proxy and single sign-on agent that an administrator may have
-// put before Jira trusts names of its own. docs/jira.md has each one's reason.
+// requestHeaders are the headers that reach Jira: those that HTTP needs and those
+// that Atlassian documents for its REST APIs. A list of headers to drop would never
+// be complete: every proxy or single sign-on agent in front of Jira trusts headers
+// of its own. docs/jira.md gives the reason for each one.
 //
 // https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro
 // https://developer.atlassian.com/server/jira-servicedesk/info/special-headers
 var requestHeaders = []string{
 	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language",
 	"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Disposition",
-	// Without Content-Range a partial PUT would replace the whole (RFC 9110,
-	// section 14.5).
+	// Without Content-Range a partial PUT would replace the whole resource (RFC
+	// 9110, section 14.5).
 	"Content-Range", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest",
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range",
 	"Cache-Control", "Pragma", "Expect", "Via",
 	"Traceparent", "Tracestate", "X-Request-Id",
 	"X-ExperimentalApi", "X-Force-Accept-Language", "X-Requested-With",
-	// The rest is for reverse_proxy, which drops what Connection names, and keeps
-	// X-Forwarded-* from trusted proxies only.
+	// The rest is for reverse_proxy, which drops the headers that Connection
+	// names and keeps X-Forwarded-* from trusted proxies only.
 	"Connection", "TE", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
 }
 
-// contentHeaders reach the client, and are between its HTTP library and the
-// gateway: what the content is, how long it may be kept, and what a browser must
-// not do with it.
+// contentHeaders are the response headers for the client's HTTP library or browser:
+// what the content is, how long to cache it, and how not to use it.
 var contentHeaders = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location",
 	"Cache-Control", "Expires", "Last-Modified", "Pragma", "Age", "Vary", "Date", "Via",
-	// Data Center serves attachments with some of these, so that a browser does
+	// Data Center sends some of these with attachments, so that a browser does
 	// not run them as pages of this site.
 	"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "X-XSS-Protection",
 	"X-Download-Options", "X-Permitted-Cross-Domain-Policies", "Referrer-Policy",
-	"Connection", // for reverse_proxy, which drops what it names
+	"Connection", // for reverse_proxy, which drops the headers it names
 }
 
-// answerHeaders reach the client, and programs read them.
+// answerHeaders are the response headers for the client program itself.
 var answerHeaders = []string{
 	"ETag", "Accept-Ranges", "Content-Range", "Content-Disposition",
 	"Content-MD5", "Content-Digest", "Repr-Digest", "Digest",
@@ -87,47 +86,47 @@ func canonical(lists ...[]string) map[string]bool {
 	return names
 }
 
-// passing returns the headers that are on a list. The values are shared with
-// what came in; nothing changes them in place.
+// passing returns a copy with the headers that are on the list. It shares the
+// values with in, which nothing modifies in place.
 func passing(in http.Header, list map[string]bool) http.Header {
 	out := maps.Clone(in)
 	keep(out, list)
 	return out
 }
 
-// keep deletes the headers that are not on a list.
+// keep deletes the headers that are not on the list.
 func keep(header http.Header, list map[string]bool) {
 	maps.DeleteFunc(header, func(name string, _ []string) bool { return !list[name] })
 }
 
 var (
-	// headerName is narrower than HTTP's: an asterisk would be a name too, and
-	// some servers take underscores for hyphens.
+	// headerName is stricter than HTTP, which allows asterisks, for example, and
+	// underscores, which some servers read as hyphens.
 	headerName = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`)
 
-	// unsafeHeaders are names that no configuration lets pass. A mistake here
-	// hands a client somebody's rights or session, and the error is all the
-	// warning there is, so whatever looks like it is refused.
+	// unsafeHeaders matches names that no configuration may let pass. One mistake
+	// would give a client somebody else's rights or session, without any other
+	// warning, so it rejects every name that looks like it could.
 	unsafeHeaders = regexp.MustCompile(`(?i)` +
-		// Who asks, or by which right.
+		// Who is asking, or with what rights.
 		`auth|cookie|session|token|jwt|oidc|saml|sso|wsse|shib|seraph|user|login|account|mail|identity|principal|subject|` +
 		`role|group|member|credential|creds|passw|secret|api-?key|private-key|cert|sudo|impersonat|on-behalf|acting-as|run-as|` +
 		`^sm-|^remote-|^from$|(^|-)(uid|upn|dn|eppn|netid|pat|su|actor|caller|person|employee)(-|$)|` +
-		// What is asked, and of whom.
+		// What is being asked, and of whom.
 		`method|verb|override|original|rewrite|forwarded|host|-ur[il]$|-path$|-ip$|-addr$|^(x-)?origin$|^referer$|^sec-|^via$|` +
-		// What is between two neighbors only, or a promise about the whole site.
+		// Hop-by-hop headers, and promises about the whole site.
 		`^connection$|^keep-alive$|^te$|^trailer$|^transfer-|^upgrade|^http2-|^proxy-|^content-length$|^expect$|` +
 		`^access-control-|^strict-transport-|^public-key-|^nel$|^report|^alt-svc$|^clear-site-|^refresh$|^server`)
 )
 
-// checkHeader returns an error for a name that the option headers must not have.
+// checkHeader returns an error for a name that the option headers must not list.
 func checkHeader(name string) error {
 	switch {
 	case !headerName.MatchString(name):
-		return fmt.Errorf("headers: %q is not a header's name: want whole names of letters, digits and hyphens, such as X-Tempo-Version", name)
+		return fmt.Errorf("headers: invalid header name %q: expected letters, digits and hyphens, without wildcards, such as X-Tempo-Version", name)
 	case unsafeHeaders.MatchString(name):
-		return fmt.Errorf("headers: %s must not pass between clients and Jira: by its name it carries credentials, an identity, another method or address, "+
-			"or belongs to one connection only. A value of your own can be set by header_up", name)
+		return fmt.Errorf("headers: %s must not pass between clients and Jira: its name suggests credentials, an identity, another method or address, "+
+			"or a single connection. Use header_up to send a value of your own", name)
 	}
 	return nil
 }

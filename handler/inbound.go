@@ -7,10 +7,10 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// headerLimitedBy tells who limits a client that gets 429: jira or gateway.
+// headerLimitedBy says whose limit a 429 reports: jira or gateway.
 const headerLimitedBy = "X-Jira-Token-Limited-By"
 
-// inbound makes of Jira's response what the client gets.
+// inbound turns Jira's response into the client's.
 func inbound(response *http.Response, question jira.Question, d *Decision, mapper *links.Mapper) *http.Response {
 	in := withoutTrailers(response)
 	keep(in.Header, d.headers.toClient)
@@ -26,9 +26,9 @@ func inbound(response *http.Response, question jira.Question, d *Decision, mappe
 	return in
 }
 
-// withoutTrailers returns a response that will have none. net/http fills them in
-// on the response it made, at the body's end: the copy keeps them from the
-// client. HTTP/1 has trailers in chunked bodies only (RFC 9112, section 7.1.2).
+// withoutTrailers returns a response without trailers. net/http adds trailers to
+// its own response at the end of the body; on a copy the client does not get them.
+// HTTP/1 only allows trailers in chunked bodies (RFC 9112, section 7.1.2).
 func withoutTrailers(response *http.Response) *http.Response {
 	if response.ProtoMajor == 1 && response.ContentLength >= 0 {
 		return response

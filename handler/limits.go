@@ -11,25 +11,24 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// limits is the step that asks whether the token, and its account, may make one
-// more request now.
+// limits is the step that checks the limits of the token and of its account.
 func (h *Handler) limits(r *http.Request, d *Decision) *denial {
 	var exceeded *limits.Exceeded
 	if d.slot, exceeded = h.app.Limits().Acquire(r.Context(), d.Record); exceeded == nil {
 		return nil
 	}
-	message := "The gateway has too many requests under way with the Jira account of this API token."
+	message := "The gateway has too many requests in flight for the Jira account of this API token."
 	switch exceeded.Bound {
 	case limits.TokenRate:
 		message = "This API token may make " + ratePhrase(h.app.Limits().RateOf(d.Record)) + "."
 	case limits.TokenConcurrency:
-		message = fmt.Sprintf("This API token may have %d requests under way.", exceeded.Burst)
+		message = fmt.Sprintf("This API token may have at most %d requests in flight.", exceeded.Burst)
 	}
 	return tooMany(ReasonRateLimited, exceeded, message)
 }
 
-// unaskedLimits says how much the token may ask, not how much is left of that:
-// a question must use up nothing.
+// unaskedLimits describes the token's limits, not what is left of them: explaining
+// must not use anything up.
 func (h *Handler) unaskedLimits(d *Decision) string {
 	var bounds []string
 	if limit := h.app.Limits().RateOf(d.Record); limit != (token.Limit{}) {
@@ -44,7 +43,7 @@ func (h *Handler) unaskedLimits(d *Decision) string {
 	return "it may " + strings.Join(bounds, " and ")
 }
 
-// ratePhrase says a rate as people do.
+// ratePhrase returns a rate in words, such as "600 requests a minute".
 func ratePhrase(limit token.Limit) string {
 	period := map[time.Duration]string{time.Second: "a second", time.Minute: "a minute", time.Hour: "an hour", 24 * time.Hour: "a day"}[limit.Period]
 	phrase := fmt.Sprintf("%d requests %s", limit.Requests, period)
@@ -54,16 +53,15 @@ func ratePhrase(limit token.Limit) string {
 	return phrase
 }
 
-// tooMany is a 429, with the headers by which Jira's clients know when to come
-// back.
+// tooMany returns a 429, whose headers tell Jira's clients when to try again.
 func tooMany(reason Reason, exceeded *limits.Exceeded, message string) *denial {
 	denied := &denial{reason: reason, retryAfter: exceeded.RetryAfter, exceeded: exceeded}
 	denied.message = fmt.Sprintf("%s Try again in %d s.", message, denied.retrySeconds())
 	return denied
 }
 
-// setRateHeaders tells of a bound as Jira Data Center does. python-jira fails
-// with a KeyError when one of these is missing from a 429.
+// setRateHeaders describes a limit as Jira Data Center does. python-jira fails with
+// a KeyError if a 429 lacks one of these.
 func setRateHeaders(header http.Header, exceeded *limits.Exceeded) {
 	header.Set("X-Ratelimit-Limit", strconv.Itoa(exceeded.Burst))
 	header.Set("X-Ratelimit-Remaining", "0")

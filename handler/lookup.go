@@ -8,7 +8,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// storeRetryAfter is when a client should try again while the store is away.
+// storeRetryAfter is the Retry-After while the store is unavailable.
 const storeRetryAfter = 5 * time.Second
 
 // lookup is the step that finds the presented token's record.
@@ -21,11 +21,11 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 		return rotated(record, d)
 	case err != nil:
 		if errors.Is(err, token.ErrDamaged) {
-			h.countFailure(d) // nobody can prove to hold this token
+			h.countFailure(d) // nobody can prove they hold this token
 		}
 		return &denial{
 			reason:     ReasonStoreUnavailable,
-			message:    "The gateway cannot check API tokens at the moment. Nothing is wrong with the request: try again in some seconds.",
+			message:    "The gateway cannot check API tokens at the moment. Nothing is wrong with the request: try again in a few seconds.",
 			retryAfter: storeRetryAfter,
 			cause:      err,
 		}
@@ -36,8 +36,8 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 	return nil
 }
 
-// rotated is for the token that a rotation replaced. Its holder may know that, and
-// guesses nothing.
+// rotated denies a token that a rotation replaced. Its holder may learn that, and
+// does not count as guessing.
 func rotated(record *token.Record, d *Decision) *denial {
 	if d.hasOwner && !record.OwnedBy(d.owner) {
 		return invalidToken()

@@ -10,15 +10,15 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// servedPaths returns the paths that links are mapped to; none when links are not
+// servedPaths returns the paths whose links are mapped; none if links are not
 // rewritten.
 func (t *Transport) servedPaths() (served []string) {
 	if t.RewriteLinks != nil && !*t.RewriteLinks {
 		return nil
 	}
 	for _, pattern := range t.reachable.Strings() {
-		// What follows a free segment is left open: a link too many to the
-		// gateway is refused there, one too few takes the token to Jira.
+		// Everything after a wildcard segment counts as served. The gateway
+		// denies a link mapped in error, but one missed takes the token to Jira.
 		beginning, _, free := strings.Cut(pattern, "*")
 		if free {
 			beginning += "*"
@@ -28,7 +28,7 @@ func (t *Transport) servedPaths() (served []string) {
 	return served
 }
 
-// mapLinks makes a response's links lead to the gateway, at its public URL.
+// mapLinks makes the links in a response lead to the gateway's public URL.
 func mapLinks(response *http.Response, question jira.Question, mapper *links.Mapper, public string) {
 	for _, name := range []string{"Location", "Content-Location"} {
 		if values, ok := response.Header[name]; ok {
@@ -49,9 +49,9 @@ func mapLinks(response *http.Response, question jira.Question, mapper *links.Map
 	}
 }
 
-// mapLocation maps the URL of a header. It can be relative to Jira, whose paths
-// may differ from the gateway's, and it can name the gateway itself, when Jira
-// was told the host that the client named.
+// mapLocation maps the URL in a header. It may be relative to Jira, whose paths can
+// differ from the gateway's, or name the gateway itself, if Jira got the client's
+// Host.
 func mapLocation(location string, question jira.Question, mapper *links.Mapper, public string) string {
 	if mapped := mapper.URL(location, public); mapped != location {
 		return mapped
@@ -74,12 +74,12 @@ func mapLocation(location string, question jira.Question, mapper *links.Mapper, 
 	return mapped
 }
 
-// mapJSON rewrites links while the body streams by. Its length is not known
-// before, but of small ones, and it is no longer byte for byte what Jira's ETag
-// vouches for.
+// mapJSON rewrites links as the body is streamed. Only a small body's new length is
+// known in advance.
 //
-// The response's ContentLength stays when there is no length any more: of one
-// without, the proxy flushes every piece, as of a stream without end.
+// If the length is unknown, the Content-Length header goes but the response's
+// ContentLength stays: without it the proxy would flush after every write, as it
+// does for event streams.
 func mapJSON(response *http.Response, mapper *links.Mapper, public string) {
 	changed(response)
 	var length int64
@@ -96,7 +96,8 @@ func mapXML(response *http.Response, mapper *links.Mapper, public string) {
 	response.Body = mapper.XML(response.Body, public)
 }
 
-// changed takes out what is not true any more of a body that is mapped.
+// changed removes Content-Length and weakens the ETag: the mapped body is no longer
+// byte for byte what Jira sent.
 func changed(response *http.Response) {
 	if tag := response.Header.Get("Etag"); tag != "" && !strings.HasPrefix(tag, "W/") {
 		response.Header.Set("Etag", "W/"+tag)
@@ -104,24 +105,24 @@ func changed(response *http.Response) {
 	delete(response.Header, "Content-Length")
 }
 
-// mayHoldLinks reports whether a response to this path can hold Jira's links:
-// downloads are the users' own bytes, JSON files among them.
+// mayHoldLinks reports whether a response to this path can hold Jira's links.
+// Downloads are users' files, even if they are JSON, and stay as they are.
 func mayHoldLinks(path string) bool {
 	return strings.Contains(path, "/rest/") && !isAttachment(path)
 }
 
-// text is what kind of text with links a body is.
+// text is a kind of text that can hold links.
 type text int
 
 const (
-	textOther text = iota // or none
+	textOther text = iota // anything else
 	textJSON
 	textXML
 )
 
-// textWithLinks returns what kind of text with links a response is: JSON as
-// Jira's API answers it, JSON in a function call (Data Center's jsonp-callback),
-// or XML (Data Center, for .xml and Accept: application/xml).
+// textWithLinks returns the kind of text in a response: JSON, including JSON in a
+// function call (Data Center's jsonp-callback), or XML (Data Center, for .xml and
+// Accept: application/xml).
 func textWithLinks(response *http.Response) text {
 	header := response.Header
 	if response.StatusCode == http.StatusPartialContent || header.Get("Content-Encoding") != "" {

@@ -6,8 +6,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// networks is the step that asks whether the client's address may use this
-// gateway, and this token.
+// networks is the step that checks whether the client's address may use this
+// gateway and this token.
 func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	if h.permitted.Permits(d.Address) && d.Record.Networks.Permits(d.Address) {
 		return nil
@@ -21,19 +21,18 @@ func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	return deny(ReasonNetworkDenied, "This API token does not work from the address "+d.Address.String()+".")
 }
 
-// restricts reports whether the gateway or the token depends on the client's
-// address.
+// restricts reports whether the gateway or the token restricts client addresses.
 func (h *Handler) restricts(record *token.Record) bool {
 	return !h.permitted.IsZero() || !record.Networks.IsZero()
 }
 
-// unaskedNetworks is for questions that name no address.
+// unaskedNetworks answers for Explain if the question gives no address.
 func (h *Handler) unaskedNetworks(d *Decision) string {
 	switch {
 	case d.Address.IsValid():
 		return ""
 	case h.restricts(d.Record):
-		return "it works from some networks only: name an address to find out"
+		return "it works from some networks only: give an address to check it"
 	}
 	return "it works from everywhere"
 }
@@ -42,8 +41,8 @@ func foundNetworks(_ *Handler, _ *http.Request, d *Decision) string {
 	return "it works from " + d.Address.String()
 }
 
-// parseRanges reads allow_ip and deny_ip with the names that Caddy knows, such
-// as private_ranges, already expanded.
+// parseRanges parses allow_ip and deny_ip. Names such as private_ranges must have
+// been expanded.
 func parseRanges(allow, deny []string) (n token.Networks, err error) {
 	if n.Allow, err = token.ParseNetworks(allow); err != nil {
 		return n, err

@@ -7,14 +7,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// userAgent replaces the client's: Jira refuses changes that carry a browser's
-// ("XSRF check failed").
+// userAgent replaces the client's User-Agent: Jira refuses changes that carry a
+// browser's ("XSRF check failed").
 const userAgent = "caddy-jira-tokens"
 
-// outbound returns the request as it goes on to Jira. It is a copy: what came in
-// gets nothing of ours, because error routes get it and may hand it to another
-// backend. The account's credential is in neither; the transport adds it to
-// what goes to Jira and nowhere else.
+// outbound returns the request to forward to Jira. It is a copy: error routes get
+// the original and may send it to another backend, so it must carry nothing of
+// ours. Neither has the account's credential, which only the transport adds.
 func (h *Handler) outbound(r *http.Request, d *Decision) *http.Request {
 	d.publicURL = h.publicURL(r)
 	d.headers = h.headers
@@ -29,9 +28,8 @@ func (h *Handler) outbound(r *http.Request, d *Decision) *http.Request {
 	return out
 }
 
-// publicURL returns the gateway's base URL as the client used it: its origin,
-// what handle_path took off the path, and the path that Jira is installed at if
-// the client sent it.
+// publicURL returns the gateway's base URL as the client used it: the origin, the
+// prefix that handle_path stripped, and Jira's context path if the client sent it.
 func (h *Handler) publicURL(r *http.Request) string {
 	public := publicOrigin(r)
 	if public == "" {
@@ -49,7 +47,7 @@ func (h *Handler) publicURL(r *http.Request) string {
 }
 
 // publicOrigin returns the gateway's scheme and host as the client used them,
-// trusted proxies respected; "" for HTTP/1.0 without Host.
+// believing trusted proxies; "" for HTTP/1.0 without Host.
 func publicOrigin(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
@@ -69,8 +67,8 @@ func publicOrigin(r *http.Request) string {
 	return scheme + "://" + host
 }
 
-// lastValue is the last of a header's comma-separated values: the nearest
-// proxy's word.
+// lastValue returns the last of a header's comma-separated values, the one from the
+// nearest proxy.
 func lastValue(lines []string) string {
 	if len(lines) == 0 {
 		return ""
