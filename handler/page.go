@@ -9,9 +9,9 @@ import (
 	"strconv"
 )
 
-// withoutPage returns an error response of Jira's API that came with an HTML
-// page with Jira's error body instead. Such a page is of no use to a program,
-// and Jira's own pages name the account that they are shown to.
+// withoutPage replaces the HTML page of an error response with Jira's error body.
+// Programs cannot use such a page, and Jira's own pages name the account that they
+// are shown to.
 func withoutPage(response *http.Response) *http.Response {
 	_ = response.Body.Close()
 	in := *response

@@ -7,18 +7,17 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// leakedToken refuses a request with a token in its query, whoever sends it and
-// whatever else it carries: a URL ends up in the logs of every proxy on its way,
-// in browsers' histories and in Referer.
+// leakedToken denies any request with a token in its query: URLs end up in the logs
+// of every proxy on the way, in browser histories and in Referer.
 func leakedToken(r *http.Request) *denial {
 	if !token.HeldBy(r.URL.RawQuery) {
 		return nil
 	}
-	return deny(ReasonAmbiguousRequest, "The request's query holds an API token. Addresses are logged on their way, so consider this token leaked: "+
+	return deny(ReasonAmbiguousRequest, "The request's query holds an API token. URLs are logged on the way, so consider this token leaked: "+
 		"revoke or rotate it, and send its successor in the Authorization header only.")
 }
 
-// query is the step that takes out of the query string what must not reach Jira.
+// query is the step that removes parameters that must not reach Jira.
 func (*Handler) query(r *http.Request, d *Decision) *denial {
 	clean, err := jira.CleanQuery(r.URL.RawQuery, !d.Record.Scope.Changes())
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// scope is the step that finds out what the request would do in Jira, and asks
-// whether the token may do that.
+// scope is the step that classifies what the request does in Jira and checks whether
+// the token may do it.
 func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 	path := h.inContext(r.URL.EscapedPath())
 	if err := jira.CheckPath(path); err != nil {
@@ -34,8 +34,8 @@ func foundScope(_ *Handler, _ *http.Request, d *Decision) string {
 	return d.classification() + ", which scope " + d.Record.Scope.String() + " may do"
 }
 
-// classification says what the request is to Jira, and by which line of the
-// table.
+// classification describes the access that the request needs and the rule that says
+// so.
 func (d *Decision) classification() string {
 	by := strings.TrimPrefix(d.match.String(), "by ")
 	if d.Access == jira.AccessNever {
@@ -66,7 +66,7 @@ func scopeFor(access jira.Access) token.Scope {
 	return token.ScopeAdmin
 }
 
-// reachablePaths reads the option paths; none given are the default ones.
+// reachablePaths parses the option paths, or returns the defaults if it is empty.
 func reachablePaths(patterns []string) (jira.Paths, error) {
 	if len(patterns) == 0 {
 		return jira.DefaultPaths(), nil

@@ -4,21 +4,21 @@ import (
 	"net/http"
 )
 
-// step is one step of the way that a request with a token takes.
+// step is a step that a request with a token goes through.
 type step struct {
 	name string
-	// take asks the step's question. It leaves what it finds on the Decision, and
-	// returns why the request is denied, or nil.
+	// take performs the step. It stores what it finds on the Decision and returns
+	// a denial, or nil.
 	take func(*Handler, *http.Request, *Decision) *denial
-	// found says, for Explain, what take left on the Decision.
+	// found describes for Explain what take stored on the Decision.
 	found func(*Handler, *http.Request, *Decision) string
-	// unasked says what Explain tells instead of taking the step, where asking
-	// would use something up or lacks an answer; "" takes it. It may be nil.
+	// unasked describes for Explain a step that it does not take, because taking
+	// it would use something up or needs what the question lacks. If unasked is
+	// nil or returns "", Explain takes the step.
 	unasked func(*Handler, *Decision) string
 }
 
-// steps are those that follow once the token's record was found, in their
-// order. Each is in the file of its name.
+// steps are the steps after the lookup of the token's record, in order.
 var steps = [...]step{
 	{"token", (*Handler).active, foundActive, nil},
 	{"networks", (*Handler).networks, foundNetworks, (*Handler).unaskedNetworks},
@@ -30,10 +30,10 @@ var steps = [...]step{
 	{"account", (*Handler).account, foundAccount, nil},
 }
 
-// decide takes the steps in their order. The first denial ends it.
+// decide takes the steps in order, up to the first denial.
 func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 	if r.URL.Opaque != "" {
-		// "x:http://host/path" has no path to judge, but is sent as it is.
+		// "x:http://host/path" has no path to check, but would be forwarded as it is.
 		return deny(ReasonAmbiguousRequest, "The request's target is not a path.")
 	}
 	if denied := leakedToken(r); denied != nil {
@@ -50,9 +50,9 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 	return nil
 }
 
-// authenticate finds the record of the token that a request presents, and counts
-// those who present no valid one. Whoever shares an address with one of them goes
-// on with a token that is known here.
+// authenticate looks up the token that the request presents and counts requests
+// without a valid one. Too many of them block an address or owner, except for
+// tokens that are already known.
 func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
 	denied := h.credentials(r, d)
 	if d.passThrough || denied != nil && denied.reason != ReasonInvalidToken {
@@ -60,7 +60,7 @@ func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
 	}
 	blocked := h.tooManyFailures(d)
 	if blocked != nil && (denied != nil || !h.app.Known(d.presented)) {
-		return blocked // before anything is looked up
+		return blocked // without a lookup
 	}
 	if denied == nil {
 		denied = h.lookup(r, d)

@@ -9,32 +9,32 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// What becomes of a request, where that is no denial's reason.
+// The values of Outcome.Decision.
 const (
 	decisionAllowed = "allowed"
 	decisionDenied  = "denied"
 	decisionPassed  = "passed"
 )
 
-// tell lets the access log and placeholders know what was decided.
+// tell adds the decision to the access log and the placeholders.
 func (h *Handler) tell(r *http.Request, d *Decision) {
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && hasAccessLog(r) {
-		extra.Add(zap.Inline(d)) // one field: adding each costs
+		extra.Add(zap.Inline(d)) // one field is cheaper than several
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(d.placeholder)
 	}
 }
 
-// hasAccessLog reports whether the server that a request came to writes an access
-// log for any of its sites.
+// hasAccessLog reports whether the request's server writes an access log for any
+// of its sites.
 func hasAccessLog(r *http.Request) bool {
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return server != nil && server.Logs != nil
 }
 
-// MarshalLogObject writes the decision's fields of the access log. It is called
-// when the line is written: forwarding can still fail after the decision.
+// MarshalLogObject adds the decision's fields to the access log. Zap calls it when
+// it writes the line, so it includes failures to forward.
 func (d *Decision) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	if d.Record != nil {
 		line.AddString("jira_token_id", d.Record.ID)
@@ -44,7 +44,7 @@ func (d *Decision) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// String returns what the decision is: allowed, passed, or why it was denied.
+// String returns "allowed", "passed" or the reason of the denial.
 func (d *Decision) String() string {
 	switch {
 	case d.denied != nil:
@@ -69,7 +69,7 @@ func (d *Decision) placeholder(key string) (any, bool) {
 	switch key {
 	case "http.auth.user.id":
 		return d.Record.Owner, d.allowed
-	case "http.auth.candidate.id": // as Caddy's own authentication has it
+	case "http.auth.candidate.id": // as Caddy's own authentication sets it
 		return d.Record.Owner, !d.allowed
 	case "http.jira_token.owner":
 		return d.Record.Owner, true

@@ -19,56 +19,57 @@ func init() {
 	caddy.RegisterModule(new(Transport))
 }
 
-// Transport is reverse_proxy's HTTP transport for requests that
-// jira_token_auth has let pass: it adds the Jira account's credential to what
-// goes to Jira and takes the account's identity and session out of what comes
-// back. It takes all options of the http transport. Requests that carry no
-// token (a browser's session, a health check) pass untouched.
+// Transport is a reverse_proxy transport for requests that jira_token_auth has
+// admitted. It adds the Jira account's credential to requests and removes the
+// account's identity and session from responses. It supports all options of the
+// http transport. Requests without a token, such as browser sessions and health
+// checks, pass untouched.
 //
-// The credential is added here, on the last copy of the request, and nowhere
-// else: no other handler, error route or log sees it.
+// It adds the credential to the last copy of the request, so that no other
+// handler, error route or log sees it.
 type Transport struct {
-	// The options of the http transport, with two other defaults: idle
-	// connections are closed after 15s, before Tomcat closes them after 20s,
-	// and 256 of them are kept per host.
+	// The options of the http transport, with two different defaults: idle
+	// connections are closed after 15s, because Tomcat closes them after 20s,
+	// and up to 256 of them are kept per host.
 	reverseproxy.HTTPTransport
 
-	// Where Jira is installed, such as https://acme.atlassian.net: what its
-	// links start with, and what `caddy jira-token check` asks.
+	// Jira's base URL, such as https://acme.atlassian.net. Links to Jira start
+	// with it, and `caddy jira-token check` connects to it. Required.
 	URL string `json:"url,omitempty"`
 
-	// More URLs that links to this Jira start with, such as Data Center's
-	// configured base URL, when that differs.
+	// Other URLs that links to this Jira start with, such as the base URL
+	// configured in Data Center if it differs from url. Default: none
 	BaseURLs []string `json:"base_urls,omitempty"`
 
-	// Whether links to Jira in responses are made to lead to the gateway:
-	// absolute URLs in JSON and XML, Location, Content-Location and Link.
+	// Whether to rewrite links to Jira in responses so that they lead to the
+	// gateway: absolute URLs in JSON and XML, Location, Content-Location and Link.
 	// Default: true
 	RewriteLinks *bool `json:"rewrite_links,omitempty"`
 
-	// What tokens can reach, as in jira_token_auth: only links to these
-	// paths are rewritten, so that links for people (/browse/…) stay on Jira.
+	// The paths that tokens can reach, as in jira_token_auth. Only links to
+	// these are rewritten; links for people (/browse/…) still lead to Jira.
 	// Default: as in jira_token_auth.
 	Paths []string `json:"paths,omitempty"`
 
-	// How attachments of Jira Cloud are downloaded. `proxy`: through the
-	// gateway. `redirect`: Jira's redirect to a signed URL on its media host
-	// goes to the client as it is. Default: `proxy`
+	// How clients download attachments from Jira Cloud. `proxy`: through the
+	// gateway. `redirect`: clients get Jira's redirect to a signed URL on its
+	// media host. Default: `proxy`
 	Attachments string `json:"attachments,omitempty"`
 
-	// The accounts that this Jira gets, as in jira_token_auth. Default: all
+	// The names of the accounts that may be used with this Jira, as in
+	// jira_token_auth. Default: all
 	Accounts []string `json:"accounts,omitempty"`
 
 	// ctx ends with the configuration.
 	ctx context.Context
-	// upstream is the way to Jira: the http transport.
+	// upstream is the http transport.
 	upstream http.RoundTripper
 	// homes are URL and BaseURLs, which redirects may lead to.
 	homes     []*url.URL
 	reachable jira.Paths
 	served    []string
 	own       *base
-	// clouds are the bases of accounts that call the API by cloud id, by its URL.
+	// clouds maps API URLs with a cloud ID to their *base.
 	clouds *sync.Map
 }
 
@@ -97,11 +98,11 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	return app.AddJira(Jira{URL: t.URL, Transport: t.upstream, Accounts: t.Accounts})
 }
 
-// provision sets up what is not the http transport's.
+// provision sets up everything but the http transport.
 func (t *Transport) provision(upstream http.RoundTripper) error {
 	t.upstream = upstream
 	if t.URL == "" {
-		return errors.New("url: wants the URL that Jira is installed at, such as https://acme.atlassian.net")
+		return errors.New("url: missing Jira's base URL, such as https://acme.atlassian.net")
 	}
 	for _, base := range append([]string{t.URL}, t.BaseURLs...) {
 		home, err := parseJiraURL(base)
@@ -119,12 +120,12 @@ func (t *Transport) provision(upstream http.RoundTripper) error {
 	return err
 }
 
-// idleTimeout is how long an idle connection to Jira is kept: Tomcat closes its
-// end after 20 s, and a request that meets that end is lost.
+// idleTimeout is how long to keep an idle connection to Jira. Tomcat closes it
+// after 20 s, and a request sent just then is lost.
 const idleTimeout = 15 * time.Second
 
-// idleConnections is how many idle connections to Jira are kept: with
-// reverse_proxy's 32 a busy gateway opens connections all the time.
+// idleConnections is the maximum number of idle connections to Jira. With
+// reverse_proxy's 32, a busy gateway keeps opening new ones.
 const idleConnections = 256
 
 func (t *Transport) setDefaults() {
@@ -153,9 +154,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d == nil {
 		return t.upstream.RoundTrip(r)
 	}
-	d.denied = nil // of an earlier attempt: the proxy may try again
+	d.denied = nil // from an earlier attempt: the proxy may retry
 	if !(Jira{Accounts: t.Accounts}).Takes(d.Account.Name()) {
-		// A jira_token_auth in long hand may name other accounts than this transport.
+		// A separate jira_token_auth may list other accounts than this transport.
 		d.denied = deny(ReasonPathDenied, "This API token is not for this Jira.")
 		return d.denied.response(r), nil
 	}
@@ -164,12 +165,12 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	if d.denied = deniedBy(d, err); d.denied != nil {
-		// No error: the proxy would take Jira for down, or try again.
+		// For an error, the proxy would consider Jira down, or retry.
 		d.lingering = d.request != nil && !drainOrClose(d.writer, d.request)
 		return d.denied.response(r), nil
 	}
 	if _, gone := errors.AsType[clientError](err); gone {
-		return nil, context.Canceled // which the proxy takes for the client's doing
+		return nil, context.Canceled // which the proxy blames on the client
 	}
 	return nil, forwardingError{err}
 }

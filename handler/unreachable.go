@@ -8,14 +8,14 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// forwardingError tells the handler that Jira was not reached, as opposed to
-// an error that another handler made.
+// forwardingError marks a failure to reach Jira, as opposed to another handler's
+// error.
 type forwardingError struct{ error }
 
 func (e forwardingError) Unwrap() error { return e.error }
 
-// deniedBy turns an error of the transport into a denial if it says nothing
-// against the upstream's health; nil otherwise.
+// deniedBy turns a transport error into a denial; nil if the error should count
+// against the upstream's health.
 func deniedBy(d *Decision, err error) *denial {
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		return accountRefused(d, refused)
@@ -33,14 +33,14 @@ func deniedBy(d *Decision, err error) *denial {
 	return nil
 }
 
-// noUpstream tells whether the proxy found no upstream to use. Its error has no
+// noUpstream reports whether the proxy had no upstream available. Its error has no
 // type of its own.
 func noUpstream(err error) bool {
 	var proxy caddyhttp.HandlerError
 	return errors.As(err, &proxy) && proxy.Err != nil && proxy.Err.Error() == "no upstreams available"
 }
 
-// accountRefused is for requests whose account Jira does not take.
+// accountRefused denies a request whose account Jira refuses.
 func accountRefused(d *Decision, refused jira.RefusedError) *denial {
 	return &denial{
 		reason:     ReasonJiraRejectedAccount,
@@ -50,8 +50,8 @@ func accountRefused(d *Decision, refused jira.RefusedError) *denial {
 	}
 }
 
-// notForwarded turns a failure to forward into a denial: the proxy's errors
-// name upstreams, which are no business of the client.
+// notForwarded turns a failure to forward into a denial: the proxy's errors would
+// show clients the names of upstreams.
 func notForwarded(err error) *denial {
 	if err == nil {
 		return nil
@@ -61,7 +61,7 @@ func notForwarded(err error) *denial {
 		return nil
 	}
 	if forwarding.error != nil {
-		err = forwarding.error // without the places in the proxy that it passed
+		err = forwarding.error // without the proxy's wrapping
 	}
 	return &denial{
 		reason:  ReasonJiraUnreachable,
