@@ -11,20 +11,20 @@ import (
 	"sync/atomic"
 )
 
-// bufferSize is a little less than the 32 kB with which Caddy's reverse_proxy reads: what was read in one piece then
-// mostly goes out in one piece, although its URLs became longer. It must exceed Mapper.maxHold, which maxText bounds.
+// bufferSize is a little less than the 32 kB buffer of Caddy's reverse_proxy, so that a full buffer usually fits into one
+// write even though its URLs have grown. It must exceed Mapper.maxHold, which maxText limits.
 const bufferSize = 28 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 var errClosed = errors.New("links: read from a closed body")
 
-// Body returns r, a JSON text, with public (scheme, host and port, no slash at the end) in the place of each base of a
-// URL that the gateway serves, where a JSON string begins with that URL. A URL further inside a string is somebody's
-// text and stays. With a public URL that would need escaping nothing is mapped.
+// Body returns r, a JSON text, with each string that begins with a URL served by the gateway changed to begin with public
+// (scheme, host and port, without a trailing slash) instead of the base. URLs inside a string are somebody's text and
+// stay. If public would need escaping, Body maps nothing.
 //
-// Whatever is not JSON passes unchanged; memory is bounded by one buffer; what has arrived is passed on at once, but
-// for a beginning of a URL about which the next bytes decide. Closing closes r.
+// Anything that is not JSON passes unchanged. Body uses at most one buffer and delivers data as it arrives, except for the
+// possible beginning of a URL, which it holds back until more arrives. Closing the result closes r.
 func (m *Mapper) Body(r io.ReadCloser, public string) io.ReadCloser {
 	if !isURLText(public) {
 		return r
@@ -32,7 +32,7 @@ func (m *Mapper) Body(r io.ReadCloser, public string) io.ReadCloser {
 	return &body{mapper: m, source: r, public: public}
 }
 
-// XML is Body for an XML text: there a URL begins an attribute's value, or the text of an element.
+// XML is like Body for an XML text, where a URL is at the start of an attribute's value or of an element's text.
 func (m *Mapper) XML(r io.ReadCloser, public string) io.ReadCloser {
 	if !isURLText(public) {
 		return r
@@ -45,20 +45,20 @@ type body struct {
 	text   place // inJSON or inXML
 	source io.ReadCloser
 	public string
-	masked string // public with its slashes escaped, once that was needed
+	masked string // public with escaped slashes, once needed
 
 	closed atomic.Bool
-	mu     sync.Mutex // held by Read, so that Close does not give away a buffer in use
+	mu     sync.Mutex // held by Read, so that Close does not release a buffer in use
 
 	buffer *[bufferSize]byte // nil before the first Read and after the end
-	ready  []byte            // part of buffer that is decided: the next to be delivered
-	insert string            // to be delivered after ready
-	rest   []byte            // part of buffer after that: still to be decided on
+	ready  []byte            // part of buffer to deliver next, already decided
+	insert string            // to deliver after ready
+	rest   []byte            // part of buffer after that, still undecided
 	odd    bool              // an odd number of backslashes stands right before rest
-	hungry bool              // rest tells nothing more until the source was read again
+	hungry bool              // rest cannot be decided before more is read
 	err    error             // what ended the source
 
-	ahead []byte // mapped ahead of the reader: to be delivered before all else; part of whole
+	ahead []byte // part of whole that was mapped in advance, to deliver before anything else
 	whole *[maxMeasured + maxMeasured/2]byte
 }
 
@@ -75,7 +75,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return b.read(p)
 }
 
-// read maps what comes next. The caller holds mu.
+// read delivers mapped text, reading from the source as needed. The caller holds mu.
 func (b *body) read(p []byte) (n int, err error) {
 	for n < len(p) {
 		switch {
@@ -99,7 +99,7 @@ func (b *body) read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close closes the source. The buffer of a Read that is still running is left to the garbage collector.
+// Close closes the source. It leaves the buffer of a Read in progress to the garbage collector.
 func (b *body) Close() error {
 	if b.closed.Swap(true) {
 		return nil
@@ -113,7 +113,7 @@ func (b *body) Close() error {
 	return err
 }
 
-// release gives the buffer back, once. The caller holds mu.
+// release returns the buffer to the pool, once. The caller holds mu.
 func (b *body) release() {
 	if b.buffer != nil {
 		buffers.Put(b.buffer)
@@ -121,7 +121,7 @@ func (b *body) release() {
 	}
 }
 
-// fill reads from the source, behind what was held back.
+// fill reads from the source and appends to rest.
 func (b *body) fill() {
 	if b.buffer == nil {
 		b.buffer = buffers.Get().(*[bufferSize]byte)
@@ -138,8 +138,8 @@ func (b *body) fill() {
 	b.rest, b.hungry = b.buffer[:held+n], false
 }
 
-// decide moves what needs no further thought from rest to ready: up to the next URL to be mapped, or up to the end but
-// for the beginning of a URL that the next bytes may complete.
+// decide moves data from rest to ready: up to the next URL to map or, if there is none, up to the possible beginning of a
+// URL at the end.
 func (b *body) decide() {
 	if start, n := b.mapper.find(b.rest, b.text, b.odd); n > 0 {
 		b.ready, b.rest, b.odd = b.rest[:start], b.rest[start+n:], false
@@ -155,7 +155,7 @@ func (b *body) decide() {
 	b.ready, b.rest, b.hungry = b.rest[:end], b.rest[end:], true
 }
 
-// publicBefore returns the public URL as path, which will follow it, is written: with escaped slashes or without.
+// publicBefore returns the public URL with its slashes escaped if those of path, which follows it, are.
 func (b *body) publicBefore(path []byte) string {
 	if path[0] != '\\' {
 		return b.public
@@ -166,7 +166,7 @@ func (b *body) publicBefore(path []byte) string {
 	return b.masked
 }
 
-// find returns where in s the first URL to be mapped begins and the length of its base, which is 0 when there is none.
+// find returns the index of the first URL to map in s and the length of its base, which is 0 if there is none.
 func (m *Mapper) find(s []byte, text place, odd bool) (start, n int) {
 	for colon := nextColon(s, 0); colon >= 0; colon = nextColon(s, colon+1) {
 		quote := openerBefore(s, text, colon)
@@ -184,8 +184,8 @@ func (m *Mapper) find(s []byte, text place, odd bool) (start, n int) {
 	return 0, 0
 }
 
-// nextColon returns the index, from i on, of a colon with / or \ after it, or -1. In JSON this pair is the rarest
-// part of a URL's beginning, and most of the time that mapping takes is spent here: so it looks at 16 bytes at a time.
+// nextColon returns the index, from i on, of a colon followed by / or \, or -1. In JSON this pair is the rarest part of a
+// URL's beginning. Mapping spends most of its time here, so nextColon checks 16 bytes at a time.
 func nextColon(s []byte, i int) int {
 	rest := s[i:]
 	for ; len(rest) > 16; rest = rest[16:] {
@@ -204,8 +204,8 @@ func nextColon(s []byte, i int) int {
 	return -1
 }
 
-// colonSlash sets the high bit of each byte that is a colon in a and / or \ in b. Only the lowest bit set is sure:
-// (x-each)&^x has the high bit of each byte of x that is 0, and above it maybe, by the borrow, that of some that are 1.
+// colonSlash sets the high bit of each byte that is a colon in a and / or \ in b. Only the lowest set bit is reliable:
+// (x-each)&^x sets the high bit of each byte of x that is 0 but, because of the borrow, maybe also of a 1 above it.
 func colonSlash(a, b []byte) uint64 {
 	const each = 0x0101010101010101
 	colon, after := binary.LittleEndian.Uint64(a)^':'*each, binary.LittleEndian.Uint64(b)
@@ -213,7 +213,7 @@ func colonSlash(a, b []byte) uint64 {
 	return ((slash-each)&^slash | (backslash-each)&^backslash) & (0x80 * each)
 }
 
-// openerBefore returns the index of what opens "http: or "https: when the colon is s[colon], or -1.
+// openerBefore returns the index of the quote in "http: or "https: whose colon is s[colon], or -1.
 func openerBefore(s []byte, text place, colon int) int {
 	const short, long = len(`"http`), len(`"https`)
 	switch {
@@ -233,8 +233,8 @@ func opens(text place, c byte) bool {
 	return c == '"' || text == inXML && (c == '>' || c == '\'')
 }
 
-// undecided returns the length of the end of s that may be the beginning of a URL to be mapped, with the quote before
-// it. Only the last quote counts, for there is none inside a URL.
+// undecided returns the length of the suffix of s that may be a quote and the beginning of a URL to map. It only looks at
+// the last quote: there is none inside a URL.
 func (m *Mapper) undecided(s []byte, text place, odd bool) int {
 	tail := s[max(0, len(s)-m.maxHold):]
 	last := bytes.LastIndexByte(tail, '"')
@@ -253,8 +253,8 @@ func (m *Mapper) undecided(s []byte, text place, odd bool) int {
 	return 0
 }
 
-// endsOdd tells whether an odd number of backslashes stands at the end of s, so that what follows is escaped. before
-// tells the same about what preceded s.
+// endsOdd reports whether s ends in an odd number of backslashes, which escape what follows. before says the same of the
+// text before s.
 func endsOdd(s []byte, before bool) bool {
 	i := len(s)
 	for i > 0 && s[i-1] == '\\' {

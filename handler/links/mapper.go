@@ -1,7 +1,7 @@
-// Package links makes the absolute URLs in Jira's answers lead to the gateway.
+// Package links makes the absolute URLs in Jira's responses lead to the gateway.
 //
-// Clients follow the URLs that Jira hands out (self, content, nextPage, Location …). Left alone, these lead past the
-// gateway to Jira's own host, and take the caller's token there.
+// Clients follow the URLs that Jira hands out (self, content, nextPage, Location …). Unchanged, these would bypass the
+// gateway and send the client's token to Jira's own host.
 package links
 
 import (
@@ -15,19 +15,19 @@ import (
 	"strings"
 )
 
-// maxText bounds each base and each path, and with them what a Body holds back.
+// maxText is the maximum length of each base and path, in bytes, and so limits what a Body holds back.
 const maxText = 1024
 
-// Mapper knows which URLs lead to Jira and would be served by the gateway. It is safe for concurrent use.
+// Mapper maps the URLs of Jira that the gateway serves. It is safe for concurrent use.
 type Mapper struct {
 	plain, escaped form
-	maxHold        int // no undecided URL, with the quote before it, is longer
+	maxHold        int // maximum length of an undecided URL and its quote
 }
 
-// New returns a Mapper for the URLs below bases, such as https://acme.atlassian.net, https://dc.example.com/jira or
-// https://api.atlassian.com/ex/jira/<cloudId>, whose path, after the base, is one that the gateway serves: everything
-// below /rest/ or /rest/* (both mean the same), or exactly /secure/viewavatar (whatever its query). Other URLs stay as
-// they are: a /browse/ link is for people and belongs to Jira's own host.
+// New returns a Mapper for URLs that consist of one of the bases, such as https://acme.atlassian.net,
+// https://dc.example.com/jira or https://api.atlassian.com/ex/jira/<cloudId>, and one of the paths that the gateway serves:
+// /rest/ and /rest/* both match everything below, /secure/viewavatar only itself, with any query. Other URLs stay as they
+// are: a /browse/ link is for people and belongs to Jira's own host.
 func New(bases, paths []string) (*Mapper, error) {
 	if len(bases) == 0 {
 		return nil, errors.New("links: no base URL of Jira given")
@@ -59,7 +59,7 @@ func New(bases, paths []string) (*Mapper, error) {
 	return m, nil
 }
 
-// parseBase returns the forms in which a base is written: with and without its scheme's default port.
+// parseBase returns the forms of a base: with and without its scheme's default port.
 func parseBase(raw string) ([]base, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" || !isHost(u.Hostname()) {
@@ -88,7 +88,7 @@ func parseBase(raw string) ([]base, error) {
 	return forms, nil
 }
 
-// baseError names the base without the password that somebody may have put into it.
+// baseError returns an error about a base, without the password that it may contain.
 func baseError(raw, what string) error {
 	if at := strings.LastIndexByte(raw, '@'); at >= 0 {
 		raw = "…" + raw[at:]
@@ -102,15 +102,15 @@ func parsePath(raw string) (servedPath, error) {
 	case !strings.HasPrefix(text, "/"):
 		return servedPath{}, fmt.Errorf("links: served path %q must begin with /", raw)
 	case !isURLText(text) || strings.ContainsAny(text, "*?#"):
-		return servedPath{}, fmt.Errorf("links: served path %q may end in * and must else be a plain, percent-encoded path", raw)
+		return servedPath{}, fmt.Errorf("links: served path %q must be a plain, percent-encoded path, which may end in *", raw)
 	case len(text) > maxText:
 		return servedPath{}, fmt.Errorf("links: served path %q is longer than %d bytes", text[:40]+"…", maxText)
 	}
 	return servedPath{text: text, exact: text == raw && !strings.HasSuffix(text, "/")}, nil
 }
 
-// URL maps the value of a header such as Location or Content-Location. Relative URLs, and those that do not lead to
-// Jira or to nothing the gateway serves, stay as they are.
+// URL maps the value of a header such as Location or Content-Location. Relative URLs, URLs outside of Jira, and those that
+// the gateway does not serve stay as they are.
 func (m *Mapper) URL(s, public string) string {
 	n, v := m.plain.match([]byte(s), inHeader)
 	if v != yes || !isURLText(public) {
@@ -155,8 +155,8 @@ func targetStart(s string) int {
 	return -1
 }
 
-// isURLText reports whether s can stand in a JSON string, in a header and between < and > without escaping. The public
-// URL is made from what the client sent as Host, so it is not to be trusted blindly.
+// isURLText reports whether s needs no escaping in a JSON string, in a header and between < and >. The public URL comes
+// from the client's Host header and must not be trusted.
 func isURLText(s string) bool {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {

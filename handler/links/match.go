@@ -2,19 +2,19 @@ package links
 
 import "strings"
 
-// form holds the texts to compare with: with plain slashes, or with all slashes written \/ as some JSON writers do.
-// Nothing that writes JSON mixes both in one URL.
+// form holds the texts to compare with, either with plain slashes or with slashes written as \/, as some JSON encoders
+// do. No encoder mixes both in one URL.
 type form struct {
 	slash string
 	bases []base // longest first, so that the longest base wins
 	paths []servedPath
 }
 
-// base is the beginning of Jira's URLs. The slash after it belongs to text, because only a slash ends a base: the
-// host may go on (.evil.com), or have been a user name (@evil.com).
+// base is the beginning of Jira's URLs. text includes the slash after it: without one, the host could go on (.evil.com),
+// or be a user name (@evil.com).
 type base struct {
 	text   string
-	origin int // length of scheme, host and port, which compare without case
+	origin int // length of scheme, host and port, which ignore case
 }
 
 // servedPath is what must follow a base: any URL that begins with text, or exactly the path text.
@@ -36,7 +36,7 @@ func (f *form) escaped() form {
 	return e
 }
 
-// longest is the length of the longest text about which match can still be undecided.
+// longest returns the length of the longest text about which match can be undecided.
 func (f *form) longest() int {
 	b, p := 0, 0
 	for _, base := range f.bases {
@@ -48,7 +48,7 @@ func (f *form) longest() int {
 	return b + p
 }
 
-// verdict is what a comparison can say when it sees only the beginning of a text.
+// verdict is the result of a comparison that may only have seen the beginning of a text.
 type verdict uint8
 
 const (
@@ -66,8 +66,8 @@ const (
 	inHeader              // the text is the whole URL
 )
 
-// match tells whether s begins with a URL to be mapped, and how long its base is. The longest base that fits decides
-// alone: what is below it is its business, whatever a shorter base would say.
+// match reports whether s begins with a URL to map, and the length of its base. The longest base that matches decides
+// alone, whatever a shorter one would say.
 func (f *form) match(s []byte, where place) (n int, v verdict) {
 	for i := range f.bases {
 		b := &f.bases[i]
@@ -82,7 +82,7 @@ func (f *form) match(s []byte, where place) (n int, v verdict) {
 	return 0, no
 }
 
-// served tells whether s, which follows a base, begins with a path that the gateway serves.
+// served reports whether s, which follows a base, begins with a path that the gateway serves.
 func (f *form) served(s []byte, where place) verdict {
 	result := no
 	for i := range f.paths {
@@ -99,7 +99,7 @@ func (f *form) served(s []byte, where place) verdict {
 	return result
 }
 
-// pathEnds tells whether the path of a URL ends right before s.
+// pathEnds reports whether the path of a URL ends right before s.
 func pathEnds(s []byte, where place) verdict {
 	switch {
 	case len(s) == 0 && where != inHeader:
@@ -113,7 +113,7 @@ func pathEnds(s []byte, where place) verdict {
 	}
 }
 
-// compare tells whether s begins with text, the first fold bytes without case.
+// compare reports whether s begins with text, ignoring the case of the first fold bytes.
 func compare(s []byte, text string, fold int) verdict {
 	if len(s) < len(text) {
 		if equal(s, text[:len(s)], min(fold, len(s))) {
@@ -121,7 +121,7 @@ func compare(s []byte, text string, fold int) verdict {
 		}
 		return no
 	}
-	// All texts end in a slash or nearly so: their last byte alone tells most others apart, and costs least.
+	// Most texts end in a slash, so comparing the last byte first rules out most of what differs.
 	last := len(text) - 1
 	if s[last] == text[last] && equal(s[:len(text)], text, fold) {
 		return yes
@@ -129,7 +129,7 @@ func compare(s []byte, text string, fold int) verdict {
 	return no
 }
 
-// equal tells whether s and text, of the same length, are equal, the first fold bytes without case.
+// equal reports whether s and text, of the same length, are equal, ignoring the case of the first fold bytes.
 func equal(s []byte, text string, fold int) bool {
 	if string(s) == text {
 		return true
@@ -142,7 +142,7 @@ func equal(s []byte, text string, fold int) bool {
 	return string(s[fold:]) == text[fold:]
 }
 
-// lower is for ASCII alone: in Unicode other letters fold to those of a host name as well.
+// lower lowercases ASCII only: in Unicode, other letters fold to those of a host name too.
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		c += 'a' - 'A'

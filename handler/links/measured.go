@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// maxMeasured bounds the bodies whose length is found out: longer ones never arrive with one read of a connection.
+// maxMeasured is the maximum length of a body to measure; longer ones never arrive in a single read.
 const maxMeasured = 8 << 10
 
-// A mapped body may be a little longer than it was.
+// mappedBodies holds buffers with some room for a body to grow when it is mapped.
 var mappedBodies = sync.Pool{New: func() any { return new([maxMeasured + maxMeasured/2]byte) }}
 
-// Measured is Body for a text of known length. When all of it arrives with the first read, as a small one does, it
-// returns the length that the text has once it is mapped, so that it need not be sent in chunks; otherwise -1. It waits
-// for the first byte, and for no more.
+// Measured is like Body for a text of known length. If all of it arrives in the first read, as a small text does, Measured
+// also returns the length of the mapped text, so that it need not be chunked; otherwise -1. It only waits for the first
+// read.
 func (m *Mapper) Measured(r io.ReadCloser, length int64, public string) (mapped io.ReadCloser, mappedLength int64) {
 	if !isURLText(public) {
 		return r, length
@@ -25,7 +25,7 @@ func (m *Mapper) Measured(r io.ReadCloser, length int64, public string) (mapped 
 	return b, b.measure(length)
 }
 
-// measure maps the body ahead of its reader if the first read of the source brings all of it.
+// measure maps the body in advance if it arrives in the first read, and returns its new length, or -1.
 func (b *body) measure(length int64) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -37,16 +37,16 @@ func (b *body) measure(length int64) int64 {
 	for n < len(b.whole) {
 		more, err := b.read(b.whole[n:])
 		n += more
-		if err != nil { // the end: all is mapped
+		if err != nil { // the end: everything is mapped
 			b.ahead = b.whole[:n]
 			return int64(n)
 		}
 	}
-	b.ahead = b.whole[:n] // and the rest to be mapped as it is read
+	b.ahead = b.whole[:n] // the rest is mapped as it is read
 	return -1
 }
 
-// readAhead delivers what measure has mapped.
+// readAhead delivers what measure mapped in advance.
 func (b *body) readAhead(p []byte) int {
 	n := copy(p, b.ahead)
 	if b.ahead = b.ahead[n:]; len(b.ahead) == 0 {
