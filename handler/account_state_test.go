@@ -11,8 +11,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// TestRestsOnlyForMyself: an account rests when Jira refuses it as such, not for
-// a log-in page that something on the way may have sent.
+// TestRestsOnlyForMyself: the gateway backs off from an account if Jira itself refuses
+// it, but not for a login page, which something in between may have sent.
 func TestRestsOnlyForMyself(t *testing.T) {
 	const html = "text/html;charset=UTF-8"
 	redirect := func() *http.Response { return answerOf(302, "", "Location", "https://id.example.com/login?continue=x") }
@@ -55,9 +55,9 @@ func TestRestsOnlyForMyself(t *testing.T) {
 	}
 }
 
-// TestDoubtful401HoldsNobody: its caller is answered while Jira is still being
-// asked about the account, and so are others. Of those that Jira refuses no more
-// than a few go out meanwhile.
+// TestDoubtful401HoldsNobody: the caller of a doubtful 401 gets its answer while the
+// gateway is still confirming it with Jira, and so do others. Meanwhile only a few
+// requests go out that Jira refuses.
 func TestDoubtful401HoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newExchange(t, "https://jira.example.com")
@@ -102,7 +102,8 @@ func TestDoubtful401HoldsNobody(t *testing.T) {
 	})
 }
 
-// TestWaitingEndsWithTheClient: who leaves does not wait for the confirmation.
+// TestWaitingEndsWithTheClient: a client that disconnects stops waiting for the
+// confirmation.
 func TestWaitingEndsWithTheClient(t *testing.T) {
 	account := jira.NewAccount("a", jira.Bearer("x"), jira.AccountOptions{ProbeInterval: time.Hour})
 	release := make(chan struct{})
@@ -123,7 +124,7 @@ func TestWaitingEndsWithTheClient(t *testing.T) {
 	}
 }
 
-// TestExplainGoesByItsOwnJira: another Jira's refusal stops nobody here.
+// TestExplainGoesByItsOwnJira: another Jira's refusal does not matter.
 func TestExplainGoesByItsOwnJira(t *testing.T) {
 	x := newExchange(t, "https://one.example")
 	x.app.account.Refused("https://two.example", jira.RefusedError{Why: "no"}, time.Now())

@@ -34,7 +34,7 @@ func behind(t testing.TB, options string) *caddyhttp.Server {
 	return app.(*caddyhttp.App).Servers["s"]
 }
 
-// prepared is a request as Caddy hands it to handlers.
+// prepared returns a request as Caddy passes it to handlers.
 func prepared(server *caddyhttp.Server, peer string, headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, issuePath, nil)
 	r.RemoteAddr = peer
@@ -48,7 +48,7 @@ func TestClientAddress(t *testing.T) {
 	const unread = "unread"
 	plainServer, strictServer := behind(t, ""), behind(t, `, "trusted_proxies_strict": 1`)
 	for xff, want := range map[string]string{
-		// Forms that proxies write.
+		// The forms that proxies write.
 		"203.0.113.7":                               "203.0.113.7",
 		"  203.0.113.7\t":                           "203.0.113.7",
 		"203.0.113.7:4711":                          "203.0.113.7",
@@ -66,7 +66,7 @@ func TestClientAddress(t *testing.T) {
 		"for=203.0.113.7":                           "203.0.113.7",
 		`For="[2001:db8::66]:4711"; proto=https`:    "2001:db8::66",
 		"proto=https;for=203.0.113.7:_x;by=_hidden": "203.0.113.7",
-		// Which entry.
+		// The choice of the entry.
 		"198.51.100.1, 203.0.113.7":                      "203.0.113.7",
 		"unknown, 203.0.113.7":                           "203.0.113.7",
 		"203.0.113.7, 10.1.0.9":                          "203.0.113.7",
@@ -76,7 +76,7 @@ func TestClientAddress(t *testing.T) {
 		"203.0.113.7, 198.51.100.9:80":                   "198.51.100.9",
 		"10.1.0.7, 10.1.0.9":                             "10.1.0.7",
 		`for=203.0.113.7, for="198.51.100.9";host="a,b"`: unread,
-		// What cannot be read.
+		// Entries that do not parse.
 		"":                                                 unread,
 		"203.0.113.7,":                                     unread,
 		"203.0.113.7, unknown":                             unread,
@@ -143,8 +143,8 @@ func TestClientAddressOfOtherPeers(t *testing.T) {
 	}
 }
 
-// TestUnreadableAddress: a token without networks goes on working, others and
-// gateways with networks do not, and are told what could not be read.
+// TestUnreadableAddress: tokens without networks still work. Other tokens, and all of
+// them at gateways with networks, are denied with the entry that did not parse.
 func TestUnreadableAddress(t *testing.T) {
 	server := behind(t, "")
 	for _, test := range []struct {

@@ -12,8 +12,8 @@ import (
 	"testing/iotest"
 )
 
-// TestUploadsThatTheClientBreaks: they are no failure of Jira's, which the proxy
-// would count against the upstream and so against everybody.
+// TestUploadsThatTheClientBreaks: they must not count as Jira's failures, for which
+// the proxy would take the upstream out of service for everybody.
 func TestUploadsThatTheClientBreaks(t *testing.T) {
 	for name, c := range map[string]struct {
 		failure error
@@ -45,8 +45,8 @@ func TestUploadsThatTheClientBreaks(t *testing.T) {
 	}
 }
 
-// TestReadsAreSentOnceMore: after a connection broke while they were written;
-// changes are not.
+// TestReadsAreSentOnceMore: reads are retried after a connection broke while they were
+// being written, changes are not.
 func TestReadsAreSentOnceMore(t *testing.T) {
 	broken := &net.OpError{Op: "write", Err: syscall.EPIPE}
 	search := `{"jql":"` + strings.Repeat("x", 30_000) + `"}`

@@ -51,8 +51,8 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// TestPasswordsOfASite: in front of a whole site passwords are refused wherever
-// Data Center takes them, and sessions pass untouched.
+// TestPasswordsOfASite: in front of a whole site, passwords are denied wherever Data
+// Center accepts them, and sessions pass untouched.
 func TestPasswordsOfASite(t *testing.T) {
 	const form = "application/x-www-form-urlencoded"
 	for name, test := range map[string]struct {

@@ -142,8 +142,8 @@ func (o rotatedToken) Lookup(_ context.Context, presented token.Token) (*token.R
 	return o.record, token.ErrRotated
 }
 
-// TestRotatedToken: whoever holds the token before the last rotation is told so,
-// and is not taken for somebody who guesses.
+// TestRotatedToken: the holder of a token replaced by the last rotation is told so,
+// and does not count as guessing.
 func TestRotatedToken(t *testing.T) {
 	rotated := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {

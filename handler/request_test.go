@@ -16,7 +16,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// BenchmarkRequest takes a request, such as a report makes thousands of, through
+// BenchmarkRequest takes a request, like the thousands that a report sends, through
 // the gateway, and through reverse_proxy alone: what one costs more than the
 // other is ours. Neither a network nor a server is in it.
 func BenchmarkRequest(b *testing.B) {

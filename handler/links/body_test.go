@@ -137,7 +137,7 @@ func samples() map[string]string {
 	return s
 }
 
-// read returns what a Body makes of text.
+// read returns text as mapped by a Body.
 func read(t testing.TB, m *Mapper, text, public string) []byte {
 	t.Helper()
 	got, err := io.ReadAll(m.Body(io.NopCloser(strings.NewReader(text)), public))
