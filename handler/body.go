@@ -90,7 +90,7 @@ func (t *Transport) deliver(out *http.Request, access jira.Access) (*http.Respon
 		out.Header["Idempotency-Key"] = []string{}
 	}
 	response, err := t.upstream.RoundTrip(out)
-	if err == nil || !brokeWriting(err) || body.err() != nil || out.Context().Err() != nil || out.Body != nil && out.GetBody == nil {
+	if err == nil || !broke(err) || body.err() != nil || out.Context().Err() != nil || out.Body != nil && out.GetBody == nil {
 		return response, blame(body.err(), err)
 	}
 	again := *out
@@ -110,11 +110,12 @@ func blame(client, err error) error {
 	return err
 }
 
-// brokeWriting reports whether the connection broke while the request was being
-// written. net/http retries failed reads of the response, but not this.
-func brokeWriting(err error) bool {
-	var operation *net.OpError
-	return errors.As(err, &operation) && operation.Op == "write" && !operation.Timeout()
+// broke reports whether the connection broke while the request was being sent.
+// net/http retries when the response cannot be read, but not when the request
+// cannot be written to its end.
+func broke(err error) bool {
+	operation, ok := errors.AsType[*net.OpError](err)
+	return ok && operation.Op != "dial" && !operation.Timeout()
 }
 
 // keepBody buffers a small body so that it can be sent again. A larger one is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -86,6 +87,21 @@ func drainOrClose(w http.ResponseWriter, r *http.Request) (done bool) {
 
 func hasBody(r *http.Request) bool {
 	return r.ProtoMajor == 1 && r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
+}
+
+// sharedBody is a request body with two readers: net/http may still be reading it
+// after RoundTrip has returned an error, while the rest is being drained.
+// https://pkg.go.dev/net/http#RoundTripper
+type sharedBody struct {
+	mu sync.Mutex
+	io.ReadCloser
+}
+
+// Read implements io.Reader.
+func (b *sharedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ReadCloser.Read(p)
 }
 
 // undrained is a request body that stays open when the proxy closes it: if Jira

@@ -268,6 +268,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	h.app.Used(d.Record.ID, d.Address, r.UserAgent())
 	out := h.outbound(r, d)
 	if hasBody(r) {
+		r.Body = &sharedBody{ReadCloser: r.Body}
 		out.Body = &undrained{ReadCloser: r.Body}
 	}
 	err := next.ServeHTTP(w, out)
