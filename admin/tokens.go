@@ -70,8 +70,7 @@ func (c *call) id() string {
 
 func (c *call) show() (int, any, error) {
 	record, err := c.registry.Show(c.Context(), c.id())
-	var damaged registry.DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[registry.DamagedError](err); ok {
 		return http.StatusOK, registry.ViewDamaged(damaged), nil
 	}
 	if err != nil {

@@ -312,13 +312,6 @@ func when(t time.Time) string {
 	return relative(time.Until(t)) + " (" + t.UTC().Format("2006-01-02 15:04 UTC") + ")"
 }
 
-func whenOrNever(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return when(t)
-}
-
 // relative writes a distance in time in its largest unit.
 func relative(d time.Duration) string {
 	future := d > 0

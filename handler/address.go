@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -71,8 +72,8 @@ func forwardedFor(r *http.Request, server *caddyhttp.Server) (netip.Addr, *unrea
 	farthest, hops := peer, 0
 	for _, header := range server.ClientIPHeaders {
 		lines := r.Header.Values(header)
-		for i := len(lines) - 1; i >= 0; i-- {
-			for rest, more := lines[i], true; more; {
+		for _, line := range slices.Backward(lines) {
+			for rest, more := line, true; more; {
 				var entry string
 				rest, entry, more = cutLast(rest)
 				addr, ok := parseHop(entry)

@@ -191,7 +191,7 @@ func isDroppedText(name string, readOnly bool) bool {
 			continue
 		}
 		if n < len(spelled) {
-			spelled[n] = c
+			spelled[n] = c //nolint:gosec // G602: it is checked above
 		}
 		n++
 		if c != '_' {

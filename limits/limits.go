@@ -22,7 +22,7 @@ type Counters struct {
 
 // Shared counts the requests of all nodes together. storage.Limiter implements it.
 type Shared interface {
-	// Take takes at most most requests from the token's bucket.
+	// Take takes as many as most requests from the token's bucket.
 	Take(ctx context.Context, id string, limit token.Limit, most int) (token.Grant, error)
 }
 

@@ -63,8 +63,7 @@ func (r *Registry) deleted(ctx context.Context, id string) (bool, error) {
 
 // asState turns a DamagedError into a StateError that says what can be done.
 func asState(err error) error {
-	var damaged storage.DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[storage.DamagedError](err); ok {
 		return StateError{damaged.ID, token.StateDamaged, "it can only be shown and deleted, and then imported from a copy that is whole"}
 	}
 	return err

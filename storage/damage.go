@@ -97,8 +97,7 @@ func (v *vetted) List(ctx context.Context, query Query) (Page, error) {
 	}
 	whole := make([]*token.Record, 0, len(page.Records))
 	for _, record := range page.Records {
-		var damaged DamagedError
-		if errors.As(vet(record.ID, record), &damaged) {
+		if damaged, ok := errors.AsType[DamagedError](vet(record.ID, record)); ok {
 			page.Damaged = append(page.Damaged, damaged)
 		} else {
 			whole = append(whole, record)

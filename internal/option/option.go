@@ -5,6 +5,7 @@ package option
 import (
 	"encoding"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,10 +86,8 @@ func Choice(name string, to *string, choices ...string) Option {
 // OneOf returns an error if value is not one of the choices for the named
 // option.
 func OneOf(name, value string, choices ...string) error {
-	for _, choice := range choices {
-		if value == choice {
-			return nil
-		}
+	if slices.Contains(choices, value) {
+		return nil
 	}
 	return fmt.Errorf("%s %q: want %s", name, value, either(choices))
 }

@@ -69,14 +69,6 @@ func (a *address) check(ctx context.Context) (moved bool, err error) {
 	return known && a.conns.closeAll() > 0, nil
 }
 
-// current returns the run id of the server that the address led to last, and
-// whether it is known.
-func (a *address) current() (server string, known bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.server, a.server != ""
-}
-
 // followAddress checks where the address leads.
 func (s *store) followAddress(ctx context.Context) {
 	if s.client.address == nil {

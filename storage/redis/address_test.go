@@ -169,3 +169,11 @@ func TestEventsAreHeard(t *testing.T) {
 	default:
 	}
 }
+
+// current returns the run id of the server that the address led to last, and
+// whether it is known.
+func (a *address) current() (server string, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.server, a.server != ""
+}

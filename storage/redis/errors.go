@@ -135,7 +135,6 @@ func explain(err error, r *settings) string {
 	}
 	var dns *net.DNSError
 	var op *net.OpError
-	var unanswered *unansweredError
 	switch {
 	case errors.Is(err, errRefused):
 		return tooManyClients
@@ -154,7 +153,7 @@ func explain(err error, r *settings) string {
 	case isTimeout(err):
 		return fmt.Sprintf("did not answer within %s: is it overloaded or cut off?", r.Timeout)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		if errors.As(err, &unanswered) {
+		if _, ok := errors.AsType[*unansweredError](err); ok {
 			return "closed the connection before it answered anything: is it ending, does it expect TLS, or has it reached its maxclients?"
 		}
 		return "closed the connection: is it ending, or does it expect TLS?"

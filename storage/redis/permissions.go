@@ -15,12 +15,33 @@ import (
 func (r *settings) needed() [][]string {
 	key, channel := r.key("token:"), r.key("changes")
 	commands := [][]string{
-		{"get", key}, {"mget", key}, {"set", key, ""}, {"del", key}, {"exists", key},
-		{"hget", key, ""}, {"hset", key, "", ""}, {"hdel", key, ""}, {"hlen", key}, {"hmget", key, ""},
-		{"zadd", key, "0", ""}, {"zrem", key, ""}, {"zrange", key, "0", "0"}, {"zcard", key},
-		{"xadd", key, "*", "e", ""}, {"xrange", key, "-", "+"}, {"xrevrange", key, "+", "-"}, {"xlen", key},
-		{"eval", "", "0"}, {"evalsha", "", "0"}, {"publish", channel, ""}, {"subscribe", channel},
-		{"ping"}, {"select", "0"}, {"info"}, {"wait", "0", "0"}, {"time"},
+		{"get", key},
+		{"mget", key},
+		{"set", key, ""},
+		{"del", key},
+		{"exists", key},
+		{"hget", key, ""},
+		{"hset", key, "", ""},
+		{"hdel", key, ""},
+		{"hlen", key},
+		{"hmget", key, ""},
+		{"zadd", key, "0", ""},
+		{"zrem", key, ""},
+		{"zrange", key, "0", "0"},
+		{"zcard", key},
+		{"xadd", key, "*", "e", ""},
+		{"xrange", key, "-", "+"},
+		{"xrevrange", key, "+", "-"},
+		{"xlen", key},
+		{"eval", "", "0"},
+		{"evalsha", "", "0"},
+		{"publish", channel, ""},
+		{"subscribe", channel},
+		{"ping"},
+		{"select", "0"},
+		{"info"},
+		{"wait", "0", "0"},
+		{"time"},
 	}
 	if r.Cluster {
 		commands = append(commands, []string{"cluster", "slots"}, []string{"asking"}, []string{"command"})
@@ -30,11 +51,11 @@ func (r *settings) needed() [][]string {
 
 // permissions returns what the ACL rules of the user of these settings need.
 func (r *settings) permissions() string {
-	rules := fmt.Sprintf("~{%s}:* ~rate:{%[1]s}:* &{%[1]s}:*", r.KeyPrefix)
+	rules := []string{fmt.Sprintf("~{%s}:* ~rate:{%[1]s}:* &{%[1]s}:*", r.KeyPrefix)}
 	for _, command := range r.needed() {
-		rules += " +" + permission(command)
+		rules = append(rules, "+"+permission(command))
 	}
-	return rules
+	return strings.Join(rules, " ")
 }
 
 // permission names a command as ACL rules do.
@@ -50,9 +71,7 @@ func permission(command []string) string {
 const askPermissions = `
 local refused = {}
 for i, command in ipairs(cjson.decode(ARGV[1])) do
-	if not redis.acl_check_cmd(unpack(command)) then
-		refused[#refused + 1] = i
-	end
+	refused[#refused + 1] = not redis.acl_check_cmd(unpack(command)) and i or nil
 end
 return refused`
 

@@ -104,8 +104,7 @@ func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
 
 func (s *store) decode(id string, data []byte) (*token.Record, error) {
 	record, err := storage.DecodeRecord(id, data)
-	var damaged storage.DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[storage.DamagedError](err); ok {
 		return nil, s.damaged(id, damaged.Err)
 	}
 	return record, err
