@@ -142,7 +142,8 @@ func (o *Operations) checkLowering(added row) error {
 // path as sent, accepted by [CheckPath] and relative to Jira's context path.
 //
 // Outside /rest, downloads are read by GET and HEAD, and Jira's other pages are
-// not for tokens. All other paths are judged under every reading that a server
+// not for tokens, nor are Jira's own addresses below a prefix (/jira/rest/…),
+// where the table does not hold. All other paths are judged under every reading that a server
 // behind us may have of them (with and without an extension, with and without
 // regard to letter case), and the strictest answer counts. Under one reading:
 //

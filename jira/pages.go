@@ -24,6 +24,9 @@ func judgePage(method, path string) (access Access, match Match, decided bool) {
 	if isBelowSecure(path) || hasPageExtension(path) {
 		return AccessNever, page, true
 	}
+	if match, decided := judgePrefix(path); decided {
+		return AccessNever, match, true
+	}
 	return 0, Match{}, false
 }
 
