@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
 // crossSite is the step that denies changes sent by a browser for another site's
@@ -14,7 +12,7 @@ import (
 // and the headers from which Jira could tell (Origin, Referer) do not reach it.
 // Browsers never add a Bearer token: a page that sends one has it and may use it.
 func (h *Handler) crossSite(r *http.Request, d *Decision) *denial {
-	if !d.hasOwner || d.Access == jira.AccessRead || !fromOtherSite(r) || h.CORS.allows(r) {
+	if !d.hasOwner || !d.Access.Changes() || !fromOtherSite(r) || h.CORS.allows(r) {
 		return nil
 	}
 	return deny(ReasonPathDenied, "Cross-site requests that change data are not accepted with Basic authentication. "+
