@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Limits on what a client can make the log hold by sending requests that are denied.
@@ -26,7 +27,7 @@ const (
 )
 
 // logDenial logs a denied request, without its headers and query, which may hold
-// secrets.
+// secrets, and with no secret of a token in what is logged.
 func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 	line := h.logger.Check(denied.level(), "request denied")
 	if line == nil {
@@ -39,10 +40,10 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 	fields := []zap.Field{
 		zap.String("reason", string(denied.reason)),
 		zap.Int("status", denied.reason.status()),
-		zap.String("method", clip(r.Method, maxLoggedMethod)),
-		zap.String("path", clip(r.URL.Path, maxLoggedPath)),
+		zap.String("method", loggable(r.Method, maxLoggedMethod)),
+		zap.String("path", loggable(r.URL.Path, maxLoggedPath)),
 		zap.Stringer("client_ip", d.Address),
-		zap.String("host", clip(r.Host, maxLoggedHost)),
+		zap.String("host", loggable(r.Host, maxLoggedHost)),
 	}
 	if d.unread != nil {
 		fields = append(fields, zap.Stringer("proxy_ip", d.unread.peer), zap.Stringer("address_unread", d.unread))
@@ -125,6 +126,16 @@ func (s *denialSampler) sample(now time.Time, key denialKey) (write bool, left u
 		return false, 0
 	}
 	return true, count.left.Swap(0)
+}
+
+// loggable returns a part of a request without the secrets of tokens in it, and
+// shortened. Of a token that is encoded, nothing is left.
+func loggable(s string, most int) string {
+	cut, _ := token.CutSecrets(s)
+	if token.HeldBy(cut) {
+		return "(holds an API token)"
+	}
+	return clip(cut, most)
 }
 
 // clip shortens s to at most the given number of bytes, plus an ellipsis.

@@ -7,13 +7,16 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// leakedToken denies any request with a token in its query: URLs end up in the logs
-// of every proxy on the way, in browser histories and in Referer.
+// leakedToken denies any request with a token in its URL: URLs end up in the logs of
+// every proxy on the way and of Jira, in browser histories and in Referer.
 func leakedToken(r *http.Request) *denial {
+	part := "query"
 	if !token.HeldBy(r.URL.RawQuery) {
-		return nil
+		if part = "path"; !token.HeldBy(r.URL.EscapedPath()) {
+			return nil
+		}
 	}
-	return deny(ReasonAmbiguousRequest, "The request's query holds an API token. URLs are logged on the way, so consider this token leaked: "+
+	return deny(ReasonAmbiguousRequest, "The request's "+part+" holds an API token. URLs are logged on the way, so consider this token leaked: "+
 		"revoke or rotate it, and send its successor in the Authorization header only.")
 }
 
