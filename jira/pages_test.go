@@ -91,6 +91,17 @@ func TestPrivateNames(t *testing.T) {
 		"/rest/app/1/secret", "/rest/app/1/clientSecrets", "/rest/app/1/auth", "/rest/app/1/basicAuth", "/rest/app/1/authenticate", "/rest/app/1/SSO/x", "/rest/app/1/%EF%BD%94oken",
 		"/rest/app/1/token.json", "/rest/api/2/batch", "/rest/api/3/user/token", "/rest/agile/1.0/batch", "/rest/greenhopper/1.0/batch", "/rest/gadget/1.0/batch", "/rest/analytics/1.0/publish/bulk",
 		"/rest/scriptrunner/latest/custom/mintToken", "/plugins/servlet/app/oauth",
+		// Words by letter case, also behind an acronym.
+		"/rest/app/1/SSOConfig", "/rest/app/1/SAMLConfig", "/rest/app/1/MFASettings", "/rest/app/1/OTPCode", "/rest/app/1/UserPAT", "/rest/app/1/userPATs", "/rest/app/1/2FA",
+		"/rest/app/1/user2FA", "/rest/app/1/my-2fa", "/rest/app/1/auth2", "/rest/app/1/authv2", "/rest/app/1/AuthV2", "/rest/app/1/authn", "/rest/app/1/authz/x", "/rest/app/1/mfa2",
+		"/rest/userauth/1/x", "/rest/basicauth/1/x", "/rest/app/1/UserAuth", "/rest/app/1/authorise", "/rest/app/1/authorisation", "/rest/app/1/pat", "/rest/app/1/pats/3",
+		"/rest/app/1/personalAccess", "/rest/app/1/personal-access/x", "/rest/app/1/api/keys", "/rest/app/1/api/key", "/rest/app/1/access/keys/3", "/rest/app/1/run/as", "/rest/app/1/log/in",
+		"/rest/app/1/passcode", "/rest/app/1/pin", "/rest/app/1/PIN", "/rest/app/1/resetPw", "/rest/app/1/keystore", "/rest/app/1/keyStore", "/rest/app/1/certificate", "/rest/app/1/certificates",
+		"/rest/app/1/cookie", "/rest/app/1/userCookies", "/rest/app/1/magicLink", "/rest/app/1/asUser", "/rest/app/1/executeAsUser", "/rest/app/1/onBehalfOf", "/rest/app/1/on-behalf-of/x",
+		// Other requests, or code.
+		"/rest/app/jsonrpc", "/rest/app/json-rpc", "/rest/app/1/rpc", "/rest/app/1/multi", "/rest/app/1/composite", "/rest/app/1/subrequests", "/rest/app/1/sub-requests",
+		"/rest/app/1/exec", "/rest/app/1/execute", "/rest/app/1/eval", "/rest/app/1/script", "/rest/app/1/scripts/3", "/rest/app/1/runScript", "/rest/app/1/proxy", "/rest/app/1/httpProxy",
+		"/rest/samlconfig/1/x", "/rest/samlsso/1/x", "/rest/ssoconfig/1/x", "/rest/com.miniorange.sso/1/x", "/rest/jmwe/1/run", "/rest/app/1/%EF%BD%81uth",
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			if got, match := o.Access(method, path); got != AccessNever {
@@ -101,6 +112,9 @@ func TestPrivateNames(t *testing.T) {
 	for _, path := range []string{
 		"/rest/app/1/issue/TOKEN-12", "/rest/api/2/project/TOKEN", "/rest/api/2/user/properties/session", "/rest/agile/1.0/board/1/properties/token",
 		"/rest/app/1/authors", "/rest/tempo-timesheets/4/worklogs", "/rest/zapi/latest/execution", "/rest/raven/1.0/api/test", "/rest/plugin/1/bulk", "/rest/app/1/keys",
+		"/rest/app/1/multiSelect", "/rest/raven/1.0/import/execution/multipart", "/rest/zapi/latest/zql/executeSearch", "/rest/app/1/pinBoard", "/rest/app/1/patterns", "/rest/app/1/description",
+		"/rest/app/1/hasUserPermission", "/rest/app/1/lessons", "/rest/app/1/8a1b2c3d-2fa0-4e1f-a2fa-0123456789ab", "/rest/app/1/path", "/rest/app/1/evaluation", "/rest/app/1/authority",
+		"/rest/app/1/PATCH-1", "/rest/atm/1.0/testcase/T-1/testscript", "/rest/tempo-accounts/1/account/key/A", "/rest/app/1/api/test", "/rest/structure/2.0/forest/latest", "/rest/app/1/executions",
 	} {
 		if got, match := o.Access("GET", path); got != AccessRead {
 			t.Errorf("GET %s is %v by %v, want read", path, got, match)
@@ -128,5 +142,14 @@ func TestMatchParam(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { m.Param("id") }); n != 0 {
 		t.Errorf("Param allocates %v times", n)
+	}
+}
+
+func TestPrivateNamesDoNotAllocate(t *testing.T) {
+	o := defaultOperations(t)
+	if n := testing.AllocsPerRun(100, func() {
+		o.Access("GET", "/rest/com.example.an-app-with-a-long-key-of-its-own/1.0/someRather-longName-withoutMeaning/a/b")
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -11,55 +11,142 @@ var private = Match{Source: "name", Reason: "a name in the path says that it is 
 // punctuation, so that userTokens, api-key and personal_access_token are found
 // too, and so is an app's own key, such as de.resolution.apitokenauth.
 var privateNames = [...]string{
-	"token", "apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey", "secret", "credential", "passw", "passphrase", "passkey",
-	"oauth", "openid", "jwt", "session", "login", "logon", "logout", "logoff", "signin", "signon", "singlesignon",
-	"authenticat", "authoriz", "impersonat", "sudo", "runas", "actas", "switchuser", "twofactor", "webauthn",
+	"token", "apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey", "sshkey", "keystore", "secret", "credential",
+	"passw", "passphrase", "passkey", "passcode", "resetpw", "personalaccess", "magiclink",
+	"oauth", "openid", "jwt", "session", "login", "logon", "logout", "logoff", "signin", "signon", "singlesignon", "saml", "ssoconfig", "miniorange",
+	"authenticat", "authoriz", "authoris", "impersonat", "onbehalfof", "sudo", "runas", "actas", "switchuser", "twofactor", "webauthn",
 }
 
-// privateWords must be whole words of a segment: as parts of others they are
-// common.
-var privateWords = [...]string{"auth", "sso", "saml", "oidc", "mfa", "totp", "otp", "2fa", "creds", "pwd"}
+// privateWords must be one or several whole words of a segment: as parts of
+// others they are common. A number or version may follow (auth2, authv2).
+var privateWords = [...]string{
+	"auth", "authn", "authz", "userauth", "basicauth", "sso", "oidc", "mfa", "totp", "otp", "2fa", "creds", "pwd", "pat", "pats",
+	"certificate", "certificates", "cookie", "cookies", "asuser",
+	"rpc", "composite", "script", "scripts", "proxy", // other requests, or code
+}
+
+// privateSegments must be all of a segment: multiSelect, pinBoard and
+// executeSearch are common.
+var privateSegments = [...]string{"pin", "multi", "exec", "execute", "eval"}
 
 // carriers carry requests of any method and path in their body.
-var carriers = [...]string{"batch", "graphql", "gql"}
+var carriers = [...]string{"batch", "graphql", "gql", "jsonrpc", "subrequest"}
 
 const longestSegment = 128 // of what is looked at; no endpoint's name is that long
 
-// isPrivate reports whether a segment of a path has one of these names.
-func isPrivate(segment string) bool {
-	if isIssueKey(segment) {
-		return false
-	}
-	var space [longestSegment]byte
-	name := space[:0]
-	word := 0 // where in name the current word begins
-	for i, camel := 0, false; i < len(segment) && len(name) < cap(name); {
-		upper := segment[i] >= 'A' && segment[i] <= 'Z'
-		c, n := foldAt(segment[i:])
-		i += n
-		switch {
-		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
-			if upper && camel {
-				if isPrivateWord(name[word:]) {
-					return true
-				}
-				word = len(name)
-			}
-			camel = !upper
-			name = append(name, c)
-		default:
-			if isPrivateWord(name[word:]) {
-				return true
-			}
-			word, camel = len(name), false
-		}
-	}
-	return isPrivateWord(name[word:]) || holdsAny(name, privateNames[:]) || holdsAny(name, carriers[:])
+// segmentName is a segment without case and punctuation.
+type segmentName struct {
+	space  [longestSegment]byte
+	length int
+	// starts has a bit for each place where a word may begin: behind punctuation,
+	// and where letter case says so, in userPAT, SSOConfig and user2FA.
+	starts [longestSegment/64 + 1]uint64
 }
 
-func isPrivateWord(word []byte) bool {
-	for _, private := range privateWords {
-		if string(word) == private {
+func (n *segmentName) letters() []byte { return n.space[:n.length] }
+
+func (n *segmentName) read(segment string) {
+	n.length, n.starts = 0, [len(n.starts)]uint64{}
+	boundary, before := true, byte(0) // before is the byte before, as sent
+	for i := 0; i < len(segment) && n.length < len(n.space); {
+		at := segment[i]
+		c, size := foldAt(segment[i:])
+		i += size
+		var after byte
+		if i < len(segment) {
+			after = segment[i]
+		}
+		if (c < 'a' || c > 'z') && !isDigit(c) {
+			boundary, before = true, 0
+			continue
+		}
+		if boundary || beginsWord(before, at, after) {
+			n.starts[n.length/64] |= 1 << (n.length % 64)
+		}
+		boundary, before = false, at
+		n.space[n.length] = c
+		n.length++
+	}
+}
+
+// beginsWord reports whether letter case says that a word begins at a character
+// between two others.
+func beginsWord(before, at, after byte) bool {
+	switch {
+	case isUpper(at) && !isUpper(before), isUpper(at) && isLower(after):
+		return true
+	}
+	return isDigit(at) && isLower(before) && isUpper(after)
+}
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
+func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func (n *segmentName) startsAt(i int) bool {
+	return i == n.length || n.starts[i/64]>>(i%64)&1 == 1
+}
+
+// endsAt reports whether a word ends before i, or only its version follows.
+func (n *segmentName) endsAt(i int) bool {
+	if n.startsAt(i) {
+		return true
+	}
+	if n.space[i] == 'v' {
+		i++
+	}
+	digits := 0
+	for ; i < n.length && isDigit(n.space[i]); i++ {
+		digits++
+	}
+	return digits > 0 && n.startsAt(i)
+}
+
+func (n *segmentName) hasWord(word string) bool {
+	for i := 0; i+len(word) <= n.length; i++ {
+		if !n.startsAt(i) || string(n.space[i:i+len(word)]) != word {
+			continue
+		}
+		// Behind a digit at the beginning, this may be a hexadecimal number: 2fa0.
+		if end := i + len(word); n.startsAt(end) || !isDigit(word[0]) && n.endsAt(end) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPrivate reports whether the segment has one of these names.
+func (n *segmentName) isPrivate() bool {
+	for _, word := range privateWords {
+		if n.hasWord(word) {
+			return true
+		}
+	}
+	for _, whole := range privateSegments {
+		if string(n.letters()) == whole {
+			return true
+		}
+	}
+	return holdsAny(n.letters(), privateNames[:]) || n.isCarrier()
+}
+
+// isCarrier reports whether the segment names an endpoint that carries other
+// requests.
+func (n *segmentName) isCarrier() bool { return holdsAny(n.letters(), carriers[:]) }
+
+// isPrivateTogether reports whether two segments in a row make a private name, as
+// api/keys does.
+func isPrivateTogether(first, second *segmentName) bool {
+	start, end := first.letters(), second.letters()
+	if len(start) == 0 {
+		return false
+	}
+	for _, name := range privateNames {
+		if len(name) <= len(start) || name[:len(start)] != string(start) {
+			continue
+		}
+		rest := name[len(start):]
+		if string(end) == rest || len(end) == len(rest)+1 && string(end[:len(rest)]) == rest && end[len(rest)] == 's' {
 			return true
 		}
 	}
@@ -76,21 +163,6 @@ func holdsAny(name []byte, parts []string) bool {
 		}
 	}
 	return false
-}
-
-// isCarrier reports whether a segment names an endpoint that carries other
-// requests.
-func isCarrier(segment string) bool {
-	var space [longestSegment]byte
-	name := space[:0]
-	for i := 0; i < len(segment) && len(name) < cap(name); {
-		c, n := foldAt(segment[i:])
-		i += n
-		if c >= 'a' && c <= 'z' {
-			name = append(name, c)
-		}
-	}
-	return holdsAny(name, carriers[:])
 }
 
 // isIssueKey reports whether a segment is the key of an issue, such as LOGIN-12:
@@ -112,18 +184,29 @@ func isIssueKey(segment string) bool {
 // on (the first is 0). Those whose bit is set in spelled were spelled out by
 // whoever configured the operation, so that only carriers count there.
 func namesPrivate(path string, from int, spelled uint32) bool {
+	var names [2]segmentName
+	before := &segmentName{} // empty: none that counts
+	none := before
 	for i := 0; path != ""; i++ {
 		var segment string
 		segment, path = nextSegment(path)
+		if i < from {
+			continue
+		}
+		name := &names[i%2]
+		name.read(segment)
 		switch {
-		case i < from:
 		case i < maxTemplateSegments && spelled>>i&1 == 1:
-			if isCarrier(segment) {
+			if name.isCarrier() {
 				return true
 			}
-		case isPrivate(segment):
+			name = none
+		case isIssueKey(segment):
+			name = none
+		case name.isPrivate() || isPrivateTogether(before, name):
 			return true
 		}
+		before = name
 	}
 	return false
 }
