@@ -36,6 +36,23 @@ var credentialParameters = map[string]struct{}{
 	"apikey": {}, "xapikey": {}, "apisecret": {}, "accesskey": {}, "secretkey": {}, "privatekey": {}, "consumerkey": {}, "consumersecret": {},
 	"secret": {}, "clientsecret": {}, "appsecret": {}, "sharedsecret": {}, "clientassertion": {}, "assertion": {}, "samlresponse": {}, "credential": {}, "credentials": {},
 	"password": {}, "passwd": {}, "passphrase": {}, "pass": {}, "pwd": {}, "userpassword": {}, "sessionid": {}, "jsessionid": {}, "cookie": {}, "sudo": {},
+	"sig": {}, "signature": {}, "jusername": {},
+	// Another's rights.
+	"runas": {}, "runasuser": {}, "actas": {}, "actasuser": {}, "asuser": {}, "onbehalfof": {}, "onbehalfofuser": {}, "switchuser": {},
+	// Another method.
+	"httpmethod": {}, "httpmethodoverride": {}, "xhttpmethod": {}, "xhttpmethodoverride": {}, "methodoverride": {}, "xmethodoverride": {}, "httpverb": {}, "xhttpverb": {},
+}
+
+// credentialPrefixes and credentialSuffixes are what names of credentials begin
+// and end in, behind which a number may follow: webToken, my_token, apiToken2.
+var (
+	credentialPrefixes = [...]string{"oauth", "impersonat"}
+	credentialSuffixes = [...]string{"token", "tokens", "jwt", "apikey", "accesskey", "secretkey", "privatekey", "secret", "password", "passwd", "passphrase", "credential", "credentials"}
+)
+
+// pageTokens end like credentials, but say where the next page begins.
+var pageTokens = map[string]struct{}{
+	"nextpagetoken": {}, "previouspagetoken": {}, "prevpagetoken": {}, "pagetoken": {}, "nexttoken": {}, "continuationtoken": {}, "cursortoken": {}, "synctoken": {}, "resumetoken": {},
 }
 
 // documentedSessionID is a parameter of user/assignable/search, in this spelling.
@@ -45,15 +62,14 @@ const documentedSessionID = "sessionId"
 // viewed issues: a write in a GET's clothes.
 const updateHistoryParameter = "updatehistory"
 
-const (
-	oauthPrefix             = "oauth"
-	longestDroppedParameter = 24 // more than any of these names has letters
-)
+// longestDroppedParameter is at least twice the letters that any of these names has.
+const longestDroppedParameter = 64
 
 // CleanQuery removes the parameters that must not reach Jira: os_username,
 // os_password, os_authType, os_cookie and _method; those that carry credentials
-// by another name, such as jwt, access_token, api_key, password or oauth_token;
-// and with readOnly also updateHistory. Names are compared decoded (as often as
+// by another name, such as jwt, access_token, api_key, password, oauth_token or
+// any that ends in token; those that ask for another user's rights or another
+// method; and with readOnly also updateHistory. Names are compared decoded (as often as
 // they can be), without case in Unicode's sense, and by their letters and digits
 // only. The rest stays byte for byte, in its order; a query from which nothing
 // is removed is returned as it is.
@@ -183,35 +199,77 @@ func isPlainName(name string) bool {
 // or underscore, so that junk around and within it ("os_username[]", a
 // zero-width space) makes no difference.
 func isDroppedText(name string, readOnly bool) bool {
-	var spelled, plain [longestDroppedParameter]byte
-	n, letters := 0, 0 // with underscores, without
+	var spelled, plain droppedName // with underscores, without
 	for _, r := range name {
 		c := foldsTo(r)
 		if c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 			continue
 		}
-		if n < len(spelled) {
-			spelled[n] = c //nolint:gosec // G602: it is checked above
-		}
-		n++
+		spelled.add(c)
 		if c != '_' {
-			if letters < len(plain) {
-				plain[letters] = c
-			}
-			letters++
+			plain.add(c)
 		}
 	}
-	if letters >= len(oauthPrefix) && string(plain[:len(oauthPrefix)]) == oauthPrefix {
+	if !spelled.cut && isDroppedSpelling(string(spelled.letters()), readOnly) {
 		return true
 	}
-	if n <= len(spelled) && isDroppedSpelling(string(spelled[:n]), readOnly) {
+	return name != documentedSessionID && plain.isCredential()
+}
+
+// droppedName is a parameter's name: all of it, or the end of a long one.
+type droppedName struct {
+	space  [longestDroppedParameter]byte
+	length int
+	// cut: letters are missing at the beginning. prefixed: they were a
+	// credential's.
+	cut, prefixed bool
+}
+
+func (n *droppedName) letters() []byte { return n.space[:n.length] }
+
+func (n *droppedName) add(c byte) {
+	if n.length == len(n.space) {
+		n.prefixed = n.hasPrefix()
+		n.length = copy(n.space[:], n.space[n.length/2:])
+		n.cut = true
+	}
+	n.space[n.length] = c
+	n.length++
+}
+
+func (n *droppedName) hasPrefix() bool {
+	for _, prefix := range credentialPrefixes {
+		if !n.cut && n.length >= len(prefix) && string(n.space[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return n.prefixed
+}
+
+// isCredential reports whether it is the name of a credential, of another user's
+// rights, or of another method.
+func (n *droppedName) isCredential() bool {
+	if n.hasPrefix() {
 		return true
 	}
-	if letters > len(plain) || name == documentedSessionID {
-		return false
+	name := n.letters() // without a number
+	for len(name) > 0 && isDigit(name[len(name)-1]) {
+		name = name[:len(name)-1]
 	}
-	_, credential := credentialParameters[string(plain[:letters])]
-	return credential
+	if !n.cut {
+		if _, is := credentialParameters[string(name)]; is {
+			return true
+		}
+		if _, is := pageTokens[string(name)]; is {
+			return false
+		}
+	}
+	for _, suffix := range credentialSuffixes {
+		if i := len(name) - len(suffix); i >= 0 && string(name[i:]) == suffix {
+			return true
+		}
+	}
+	return false
 }
 
 func isDroppedSpelling(name string, readOnly bool) bool {
