@@ -770,3 +770,21 @@ func TestCorrectionErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestBundledRoots: what Jira comes with is administration, though no list of
+// Atlassian's has it.
+func TestBundledRoots(t *testing.T) {
+	o := defaultOperations(t)
+	for root, want := range map[string][2]string{
+		"url-allowlist": {"read-all", "admin"}, "cors": {"read-all", "admin"}, "ratelimiting": {"read-all", "admin"}, "healthCheck": {"read-all", "admin"},
+		"collectors": {"read-all", "admin"}, "feedback-collector": {"read-all", "admin"}, "atlassian-cluster-monitoring": {"read-all", "admin"},
+		"jira-webhook": {"admin", "admin"}, "jira-webhooks": {"admin", "admin"}, "webhooks": {"admin", "admin"}, "remote-event-consumer": {"admin", "admin"}, "hipchat": {"admin", "admin"},
+		"wrm": {"read", "admin"}, "speakeasy": {"never", "never"}, "refapp": {"never", "never"}, "func-test": {"never", "never"},
+	} {
+		for i, method := range []string{"GET", "POST"} {
+			if got, match := o.Access(method, "/rest/"+root+"/1.0/x"); got.String() != want[i] {
+				t.Errorf("%s /rest/%s/1.0/x is %v by %v, want %s", method, root, got, match, want[i])
+			}
+		}
+	}
+}
