@@ -152,7 +152,7 @@ func (t *Transport) Validate() error {
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	d := decisionOn(r)
 	if d == nil {
-		return t.upstream.RoundTrip(r)
+		return t.pass(r)
 	}
 	d.denied = nil // from an earlier attempt: the proxy may retry
 	if !(Jira{Accounts: t.Accounts}).Takes(d.Account.Name()) {
@@ -173,6 +173,22 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, context.Canceled // which the proxy blames on the client
 	}
 	return nil, forwardingError{err}
+}
+
+// pass sends a request without a token to Jira. If the client fails to send its
+// body, the answer says so: for an error, the proxy would consider Jira down.
+func (t *Transport) pass(r *http.Request) (*http.Response, error) {
+	out := *r // a RoundTripper must not modify the request
+	body := watchBody(&out)
+	response, err := t.upstream.RoundTrip(&out)
+	failed, ok := errors.AsType[clientError](blame(body.err(), err))
+	if !ok {
+		return response, err
+	}
+	if denied := bodyDenial(failed); denied != nil {
+		return denied.response(r), nil
+	}
+	return nil, context.Canceled // which the proxy blames on the client
 }
 
 // Interface guards

@@ -88,6 +88,34 @@ func TestOneClientsBrokenUploads(t *testing.T) {
 	}
 }
 
+// TestBrokenUploadsWithoutToken: nor do those of anonymous clients that front site
+// lets pass.
+func TestBrokenUploadsWithoutToken(t *testing.T) {
+	g := startGateway(t, options{site: "front site\nfail_duration 1h\nmax_fails 1"})
+	good := g.issue("alice", "write")
+	head := func(framing string) string {
+		return "POST /secure/x HTTP/1.1\r\nHost: 127.0.0.1\r\n" + framing + "\r\n"
+	}
+	if a := g.send(head("Transfer-Encoding: chunked\r\n") + "ZZ\r\n"); a.status != http.StatusBadRequest {
+		t.Errorf("got %s", a)
+	}
+	for _, cut := range []string{head("Content-Length: 1000\r\n") + "{", head("Transfer-Encoding: chunked\r\n") + "5\r\n{"} {
+		conn := g.dial()
+		_, _ = io.WriteString(conn, cut) // the gateway may have closed it already
+		conn.Close()
+	}
+	eventually(t, "the cut requests to end", func() error {
+		_, metrics := g.adminCall("GET", "/metrics", "")
+		if !strings.Contains(metrics, `caddy_http_requests_in_flight{handler="subroute",server="srv0"} 0`) {
+			return io.ErrNoProgress
+		}
+		return nil
+	})
+	if a := g.do("GET", issuePath, good.basic()); a.status != http.StatusOK {
+		t.Errorf("others are refused: %s", a)
+	}
+}
+
 // TestNodesOfDataCenter: lb_policy cookie keeps a client on one node. The cookie
 // is between the client and the gateway.
 func TestNodesOfDataCenter(t *testing.T) {
