@@ -26,16 +26,15 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	return nil
 }
 
-// refused backs off from the account if Jira clearly refused it. If in doubt, it
-// confirms that in the background; err goes to the caller either way.
+// refused asks Jira in the background whether it refuses the account as such, if
+// one answer says so; err goes to the caller either way.
 func (t *Transport) refused(account *jira.Account, err error) error {
-	if refused, ok := errors.AsType[jira.RefusedError](err); ok && refused.Doubtful {
+	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		// The request's context would carry the request's values.
 		ctx := context.WithValue(t.ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-		account.Confirm(t.URL, func() { _ = t.askMyself(ctx, account) })
-		return err
+		account.Confirm(t.URL, refused, func() { _ = t.askMyself(ctx, account) })
 	}
-	return t.refusedBy(account, err)
+	return err
 }
 
 // askMyself asks Jira who the account is and backs off from it if Jira refuses

@@ -22,10 +22,27 @@ func TestRestsOnlyForMyself(t *testing.T) {
 	page := func() *http.Response { return answerOf(200, loginPage, "Content-Type", html) }
 	unauthorized := func() *http.Response { return answerOf(401, "{}", "Content-Type", "application/json") }
 	who := func() *http.Response { return answerOf(200, `{"name":"svc"}`, "Content-Type", "application/json") }
+	because := func(status int, header, reason string) func() *http.Response {
+		return func() *http.Response {
+			return answerOf(status, "{}", "Content-Type", "application/json", header, reason)
+		}
+	}
+	denied := because(403, "X-Seraph-LoginReason", "AUTHENTICATION_DENIED")
+	out := because(200, "X-Seraph-LoginReason", "OUT")
+	failed := because(401, "X-Seraph-LoginReason", "AUTHENTICATED_FAILED")
+	captcha := because(403, "X-Authentication-Denied-Reason", "CAPTCHA_CHALLENGE; login-url=x")
 	for name, c := range map[string]struct {
 		answer, myself func() *http.Response
 		rests          bool
 	}{
+		"denied":                      {denied, who, false},
+		"denied, also for myself":     {denied, denied, true},
+		"out":                         {out, who, false},
+		"out, also for myself":        {out, out, true},
+		"failed":                      {failed, who, false},
+		"failed, also for myself":     {failed, failed, true},
+		"CAPTCHA":                     {captcha, who, false},
+		"CAPTCHA, also for myself":    {captcha, captcha, true},
 		"redirect":                    {redirect, who, false},
 		"redirect, also for myself":   {redirect, redirect, false},
 		"redirect with Jira's reason": {outRedirect, who, false},
@@ -102,13 +119,41 @@ func TestDoubtful401HoldsNobody(t *testing.T) {
 	})
 }
 
+// TestFailedLoginHoldsOthers: Data Center asks for a CAPTCHA after three failed
+// log-ins, so that a wrong password must not cause more than two.
+func TestFailedLoginHoldsOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newExchange(t, "https://jira.example.com")
+		release := make(chan struct{})
+		failed := func() *http.Response { return answerOf(401, "{}", "X-Seraph-LoginReason", "AUTHENTICATED_FAILED") }
+		x.answer = func(*http.Request) (*http.Response, error) { return failed(), nil }
+		x.myself = func(*http.Request) (*http.Response, error) { <-release; return failed(), nil }
+		statuses := make(chan int, 10)
+		send := func() { statuses <- x.send("GET", "http://gateway.example.com"+issuePath, nil).StatusCode }
+		send()
+		for range cap(statuses) - 1 {
+			go send()
+		}
+		synctest.Wait()
+		close(release)
+		for range cap(statuses) {
+			if status := <-statuses; status != http.StatusBadGateway {
+				t.Errorf("got %d", status)
+			}
+		}
+		if len(x.seen) != 2 {
+			t.Errorf("Jira got %d requests, want one and myself", len(x.seen))
+		}
+	})
+}
+
 // TestWaitingEndsWithTheClient: a client that disconnects stops waiting for the
 // confirmation.
 func TestWaitingEndsWithTheClient(t *testing.T) {
 	account := jira.NewAccount("a", jira.Bearer("x"), jira.AccountOptions{ProbeInterval: time.Hour})
 	release := make(chan struct{})
 	defer close(release)
-	account.Confirm("one", func() { <-release })
+	account.Confirm("one", jira.RefusedError{}, func() { <-release })
 	for range 2 {
 		if _, err := account.Attempt(t.Context(), "one"); err != nil {
 			t.Fatal(err)

@@ -67,9 +67,16 @@ func (a *Account) Usable(site string, now time.Time) (probe bool, refused error)
 }
 
 // Confirm runs ask in the background, unless it is running already for this
-// site. It finds out whether Jira refuses the account as such: one 401 alone
+// site. It finds out whether Jira refuses the account as such: one answer alone
 // does not say so, and must not stop everybody else.
-func (a *Account) Confirm(site string, ask func()) { a.at(site).confirm(ask) }
+// Other requests go on meanwhile, but wait if it was a failed log-in.
+func (a *Account) Confirm(site string, refused RefusedError, ask func()) {
+	attempts := maxAttempts
+	if refused.FailedLogin {
+		attempts = 0
+	}
+	a.at(site).confirm(attempts, ask)
+}
 
 // Attempt waits for a turn to send a request to site. It waits only while a
 // confirmation is pending and its attempts are used up; it returns an error if

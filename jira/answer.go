@@ -55,11 +55,11 @@ func checkPage(response *http.Response, q Question) error {
 	switch {
 	case IsPage(response, q.Path):
 		if bodyHolds(response, loginMarks) {
-			return RefusedError{Why: fmt.Sprintf("a log-in page came instead of JSON (HTTP %d)", response.StatusCode), Doubtful: true, Page: true}
+			return RefusedError{Why: fmt.Sprintf("a log-in page came instead of JSON (HTTP %d)", response.StatusCode), Page: true}
 		}
 		return NotJiraError{fmt.Sprintf("an HTML page came instead of JSON (HTTP %d): a maintenance page, or a proxy's?", response.StatusCode)}
 	case IsDownload(q.Path) && isHTML(response) && !isAttached(response) && bodyHolds(response, loginMarks):
-		return RefusedError{Why: fmt.Sprintf("a log-in page came instead of a download (HTTP %d)", response.StatusCode), Doubtful: true, Page: true}
+		return RefusedError{Why: fmt.Sprintf("a log-in page came instead of a download (HTTP %d)", response.StatusCode), Page: true}
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func checkRedirect(response *http.Response, q Question) error {
 	path, isHome, reachable := q.Home(target)
 	switch {
 	case isLogin(target, path, isHome):
-		return RefusedError{Why: fmt.Sprintf("a redirect to a log-in page came (HTTP %d to %s)", response.StatusCode, place(target)), Doubtful: true, Page: true}
+		return RefusedError{Why: fmt.Sprintf("a redirect to a log-in page came (HTTP %d to %s)", response.StatusCode, place(target)), Page: true}
 	case isHome && (reachable || !isREST(q.Path) && !IsDownload(q.Path)):
 		return nil
 	case !isHome && IsDownload(q.Path) && (target.Scheme == "https" || target.Scheme == q.URL.Scheme):

@@ -9,9 +9,10 @@ import (
 // RefusedError reports that Jira refuses the account.
 type RefusedError struct {
 	Why string
-	// Doubtful says that it may be about one resource only, or a text that the
-	// caller had sent.
-	Doubtful bool
+	// FailedLogin says that Jira counts it as a failed log-in. Data Center asks
+	// for a CAPTCHA after three of them, so that no further request should go out
+	// before `myself` has confirmed it.
+	FailedLogin bool
 	// Page says that a page or a redirect says so, which anything on the way to
 	// Jira can send. Even as the answer to `myself` it is not Jira's own refusal.
 	Page bool
@@ -87,14 +88,15 @@ func (h *health) usable(now time.Time) (probe bool, refused error) {
 	return true, h.refused
 }
 
-// confirm runs ask in the background unless it is running already.
-func (h *health) confirm(ask func()) {
+// confirm runs ask in the background unless it is running already. Until it ends,
+// the given number of attempts may go out.
+func (h *health) confirm(attempts int, ask func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.confirming != nil {
 		return
 	}
-	c := &confirmation{done: make(chan struct{}), slots: make(chan struct{}, maxAttempts)}
+	c := &confirmation{done: make(chan struct{}), slots: make(chan struct{}, attempts)}
 	h.confirming = c
 	go func() {
 		defer func() {

@@ -16,21 +16,21 @@ const basicDisabled = "Basic Authentication has been disabled"
 // credential: a RefusedError, or nil. Such an answer is not for the caller, who
 // did nothing wrong, and can look like success: Jira may answer as to an
 // anonymous caller, with an empty list.
+//
+// One answer may be about one resource only, or come from one node of several:
+// only `myself` tells whether Jira refuses the account as such.
 func Refusal(response *http.Response) error {
 	login := anonymous(response.Header["X-Seraph-Loginreason"])
+	failed := login == "AUTHENTICATED_FAILED"
 	switch {
 	case strings.HasPrefix(response.Header.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
 		return RefusedError{Why: "Jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser"}
 	case response.StatusCode == http.StatusUnauthorized:
-		return RefusedError{Why: "Jira refuses the credential (HTTP 401): is it right, and not expired?", Doubtful: login == ""}
+		return RefusedError{Why: "Jira refuses the credential (HTTP 401): is it right, and not expired?", FailedLogin: failed}
 	case login != "":
-		return RefusedError{
-			Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted",
-			// A redirect to the log-in page may be for this one path.
-			Doubtful: response.StatusCode >= 300 && response.StatusCode < 400,
-		}
+		return RefusedError{Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted", FailedLogin: failed}
 	case response.StatusCode == http.StatusForbidden && bodyBegins(response, basicDisabled):
-		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token", Doubtful: true}
+		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token"}
 	}
 	return nil
 }
