@@ -14,6 +14,7 @@ const headerLimitedBy = "X-Jira-Token-Limited-By"
 func inbound(response *http.Response, question jira.Question, d *Decision, mapper *links.Mapper) *http.Response {
 	in := withoutTrailers(response)
 	keep(in.Header, d.headers.toClient)
+	cleanURLs(in)
 	if response.StatusCode == http.StatusTooManyRequests {
 		in.Header.Set(headerLimitedBy, "jira")
 	}
@@ -36,4 +37,24 @@ func withoutTrailers(response *http.Response) *http.Response {
 	in := *response
 	in.Trailer = nil
 	return &in
+}
+
+// cleanURLs removes sessions and credentials from the URLs in a response's headers,
+// and a Location that means nothing, as the log-in page's on an error page.
+func cleanURLs(response *http.Response) {
+	if status := response.StatusCode; status != http.StatusCreated && (status < 300 || status >= 400) {
+		delete(response.Header, "Location")
+	}
+	for _, name := range []string{"Location", "Content-Location"} {
+		if values := response.Header[name]; len(values) > 0 {
+			response.Header[name] = []string{jira.WithoutSecrets(values[0])}
+		}
+	}
+	if links, ok := response.Header["Link"]; ok {
+		clean := make([]string, len(links))
+		for i, link := range links {
+			clean[i] = jira.WithoutSecrets(link)
+		}
+		response.Header["Link"] = clean
+	}
 }

@@ -218,7 +218,7 @@ func TestAnswersThatAreNotJiras(t *testing.T) {
 				t.Errorf("got %v", got.Header)
 			}
 			// One answer says nothing about all the others.
-			if c.reason == unreachable && x.app.account.Refusal() != nil {
+			if x.app.account.Refusal() != nil {
 				t.Error("the account rests")
 			}
 		})
@@ -252,6 +252,46 @@ func TestLocationOfTheGateway(t *testing.T) {
 		want := `{"self":"http://gateway.example.com` + strings.TrimSuffix(c.path, "x") + `y"}`
 		if string(body) != want {
 			t.Errorf("%s: got %s, want %s", c.path, body, want)
+		}
+	}
+}
+
+// TestSecretsInHeaders: the account's session and passwords in URLs are not for
+// clients, whether links are rewritten or not.
+func TestSecretsInHeaders(t *testing.T) {
+	const issue, file = "/rest/api/2/x", "/secure/attachment/1/x"
+	for _, c := range []struct {
+		path              string
+		status            int
+		name, value, want string
+	}{
+		{issue, 201, "Location", "/rest/api/3/issue/ABC-2;jsessionid=SECRET", "/rest/api/3/issue/ABC-2"},
+		{issue, 303, "Location", "/rest/api/3/issue/ABC-2;JSESSIONID=SECRET.node1?a=b", "/rest/api/3/issue/ABC-2?a=b"},
+		{issue, 303, "Location", "https://jira.example.com/rest/a;jsessionid=SECRET/b", "/rest/a/b"},
+		{issue, 200, "Content-Location", "http://up/rest/x;jsessionid=SECRET", "http://up/rest/x"},
+		{issue, 200, "Content-Location", "http://svc:SECRET@up/rest/x", "http://up/rest/x"},
+		{issue, 200, "Link", `<https://svc:SECRET@x/>; rel=a, </rest/y;jsessionid=SECRET>; rel="b"`, `<https://x/>; rel=a, </rest/y>; rel="b"`},
+		{issue, 201, "Location", "//svc:SECRET@x/y@z", "//x/y@z"},
+		{file, 302, "Location", "https://svc:SECRET@files.example.com/1", ""},
+		{issue, 404, "Location", "/login.jsp", ""},
+		{issue, 200, "Location", "/rest/api/2/y", ""},
+	} {
+		for _, rewrite := range []bool{true, false} {
+			x := newExchange(t, "https://jira.example.com", func(t *Transport) { t.RewriteLinks = &rewrite })
+			x.answer = func(*http.Request) (*http.Response, error) {
+				return answerOf(c.status, "", c.name, c.value), nil
+			}
+			got := x.send("GET", "http://gateway.example.com"+c.path, nil)
+			for _, base := range []string{"http://gateway.example.com", "https://jira.example.com"} {
+				for name, values := range got.Header {
+					for i := range values {
+						got.Header[name][i] = strings.ReplaceAll(values[i], base, "")
+					}
+				}
+			}
+			if value := got.Header.Get(c.name); value != c.want {
+				t.Errorf("%s %q, rewritten %v: got %q, want %q", c.name, c.value, rewrite, value, c.want)
+			}
 		}
 	}
 }

@@ -78,6 +78,8 @@ func checkRedirect(response *http.Response, q Question) error {
 	switch {
 	case isLogin(target, path, isHome):
 		return RefusedError{Why: fmt.Sprintf("a redirect to a log-in page came (HTTP %d to %s)", response.StatusCode, place(target)), Page: true}
+	case target.User != nil:
+		return NotJiraError{fmt.Sprintf("a redirect has a user or a password in its URL (HTTP %d to %s)", response.StatusCode, place(target))}
 	case isHome && (reachable || !isREST(q.Path) && !IsDownload(q.Path)):
 		return nil
 	case !isHome && IsDownload(q.Path) && (target.Scheme == "https" || target.Scheme == q.URL.Scheme):
@@ -86,8 +88,8 @@ func checkRedirect(response *http.Response, q Question) error {
 	return NotJiraError{fmt.Sprintf("a redirect leads away from Jira's API (HTTP %d to %s): is Jira's URL right?", response.StatusCode, place(target))}
 }
 
-// place is a URL for a log: its query may hold a session.
-func place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
+// place is a URL for a log: its query and path may hold a session.
+func place(u *url.URL) string { return WithoutSecrets(u.Scheme + "://" + u.Host + u.EscapedPath()) }
 
 // loginParameters are query parameters of log-in pages: Jira's own
 // (os_destination, permissionViolation), and those of SAML and OAuth.
