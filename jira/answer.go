@@ -48,7 +48,7 @@ func CheckAnswer(response *http.Response, q Question) error {
 // IsPage reports whether an answer to this path is an HTML page where Jira's API
 // answers JSON.
 func IsPage(response *http.Response, path string) bool {
-	return isREST(path) && !IsDownload(path) && !rendersHTML(path) && !isAttached(response) && isHTML(response)
+	return isREST(path) && !IsDownload(path) && !rendersHTML(path) && !isAttached(response) && (isHTML(response) || isMarkup(response))
 }
 
 func checkPage(response *http.Response, q Question) error {
@@ -58,8 +58,8 @@ func checkPage(response *http.Response, q Question) error {
 			return RefusedError{Why: fmt.Sprintf("a log-in page came instead of JSON (HTTP %d)", response.StatusCode), Page: true}
 		}
 		return NotJiraError{fmt.Sprintf("an HTML page came instead of JSON (HTTP %d): a maintenance page, or a proxy's?", response.StatusCode)}
-	case IsDownload(q.Path) && isHTML(response) && !isAttached(response) && bodyHolds(response, loginMarks):
-		return RefusedError{Why: fmt.Sprintf("a log-in page came instead of a download (HTTP %d)", response.StatusCode), Page: true}
+	case (IsDownload(q.Path) || rendersHTML(q.Path)) && isHTML(response) && !isAttached(response) && bodyHolds(response, formMarks):
+		return RefusedError{Why: fmt.Sprintf("a log-in page came instead of content (HTTP %d)", response.StatusCode), Page: true}
 	}
 	return nil
 }
@@ -174,14 +174,36 @@ func isAttached(response *http.Response) bool {
 // isHTML reports whether an answer is an HTML page. One without a type, or with
 // text/plain, is known by how it begins.
 func isHTML(response *http.Response) bool {
-	mediaType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	switch strings.ToLower(strings.TrimSpace(mediaType)) {
-	case "text/html", "application/xhtml+xml":
+	switch mediaType := mediaType(response); {
+	case strings.Contains(mediaType, "html"):
 		return true
-	case "", "text/plain":
-		return response.ContentLength != 0 && beginsAsHTML(response)
+	case mediaType == "" || mediaType == "text/plain":
+		return rootOf(bodyStart(response)) == "html"
 	}
 	return false
+}
+
+// isMarkup reports whether an answer in the place of JSON begins with markup,
+// whatever its type says. XML passes if its type says so and it is not a page.
+func isMarkup(response *http.Response) bool {
+	start := bodyStart(response)
+	if len(start) == 0 || start[0] != '<' {
+		return false
+	}
+	switch mediaType := mediaType(response); {
+	case mediaType == "application/xml", mediaType == "text/xml", strings.HasSuffix(mediaType, "+xml"):
+		switch rootOf(start) {
+		case "html", "head", "body", "script":
+			return true
+		}
+		return false
+	}
+	return true
+}
+
+func mediaType(response *http.Response) string {
+	mediaType, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(mediaType))
 }
 
 // loginMarks are in log-in pages: fields of Jira's own form, of those of single
@@ -190,3 +212,7 @@ var loginMarks = []string{
 	"os_username", "os_destination", "login.jsp", "id.atlassian.com", "j_username", "samlrequest", "samlresponse",
 	`type="password"`, `type='password'`, "type=password", `name="password"`, "<title>log in", "<title>login", "<title>sign in", "wsfed",
 }
+
+// formMarks are in log-in forms, and hardly ever in a page that a user has
+// attached: a page with any password field may be one.
+var formMarks = []string{`name="os_username"`, `name='os_username'`, `name="j_username"`, `name="samlrequest"`, `name='samlrequest'`}

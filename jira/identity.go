@@ -103,7 +103,7 @@ func ask(ctx context.Context, transport http.RoundTripper, base, path string, ac
 	case http.StatusOK:
 	case http.StatusForbidden:
 		// A firewall in front of Jira answers with a page of its own.
-		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?", Page: isHTML(response)}
+		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?", Page: IsPage(response, path)}
 	default:
 		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
 	}

@@ -62,17 +62,59 @@ func bodyHolds(response *http.Response, marks []string) bool {
 	return slices.ContainsFunc(marks, func(mark string) bool { return bytes.Contains(start, []byte(mark)) })
 }
 
-// beginsAsHTML reports whether a body begins as an HTML page does. It waits for
-// the first piece of the body, and for no more.
-func beginsAsHTML(response *http.Response) bool {
-	if response.Body == nil {
-		return false
+// maxStart is how many bytes of a body show what it is.
+const maxStart = 512
+
+// bodyStart returns the first bytes of a body, without white space before them.
+// It reads no further than the first piece that has anything else.
+func bodyStart(response *http.Response) []byte {
+	if response.Body == nil || response.Header.Get("Content-Encoding") != "" {
+		return nil
 	}
-	var start [512]byte
-	n, err := response.Body.Read(start[:])
+	var (
+		start [maxStart]byte
+		n     int
+		text  []byte
+		err   error
+	)
+	for len(text) == 0 && n < len(start) && err == nil {
+		var more int
+		more, err = response.Body.Read(start[n:])
+		n += more
+		text = bytes.TrimLeft(bytes.TrimPrefix(start[:n], []byte("\xef\xbb\xbf")), " \t\r\n")
+	}
 	putBack(response, start[:n], err)
-	text := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(start[:n], []byte("\xef\xbb\xbf")), " \t\r\n"))
-	return bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html"))
+	return text
+}
+
+// rootOf returns the name of the first element of a page or an XML document, in
+// lower case; html if its DOCTYPE says so.
+func rootOf(text []byte) string {
+	text = bytes.ToLower(text)
+	for {
+		text = bytes.TrimLeft(text, " \t\r\n")
+		end := ">"
+		switch {
+		case bytes.HasPrefix(text, []byte("<!doctype html")):
+			return "html"
+		case bytes.HasPrefix(text, []byte("<!--")):
+			end = "-->"
+		case bytes.HasPrefix(text, []byte("<?")), bytes.HasPrefix(text, []byte("<!")):
+		case bytes.HasPrefix(text, []byte("<")):
+			name := text[1:]
+			if i := bytes.IndexAny(name, " \t\r\n/>"); i >= 0 {
+				name = name[:i]
+			}
+			return string(name)
+		default:
+			return ""
+		}
+		_, rest, ok := bytes.Cut(text, []byte(end))
+		if !ok {
+			return ""
+		}
+		text = rest
+	}
 }
 
 // peek returns the beginning of a body, which can be read whole afterwards.
