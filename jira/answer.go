@@ -69,10 +69,11 @@ func checkRedirect(response *http.Response, q Question) error {
 	if location == "" {
 		return NotJiraError{fmt.Sprintf("a redirect came without a Location (HTTP %d)", response.StatusCode)}
 	}
-	target, err := url.Parse(location)
-	if err != nil {
+	target, err := url.Parse(asBrowsersRead(location))
+	if err != nil || target.Opaque != "" {
 		return NotJiraError{fmt.Sprintf("a redirect came with a Location that is not a URL (HTTP %d)", response.StatusCode)}
 	}
+	dotted := hasDots(target.EscapedPath())
 	target = q.URL.ResolveReference(target)
 	path, isHome, reachable := q.Home(target)
 	switch {
@@ -80,12 +81,45 @@ func checkRedirect(response *http.Response, q Question) error {
 		return RefusedError{Why: fmt.Sprintf("a redirect to a log-in page came (HTTP %d to %s)", response.StatusCode, place(target)), Page: true}
 	case target.User != nil:
 		return NotJiraError{fmt.Sprintf("a redirect has a user or a password in its URL (HTTP %d to %s)", response.StatusCode, place(target))}
-	case isHome && (reachable || !isREST(q.Path) && !IsDownload(q.Path)):
+	case dotted: // clients differ in where it leads
+	case isHome && reachable && !isPagePath(path):
 		return nil
-	case !isHome && IsDownload(q.Path) && (target.Scheme == "https" || target.Scheme == q.URL.Scheme):
+	case !isHome && IsDownload(q.Path) && target.Host != "" && (target.Scheme == "https" || target.Scheme == q.URL.Scheme):
 		return nil // Cloud's media host, or that of avatars
 	}
 	return NotJiraError{fmt.Sprintf("a redirect leads away from Jira's API (HTTP %d to %s): is Jira's URL right?", response.StatusCode, place(target))}
+}
+
+// asBrowsersRead returns a Location as browsers read it: a backslash is a slash,
+// and any number of slashes at the beginning stand before a host.
+// https://url.spec.whatwg.org/#relative-slash-state
+func asBrowsersRead(location string) string {
+	path, query, found := strings.Cut(location, "?")
+	path = strings.ReplaceAll(path, `\`, "/")
+	if strings.HasPrefix(path, "//") {
+		path = "//" + strings.TrimLeft(path, "/")
+	}
+	if found {
+		path += "?" + query
+	}
+	return path
+}
+
+// hasDots reports whether a path has a segment "." or "..", also escaped.
+func hasDots(path string) bool {
+	for segment := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(path), "%2e", "."), "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// isPagePath reports whether a path below /rest is that of one of Jira's pages, as a
+// relative redirect to login.jsp makes it.
+func isPagePath(path string) bool {
+	path = lenientPath(path)
+	return isREST(path) && (strings.HasSuffix(path, ".jsp") || strings.HasSuffix(path, ".jspa"))
 }
 
 // place is a URL for a log: its query and path may hold a session.
@@ -115,17 +149,51 @@ func isLogin(target *url.URL, path string, isHome bool) bool {
 	if isHome {
 		return isOwnLogin(path)
 	}
-	return hasLoginWord(target.Hostname(), ".") || hasLoginWord(target.Path, "/")
+	return hasLoginWord(target.Hostname(), ".") || hasLoginWord(target.Path, "/") || holdsLoginWord(target)
+}
+
+// loginParts are parts of the words in the host names and paths of log-in pages.
+var loginParts = []string{
+	"login", "logon", "signon", "sign-on", "signin", "sso", "saml", "auth", "idp", "adfs", "nidp", "pingfederate",
+}
+
+// fileHosts have the bytes of Jira's attachments and avatars; their paths may hold
+// any letters.
+var fileHosts = []string{".atlassian.com", ".atl-paas.net", ".gravatar.com", ".wp.com", ".amazonaws.com", ".cloudfront.net"}
+
+// holdsLoginWord reports whether a URL outside of Jira has a part of a log-in page's
+// name in its host or its path. The last segment may name a file, such as login.png.
+func holdsLoginWord(target *url.URL) bool {
+	host, path := strings.ToLower(target.Hostname()), strings.ToLower(target.Path)
+	if slices.ContainsFunc(fileHosts, func(suffix string) bool { return strings.HasSuffix(host, suffix) }) {
+		return false
+	}
+	if isImage(path) {
+		path = path[:strings.LastIndexByte(path, '/')+1]
+	}
+	return slices.ContainsFunc(loginParts, func(part string) bool {
+		return strings.Contains(host, part) || strings.Contains(path, part)
+	})
+}
+
+func isImage(path string) bool {
+	return slices.ContainsFunc([]string{".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}, func(suffix string) bool {
+		return strings.HasSuffix(path, suffix)
+	})
 }
 
 // isOwnLogin reports whether a path below Jira is one where people log in.
 func isOwnLogin(path string) bool {
-	path = strings.ToLower(path)
+	path = lenientPath(path)
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
-	case first == "rest" || strings.HasPrefix(path, "/secure/attachment/"):
+	case first == "rest":
+		return isPagePath(path) && strings.Contains(path, "login")
+	case IsDownload(path):
 		return false
 	case strings.HasPrefix(first, "login"), strings.HasPrefix(path, "/secure/login"):
+		return true
+	case strings.Contains(path, "saml"), strings.Contains(path, "external-login"):
 		return true
 	}
 	return hasLoginWord(path, "/")
