@@ -133,8 +133,14 @@ func textWithLinks(response *http.Response) text {
 	}
 	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); mediaType {
-	case "application/json", "text/json", "application/javascript", "text/javascript", "application/x-javascript":
+	case "application/json", "text/json", "application/javascript", "text/javascript", "application/x-javascript",
+		"application/ecmascript", "text/ecmascript", "application/x-ndjson", "application/ndjson", "application/jsonlines":
 		return textJSON
+	case "text/plain":
+		if jira.BeginsAsJSON(response) {
+			return textJSON
+		}
+		return textOther
 	case "application/xml", "text/xml":
 		return textXML
 	}

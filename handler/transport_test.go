@@ -343,6 +343,9 @@ func TestLinksOutsideOfJSON(t *testing.T) {
 		{"application/atom+xml", `<link href="` + jiraURL + `z"/>`},
 		{"application/javascript", `callback({"self":"` + jiraURL + `x"})`},
 		{"text/javascript;charset=UTF-8", `callback({"self":"` + jiraURL + `x"})`},
+		{"application/ecmascript", `callback({"self":"` + jiraURL + `x"})`},
+		{"application/x-ndjson", `{"self":"` + jiraURL + `x"}` + "\n" + `{"self":"` + jiraURL + `y"}` + "\n"},
+		{"text/plain;charset=UTF-8", ` [{"self":"` + jiraURL + `x"}]`},
 		{"text/json", `{"self":"` + jiraURL + `x"}`},
 		{"application/hal+json", `{"self":"` + jiraURL + `x"}`},
 	} {

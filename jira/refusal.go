@@ -87,6 +87,13 @@ func bodyStart(response *http.Response) []byte {
 	return text
 }
 
+// BeginsAsJSON reports whether a body, of whatever type, begins as a JSON object or
+// array does. The body can be read whole afterwards.
+func BeginsAsJSON(response *http.Response) bool {
+	start := bodyStart(response)
+	return len(start) > 0 && (start[0] == '{' || start[0] == '[')
+}
+
 // rootOf returns the name of the first element of a page or an XML document, in
 // lower case; html if its DOCTYPE says so.
 func rootOf(text []byte) string {
