@@ -43,6 +43,9 @@ type read struct {
 
 // get returns what the store has of this id.
 func (r *reads) get(ctx context.Context, id string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	own := &read{id: id, done: make(chan struct{})}
 	if !r.join(own) {
 		return nil, redis.ErrClosed
