@@ -28,11 +28,9 @@ type exchange struct {
 	// myself, if set, answers who the account is.
 	myself func(*http.Request) (*http.Response, error)
 
-	// err is what the transport returned last.
-	err error
-
 	mu   sync.Mutex
 	seen []*http.Request
+	err  error // what the transport returned last
 }
 
 // newExchange returns a gateway in front of a Jira at url.
@@ -79,7 +77,10 @@ func (x *exchange) send(method, target string, body io.Reader) *http.Response {
 		}
 		out.URL.Scheme, out.URL.Host = x.transport.homes[0].Scheme, x.transport.homes[0].Host
 		response, err := x.transport.RoundTrip(out)
-		if x.err = err; err != nil {
+		x.mu.Lock()
+		x.err = err
+		x.mu.Unlock()
+		if err != nil {
 			return err
 		}
 		defer response.Body.Close()
