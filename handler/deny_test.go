@@ -123,7 +123,7 @@ func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
 			"garbage":          ask("alice", "jt_garbage"),
 			"Jira's password":  ask("alice", "hunter2"),
 			"no password":      ask("alice", ""),
-			"a token, damaged": ask("alice", app.Reveal()[:51]+"x"),
+			"a token, damaged": ask("alice", swapLast(app.Reveal())),
 		} {
 			if got != string(ReasonTooManyFailures) {
 				t.Errorf("%d: %s: %s", i, name, got)
@@ -227,4 +227,13 @@ func TestDenialsOfOneClient(t *testing.T) {
 	if key(ReasonPathDenied, record, "192.0.2.1") == key(ReasonNetworkDenied, record, "192.0.2.1") {
 		t.Error("two reasons count together")
 	}
+}
+
+// swapLast returns a token with another last character.
+func swapLast(secret string) string {
+	last := "x"
+	if strings.HasSuffix(secret, last) {
+		last = "y"
+	}
+	return secret[:len(secret)-1] + last
 }

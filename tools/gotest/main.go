@@ -93,7 +93,7 @@ func compileArguments(args []string) []string {
 
 // goCommand returns a go command that is interrupted when ctx is done.
 func goCommand(ctx context.Context, args []string) *exec.Cmd {
-	command := exec.CommandContext(ctx, "go", args...)
+	command := exec.CommandContext(ctx, "go", args...) //nolint:gosec // G702: its arguments are go test's
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	return command
 }
