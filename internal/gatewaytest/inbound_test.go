@@ -339,7 +339,7 @@ func TestLinks(t *testing.T) {
 				"/secure/attachment/1/x.json":         "Content-Type: application/json\r\n",
 				"/rest/api/3/attachment/content/1":    "Content-Type: application/json\r\n",
 				"/rest/api/3/issue/1/export":          "Content-Type: application/json\r\nContent-Disposition: attachment; filename=x.json\r\n",
-				"/rest/api/3/issue/A-1/properties/xy": "Content-Type: text/plain\r\n",
+				"/rest/api/3/issue/A-1/properties/xy": "Content-Type: text/csv\r\n",
 			} {
 				g.up.answerWith(reply("200 OK", headers, body(jira)))
 				if a := g.do("GET", target, read.basic()); a.body != body(jira) || a.status != 200 {
