@@ -88,7 +88,7 @@ func (a *App) Jiras() []handler.Jira { return a.jiras }
 // Gateways returns the handlers of this configuration.
 func (a *App) Gateways() []*handler.Handler { return a.gateways }
 
-// accountStates tells whether Jira takes the accounts.
+// accountStates reports whether Jira takes the accounts.
 func (a *App) accountStates() iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
 		for name, account := range a.accounts {

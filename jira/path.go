@@ -71,7 +71,7 @@ func CheckPath(rawPath string) error {
 	return nil
 }
 
-// isFileName tells whether what follows directory names a file of an issue.
+// isFileName reports whether what follows directory names a file of an issue.
 func isFileName(directory string) bool {
 	id, ok := strings.CutPrefix(directory, "/secure/attachment/")
 	if !ok {
@@ -144,7 +144,7 @@ func checkCharacters(segment string, fileName bool) *AmbiguousPathError {
 	return nil
 }
 
-// isPchar tells whether c may stand for itself in a segment: RFC 3986's pchar
+// isPchar reports whether c may stand for itself in a segment: RFC 3986's pchar
 // without percent and without ";".
 func isPchar(c byte) bool {
 	switch {
@@ -204,7 +204,7 @@ func decodedProblem(r rune, n int, fileName bool) string {
 	return ""
 }
 
-// neverInName tells whether r may stand nowhere, not in a file's name either:
+// neverInName reports whether r may stand nowhere, not in a file's name either:
 // separators, what becomes one under NFKC (Unicode 16, by
 // unicodedata.normalize over all code points), controls (C0, C1), line and
 // paragraph separators, and the byte order mark, which decoders drop.
@@ -218,7 +218,7 @@ func neverInName(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r < 0xa0
 }
 
-// resemblesDelimiter tells whether NFKC makes a text of r that holds one of
+// resemblesDelimiter reports whether NFKC makes a text of r that holds one of
 // . ; % ? # (the same source as neverInName), or whether r is a slash or
 // backslash to the eye and to best-fit code pages.
 func resemblesDelimiter(r rune) bool {
@@ -242,7 +242,7 @@ func resemblesDelimiter(r rune) bool {
 	return false
 }
 
-// dotsOnly tells whether a server that cuts parameters off could take name for
+// dotsOnly reports whether a server that cuts parameters off could take name for
 // a dot segment.
 func dotsOnly(name string) bool {
 	name, _, _ = strings.Cut(name, ";")

@@ -12,13 +12,13 @@ import (
 // switched off.
 const basicDisabled = "Basic Authentication has been disabled"
 
-// Refusal tells whether an answer says that Jira does not take the account's
+// Refusal reports whether an answer says that Jira does not take the account's
 // credential: a RefusedError, or nil. Such an answer is not for the caller, who
 // did nothing wrong, and can look like success: Jira may answer as to an
 // anonymous caller, with an empty list.
 //
 // One answer may be about one resource only, or come from one node of several:
-// only `myself` tells whether Jira refuses the account as such.
+// only `myself` reports whether Jira refuses the account as such.
 func Refusal(response *http.Response) error {
 	login := anonymous(response.Header["X-Seraph-Loginreason"])
 	failed := login == "AUTHENTICATED_FAILED"

@@ -105,7 +105,7 @@ func (t *routes) add(template string, op *operation, version int) {
 	t.bySize[len(segments)] = append(t.bySize[len(segments)], route{segments, op, version})
 }
 
-// isParameter tells whether a segment of a template stands for any segment.
+// isParameter reports whether a segment of a template stands for any segment.
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
 // match finds the operation of a method and path. Without one it returns the

@@ -55,7 +55,7 @@ func TestGuessing(t *testing.T) {
 	g.check(t, g.sendFrom("127.0.0.2", get("")), refused(401, "no_credentials"))
 	g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)
 
-	// Neither what is right nor what is no more counts.
+	// Neither a right token nor a request that is already blocked counts.
 	g.call("POST", "/jira_tokens/tokens/"+other.ID+"/revoke", nil, http.StatusOK, nil)
 	for range 10 {
 		g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)

@@ -29,7 +29,7 @@ const (
 	// hear of changes: it tries at least every 2 s and waits 500 ms for each
 	// step of it.
 	soakSubscribed = 3500 * time.Millisecond
-	// soakUnknown is how long a node remembers that an id is no token's.
+	// soakUnknown is how long a node remembers that an ID is unknown.
 	soakUnknown = 5 * time.Second
 	// soakDrained is how long after a reload the server of the configuration
 	// before may close connections: it looks every 500 ms which are idle.

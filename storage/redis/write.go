@@ -74,7 +74,7 @@ func (s *store) send(ctx context.Context, command once) (string, error) {
 	return fmt.Sprint(command.Val()), nil
 }
 
-// worthAnother tells whether a write that failed can work at once: on another
+// worthAnother reports whether a write that failed can work at once: on another
 // connection, or elsewhere.
 func worthAnother(err error) bool {
 	_, moved := redis.IsMovedError(err)
@@ -86,7 +86,7 @@ func worthAnother(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// pause waits for d and tells whether ctx still goes on.
+// pause waits for d and reports whether ctx still goes on.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
