@@ -22,6 +22,8 @@ func (h *Handler) credentials(r *http.Request, d *Decision) *denial {
 		return deny(ReasonAmbiguousRequest, "The request has several Authorization headers. Send one.")
 	case len(values) == 0 || strings.Trim(values[0], " \t") == "":
 		return h.noCredentials(r, d)
+	case !isPrintableASCII(values[0]):
+		return invalidToken()
 	}
 	scheme, credentials := splitScheme(values[0])
 	if !isToken68(credentials) && (strings.EqualFold(scheme, "Basic") || strings.EqualFold(scheme, "Bearer")) {
@@ -147,6 +149,18 @@ func splitScheme(value string) (scheme, credentials string) {
 		return value, ""
 	}
 	return value[:i], strings.TrimLeft(value[i:], " \t")
+}
+
+// isPrintableASCII reports whether an Authorization value consists of printable
+// ASCII characters and tabs. No scheme needs others, and what one server takes for
+// a part of the scheme's name, another might take for the space after it.
+func isPrintableASCII(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c != '\t' && (c < ' ' || c > '~') {
+			return false
+		}
+	}
+	return true
 }
 
 // isToken68 reports whether credentials have the form of Basic and Bearer

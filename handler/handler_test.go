@@ -132,6 +132,7 @@ func FuzzCredentials(f *testing.F) {
 		basicOf("bob", secret), basicOf("", secret), basicOf("alice", secret+"x"), basicOf("alice", "x"+secret), basicOf("alice:", secret),
 		basicOf(secret, ""), "Basic", "Basic "+secret, "Bearer x"+secret, "Bearer "+secret+"x", "Bearer "+secret+" x", "x Bearer "+secret,
 		basicOf("alice", "jt_nonsense"), basicOf("alice", "password"), "Negotiate abc", "", "\t",
+		"Basic\n"+basicOf("alice", secret)[len("Basic "):], "Basic\u0085"+basicOf("alice", secret)[len("Basic "):],
 		"Basic "+base64.RawStdEncoding.EncodeToString([]byte("alice:"+secret)),
 	) {
 		f.Add(value)
