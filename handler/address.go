@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // maxHops is the maximum number of trusted proxies in a request's chain: each is
@@ -61,7 +63,7 @@ func clientAddress(r *http.Request) (netip.Addr, *unreadAddress) {
 	if err != nil {
 		return netip.Addr{}, nil
 	}
-	return plain(addr), nil
+	return token.PlainAddr(addr), nil
 }
 
 // forwardedFor returns the address of a trusted proxy's client. If every entry is
@@ -113,12 +115,8 @@ func peerAddress(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return plain(addr)
+	return token.PlainAddr(addr)
 }
-
-// plain strips the zone and unmaps IPv4-mapped IPv6 addresses: ranges match
-// neither.
-func plain(addr netip.Addr) netip.Addr { return addr.WithZone("").Unmap() }
 
 // trusts reports whether Caddy trusts a proxy at addr. The server keeps its ranges,
 // and the module that supplies them, to itself, so trusts prepares a request from
@@ -178,10 +176,10 @@ func parseNode(node string) (netip.Addr, bool) {
 			return netip.Addr{}, false
 		}
 		addr, err := netip.ParseAddr(host)
-		return plain(addr), err == nil
+		return token.PlainAddr(addr), err == nil
 	}
 	if addr, err := netip.ParseAddr(node); err == nil {
-		return plain(addr), true
+		return token.PlainAddr(addr), true
 	}
 	i := strings.LastIndexByte(node, ':')
 	if i < 0 || !isPort(node[i:]) {
@@ -190,7 +188,7 @@ func parseNode(node string) (netip.Addr, bool) {
 	// IPv6 with a port but no brackets is unambiguous only if the rest is a
 	// complete address.
 	addr, err := netip.ParseAddr(node[:i])
-	return plain(addr), err == nil
+	return token.PlainAddr(addr), err == nil
 }
 
 // isPort reports whether s is a colon and a port, possibly obfuscated (RFC 7239,

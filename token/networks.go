@@ -18,8 +18,8 @@ type Networks struct {
 	Deny []netip.Prefix `json:"deny,omitempty"`
 }
 
-// Permits reports whether a client at addr may use the token. IPv4-mapped IPv6
-// addresses count as IPv4, and deny takes precedence over allow. If there are
+// Permits reports whether a client at addr may use the token. It compares
+// PlainAddr(addr), and deny takes precedence over allow. If there are
 // restrictions, an invalid address is refused.
 func (n Networks) Permits(addr netip.Addr) bool {
 	if n.IsZero() {
@@ -28,9 +28,7 @@ func (n Networks) Permits(addr netip.Addr) bool {
 	if !addr.IsValid() {
 		return false
 	}
-	// A zone (fe80::1%eth0) is no part of an address's range: prefixes never
-	// contain zoned addresses, so a deny range would let them through.
-	addr = addr.Unmap().WithZone("")
+	addr = PlainAddr(addr)
 	if containedIn(n.Deny, addr) {
 		return false
 	}
@@ -53,6 +51,24 @@ func (n Networks) valid() bool {
 	return true
 }
 
+// PlainAddr returns addr in the one form that ranges are compared with. It strips
+// the zone, because a prefix contains no address with a zone. IPv4 addresses inside
+// IPv6 addresses become plain IPv4, whether mapped (::ffff:203.0.113.7) or
+// translated with the well-known prefix of NAT64 (64:ff9b::203.0.113.7): otherwise
+// the same client would escape a denied IPv4 range.
+func PlainAddr(addr netip.Addr) netip.Addr {
+	addr = addr.WithZone("").Unmap()
+	if !nat64.Contains(addr) {
+		return addr
+	}
+	bytes := addr.As16()
+	return netip.AddrFrom4([4]byte(bytes[12:]))
+}
+
+// nat64 is the well-known prefix of RFC 6052. Networks may translate with other
+// prefixes (RFC 8215), which only their operators know.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 	for _, p := range prefixes {
 		if p.Contains(addr) {
@@ -63,7 +79,8 @@ func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 }
 
 // ParseNetwork reads a CIDR range, or a single address as the range of itself.
-// Host bits must be zero: 10.1.2.3/8 is more likely a slip than a wish.
+// Host bits must be zero: 10.1.2.3/8 is more likely a typo than intended. Ranges of
+// IPv6 addresses that stand for IPv4 become IPv4 ranges, see PlainAddr.
 func ParseNetwork(s string) (netip.Prefix, error) {
 	const want = "want one range such as 10.0.0.0/8 or 2001:db8::/32, or one address"
 	if !strings.Contains(s, "/") {
@@ -71,18 +88,18 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 		if err != nil || addr.Zone() != "" {
 			return netip.Prefix{}, fmt.Errorf("network %q: %s", s, want)
 		}
-		addr = addr.Unmap()
+		addr = PlainAddr(addr)
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("network %q: %s", s, want)
 	}
-	if p.Addr().Is4In6() {
+	if plain := PlainAddr(p.Addr()); plain.BitLen() != p.Addr().BitLen() {
 		if p.Bits() < 96 {
 			return netip.Prefix{}, fmt.Errorf("network %q mixes IPv4 and IPv6: write the IPv4 range itself", s)
 		}
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		p = netip.PrefixFrom(plain, p.Bits()-96)
 	}
 	if p != p.Masked() {
 		return netip.Prefix{}, fmt.Errorf("network %q has host bits set: did you mean %s?", s, p.Masked())

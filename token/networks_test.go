@@ -34,6 +34,18 @@ func TestPermits(t *testing.T) {
 		{"2001:db8::/32", "", "2001:db8:ffff::1", true},
 		{"2001:db8::/32", "", "2001:db9::1", false},
 		{"::ffff:10.0.0.0/104", "", "10.1.2.3", true},
+		{"203.0.113.0/24", "", "64:ff9b::203.0.113.7", true},
+		{"203.0.113.0/24", "", "64:ff9b::198.51.100.7", false},
+		{"", "203.0.113.0/24", "64:ff9b::203.0.113.7", false},
+		{"", "203.0.113.0/24", "64:ff9b::cb00:7107%eth0", false},
+		{"10.0.0.0/8", "", "64:ff9b::10.0.0.1", true},
+		{"", "10.0.0.0/8", "64:ff9b::10.0.0.1", false},
+		{"64:ff9b::203.0.113.0/120", "", "203.0.113.7", true},
+		{"64:ff9b::/96", "", "64:ff9b::203.0.113.7", true},
+		{"", "64:ff9b::203.0.113.7", "64:ff9b::203.0.113.7", false},
+		{"203.0.113.0/24", "", "64:ff9b:1::203.0.113.7", false}, // RFC 8215: for local use
+		{"203.0.113.0/24", "", "64:ff9b::1:203.0.113.7", false},
+		{"64:ff9b:1::/48", "", "64:ff9b:1::203.0.113.7", true},
 		{"::/0", "", "10.1.2.3", false},
 		{"0.0.0.0/0", "", "2001:db8::1", false},
 		{"", "fe80::/10", "fe80::1%eth0", false},
@@ -50,16 +62,18 @@ func TestPermits(t *testing.T) {
 
 func TestParseNetworkRefuses(t *testing.T) {
 	for s, hint := range map[string]string{
-		"10.1.2.3/8":          "10.0.0.0/8",
-		"10.0.0.0/40":         "want one range",
-		"10.0.0/8":            "want one range",
-		"010.0.0.0/8":         "want one range",
-		"":                    "want one range",
-		"localhost":           "want one range",
-		"fe80::1%eth0":        "want one range",
-		"::ffff:10.0.0.0/64":  "IPv4",
-		"2001:db8::1/32":      "2001:db8::/32",
-		"10.0.0.0/8,10.0.0.1": "want one range",
+		"10.1.2.3/8":            "10.0.0.0/8",
+		"10.0.0.0/40":           "want one range",
+		"10.0.0/8":              "want one range",
+		"010.0.0.0/8":           "want one range",
+		"":                      "want one range",
+		"localhost":             "want one range",
+		"fe80::1%eth0":          "want one range",
+		"::ffff:10.0.0.0/64":    "IPv4",
+		"64:ff9b::/64":          "IPv4",
+		"64:ff9b::10.1.2.3/104": "10.0.0.0/8",
+		"2001:db8::1/32":        "2001:db8::/32",
+		"10.0.0.0/8,10.0.0.1":   "want one range",
 	} {
 		if _, err := ParseNetwork(s); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("network %q: %v, want a hint %q", s, err, hint)
