@@ -11,6 +11,8 @@ type Match struct {
 	// Addressing and Locator are those of the operation.
 	Addressing Addressing
 	Locator    Locator
+	// Confinement is the operation's; nil if it has none or no operation decided.
+	Confinement *Confinement
 	// SeveralReadings is true when another server could read the path otherwise
 	// than it was read here: /search.json is /search to some. The strictest
 	// reading decided, which is not necessarily Jira's own.
@@ -22,7 +24,7 @@ type Match struct {
 func (op *Operation) match(path string) Match {
 	return Match{
 		Method: op.Method, Template: op.Path, Source: op.Source, Reason: op.Reason,
-		Addressing: op.Addressing, Locator: op.Locator, path: path,
+		Addressing: op.Addressing, Locator: op.Locator, Confinement: op.Confinement, path: path,
 	}
 }
 

@@ -21,6 +21,9 @@ type Operation struct {
 	// so. Both are empty for operations from the configuration.
 	Addressing Addressing
 	Locator    Locator
+	// Confinement says how a token that sees only a part of Jira is confined here;
+	// nil if the table does not say.
+	Confinement *Confinement
 	// Source says where this is known from: dc, cloud-v3, reads …
 	Source string
 	// Reason says why, where this is not as Atlassian's lists have it.

@@ -26,6 +26,11 @@ var (
 	// additionsCSV lists what is not in them but matters, with the reason.
 	//go:embed additions.csv
 	additionsCSV []byte
+
+	// confinementCSV says, of each operation in operationsCSV, how tokens that see
+	// only a part of Jira are confined there.
+	//go:embed confinement.csv
+	confinementCSV []byte
 )
 
 // Operations is a table of operations that says what a request asks of Jira. It
@@ -59,6 +64,9 @@ var loadDefault = sync.OnceValues(func() (*Operations, error) {
 		return nil, err
 	}
 	if err := correct(documented, corrections); err != nil {
+		return nil, err
+	}
+	if err := confine(documented, bytes.NewReader(confinementCSV), "confinement.csv"); err != nil {
 		return nil, err
 	}
 	return newOperations(documented, additions), nil

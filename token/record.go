@@ -33,6 +33,8 @@ type Record struct {
 	// Account names the Jira credential used upstream; "default" is one.
 	Account string `json:"account"`
 	Status  Status `json:"status"`
+	// Confine is what the token may see; zero: whatever its account sees.
+	Confine Confinement `json:"confine,omitzero"`
 	// Limit is the token's own rate limit. Zero means the gateway's default.
 	Limit Limit `json:"limit,omitzero"`
 	// MaxConcurrent is how many requests may be in flight at once. Zero means the
@@ -192,6 +194,9 @@ func (r *Record) Check() error {
 	}
 	if err := checkText("account", r.Account, maxAccountLength); err != nil {
 		return err
+	}
+	if err := r.Confine.Check(); err != nil {
+		return fmt.Errorf("confine: %w", err)
 	}
 	if err := r.Limit.check(); err != nil {
 		return err

@@ -1,0 +1,45 @@
+package confine
+
+// Kind is why a request of a confined token is refused.
+type Kind int
+
+// The kinds.
+const (
+	// Outside is for what is outside the view or does not exist: the error is the
+	// same for both.
+	Outside Kind = iota + 1
+	// NotConfinable is for operations and parameters that nothing confines.
+	NotConfinable
+	// BadQuery is for JQL that cannot be parsed or would look outside.
+	BadQuery
+	// Ambiguous is for requests that two servers could read differently.
+	Ambiguous
+	// Unanswered is for when Jira cannot say what is inside.
+	Unanswered
+)
+
+// Error refuses a request.
+type Error struct {
+	Kind Kind
+	// Message is for the user of the client. It says nothing about what is
+	// outside.
+	Message string
+	// Err is the cause, for the log; it may be nil.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return e.Message + " (" + e.Err.Error() + ")"
+	}
+	return e.Message
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// errNoIssue and noProject are Jira's own words.
+var errNoIssue = &Error{Kind: Outside, Message: "Issue does not exist or you do not have permission to see it."}
+
+func noProject(key string) error {
+	return &Error{Kind: Outside, Message: "No project could be found with key '" + key + "'."}
+}

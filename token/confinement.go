@@ -1,0 +1,86 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Confinement is what a token may see. For a confined token, everything outside
+// does not exist. The zero value confines nothing. The parts hold together: what
+// is inside is in one of the projects, matches the JQL, and is not hidden.
+type Confinement struct {
+	// Projects are the projects that the token sees; empty means all.
+	Projects []Project `json:"projects,omitempty"`
+	// JQL is a condition that every issue must match, without ORDER BY; empty
+	// means all issues.
+	JQL string `json:"jql,omitempty"`
+	// Hide lists fields, by ID or name, that are removed wherever they appear.
+	// HideInternalComments stands for the internal comments of Jira Service
+	// Management.
+	Hide []string `json:"hide,omitempty"`
+}
+
+// Project is a Jira project. Its key can change; its ID cannot.
+type Project struct {
+	// ID is empty if Jira was not asked when the token was confined.
+	ID  string `json:"id,omitempty"`
+	Key string `json:"key"`
+}
+
+// HideInternalComments hides the internal comments of Jira Service Management.
+const HideInternalComments = "internal-comments"
+
+// Limits of a confinement: as much as an admin writes by hand.
+const (
+	MaxConfinedProjects = 100
+	MaxConfinedJQL      = 4096 // bytes
+	MaxHiddenFields     = 100
+)
+
+// IsZero reports whether c confines nothing.
+func (c Confinement) IsZero() bool { return len(c.Projects) == 0 && c.JQL == "" && len(c.Hide) == 0 }
+
+// Check returns what is wrong with the confinement, if anything. It does not read
+// the JQL.
+func (c Confinement) Check() error {
+	switch {
+	case len(c.Projects) > MaxConfinedProjects:
+		return fmt.Errorf("%d projects: expected at most %d", len(c.Projects), MaxConfinedProjects)
+	case len(c.JQL) > MaxConfinedJQL:
+		return fmt.Errorf("jql of %d bytes: expected at most %d", len(c.JQL), MaxConfinedJQL)
+	case len(c.Hide) > MaxHiddenFields:
+		return fmt.Errorf("%d hidden fields: expected at most %d", len(c.Hide), MaxHiddenFields)
+	case slices.Contains(c.Hide, ""):
+		return errors.New("a hidden field without a name")
+	}
+	for _, p := range c.Projects {
+		if !isProjectKey(p.Key) || p.ID != "" && !isNumber(p.ID) {
+			return fmt.Errorf("project %q: expected a project's key, such as ACME", p.Key)
+		}
+	}
+	return nil
+}
+
+// isProjectKey reports whether s can be a project's key: Data Center's pattern is
+// configurable, but a key always begins with a letter and consists of letters,
+// digits and underscores.
+// https://confluence.atlassian.com/adminjiraserver/changing-the-project-key-format-938847081.html
+func isProjectKey(s string) bool {
+	for i, c := range s {
+		letter := c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
+}
+
+func isNumber(s string) bool {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 19
+}
