@@ -9,12 +9,12 @@ import (
 // for a short time what Jira says is inside, and is safe for concurrent use.
 type Guard struct {
 	// ttl is how long an answer of Jira about what is inside is remembered.
-	ttl time.Duration
-	now func() time.Time
+	ttl    time.Duration
+	memory *memory
 }
 
 // NewGuard returns a guard that remembers what Jira says for ttl.
-func NewGuard(ttl time.Duration) *Guard { return &Guard{ttl: ttl, now: time.Now} }
+func NewGuard(ttl time.Duration) *Guard { return &Guard{ttl: ttl, memory: newMemory()} }
 
 // Admission is a request that was admitted: it knows what is inside, for the
 // redaction of the response.

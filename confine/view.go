@@ -11,12 +11,9 @@ import (
 
 // View is the part of Jira that a token sees. It never changes.
 type View struct {
-	// projects are those that it is limited to; nil means that no projects are
-	// named, though the condition may name some.
-	projects []token.Project
-	// nothing is set when confinements exclude each other: no project is in all
-	// of their lists.
-	nothing bool
+	// limits are lists of projects. What is inside is in a project of each list;
+	// without lists, the view is not limited to certain projects.
+	limits [][]token.Project
 	// condition is what every issue must match; nil means no condition.
 	condition jql.Clause
 	hide      []string
@@ -26,20 +23,25 @@ type View struct {
 
 // NewView returns what is inside all of the given confinements, such as a
 // gateway's and a token's; nil if none of them confines anything.
+//
+// A condition that names projects at its top level, as project = ACME AND …,
+// limits the view to these projects as a list of projects does.
 func NewView(confinements ...token.Confinement) (*View, error) {
 	v := &View{}
 	var conditions jql.And
 	for _, c := range confinements {
-		if c.IsZero() {
-			continue
+		if len(c.Projects) > 0 {
+			v.limits = append(v.limits, c.Projects)
 		}
-		v.limit(c.Projects)
 		if c.JQL != "" {
 			clause, err := jql.ParseClause(c.JQL)
 			if err != nil {
 				return nil, fmt.Errorf("jql: %w", err)
 			}
 			conditions = append(conditions, clause)
+			if pinned := pinnedProjects(clause); pinned != nil {
+				v.limits = append(v.limits, pinned)
+			}
 		}
 		for _, field := range c.Hide {
 			if !v.Hides(field) {
@@ -54,41 +56,29 @@ func NewView(confinements ...token.Confinement) (*View, error) {
 	default:
 		v.condition = conditions
 	}
-	if v.projects == nil && !v.nothing && v.condition == nil && v.hide == nil {
+	if v.limits == nil && v.condition == nil && v.hide == nil {
 		return nil, nil
 	}
 	v.key = v.identity()
 	return v, nil
 }
 
-// limit leaves the projects that are in the list too. Projects are the same if
-// their IDs are, or, where one is unknown, their keys.
-func (v *View) limit(projects []token.Project) {
-	switch {
-	case len(projects) == 0:
-		return
-	case v.projects == nil && !v.nothing:
-		v.projects = slices.Clone(projects)
-		return
-	}
-	v.projects = slices.DeleteFunc(v.projects, func(a token.Project) bool {
-		return !slices.ContainsFunc(projects, func(b token.Project) bool {
-			if a.ID != "" && b.ID != "" {
-				return a.ID == b.ID
-			}
-			return strings.EqualFold(a.Key, b.Key)
-		})
-	})
-	v.nothing = len(v.projects) == 0
-}
+// isLimited reports whether the view is limited to certain projects.
+func (v *View) isLimited() bool { return v.limits != nil }
+
+// seesAllProjects reports whether the view only hides fields.
+func (v *View) seesAllProjects() bool { return !v.isLimited() && v.condition == nil }
 
 func (v *View) identity() string {
 	var w strings.Builder
-	for _, p := range v.projects {
-		fmt.Fprintf(&w, "%s/%s,", p.ID, p.Key)
+	for _, projects := range v.limits {
+		for _, p := range projects {
+			fmt.Fprintf(&w, "%s/%s,", p.ID, p.Key)
+		}
+		w.WriteByte(';')
 	}
 	if v.condition != nil {
-		w.WriteString(";" + (&jql.Query{Where: v.condition}).String())
+		w.WriteString((&jql.Query{Where: v.condition}).String())
 	}
 	return w.String()
 }

@@ -55,18 +55,18 @@ func (c Confinement) Check() error {
 		return errors.New("a hidden field without a name")
 	}
 	for _, p := range c.Projects {
-		if !isProjectKey(p.Key) || p.ID != "" && !isNumber(p.ID) {
+		if !IsProjectKey(p.Key) || p.ID != "" && !isNumber(p.ID) {
 			return fmt.Errorf("project %q: expected a project's key, such as ACME", p.Key)
 		}
 	}
 	return nil
 }
 
-// isProjectKey reports whether s can be a project's key: Data Center's pattern is
+// IsProjectKey reports whether s can be a project's key: Data Center's pattern is
 // configurable, but a key always begins with a letter and consists of letters,
 // digits and underscores.
 // https://confluence.atlassian.com/adminjiraserver/changing-the-project-key-format-938847081.html
-func isProjectKey(s string) bool {
+func IsProjectKey(s string) bool {
 	for i, c := range s {
 		letter := c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {

@@ -1,0 +1,85 @@
+package confine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+)
+
+// maxAnswer bounds an answer of Jira to a question of the guard.
+const maxAnswer = 8 << 20 // bytes
+
+var (
+	errNoServerInfo = errors.New("no answer to serverInfo")
+	errNonsense     = errors.New("the answer makes no sense")
+)
+
+// unanswered refuses a request because Jira has not said what is inside.
+func unanswered(cause error) error {
+	var refusal *Error
+	if errors.As(cause, &refusal) {
+		return refusal
+	}
+	return &Error{Kind: Unanswered, Message: "Jira could not be asked what this token may see.", Err: cause}
+}
+
+// ask sends a request to Jira as the token's account. The status is one that
+// tells something: 2xx, or a 4xx by which Jira says that it has no such thing or
+// does not accept the question. Everything else is an error.
+func (s *session) ask(ctx context.Context, method, uri string, body []byte) (status int, answer []byte, err error) {
+	status, answer, err = s.jira.Ask(ctx, method, uri, body)
+	switch {
+	case err != nil:
+		return 0, nil, unanswered(err)
+	case len(answer) > maxAnswer:
+		return 0, nil, unanswered(fmt.Errorf("the answer to %s is longer than %d bytes", withoutQuery(uri), maxAnswer))
+	}
+	switch {
+	case status >= 200 && status <= 299:
+		return status, answer, nil
+	case status == http.StatusBadRequest, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone:
+		return status, answer, nil
+	}
+	return 0, nil, unanswered(fmt.Errorf("status %d in answer to %s", status, withoutQuery(uri)))
+}
+
+// get reads something from Jira. found is false if Jira says that there is no
+// such thing, or none that the account may see.
+func (s *session) get(ctx context.Context, uri string, answer any) (found bool, err error) {
+	return s.read(ctx, http.MethodGet, uri, nil, answer)
+}
+
+// post asks Jira something with a POST that only reads. found is false if Jira
+// does not accept the question, such as a query that names an unknown issue.
+func (s *session) post(ctx context.Context, uri string, question, answer any) (found bool, err error) {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return false, unanswered(err)
+	}
+	return s.read(ctx, http.MethodPost, uri, body, answer)
+}
+
+func (s *session) read(ctx context.Context, method, uri string, body []byte, answer any) (found bool, err error) {
+	status, text, err := s.ask(ctx, method, uri, body)
+	if err != nil || status > 299 {
+		return false, err
+	}
+	// The defaults are strict: names that occur twice and invalid UTF-8 are errors.
+	if err := json.Unmarshal(text, answer); err != nil {
+		return false, unanswered(fmt.Errorf("answer to %s: %w", withoutQuery(uri), err))
+	}
+	return true, nil
+}
+
+// withoutQuery shortens a URI for an error: a query may hold a whole condition.
+func withoutQuery(uri string) string {
+	for i := range len(uri) {
+		if uri[i] == '?' {
+			return uri[:i]
+		}
+	}
+	return uri
+}

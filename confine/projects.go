@@ -1,0 +1,186 @@
+package confine
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// maxConcurrent is how many questions of one request are asked at a time.
+const maxConcurrent = 8
+
+// project is a project as Jira knows it now. The zero value is none.
+type project struct {
+	ID   string `json:"id"`
+	Key  string `json:"key"`
+	Name string `json:"name"`
+}
+
+// projects returns the projects inside. A project that is gone is not among
+// them, and a view that is not limited to projects has none; see [View.isLimited].
+func (s *session) projects(ctx context.Context) ([]project, error) {
+	var inside []project
+	for i, limit := range s.view.limits {
+		found, err := s.existing(ctx, limit)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			inside = found
+			continue
+		}
+		inside = slices.DeleteFunc(inside, func(p project) bool { return !containsProject(found, p.ID) })
+	}
+	return inside, nil
+}
+
+// existing looks projects up and returns those that there are.
+func (s *session) existing(ctx context.Context, named []token.Project) ([]project, error) {
+	found := make([]project, len(named))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxConcurrent)
+	for i, p := range named {
+		group.Go(func() (err error) {
+			found[i], err = s.project(ctx, cmp.Or(p.ID, p.Key))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(p project) bool { return p.ID == "" }), nil
+}
+
+// project looks a project up by ID or key; the zero value is returned if there is
+// none. The key may be a former one: Jira's answer says what it is now.
+func (s *session) project(ctx context.Context, idOrKey string) (project, error) {
+	return memo(ctx, s, "project "+strings.ToUpper(idOrKey), projectLifetime, func(ctx context.Context) (p project, err error) {
+		found, err := s.get(ctx, "/rest/api/2/project/"+url.PathEscape(idOrKey), &p)
+		if err == nil && found && (!isNumber(p.ID) || !token.IsProjectKey(p.Key)) {
+			err = unanswered(errNonsense)
+		}
+		return p, err
+	})
+}
+
+// projectInside reports whether the project with this ID or key is inside.
+func (s *session) projectInside(ctx context.Context, idOrKey string) (bool, error) {
+	switch {
+	case s.view.seesAllProjects():
+		return true, nil
+	case !isNumber(idOrKey) && !token.IsProjectKey(idOrKey):
+		return false, nil
+	}
+	inside, err := s.projects(ctx)
+	if err != nil || len(inside) == 0 {
+		return false, err
+	}
+	if !s.fresh {
+		for _, p := range inside {
+			if p.ID == idOrKey || strings.EqualFold(p.Key, idOrKey) {
+				return true, nil
+			}
+		}
+	}
+	// It may be a former key, and for a change a key may have changed hands.
+	asked, err := current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (p project, err error) {
+		_, err = s.get(ctx, "/rest/api/2/project/"+url.PathEscape(idOrKey), &p)
+		return p, err
+	})
+	if err != nil || asked.ID == "" {
+		return false, err
+	}
+	return containsProject(inside, asked.ID), nil
+}
+
+func containsProject(projects []project, id string) bool {
+	return slices.ContainsFunc(projects, func(p project) bool { return p.ID == id })
+}
+
+// constraint returns the condition that everything inside matches: the projects,
+// by ID, and the view's condition. It is nil if all issues are inside.
+func (s *session) constraint(ctx context.Context) (jql.Clause, error) {
+	if !s.view.isLimited() {
+		return s.view.condition, nil
+	}
+	inside, err := s.projects(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(inside) == 0:
+		return nil, errNoIssue
+	}
+	ids := make(jql.List, len(inside))
+	for i, p := range inside {
+		ids[i] = jql.Number(p.ID)
+	}
+	limit := &jql.Comparison{Field: jql.Field{Name: "project"}, Operator: jql.In, Operand: ids}
+	if s.view.condition == nil {
+		return limit, nil
+	}
+	return jql.And{limit, s.view.condition}, nil
+}
+
+// pinnedProjects returns the projects that a condition is limited to at its top
+// level, as in project = ACME AND …; nil if it is not limited so. Projects are
+// meant by key or ID. That a project can also be named by its name is no danger:
+// what is inside must be in the project with that key as well.
+func pinnedProjects(condition jql.Clause) []token.Project {
+	clauses, ok := condition.(jql.And)
+	if !ok {
+		clauses = jql.And{condition}
+	}
+	for _, clause := range clauses {
+		if nested, ok := clause.(jql.And); ok {
+			if pinned := pinnedProjects(nested); pinned != nil {
+				return pinned
+			}
+			continue
+		}
+		comparison, ok := clause.(*jql.Comparison)
+		if !ok || comparison.Field.CustomID != "" || len(comparison.Field.Properties) > 0 || !strings.EqualFold(comparison.Field.Name, "project") {
+			continue
+		}
+		if pinned := namedProjects(comparison); pinned != nil {
+			return pinned
+		}
+	}
+	return nil
+}
+
+// namedProjects returns the projects that project = X or project IN (X, Y) names;
+// nil if it does not name them all by key or ID.
+func namedProjects(comparison *jql.Comparison) (named []token.Project) {
+	operands := jql.List{comparison.Operand}
+	switch list, isList := comparison.Operand.(jql.List); {
+	case comparison.Operator == jql.In && isList:
+		operands = list
+	case comparison.Operator != jql.Equals:
+		return nil
+	}
+	for _, operand := range operands {
+		var text string
+		switch operand := operand.(type) {
+		case jql.Value:
+			text = string(operand)
+		case jql.Number:
+			text = string(operand)
+		}
+		switch {
+		case isNumber(text):
+			named = append(named, token.Project{ID: text})
+		case token.IsProjectKey(text):
+			named = append(named, token.Project{Key: text})
+		default:
+			return nil
+		}
+	}
+	return named
+}

@@ -1,0 +1,94 @@
+package confine
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// How long things are remembered that are not about the membership of issues, for
+// which the guard's ttl holds.
+const (
+	// deploymentLifetime is for whether this is Jira Cloud.
+	deploymentLifetime = time.Hour
+	// projectLifetime is for the current keys of projects, and for the fields.
+	projectLifetime = 10 * time.Minute
+	// thingLifetime is for what boards, versions and other things belong to.
+	thingLifetime = time.Minute
+)
+
+// session answers the questions that one request raises. It belongs to one
+// goroutine.
+type session struct {
+	guard *Guard
+	view  *View
+	jira  Jira
+	// fresh is set for requests that change something: what decides whether they
+	// may is asked anew, once for the request.
+	fresh bool
+	// asked holds the answers that a fresh session has got.
+	asked map[string]any
+	// inside and insideKeys are the issues that are known to be inside, by ID and
+	// by key as Jira returned them.
+	inside, insideKeys map[string]bool
+}
+
+func (g *Guard) session(v *View, j Jira, fresh bool) *session {
+	return &session{
+		guard: g, view: v, jira: j, fresh: fresh,
+		asked: make(map[string]any), inside: make(map[string]bool), insideKeys: make(map[string]bool),
+	}
+}
+
+// memo returns what look finds out about this Jira as the account sees it. It is
+// remembered under key for lifetime, and is for what a change too may be judged
+// by; [current] is for the rest.
+func memo[T any](ctx context.Context, s *session, key string, lifetime time.Duration, look func(context.Context) (T, error)) (T, error) {
+	value, err := s.guard.memory.get(ctx, s.key(key), lifetime, func(ctx context.Context) (any, error) { return look(ctx) })
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return value.(T), nil
+}
+
+// current is memo, but a request that changes something looks anew.
+func current[T any](ctx context.Context, s *session, key string, lifetime time.Duration, look func(context.Context) (T, error)) (T, error) {
+	if !s.fresh {
+		return memo(ctx, s, key, lifetime, look)
+	}
+	if value, ok := s.asked[key]; ok {
+		return value.(T), nil
+	}
+	value, err := look(ctx)
+	if err != nil {
+		return value, err
+	}
+	s.asked[key] = value
+	s.guard.memory.put(s.key(key), value, lifetime)
+	return value, nil
+}
+
+// key returns the key under which the guard remembers something of this Jira.
+func (s *session) key(name string) string { return s.jira.Key() + "\n" + name }
+
+// isCloud reports whether this is Jira Cloud.
+func (s *session) isCloud(ctx context.Context) (bool, error) {
+	return memo(ctx, s, "deployment", deploymentLifetime, func(ctx context.Context) (bool, error) {
+		var info struct {
+			DeploymentType string `json:"deploymentType"`
+		}
+		found, err := s.get(ctx, "/rest/api/2/serverInfo", &info)
+		if err == nil && !found {
+			err = unanswered(errNoServerInfo)
+		}
+		// Data Center says "Server".
+		return info.DeploymentType == "Cloud", err
+	})
+}
+
+// isNumber reports whether s is an ID: digits that fit into Jira's 64 bits.
+func isNumber(s string) bool {
+	_, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && s[0] != '-' && s[0] != '+'
+}
