@@ -59,15 +59,21 @@ func (s *session) existing(ctx context.Context, named []token.Project) ([]projec
 }
 
 // project looks a project up by ID or key; the zero value is returned if there is
-// none. The key may be a former one: Jira's answer says what it is now.
+// none.
 func (s *session) project(ctx context.Context, idOrKey string) (project, error) {
-	return memo(ctx, s, "project "+strings.ToUpper(idOrKey), projectLifetime, func(ctx context.Context) (p project, err error) {
-		found, err := s.get(ctx, "/rest/api/2/project/"+url.PathEscape(idOrKey), &p)
-		if err == nil && found && (!isNumber(p.ID) || !token.IsProjectKey(p.Key)) {
-			err = unanswered(errNonsense)
-		}
-		return p, err
+	return memo(ctx, s, "project "+strings.ToUpper(idOrKey), projectLifetime, func(ctx context.Context) (project, error) {
+		return s.lookProject(ctx, idOrKey)
 	})
+}
+
+// lookProject asks Jira for a project. The key may be a former one: Jira's answer
+// says what it is now.
+func (s *session) lookProject(ctx context.Context, idOrKey string) (p project, err error) {
+	found, err := s.get(ctx, "/rest/api/2/project/"+url.PathEscape(idOrKey), &p)
+	if err == nil && found && (!isNumber(p.ID) || !token.IsProjectKey(p.Key)) {
+		err = unanswered(errNonsense)
+	}
+	return p, err
 }
 
 // projectInside reports whether the project with this ID or key is inside.
@@ -90,9 +96,8 @@ func (s *session) projectInside(ctx context.Context, idOrKey string) (bool, erro
 		}
 	}
 	// It may be a former key, and for a change a key may have changed hands.
-	asked, err := current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (p project, err error) {
-		_, err = s.get(ctx, "/rest/api/2/project/"+url.PathEscape(idOrKey), &p)
-		return p, err
+	asked, err := current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (project, error) {
+		return s.lookProject(ctx, idOrKey)
 	})
 	if err != nil || asked.ID == "" {
 		return false, err

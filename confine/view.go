@@ -36,7 +36,7 @@ func NewView(confinements ...token.Confinement) (*View, error) {
 		if c.JQL != "" {
 			clause, err := jql.ParseClause(c.JQL)
 			if err != nil {
-				return nil, fmt.Errorf("jql: %w", err)
+				return nil, err
 			}
 			conditions = append(conditions, clause)
 			if pinned := pinnedProjects(clause); pinned != nil {

@@ -1,0 +1,80 @@
+package confine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// field is a field of Jira's issues.
+type field struct {
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	ClauseNames []string `json:"clauseNames"`
+}
+
+// isCalled reports whether the field goes by this name, in requests or in JQL.
+func (f field) isCalled(name string) bool {
+	if strings.EqualFold(f.ID, name) || strings.EqualFold(f.Name, name) {
+		return true
+	}
+	for _, clause := range f.ClauseNames {
+		if strings.EqualFold(clause, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// fields returns the fields that Jira has.
+func (s *session) fields(ctx context.Context) ([]field, error) {
+	return memo(ctx, s, "fields", projectLifetime, func(ctx context.Context) (fields []field, err error) {
+		_, err = s.get(ctx, "/rest/api/2/field", &fields)
+		return fields, err
+	})
+}
+
+// hidden returns everything that the hidden fields are called: what the view
+// names, and the IDs and names of these fields.
+func (s *session) hidden(ctx context.Context) (hidden, error) {
+	var names hidden
+	fields := 0
+	for _, name := range s.view.hide {
+		names.add(name)
+		if name != token.HideInternalComments {
+			fields++
+		}
+	}
+	if fields == 0 {
+		return names, nil
+	}
+	known, err := s.fields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range known {
+		for _, name := range s.view.hide {
+			if f.isCalled(name) {
+				names.add(f.ID, f.Name)
+				names.add(f.ClauseNames...)
+				break
+			}
+		}
+	}
+	return names, nil
+}
+
+// hidden is a set of names, in lower case.
+type hidden map[string]bool
+
+func (h *hidden) add(names ...string) {
+	if *h == nil {
+		*h = make(hidden)
+	}
+	for _, name := range names {
+		(*h)[strings.ToLower(name)] = true
+	}
+}
+
+func (h hidden) has(name string) bool { return h[strings.ToLower(name)] }
