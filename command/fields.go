@@ -24,15 +24,28 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 		if create && field.Required {
 			help += " (required)"
 		}
-		switch zero := field.Zero.(type) {
-		case []string:
-			cmd.Flags().StringArray(field.Flag, zero, help)
-		default:
-			cmd.Flags().String(field.Flag, value, help)
+		for _, part := range field.Parts {
+			addFlag(cmd, part.Flag, part.Zero, "", part.Help)
 		}
+		if create && field.Parts != nil {
+			continue // a new token has nothing to take away
+		}
+		addFlag(cmd, field.Flag, field.Zero, value, help)
 		if create && field.Required {
 			_ = cmd.MarkFlagRequired(field.Flag) // fails only for a flag that is not there
 		}
+	}
+}
+
+// addFlag adds a flag of the type of zero.
+func addFlag(cmd *cobra.Command, name string, zero any, value, help string) {
+	switch zero := zero.(type) {
+	case bool:
+		cmd.Flags().Bool(name, zero, help)
+	case []string:
+		cmd.Flags().StringArray(name, zero, help)
+	default:
+		cmd.Flags().String(name, value, help)
 	}
 }
 
@@ -40,9 +53,13 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 func updateFlags() []string {
 	var flags []string
 	for _, field := range token.Fields() {
-		if !field.CreateOnly {
-			flags = append(flags, "--"+field.Flag)
+		if field.CreateOnly {
+			continue
 		}
+		for _, part := range field.Parts {
+			flags = append(flags, "--"+part.Flag)
+		}
+		flags = append(flags, "--"+field.Flag)
 	}
 	return flags
 }
@@ -51,21 +68,56 @@ func updateFlags() []string {
 func changedFields(cmd *cobra.Command) map[string]any {
 	fields := make(map[string]any)
 	for _, field := range token.Fields() {
-		if !cmd.Flags().Changed(field.Flag) {
-			continue
-		}
-		switch field.Zero.(type) {
-		case []string:
-			values, _ := cmd.Flags().GetStringArray(field.Flag)
-			if len(values) == 1 && values[0] == "" {
-				values = []string{}
+		if field.Parts != nil {
+			if parts := changedParts(cmd, field); len(parts) > 0 {
+				fields[field.Name] = parts
 			}
-			fields[field.Name] = values
-		default:
-			fields[field.Name], _ = cmd.Flags().GetString(field.Flag)
+		} else if value := flagValue(cmd, field.Flag, field.Zero); value != nil {
+			fields[field.Name] = value
 		}
 	}
 	return fields
+}
+
+// changedParts returns the parts of a field whose flags were given. With the
+// field's own flag, all others are empty.
+func changedParts(cmd *cobra.Command, field token.Field) map[string]any {
+	parts := make(map[string]any)
+	clear := flagValue(cmd, field.Flag, field.Zero) == true
+	for _, part := range field.Parts {
+		value := flagValue(cmd, part.Flag, part.Zero)
+		if value == nil && clear {
+			value = part.Zero
+			if _, ok := value.([]string); ok {
+				value = []string{} // null would leave it as it is
+			}
+		}
+		if value != nil {
+			parts[part.Name] = value
+		}
+	}
+	return parts
+}
+
+// flagValue returns the value of a flag of the type of zero; nil if it was not
+// given.
+func flagValue(cmd *cobra.Command, name string, zero any) any {
+	if !cmd.Flags().Changed(name) {
+		return nil
+	}
+	switch zero.(type) {
+	case bool:
+		value, _ := cmd.Flags().GetBool(name)
+		return value
+	case []string:
+		values, _ := cmd.Flags().GetStringArray(name)
+		if len(values) == 1 && values[0] == "" {
+			values = []string{}
+		}
+		return values
+	}
+	value, _ := cmd.Flags().GetString(name)
+	return value
 }
 
 // flagNames are the names in the admin API's errors of what flags set, with the
@@ -75,7 +127,12 @@ func flagNames() map[string]string {
 		"version": "version", "overlap": "overlap", "state": "state", "since": "since", "from": "from", "token": "token",
 	}
 	for _, field := range token.Fields() {
-		names[field.Name] = field.Flag
+		if field.Parts == nil {
+			names[field.Name] = field.Flag
+		}
+		for _, part := range field.Parts {
+			names[field.Name+": "+part.Name] = part.Flag
+		}
 	}
 	return names
 }

@@ -50,14 +50,17 @@ func cells(view admin.Token) []string {
 	if view.State == token.StateDamaged {
 		return []string{view.ID, "?", "?", "?", string(view.State), "?", "?"}
 	}
-	expires, lastUsed := "never", "never"
+	scope, expires, lastUsed := view.Scope.String(), "never", "never"
+	if !view.Confine.IsZero() {
+		scope += ", confined"
+	}
 	if !view.ExpiresAt.IsZero() {
 		expires = view.ExpiresAt.UTC().Format(time.DateOnly)
 	}
 	if view.LastUsed != nil {
 		lastUsed = view.LastUsed.At.UTC().Format(time.DateOnly)
 	}
-	return []string{view.ID, view.Owner, view.Name, view.Scope.String(), string(view.State), expires, lastUsed}
+	return []string{view.ID, view.Owner, view.Name, scope, string(view.State), expires, lastUsed}
 }
 
 // fit makes text as long as width, or cuts it.

@@ -17,7 +17,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 		State: token.StateNotYetValid, LastUsed: &admin.Use{At: in},
 		Record: &token.Record{
 			ID: "0123456789", Owner: strings.Repeat("ö", 254), Name: strings.Repeat("n", 100), Scope: token.ScopeWrite,
-			ExpiresAt: in, Account: "default",
+			ExpiresAt: in, Account: "default", Confine: token.Confinement{Projects: []token.Project{{Key: "ACME"}}, JQL: strings.Repeat("labels = x OR ", 50) + "labels = y"},
 		},
 	}
 	short := admin.Token{State: long.State, Record: &token.Record{ID: "0123456789", Owner: "alice", Name: "BI", Scope: token.ScopeRead}}
@@ -35,7 +35,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	for _, want := range []string{"not_yet_valid", "damaged", "2027-01-31", "alice"} {
+	for _, want := range []string{"not_yet_valid", "damaged", "2027-01-31", "alice", "write, confined", "project ACME; only issues that match"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %s:\n%s", want, out.String())
 		}

@@ -3,7 +3,9 @@ package token
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Confinement is what a token may see. For a confined token, everything outside
@@ -36,31 +38,42 @@ const (
 	MaxConfinedProjects = 100
 	MaxConfinedJQL      = 4096 // bytes
 	MaxHiddenFields     = 100
+
+	maxHiddenFieldLength = 255 // characters, as Jira's names of fields
 )
 
 // IsZero reports whether c confines nothing.
 func (c Confinement) IsZero() bool { return len(c.Projects) == 0 && c.JQL == "" && len(c.Hide) == 0 }
 
-// Check returns what is wrong with the confinement, if anything. It does not read
-// the JQL.
+// Check returns what is wrong with the confinement, if anything; the error begins
+// with the part that is wrong. It does not parse the JQL.
 func (c Confinement) Check() error {
 	switch {
 	case len(c.Projects) > MaxConfinedProjects:
-		return fmt.Errorf("%d projects: expected at most %d", len(c.Projects), MaxConfinedProjects)
+		return fmt.Errorf("projects: %d of them: expected at most %d", len(c.Projects), MaxConfinedProjects)
 	case len(c.JQL) > MaxConfinedJQL:
-		return fmt.Errorf("jql of %d bytes: expected at most %d", len(c.JQL), MaxConfinedJQL)
+		return fmt.Errorf("jql: %d bytes: expected at most %d", len(c.JQL), MaxConfinedJQL)
+	case !utf8.ValidString(c.JQL) || strings.ContainsFunc(c.JQL, isControl):
+		return errors.New("jql: must be UTF-8 text without control characters")
 	case len(c.Hide) > MaxHiddenFields:
-		return fmt.Errorf("%d hidden fields: expected at most %d", len(c.Hide), MaxHiddenFields)
-	case slices.Contains(c.Hide, ""):
-		return errors.New("a hidden field without a name")
+		return fmt.Errorf("hide: %d fields: expected at most %d", len(c.Hide), MaxHiddenFields)
 	}
 	for _, p := range c.Projects {
 		if !IsProjectKey(p.Key) || p.ID != "" && !isNumber(p.ID) {
-			return fmt.Errorf("project %q: expected a project's key, such as ACME", p.Key)
+			return fmt.Errorf("projects: %q: expected a project's key, such as ACME", p.Key)
+		}
+	}
+	for _, field := range c.Hide {
+		if err := checkText("field", field, maxHiddenFieldLength); err != nil {
+			return fmt.Errorf("hide: %w", err)
 		}
 	}
 	return nil
 }
+
+// isControl reports whether c could do something to the terminal that shows it.
+// White space has its place in JQL.
+func isControl(c rune) bool { return unicode.IsControl(c) && !strings.ContainsRune("\t\n\r", c) }
 
 // IsProjectKey reports whether s can be a project's key: Data Center's pattern is
 // configurable, but a key always begins with a letter and consists of letters,

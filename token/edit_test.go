@@ -17,6 +17,7 @@ var everyField = map[string]any{
 	"allow_ip": []string{"10.0.0.0/8"}, "deny_ip": []string{"10.0.0.1/32"},
 	"not_before": "2026-12-01T00:00:00Z", "expires_at": "2027-01-31T00:00:00Z",
 	"limit": "600/m burst 50", "max_concurrent": 5,
+	"confine": map[string]any{"projects": []string{"ACME", "OPS"}, "jql": "labels = public", "hide": []string{"internal-comments", "Margin"}},
 }
 
 func newEdit(t *testing.T, values map[string]any) Edit {
@@ -39,7 +40,7 @@ func TestFieldsAreReadAsTheyAreWritten(t *testing.T) {
 	again := new(Record)
 	for _, field := range Fields() {
 		got, err := json.Marshal(field.Value(record))
-		if err != nil || string(got) != string(edit[field.Name]) {
+		if err != nil || !sameJSON(t, got, edit[field.Name]) {
 			t.Errorf("%s is %s, %v; it was set to %s", field.Name, got, err, edit[field.Name])
 		}
 		if err := field.Set(again, got, editNow); err != nil {
@@ -54,6 +55,17 @@ func TestFieldsAreReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
+// sameJSON reports whether two texts are the same JSON, whatever the order of
+// members.
+func sameJSON(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	var x, y any
+	if err := errors.Join(json.Unmarshal(a, &x), json.Unmarshal(b, &y)); err != nil {
+		t.Error(err)
+	}
+	return reflect.DeepEqual(x, y)
+}
+
 func TestEditLeavesOtherFieldsAlone(t *testing.T) {
 	record := new(Record)
 	if err := newEdit(t, everyField).Apply(record, editNow); err != nil {
@@ -61,7 +73,7 @@ func TestEditLeavesOtherFieldsAlone(t *testing.T) {
 	}
 	record.Version = 1
 	before := *record
-	for _, edit := range []Edit{nil, {"name": json.RawMessage("null")}, {"version": json.RawMessage("1")}} {
+	for _, edit := range []Edit{nil, {"name": json.RawMessage("null")}, {"confine": json.RawMessage("null")}, {"confine": json.RawMessage("{}")}, {"version": json.RawMessage("1")}} {
 		if err := edit.Apply(record, editNow); err != nil || !reflect.DeepEqual(*record, before) {
 			t.Errorf("%s: %+v, %v", edit, record, err)
 		}
@@ -104,6 +116,22 @@ func TestEditRefuses(t *testing.T) {
 		{`{"expires_at":"2300-01-01"}`, 1, "expires_at"},
 		{`{"not_before":"2300-01-01"}`, 1, "not_before"},
 		{`{"not_before":"2d","expires_at":"1d"}`, 1, "not_before"},
+		{`{"confine":[]}`, 1, "confine"},
+		{`{"confine":"ACME"}`, 1, "confine"},
+		{`{"confine":{"project":["ACME"]}}`, 1, "confine"},
+		{`{"confine":{"Projects":["ACME"]}}`, 1, "confine"},
+		{`{"confine":{"projects":"ACME"}}`, 1, "confine"},
+		{`{"confine":{"projects":[{"id":"1","key":"ACME"}]}}`, 1, "confine"},
+		{`{"confine":{"projects":["ACME",""]}}`, 1, "confine"},
+		{`{"confine":{"projects":["ACME-1"]}}`, 1, "confine"},
+		{`{"confine":{"projects":["10000"]}}`, 1, "confine"},
+		{`{"confine":{"jql":["a = b"]}}`, 1, "confine"},
+		{`{"confine":{"jql":"a = \u001b"}}`, 1, "confine"},
+		{`{"confine":{"hide":["a",""]}}`, 1, "confine"},
+		{`{"confine":{"hide":[" a"]}}`, 1, "confine"},
+		{`{"confine":{"hide":["a\u202e"]}}`, 1, "confine"},
+		{`{"owner":"a","name":"x","confine":{"projects":[]}}`, 0, "confine"},
+		{`{"owner":"a","name":"x","confine":{"projects":["ACME"],"jql":""}}`, 0, "confine"},
 	} {
 		var edit Edit
 		if err := json.Unmarshal([]byte(test.edit), &edit); err != nil {

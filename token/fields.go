@@ -22,8 +22,12 @@ type Field struct {
 	// Default is the flag's default when a token is created.
 	Default string
 	// Zero is of the type that the flag has: string or []string. JSON has the
-	// same, and takes a number for max_concurrent.
+	// same, and takes a number for max_concurrent. The flag of a field with Parts
+	// is a bool: it empties all of them when a token is changed.
 	Zero any
+	// Parts are the members of a field that is an object in JSON. Each has a flag
+	// of its own.
+	Parts []Part
 	// Required says that create needs the field, CreateOnly that nobody can
 	// change it afterwards.
 	Required, CreateOnly bool
@@ -37,6 +41,15 @@ type Field struct {
 	get   func(*Record) any
 	set   func(r *Record, value json.RawMessage, now time.Time) error
 	check func(r *Record, now time.Time) error // nil: set has checked all
+}
+
+// Part is a member of a field that is an object in JSON.
+type Part struct {
+	// Name is the member's name.
+	Name string
+	// Flag, Help and Zero are as those of a Field.
+	Flag, Help string
+	Zero       any
 }
 
 // Value returns the field's value in a record, as JSON has it.
@@ -77,7 +90,13 @@ var fields = []Field{
 		Name: "account", Flag: "account", Help: "The Jira account it is forwarded with",
 		Zero: "", Default: DefaultAccount, Label: "account",
 		get: func(r *Record) any { return r.Account },
-		set: setter(func(r *Record, text string, _ time.Time) error { r.Account = text; return nil }),
+		set: setter(setAccount),
+	},
+	{
+		Name: "confine", Flag: "unconfine", Help: "Let the token see everything that its account sees",
+		Zero: false, Parts: confinementParts, Label: "sees", Text: func(r *Record) string { return r.Confine.String() },
+		get: confinementValue,
+		set: setConfinement,
 	},
 	{
 		Name: "allow_ip", Flag: "allow-ip", Help: "Network it works from, a CIDR range or an address; can be repeated; '' for all",
@@ -129,6 +148,15 @@ var fields = []Field{
 
 // DefaultAccount is the account of a token that names none.
 const DefaultAccount = "default"
+
+// setAccount changes the account. It may be one of another Jira, in which the same
+// IDs are other projects.
+func setAccount(r *Record, name string, _ time.Time) error {
+	if r.Account != name {
+		r.Account, r.Confine = name, r.Confine.withoutIDs()
+	}
+	return nil
+}
 
 // setter returns a Field's set that decodes the value for set.
 func setter[T string | []string](set func(r *Record, value T, now time.Time) error) func(*Record, json.RawMessage, time.Time) error {
