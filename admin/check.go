@@ -18,18 +18,21 @@ import (
 )
 
 // ask asks every gateway of the configuration what it would do.
-func (c *call) ask(question handler.Question) ([]Explanation, error) {
+func (c *call) ask(ctx context.Context, question handler.Question) ([]Explanation, error) {
 	if len(c.app.Gateways()) == 0 {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusConflict,
 			Err:        errors.New("the configuration has no jira_gateway: there is nothing to explain"),
 		}
 	}
+	// The transport finds placeholders of its options here.
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 	places := placesOf(caddy.ActiveContext())
 	var explanations []Explanation
 	for _, gateway := range c.app.Gateways() {
 		question.Jira = places[gateway].jira
-		explanation, err := gateway.Explain(question)
+		question.Transport = c.transportTo(question.Jira)
+		explanation, err := gateway.Explain(ctx, question)
 		if err != nil {
 			return nil, registry.InvalidError{Field: "path", Err: err}
 		}
@@ -38,6 +41,16 @@ func (c *call) ask(question handler.Question) ([]Explanation, error) {
 		explanations = append(explanations, explanation)
 	}
 	return explanations, nil
+}
+
+// transportTo returns what reaches the Jira with this URL; nil if there is none.
+func (c *call) transportTo(url string) http.RoundTripper {
+	for _, upstream := range c.app.Jiras() {
+		if upstream.URL == url {
+			return upstream.Transport
+		}
+	}
+	return nil
 }
 
 // checkAccounts asks every Jira of the configuration whether it accepts the account

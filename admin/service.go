@@ -104,7 +104,7 @@ func (c *call) explain() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("address %q: want one such as 203.0.113.7", from)}
 		}
 	}
-	explanations, err := c.ask(question)
+	explanations, err := c.ask(c.Context(), question)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -24,6 +24,9 @@ type Error struct {
 	// Message is for the user of the client. It says nothing about what is
 	// outside.
 	Message string
+	// Hint says, for an administrator and never for the client, what is outside
+	// and the smallest change that would let the request pass; it may be empty.
+	Hint string
 	// Err is the cause, for the log; it may be nil.
 	Err error
 }

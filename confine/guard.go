@@ -27,3 +27,7 @@ type Admission struct {
 func (g *Guard) Admit(ctx context.Context, v *View, j Jira, r *Request) (*Admission, error) {
 	return nil, &Error{Kind: NotConfinable, Message: "This operation cannot be confined."}
 }
+func (a *Admission) Project(id, key string) bool { return false }
+func (a *Admission) Issue(id, key string) bool   { return false }
+func (a *Admission) Hides(field string) bool     { return true }
+func (a *Admission) HidesInternalComments() bool { return true }

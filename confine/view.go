@@ -92,3 +92,6 @@ func (v *View) Hides(field string) bool {
 // HidesInternalComments reports whether the view hides the internal comments of
 // Jira Service Management.
 func (v *View) HidesInternalComments() bool { return v.Hides(token.HideInternalComments) }
+
+// String describes the view for an administrator.
+func (v *View) String() string { return "" }

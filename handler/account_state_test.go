@@ -174,7 +174,7 @@ func TestExplainGoesByItsOwnJira(t *testing.T) {
 	x := newExchange(t, "https://one.example")
 	x.app.account.Refused("https://two.example", jira.RefusedError{Why: "no"}, time.Now())
 	for url, allowed := range map[string]bool{"https://one.example": true, "https://two.example": false} {
-		e, err := x.handler.Explain(Question{Record: x.app.record, Method: "GET", URI: issuePath, Jira: url})
+		e, err := x.handler.Explain(t.Context(), Question{Record: x.app.record, Method: "GET", URI: issuePath, Jira: url})
 		if err != nil || e.Allowed != allowed {
 			t.Errorf("%s: %+v, %v", url, e, err)
 		}

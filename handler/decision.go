@@ -36,8 +36,14 @@ type Decision struct {
 	Access     jira.Access
 	classified bool
 	match      jira.Match
+	// operation is the operation of the table, even where the configuration
+	// classifies by method.
+	operation jira.Match
 	// Account is the Jira account that the request is forwarded with.
 	Account *jira.Account
+
+	// confined is set for a token that sees only a part of Jira.
+	confined *confined
 
 	// slot is the request's place among those in flight.
 	slot limits.Slot

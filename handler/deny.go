@@ -32,6 +32,10 @@ const (
 	ReasonScopeInsufficient Reason = "scope_insufficient"
 	ReasonPathDenied        Reason = "path_denied"
 
+	ReasonOutsideConfinement Reason = "outside_confinement"
+	ReasonNotConfinable      Reason = "not_confinable"
+	ReasonJQLNotConfinable   Reason = "jql_not_confinable"
+
 	ReasonRateLimited     Reason = "rate_limited"
 	ReasonTooManyFailures Reason = "too_many_failures"
 
@@ -44,10 +48,12 @@ const (
 // status returns the HTTP status of a denial for this reason.
 func (r Reason) status() int {
 	switch r {
-	case ReasonAmbiguousRequest:
+	case ReasonAmbiguousRequest, ReasonJQLNotConfinable:
 		return http.StatusBadRequest
-	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied:
+	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied, ReasonNotConfinable:
 		return http.StatusForbidden
+	case ReasonOutsideConfinement:
+		return http.StatusNotFound
 	case ReasonRateLimited, ReasonTooManyFailures:
 		return http.StatusTooManyRequests
 	case ReasonJiraRejectedAccount, ReasonJiraUnreachable:
@@ -72,6 +78,9 @@ type denial struct {
 	exceeded *limits.Exceeded
 	// cause only goes to the log.
 	cause error
+	// hint is for the administrator, never for the client: what would let the
+	// request pass.
+	hint string
 	// innocent marks an invalid token that does not count as a guess.
 	innocent bool
 }

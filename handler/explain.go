@@ -1,12 +1,14 @@
 package handler
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -18,6 +20,9 @@ type Question struct {
 	Address netip.Addr
 	// Jira is the URL of the Jira that the gateway forwards to, if known.
 	Jira string
+	// Transport asks that Jira what is inside a token's confinement; nil asks
+	// nothing.
+	Transport http.RoundTripper
 }
 
 // Explanation says what the gateway would do with a request, and why.
@@ -47,7 +52,7 @@ type Step struct {
 
 // Explain takes a request through the steps without forwarding it. The first
 // denial ends it, as for a real request.
-func (h *Handler) Explain(q Question) (Explanation, error) {
+func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) {
 	r, err := newQuestion(q)
 	if err != nil {
 		return Explanation{}, err
@@ -73,7 +78,15 @@ func (h *Handler) Explain(q Question) (Explanation, error) {
 		}
 		e.passed(step.name, step.found(h, r, d))
 	}
-	e.passed("outbound", "Jira gets "+r.Method+" "+h.outbound(r, d).URL.RequestURI()+", without the client's credentials")
+	out := h.outbound(r, d).WithContext(ctx)
+	if d.confined != nil && q.Transport != nil {
+		if denied := d.askConfined(out, jira.Asker{Transport: q.Transport, URL: q.Jira, Account: d.Account}); denied != nil {
+			e.Steps = e.Steps[:len(e.Steps)-1] // the step passed only as far as it does not ask Jira
+			e.denied("confine", d, denied)
+			return e, nil
+		}
+	}
+	e.passed("outbound", "Jira gets "+r.Method+" "+out.URL.RequestURI()+", without the client's credentials")
 	refused := d.Account.Refusal()
 	if q.Jira != "" {
 		refused = d.Account.RefusalAt(q.Jira) // another Jira's refusal does not matter here
@@ -92,6 +105,9 @@ func (e *Explanation) passed(step, detail string) {
 
 func (e *Explanation) denied(step string, d *Decision, denied *denial) {
 	detail := denied.message
+	if denied.hint != "" {
+		detail += " " + denied.hint
+	}
 	if step == "scope" && d.classified {
 		detail += " " + d.classification() + "."
 	}

@@ -19,7 +19,7 @@ func TestExplainSteps(t *testing.T) {
 	app.record.MaxConcurrent = 1
 	app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}
 	h := newHandler(t, app, frontAPI, passwordsDeny)
-	all := []string{"token", "networks", "limits", "scope", "cross_site", "query", "form", "account", "outbound"}
+	all := []string{"token", "networks", "limits", "scope", "cross_site", "query", "form", "account", "confine", "outbound"}
 	for _, test := range []struct {
 		from, method, uri string
 		anyAddress        bool
@@ -37,7 +37,7 @@ func TestExplainSteps(t *testing.T) {
 		{"192.0.2.1", "GET", issuePath + "?a;os_username=b", true, ReasonAmbiguousRequest, "query", "query"},
 	} {
 		address, _ := netip.ParseAddr(test.from)
-		e, err := h.Explain(Question{Record: app.record, Method: test.method, URI: test.uri, Address: address})
+		e, err := h.Explain(t.Context(), Question{Record: app.record, Method: test.method, URI: test.uri, Address: address})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestExplainSteps(t *testing.T) {
 		t.Error("explaining took the place of a request")
 	}
 	for _, uri := range []string{"rest/api", "", "/%zz"} {
-		if _, err := h.Explain(Question{Record: app.record, Method: "GET", URI: uri}); err == nil {
+		if _, err := h.Explain(t.Context(), Question{Record: app.record, Method: "GET", URI: uri}); err == nil {
 			t.Errorf("%q is explained", uri)
 		}
 	}

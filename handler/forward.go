@@ -45,6 +45,11 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	if err != nil {
 		return nil, t.refusedBy(d.Account, err)
 	}
+	if d.confined != nil {
+		if err := d.confined.admit(out, t.asker(d.Account)); err != nil {
+			return nil, t.refused(d.Account, err)
+		}
+	}
 	response, err := t.deliver(out, d.Access)
 	if err != nil {
 		return nil, err
@@ -65,6 +70,14 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	if err := checkAnswer(response, question); err != nil {
 		_ = response.Body.Close() // the client must not see this response
 		return nil, t.refused(d.Account, err)
+	}
+	if d.confined != nil {
+		confined, err := d.confined.answer(response)
+		if err != nil {
+			_ = response.Body.Close()
+			return nil, err
+		}
+		response = confined
 	}
 	return inbound(response, question, d, mapper), nil
 }

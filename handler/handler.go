@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
@@ -112,9 +113,12 @@ type Handler struct {
 	operations *jira.Operations
 	reachable  jira.Paths
 	permitted  token.Networks
-	now        func() time.Time
-	logger     *zap.Logger
-	denials    *denialSampler
+	// confinement confines every token here; guard says what is inside.
+	confinement token.Confinement
+	guard       *confine.Guard
+	now         func() time.Time
+	logger      *zap.Logger
+	denials     *denialSampler
 }
 
 // Read is an operation that does not change anything in Jira.
@@ -173,6 +177,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.cors = h.corsHeaders()
+	h.guard = confine.NewGuard(confinementTTL)
 	h.app.AddGateway(h)
 	return nil
 }

@@ -22,11 +22,16 @@ func withoutPage(response *http.Response) *http.Response {
 	if err != nil {
 		body = []byte(`{}`) // cannot happen: all are plain values
 	}
+	setBody(&in, body)
+	return &in
+}
+
+// setBody replaces a response's body by JSON.
+func setBody(in *http.Response, body []byte) {
 	for _, name := range []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Content-Range", "Etag", "Last-Modified"} {
 		delete(in.Header, name)
 	}
 	in.Header["Content-Type"] = []string{"application/json;charset=UTF-8"}
 	in.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	in.Body, in.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return &in
 }

@@ -18,7 +18,11 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 	if !h.reachable.Match(path) {
 		return deny(ReasonPathDenied, "API tokens do not reach this path. An administrator of the gateway can add it with the option paths.")
 	}
-	d.Access, d.match = h.access(r.Method, path)
+	d.Access, d.operation = h.operations.Access(r.Method, path)
+	d.match = d.operation
+	if h.ScopeBy == scopeByMethod && d.Access != jira.AccessNever && d.match.Source != jira.SourceReads {
+		d.Access, d.match = jira.AccessByMethod(r.Method), jira.Match{Source: jira.SourceMethod}
+	}
 	d.classified = true
 	if d.Access == jira.AccessNever {
 		return deny(ReasonPathDenied, "No API token may do this, whatever its scope.")
@@ -42,15 +46,6 @@ func (d *Decision) classification() string {
 		return "The request is not for tokens, by " + by
 	}
 	return "The request is " + d.Access.String() + ", by " + by
-}
-
-// access classifies an operation by the table or by its method, as configured.
-func (h *Handler) access(method, path string) (jira.Access, jira.Match) {
-	access, match := h.operations.Access(method, path)
-	if h.ScopeBy == scopeByMethod && access != jira.AccessNever && match.Source != jira.SourceReads {
-		return jira.AccessByMethod(method), jira.Match{Source: jira.SourceMethod}
-	}
-	return access, match
 }
 
 // scopeFor returns the scope that an access needs.

@@ -28,6 +28,7 @@ var steps = [...]step{
 	{"query", (*Handler).query, foundQuery, nil},
 	{"form", (*Handler).form, foundForm, nil},
 	{"account", (*Handler).account, foundAccount, nil},
+	{"confine", (*Handler).confine, foundConfine, nil},
 }
 
 // decide takes the steps in order, up to the first denial.

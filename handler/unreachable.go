@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
@@ -19,6 +20,9 @@ func (e forwardingError) Unwrap() error { return e.error }
 func deniedBy(d *Decision, err error) *denial {
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		return accountRefused(d, refused)
+	}
+	if outside, ok := errors.AsType[*confine.Error](err); ok {
+		return confinedDenial(d, outside)
 	}
 	if failed, ok := errors.AsType[clientError](err); ok {
 		return bodyDenial(failed)

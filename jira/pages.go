@@ -8,16 +8,46 @@ import "strings"
 
 // page is why a page of Jira is denied.
 var (
-	page     = Match{Source: "page", Reason: "a page of Jira, which may act on GET too; tokens reach downloads and REST only"}
-	download = Match{Source: "download"}
+	page = Match{Source: "page", Reason: "a page of Jira, which may act on GET too; tokens reach downloads and REST only"}
 )
+
+// The downloads. Of these, confined tokens reach attachments and avatars: an
+// archive holds attachments that its path does not name.
+var (
+	attachment = Match{Source: "download", Template: "/secure/{kind}/{id}/{name}", Confinement: &Confinement{
+		Rule: "attachment", Parameters: []Parameter{{Thing: "attachment", In: "path", Name: "id"}}, Answer: "binary",
+	}}
+	projectAvatar = Match{Source: "download", Template: "/secure/projectavatar", Confinement: &Confinement{
+		Rule: RuleNeeded, Parameters: []Parameter{{Thing: "project", In: "query", Name: "pid"}}, Answer: "binary",
+	}}
+	otherAvatar = Match{Source: "download", Template: "/secure/{avatar}", Confinement: &Confinement{Rule: RuleOpen, Answer: "binary"}}
+	archive     = Match{Source: "download", Confinement: &Confinement{Rule: RuleNone, Note: "an archive of attachments; download them one by one"}}
+)
+
+// download returns what is known about the download at path.
+func download(path string) Match {
+	kind, _, _ := strings.Cut(strings.TrimPrefix(path, "/secure/"), "/")
+	var match Match
+	switch kind {
+	case "attachment", "thumbnail":
+		match = attachment
+	case "projectavatar":
+		match = projectAvatar
+	case "attachmentzip":
+		match = archive
+	default:
+		match = otherAvatar
+	}
+	match.path = path
+	return match
+}
 
 // judgePage decides about pages and downloads; decided is false for all other
 // paths. path is as sent.
 func judgePage(method, path string) (access Access, match Match, decided bool) {
 	if isDownload(path) {
 		if method == "GET" || method == "HEAD" {
-			return AccessRead, download, true
+			return AccessRead, download(path), true
 		}
 		return AccessNever, page, true
 	}
