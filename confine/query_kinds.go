@@ -1,0 +1,98 @@
+package confine
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
+)
+
+// fieldKind is what fields of a kind can be compared with.
+type fieldKind struct {
+	operators []jql.Operator
+	// value checks a value and returns the one to send to Jira in its place; nil
+	// if no values can be used, and instead says what can.
+	value   func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error)
+	instead string
+}
+
+var (
+	presence = []jql.Operator{jql.Is, jql.IsNot}
+	equality = append([]jql.Operator{jql.Equals, jql.NotEquals, jql.In, jql.NotIn}, presence...)
+	ordering = append([]jql.Operator{jql.Less, jql.LessEqual, jql.Greater, jql.GreaterEqual}, equality...)
+	contents = append([]jql.Operator{jql.Like, jql.NotLike}, presence...)
+)
+
+// The kinds of fields. The values of the first ones say nothing about what is
+// outside.
+var (
+	// textKind is for texts in which Jira searches for words.
+	textKind = fieldKind{operators: contents, value: anyValue}
+	// customTextKind is for texts that Jira may also compare as a whole.
+	customTextKind = fieldKind{operators: append([]jql.Operator{jql.Like, jql.NotLike}, equality...), value: anyValue}
+	wordKind       = fieldKind{operators: equality, value: anyValue}
+	levelKind      = fieldKind{operators: ordering, value: anyValue}
+	numberKind     = fieldKind{operators: ordering, value: formed(numberForm, "a number")}
+	durationKind   = fieldKind{operators: ordering, value: formed(durationForm, `a duration such as "2h" or "1w 3d"`)}
+	dateKind       = fieldKind{operators: ordering, value: formed(dateForm, `a date such as "2026-01-31" or "2026-01-31 18:00", or a period such as "-7d"`)}
+
+	projectKind   = fieldKind{operators: equality, value: (*querying).projectValue}
+	issueKind     = fieldKind{operators: equality, value: (*querying).issueValue}
+	typeKind      = fieldKind{operators: equality, value: things("issue type", (*session).issueTypesOf)}
+	statusKind    = fieldKind{operators: equality, value: things("status", (*session).statusesOf)}
+	versionKind   = fieldKind{operators: ordering, value: things("version", (*session).versionsOf)}
+	componentKind = fieldKind{operators: equality, value: things("component", (*session).componentsOf)}
+	sprintKind    = fieldKind{operators: equality, value: (*querying).sprintValue}
+	userKind      = fieldKind{operators: equality, value: (*querying).userValue}
+
+	// selfKind is for an issue's watchers and voters: a query may ask only whether
+	// the account is among them.
+	selfKind = fieldKind{operators: equality, instead: "currentUser()"}
+	// slaKind is for SLAs, which are compared with functions only.
+	slaKind = fieldKind{operators: ordering, instead: `functions such as breached() and remaining("2h")`}
+	// optionKind is for select lists and the like: only Jira's administrators can
+	// tell to which projects their options belong.
+	optionKind = fieldKind{operators: presence, instead: "IS EMPTY and IS NOT EMPTY"}
+	// rankKind is for ranks, which only sort.
+	rankKind = fieldKind{instead: "ORDER BY"}
+)
+
+// anyValue lets every value pass.
+func anyValue(_ *querying, _ context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
+	return operand, nil
+}
+
+// The forms of values that Jira accepts. See "Advanced search reference - JQL
+// fields" in Atlassian's documentation.
+var (
+	numberForm   = regexp.MustCompile(`^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?$`)
+	durationForm = regexp.MustCompile(`^[+-]?[0-9]{1,9}(\.[0-9]{1,9})?[wdhm]?( ?[0-9]{1,9}[wdhm])*$`)
+	dateForm     = regexp.MustCompile(`^([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}( [0-9]{1,2}:[0-9]{2})?|[+-]?[0-9]{1,15}|[+-]?[0-9]{1,9}[yMwdhm]( ?[0-9]{1,9}[wdhm])*)$`)
+)
+
+// formed lets values of a form pass.
+func formed(form *regexp.Regexp, expected string) func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error) {
+	return func(_ *querying, _ context.Context, f *queryField, operand jql.Operand) (jql.Operand, error) {
+		text, _ := textOf(operand)
+		if !form.MatchString(text) {
+			return nil, badQuery("%s is compared with %s, which is not %s.", quoted(f.name()), quoted(text), expected)
+		}
+		return operand, nil
+	}
+}
+
+// refusesOperator says which operators go with the field.
+func (f *queryField) refusesOperator(operator jql.Operator) error {
+	var allowed []string
+	for _, operator := range f.kind.operators {
+		allowed = append(allowed, string(operator))
+	}
+	if f.history {
+		allowed = append(allowed, string(jql.Was), string(jql.Changed))
+	}
+	if allowed == nil {
+		return badQuery("%s cannot be used with %s with this token, only in %s.", operator, quoted(f.name()), f.kind.instead)
+	}
+	return badQuery("%s cannot be used with %s with this token. Use %s.", operator, quoted(f.name()), strings.Join(allowed, ", "))
+}
