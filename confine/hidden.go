@@ -12,6 +12,14 @@ type field struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
 	ClauseNames []string `json:"clauseNames"`
+	Schema      struct {
+		// Custom is the type of a custom field.
+		Custom string `json:"custom"`
+	} `json:"schema"`
+	// Scope is set for fields of a team-managed project.
+	Scope *struct {
+		Project project `json:"project"`
+	} `json:"scope"`
 }
 
 // isCalled reports whether the field goes by this name, in requests or in JQL.

@@ -27,6 +27,10 @@ func (s *session) query(ctx context.Context, text string) (string, error) {
 	if err != nil {
 		return "", &Error{Kind: BadQuery, Message: err.Error() + "."}
 	}
+	constraint, err := s.constraint(ctx)
+	if err != nil {
+		return "", err
+	}
 	q := &querying{session: s}
 	if query.Where != nil {
 		if query.Where, err = q.clause(ctx, query.Where); err != nil {
@@ -38,9 +42,8 @@ func (s *session) query(ctx context.Context, text string) (string, error) {
 			return "", err
 		}
 	}
-	constraint, err := s.constraint(ctx)
-	if err != nil || constraint == nil {
-		return query.String(), err
+	if constraint == nil {
+		return query.String(), nil
 	}
 	return query.Constrained(constraint).String(), nil
 }
@@ -95,7 +98,7 @@ func (q *querying) comparison(ctx context.Context, c *jql.Comparison) (jql.Claus
 		return nil, err
 	}
 	if !slices.Contains(f.kind.operators, c.Operator) {
-		return nil, f.refusesOperator(c.Operator)
+		return nil, f.refuses(c.Operator)
 	}
 	operand, err := q.operand(ctx, f, c.Operand)
 	return &jql.Comparison{Field: f.field, Operator: c.Operator, Operand: operand}, err
@@ -108,7 +111,7 @@ func (q *querying) history(ctx context.Context, h *jql.History) (jql.Clause, err
 		return nil, err
 	}
 	if !f.history {
-		return nil, f.refusesOperator(h.Operator)
+		return nil, f.refuses(h.Operator)
 	}
 	confined := &jql.History{Field: f.field, Operator: h.Operator}
 	if h.Operand != nil {
@@ -120,9 +123,9 @@ func (q *querying) history(ctx context.Context, h *jql.History) (jql.Clause, err
 		of := f
 		switch p.Word {
 		case "BY":
-			of = &queryField{field: jql.Field{Name: p.Word}, kind: &userKind}
+			of = &queryField{called: p.Word, kind: &userKind}
 		case "BEFORE", "AFTER", "ON", "DURING":
-			of = &queryField{field: jql.Field{Name: p.Word}, kind: &dateKind}
+			of = &queryField{called: p.Word, kind: &dateKind}
 		}
 		operand, err := q.operand(ctx, of, p.Operand)
 		if err != nil {
@@ -151,7 +154,7 @@ func (q *querying) operand(ctx context.Context, f *queryField, operand jql.Opera
 		return q.function(ctx, f, operand)
 	}
 	if f.kind.value == nil {
-		return nil, badQuery("Values of %s cannot be used with this token, only %s.", quoted(f.name()), f.kind.instead)
+		return nil, f.refusesValues()
 	}
 	return f.kind.value(q, ctx, f, operand)
 }
@@ -160,7 +163,7 @@ func (q *querying) operand(ctx context.Context, f *queryField, operand jql.Opera
 func (q *querying) sortable(ctx context.Context, named jql.Field) (jql.Field, error) {
 	f, err := q.field(ctx, named)
 	if err == nil && f.unsortable {
-		err = badQuery("This token's queries cannot be sorted by %s.", quoted(f.name()))
+		err = badQuery("This token's queries cannot be sorted by %s.", quoted(f.called))
 	}
 	if err != nil {
 		return jql.Field{}, err
@@ -176,7 +179,7 @@ func (q *querying) count() error {
 	return nil
 }
 
-// text returns a value as text, and whether it was written as a number.
+// textOf returns a value as text, and whether it was written as a number.
 func textOf(operand jql.Operand) (text string, number bool) {
 	switch operand := operand.(type) {
 	case jql.Value:

@@ -11,25 +11,19 @@ import (
 
 // queryField is a field that queries of confined tokens may use.
 type queryField struct {
-	// field is how the query that is sent to Jira names it.
-	field jql.Field
-	kind  *fieldKind
+	// called is how the query names it, field how the query that is sent to Jira
+	// does.
+	called string
+	field  jql.Field
+	kind   *fieldKind
 	// history is set for fields that can be used with WAS and CHANGED, unsortable
 	// for those that cannot be used in ORDER BY.
 	history, unsortable bool
 }
 
-// name returns the field's name for messages.
-func (f *queryField) name() string {
-	if f.field.CustomID != "" {
-		return "cf[" + f.field.CustomID + "]"
-	}
-	return f.field.Name
-}
-
 // systemField is a field of Jira's own.
 type systemField struct {
-	// names are its names in JQL, in lower case.
+	// names are its names in JQL, for which letter case makes no difference.
 	names []string
 	kind  *fieldKind
 	// looksInto are the IDs of the fields that it looks into: it is hidden with
@@ -47,21 +41,21 @@ var systemFields = []systemField{
 	{names: []string{"project"}, kind: &projectKind, looksInto: []string{"project"}},
 	{names: []string{"issuetype", "type"}, kind: &typeKind, looksInto: []string{"issuetype"}},
 	{names: []string{"status"}, kind: &statusKind, looksInto: []string{"status"}, history: true},
-	{names: []string{"statuscategory"}, kind: &wordKind, looksInto: []string{"status", "statusCategory"}},
+	{names: []string{"statusCategory"}, kind: &wordKind, looksInto: []string{"status", "statusCategory"}},
 	{names: []string{"priority"}, kind: &levelKind, looksInto: []string{"priority"}, history: true},
 	{names: []string{"resolution"}, kind: &levelKind, looksInto: []string{"resolution"}, history: true},
 	{names: []string{"assignee"}, kind: &userKind, looksInto: []string{"assignee"}, history: true},
 	{names: []string{"reporter"}, kind: &userKind, looksInto: []string{"reporter"}, history: true},
 	{names: []string{"creator"}, kind: &userKind, looksInto: []string{"creator"}},
-	{names: []string{"created", "createddate"}, kind: &dateKind, looksInto: []string{"created"}},
-	{names: []string{"updated", "updateddate"}, kind: &dateKind, looksInto: []string{"updated"}},
+	{names: []string{"created", "createdDate"}, kind: &dateKind, looksInto: []string{"created"}},
+	{names: []string{"updated", "updatedDate"}, kind: &dateKind, looksInto: []string{"updated"}},
 	{names: []string{"due", "duedate"}, kind: &dateKind, looksInto: []string{"duedate"}},
 	{names: []string{"resolved", "resolutiondate"}, kind: &dateKind, looksInto: []string{"resolutiondate"}},
-	{names: []string{"statuscategorychangeddate"}, kind: &dateKind, looksInto: []string{"status", "statuscategorychangedate"}},
+	{names: []string{"statusCategoryChangedDate"}, kind: &dateKind, looksInto: []string{"status", "statuscategorychangedate"}},
 	{names: []string{"labels"}, kind: &wordKind, looksInto: []string{"labels"}},
 	{names: []string{"component", "components"}, kind: &componentKind, looksInto: []string{"components"}},
-	{names: []string{"fixversion", "fixversions"}, kind: &versionKind, looksInto: []string{"fixVersions"}, history: true},
-	{names: []string{"affectedversion", "affectedversions"}, kind: &versionKind, looksInto: []string{"versions"}},
+	{names: []string{"fixVersion", "fixVersions"}, kind: &versionKind, looksInto: []string{"fixVersions"}, history: true},
+	{names: []string{"affectedVersion", "affectedVersions"}, kind: &versionKind, looksInto: []string{"versions"}},
 	{names: []string{"summary"}, kind: &textKind, looksInto: []string{"summary"}},
 	{names: []string{"description"}, kind: &textKind, looksInto: []string{"description"}},
 	{names: []string{"environment"}, kind: &textKind, looksInto: []string{"environment"}},
@@ -75,19 +69,19 @@ var systemFields = []systemField{
 	{names: []string{"watchers"}, kind: &numberKind, looksInto: []string{"watches"}},
 	{names: []string{"voter"}, kind: &selfKind, looksInto: []string{"votes"}, unsortable: true},
 	{names: []string{"watcher"}, kind: &selfKind, looksInto: []string{"watches"}, unsortable: true},
-	{names: []string{"timespent"}, kind: &durationKind, looksInto: []string{"timespent", "timetracking"}},
-	{names: []string{"timeoriginalestimate", "originalestimate"}, kind: &durationKind, looksInto: []string{"timeoriginalestimate", "timetracking"}},
-	{names: []string{"timeestimate", "remainingestimate"}, kind: &durationKind, looksInto: []string{"timeestimate", "timetracking"}},
-	{names: []string{"workratio"}, kind: &numberKind, looksInto: []string{"workratio", "timetracking", "timespent", "timeoriginalestimate"}},
-	{names: []string{"worklogdate"}, kind: &dateKind, looksInto: []string{"worklog"}, unsortable: true},
-	{names: []string{"worklogcomment"}, kind: &textKind, looksInto: []string{"worklog"}, unsortable: true},
-	{names: []string{"worklogauthor"}, kind: &userKind, looksInto: []string{"worklog"}, unsortable: true},
+	{names: []string{"timeSpent"}, kind: &durationKind, looksInto: []string{"timespent", "timetracking"}},
+	{names: []string{"timeoriginalestimate", "originalEstimate"}, kind: &durationKind, looksInto: []string{"timeoriginalestimate", "timetracking"}},
+	{names: []string{"timeestimate", "remainingEstimate"}, kind: &durationKind, looksInto: []string{"timeestimate", "timetracking"}},
+	{names: []string{"workRatio"}, kind: &numberKind, looksInto: []string{"workratio", "timetracking", "timespent", "timeoriginalestimate"}},
+	{names: []string{"worklogDate"}, kind: &dateKind, looksInto: []string{"worklog"}, unsortable: true},
+	{names: []string{"worklogComment"}, kind: &textKind, looksInto: []string{"worklog"}, unsortable: true},
+	{names: []string{"worklogAuthor"}, kind: &userKind, looksInto: []string{"worklog"}, unsortable: true},
 	{names: []string{"attachments"}, kind: &optionKind, looksInto: []string{"attachment"}, unsortable: true},
 	// These are custom fields, but every Jira Software has exactly one of each.
 	{names: []string{"sprint"}, kind: &sprintKind, looksInto: []string{"sprint"}},
 	{names: []string{"rank"}, kind: &rankKind, looksInto: []string{"rank"}},
-	{names: []string{"epic link"}, kind: &issueKind, looksInto: []string{"epic link", "parent"}, unsortable: true},
-	{names: []string{"epic name"}, kind: &customTextKind, looksInto: []string{"epic name"}},
+	{names: []string{"Epic Link"}, kind: &issueKind, looksInto: []string{"epic link", "parent"}, unsortable: true},
+	{names: []string{"Epic Name"}, kind: &customTextKind, looksInto: []string{"epic name"}},
 }
 
 // customKinds are the kinds of custom fields, by their type in Jira's answer to
@@ -167,16 +161,19 @@ func (q *querying) field(ctx context.Context, named jql.Field) (*queryField, err
 	case named.CustomID != "":
 		return q.customField(ctx, "cf["+strings.TrimLeft(named.CustomID, "0")+"]")
 	}
-	name := strings.ToLower(named.Name)
 	for i := range systemFields {
-		if f := &systemFields[i]; slices.Contains(f.names, name) {
-			return q.systemField(ctx, f, name)
+		for _, name := range systemFields[i].names {
+			if strings.EqualFold(name, named.Name) {
+				return q.systemField(ctx, &systemFields[i], name, named.Name)
+			}
 		}
 	}
 	return q.customField(ctx, named.Name)
 }
 
-func (q *querying) systemField(ctx context.Context, f *systemField, name string) (*queryField, error) {
+// systemField returns a field of Jira's own by one of its names. called is how the
+// query writes the name.
+func (q *querying) systemField(ctx context.Context, f *systemField, name, called string) (*queryField, error) {
 	if len(q.view.hide) > 0 {
 		hidden, err := q.hidden(ctx)
 		if err != nil {
@@ -190,10 +187,10 @@ func (q *querying) systemField(ctx context.Context, f *systemField, name string)
 			return nil, err
 		}
 		if refused {
-			return nil, noField(name)
+			return nil, noField(called)
 		}
 	}
-	return &queryField{field: jql.Field{Name: name}, kind: f.kind, history: f.history, unsortable: f.unsortable}, nil
+	return &queryField{called: called, field: jql.Field{Name: name}, kind: f.kind, history: f.history, unsortable: f.unsortable}, nil
 }
 
 // searchesHidden reports whether a search in all texts would look into a hidden
@@ -235,16 +232,15 @@ func (q *querying) customField(ctx context.Context, name string) (*queryField, e
 	if err != nil {
 		return nil, err
 	}
+	inside, err := q.projects(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var found []field
 	for _, f := range fields {
-		if number, ok := f.number(); !ok || !f.isCalled(name) && name != "cf["+number+"]" || hidden.has(f.ID) {
-			continue
-		}
-		inside, err := q.isFieldInside(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		if inside {
+		number, ok := f.number()
+		called := ok && (f.isCalled(name) || name == "cf["+number+"]")
+		if called && !hidden.has(f.ID) && (f.Scope == nil || q.view.seesAllProjects() || containsProject(inside, f.Scope.Project.ID)) {
 			found = append(found, f)
 		}
 	}
@@ -256,19 +252,7 @@ func (q *querying) customField(ctx context.Context, name string) (*queryField, e
 	}
 	number, _ := found[0].number()
 	kind := customKinds[found[0].Schema.Custom]
-	return &queryField{field: jql.Field{CustomID: number}, kind: kind, unsortable: kind == &issueKind}, nil
-}
-
-// isFieldInside reports whether the field is that of a project inside, or is not
-// limited to one.
-func (q *querying) isFieldInside(ctx context.Context, f field) (bool, error) {
-	switch {
-	case f.Scope == nil:
-		return true, nil
-	case f.Scope.Project.ID == "":
-		return false, nil
-	}
-	return q.projectInside(ctx, f.Scope.Project.ID)
+	return &queryField{called: name, field: jql.Field{CustomID: number}, kind: kind, unsortable: kind == &issueKind}, nil
 }
 
 // ambiguous refuses a name that several fields have.

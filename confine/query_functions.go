@@ -61,7 +61,7 @@ func (q *querying) function(ctx context.Context, f *queryField, call *jql.Functi
 		return strings.EqualFold(known.name, call.Name) && slices.Contains(known.kinds, f.kind)
 	})
 	if i < 0 {
-		return nil, badQuery("The function %s cannot be used with %s with this token.%s", quoted(call.Name+"()"), quoted(f.name()), instead(call.Name))
+		return nil, badQuery("The function %s cannot be used with %s with this token.%s", quoted(call.Name+"()"), quoted(f.called), instead(call.Name))
 	}
 	known := &queryFunctions[i]
 	if len(call.Args) < known.least || len(call.Args) > known.most {

@@ -3,6 +3,7 @@ package confine
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
@@ -76,23 +77,29 @@ func formed(form *regexp.Regexp, expected string) func(*querying, context.Contex
 	return func(_ *querying, _ context.Context, f *queryField, operand jql.Operand) (jql.Operand, error) {
 		text, _ := textOf(operand)
 		if !form.MatchString(text) {
-			return nil, badQuery("%s is compared with %s, which is not %s.", quoted(f.name()), quoted(text), expected)
+			return nil, badQuery("%s is compared with %s, which is not %s.", quoted(f.called), quoted(text), expected)
 		}
 		return operand, nil
 	}
 }
 
-// refusesOperator says which operators go with the field.
-func (f *queryField) refusesOperator(operator jql.Operator) error {
-	var allowed []string
-	for _, operator := range f.kind.operators {
-		allowed = append(allowed, string(operator))
+// refuses says which operators go with the field.
+func (f *queryField) refuses(operator jql.Operator) error {
+	if f.kind.value == nil {
+		return f.refusesValues()
 	}
+	allowed := slices.Clone(f.kind.operators)
 	if f.history {
-		allowed = append(allowed, string(jql.Was), string(jql.Changed))
+		allowed = append(allowed, jql.Was, jql.WasNot, jql.WasIn, jql.WasNotIn, jql.Changed)
 	}
-	if allowed == nil {
-		return badQuery("%s cannot be used with %s with this token, only in %s.", operator, quoted(f.name()), f.kind.instead)
+	words := make([]string, len(allowed))
+	for i, operator := range allowed {
+		words[i] = string(operator)
 	}
-	return badQuery("%s cannot be used with %s with this token. Use %s.", operator, quoted(f.name()), strings.Join(allowed, ", "))
+	return badQuery("%s cannot be used with %s with this token. Use one of %s.", quoted(string(operator)), quoted(f.called), strings.Join(words, ", "))
+}
+
+// refusesValues says what goes with a field with whose values nothing does.
+func (f *queryField) refusesValues() error {
+	return badQuery("With this token, %s can be used with %s only.", quoted(f.called), f.kind.instead)
 }

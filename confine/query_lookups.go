@@ -155,9 +155,3 @@ func (u queryUser) named(text string) (name string, ok bool) {
 	}
 	return "", false
 }
-
-// sprintInside reports whether the board on which the sprint was created is of a
-// project inside.
-func (s *session) sprintInside(ctx context.Context, id string) (bool, error) {
-	return false, nil
-}

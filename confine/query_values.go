@@ -83,7 +83,7 @@ func (q *querying) sprintValue(ctx context.Context, _ *queryField, operand jql.O
 	inside := false
 	if isNumber(text) {
 		var err error
-		if inside, err = q.sprintInside(ctx, text); err != nil {
+		if inside, err = q.isSprintInside(ctx, text); err != nil {
 			return nil, err
 		}
 	}
