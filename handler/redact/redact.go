@@ -1,10 +1,13 @@
-// Package redact removes from Jira's responses what a confined token may not see,
-// while they stream by.
+// Package redact removes from Jira's responses what a confined token may not see, while they stream by.
+//
+// Each operation of Jira has an answer in the table of package jira, such as "issue" or "comments", and each answer has a
+// shape here: an allow-list of what passes. A member that no shape names is dropped, so that whatever Jira adds to its
+// answers stays hidden until a shape names it.
 package redact
 
 import (
 	"errors"
-	"io"
+	"fmt"
 )
 
 // Inside says what a token may see of the things that a response names.
@@ -15,14 +18,15 @@ type Inside interface {
 	// Issue reports whether the issue with this ID and key, as Jira returned
 	// them, is known to be inside; either may be empty.
 	Issue(id, key string) bool
-	// Hides reports whether the field with this ID or name is hidden.
+	// Hides reports whether the field with this ID or name is hidden. Responses
+	// name fields by either alone, so it must know both of a hidden field.
 	Hides(field string) bool
 	// HidesInternalComments reports whether internal comments of Jira Service
 	// Management are hidden.
 	HidesInternalComments() bool
 }
 
-// The answers that have no JSON.
+// The answers that are not JSON.
 const (
 	// Empty is an answer whose body means nothing and is dropped.
 	Empty = "empty"
@@ -31,12 +35,20 @@ const (
 )
 
 // ErrOutside says that all of the response is outside.
-var ErrOutside = errors.New("the response is outside the confinement")
+var ErrOutside = errors.New("redact: the response is outside the confinement")
 
-// Body redacts a response of the shape that answer names, as it is read.
-func Body(answer string, body io.ReadCloser, inside Inside) (io.ReadCloser, error) {
-	return nil, ErrOutside
+// maxValue limits what is held in memory at a time, in bytes: a value that must be judged before it is written, such as a
+// linked issue, or one that passes as it is, such as a text.
+const maxValue = 4 << 20
+
+var (
+	errClosed   = errors.New("redact: read from a closed body")
+	errTooLarge = fmt.Errorf("redact: a value in Jira's response exceeds %d bytes", maxValue)
+	errForm     = errors.New("redact: Jira's response does not have the form that its operation documents")
+	errTrailing = errors.New("redact: Jira's response continues after its end")
+)
+
+// Known reports whether there is a shape for the answer, as the table of package jira names it.
+func Known(answer string) bool {
+	return answer == Empty || answer == Binary || shapes[answer] != nil
 }
-
-// Failure returns a body for an error of Jira: its own text names what is outside.
-func Failure(status int, body []byte, inside Inside) []byte { return nil }

@@ -1,0 +1,13 @@
+package redact
+
+// shapes are the shapes of answers, by the name that the table of package jira gives them.
+var shapes map[string]*shape
+
+func init() {
+	shapes = make(map[string]*shape)
+	for _, subject := range []map[string]*shape{
+		issueAnswers, commentAnswers, worklogAnswers, changelogAnswers, projectAnswers, openAnswers,
+	} {
+		merge(shapes, subject)
+	}
+}

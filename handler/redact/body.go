@@ -1,0 +1,116 @@
+package redact
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// chunk is how much a body prepares before it delivers, in bytes, unless the response ends earlier or holds a larger value.
+const chunk = 16 << 10
+
+// Body returns what passes of an answer, as the table of package jira names it, for a token that sees only what is inside.
+// A response without a body has none afterwards, whatever the answer.
+//
+// Body waits for the first chunk. An error means that nothing may be passed on: ErrOutside if all of it is outside, another
+// one if it is not JSON or does not have the form that its operation documents. An error that shows later ends the stream,
+// so that no incomplete answer looks complete. On an error source is closed. Otherwise closing the result closes it.
+func Body(answer string, source io.ReadCloser, in Inside) (io.ReadCloser, error) {
+	switch {
+	case answer == Binary:
+		return source, nil
+	case answer == Empty:
+		return nothing{source}, nil
+	case shapes[answer] == nil:
+		return nil, errors.Join(fmt.Errorf("redact: no shape for the answer %q", answer), source.Close())
+	}
+	b := &body{machine: newMachine(shapes[answer], source, in), source: source}
+	if b.fill(); b.err != nil && b.err != io.EOF {
+		b.release()
+		return nil, errors.Join(b.err, source.Close())
+	}
+	return b, nil
+}
+
+// nothing is the body of a response of which nothing passes.
+type nothing struct{ io.Closer }
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
+
+type body struct {
+	source io.ReadCloser
+
+	mu      sync.Mutex // held by Read, so that Close does not release a buffer in use
+	closed  bool
+	machine *machine // nil after the end
+	ready   []byte   // part of the machine's output to deliver next
+	err     error    // what follows it
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(b.ready) == 0 {
+		switch {
+		case b.closed:
+			return 0, errClosed
+		case b.err != nil:
+			b.release()
+			return 0, b.err
+		}
+		b.fill()
+	}
+	n := copy(p, b.ready)
+	b.ready = b.ready[n:]
+	return n, nil
+}
+
+// Close closes the source, which also ends a Read that waits for it.
+func (b *body) Close() error {
+	err := b.source.Close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.release()
+	return err
+}
+
+// fill prepares the next chunk. The caller holds mu.
+func (b *body) fill() {
+	b.ready, b.err = b.machine.next()
+	if b.err != nil && b.err != io.EOF {
+		b.ready = nil
+	}
+}
+
+// release returns the machine to the pool, once. The caller holds mu.
+func (b *body) release() {
+	if b.machine != nil {
+		b.machine.release()
+		b.machine, b.ready = nil, nil
+	}
+}
+
+// source reads a response for a decoder, and limits what it must hold at a time.
+type source struct {
+	reader  io.Reader
+	decoder *jsontext.Decoder
+	read    int64
+}
+
+// Read implements io.Reader. What was read beyond the last token is what the decoder holds.
+func (s *source) Read(p []byte) (int, error) {
+	if s.read-s.decoder.InputOffset() > maxValue {
+		return 0, errTooLarge
+	}
+	n, err := s.reader.Read(p)
+	s.read += int64(n)
+	return n, err
+}

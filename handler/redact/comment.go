@@ -1,0 +1,60 @@
+package redact
+
+// comment is a comment that may be internal. Its rendered body is dropped: Jira writes the titles of mentioned issues in.
+var comment = judged(objectOf(with(
+	keepAll("self", "id", "parentId", "author", "body", "updateAuthor", "created", "updated", "visibility", "jsdPublic",
+		"jsdAuthorCanSeeRequest"),
+	object{"properties": arrayOf(property)})), isShown)
+
+// property is a property of an issue or a comment, which apps set.
+var property = objectOf(object{"self": scalar, "key": scalar, "value": unknown})
+
+// comments is a page of comments. Some may be internal.
+var comments = countedPage("comments", comment)
+
+var commentAnswers = map[string]*shape{
+	"comment":         comment,
+	"comments":        comments,
+	"pinned-comments": arrayOf(objectOf(object{"comment": comment, "pinnedBy": keep, "pinnedDate": keep})),
+}
+
+// isShown decides about a comment: internal ones may be hidden.
+func isShown(in *view, comment []byte) bool {
+	return !in.HidesInternalComments() || !isInternal(comment)
+}
+
+// isInternal reports whether Jira Service Management shows a comment to agents only. Jira says so in one of three ways: in
+// jsdPublic, in public (below /rest/servicedeskapi) or in the property sd.public.comment.
+func isInternal(comment []byte) bool {
+	if comment[0] != '{' {
+		return false
+	}
+	for quoted, v := range members(comment) {
+		switch string(unquote(quoted)) {
+		case "jsdPublic", "public":
+			if string(v) != "true" {
+				return true
+			}
+		case "properties":
+			if internalProperty(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func internalProperty(properties []byte) bool {
+	if properties[0] != '[' {
+		return false
+	}
+	for p := range elements(properties) {
+		if string(text(find(p, "key"))) != "sd.public.comment" {
+			continue
+		}
+		if internal := find(find(p, "value"), "internal"); internal != nil && string(internal) != "false" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,88 @@
+package redact
+
+import "strconv"
+
+// counts are those of a page of which elements may be dropped. They are written after the elements, wherever Jira has them,
+// and count what passed:
+//
+//   - Of a page that holds everything, such as the comments inside an issue, the total is what passed.
+//   - Of the last of several pages, the total is the page's start and what passed of it.
+//   - Of an earlier page, the total says only that there is more: Jira's own total would count what is hidden, and no one
+//     knows how much of the following pages is. It grows from page to page, until the last one has the right one.
+//
+// startAt and maxResults go on counting what Jira counts, so that clients reach every page and none twice.
+type counts struct {
+	held       [countNames]int64
+	present    [countNames]bool
+	next       int // count that was held last
+	seen, kept int64
+}
+
+const (
+	startAt = iota
+	maxResults
+	total
+	size
+	countNames
+)
+
+// hold reports whether the member with this name is a count, whose value is to be set next.
+func (c *counts) hold(name []byte) bool {
+	switch string(name) {
+	case "startAt":
+		c.next = startAt
+	case "maxResults":
+		c.next = maxResults
+	case "total":
+		c.next = total
+	case "size":
+		c.next = size
+	default:
+		return false
+	}
+	return true
+}
+
+// set sets the count that was held last. What is not a whole number is dropped.
+func (c *counts) set(value []byte) {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	c.held[c.next], c.present[c.next] = n, err == nil
+}
+
+// element counts an element.
+func (c *counts) element(passed bool) {
+	c.seen++
+	if passed {
+		c.kept++
+	}
+}
+
+// append appends the counts as members of an object.
+func (c *counts) append(to []byte, first bool) []byte {
+	c.correct()
+	for i, name := range [countNames]string{"startAt", "maxResults", "total", "size"} {
+		if !c.present[i] {
+			continue
+		}
+		if !first {
+			to = append(to, ',')
+		}
+		to = append(append(append(to, '"'), name...), `":`...)
+		to = strconv.AppendInt(to, c.held[i], 10)
+		first = false
+	}
+	return to
+}
+
+func (c *counts) correct() {
+	if c.held[maxResults] == c.seen && c.held[total] == c.seen {
+		c.held[maxResults] = c.kept // all comments of an issue: Jira counts them here too
+	}
+	c.held[size] = c.kept
+	switch end := c.held[startAt] + c.seen; {
+	case end >= c.held[total]:
+		c.held[total] = c.held[startAt] + c.kept
+	default:
+		c.held[total] = end + 1
+	}
+}

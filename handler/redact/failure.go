@@ -1,0 +1,58 @@
+package redact
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxFieldName limits the names of fields that pass in an error, in bytes.
+const maxFieldName = 64
+
+// failure is the body of an error of Jira.
+type failure struct {
+	Messages []string          `json:"errorMessages"`
+	Errors   map[string]string `json:"errors"`
+}
+
+// Failure returns the body of an error that Jira answered with this status and body. Nothing of its texts passes, because
+// they name what is outside; only the names of the fields that Jira complains about do, unless they are hidden.
+func Failure(status int, body []byte, in Inside) []byte {
+	f := failure{Messages: []string{}, Errors: faultyFields(body, in)}
+	if len(f.Errors) == 0 {
+		f.Messages = []string{fmt.Sprintf("Jira answered %d (%s). This token does not get Jira's own message, which may speak of "+
+			"what the token cannot see.", status, http.StatusText(status))}
+	}
+	text, _ := json.Marshal(f, json.Deterministic(true)) // of strings that are valid UTF-8
+	return text
+}
+
+// faultyFields returns the fields that Jira complains about.
+func faultyFields(body []byte, in Inside) map[string]string {
+	fields := make(map[string]string)
+	value := jsontext.Value(bytes.TrimSpace(body))
+	if !value.IsValid() {
+		return fields
+	}
+	faulty := find(value, "errors")
+	if len(faulty) == 0 || faulty[0] != '{' {
+		return fields
+	}
+	for quoted := range members(faulty) {
+		if name := string(unquote(quoted)); isFieldName(name) && !in.Hides(name) {
+			fields[name] = "Jira did not accept this field."
+		}
+	}
+	return fields
+}
+
+// isFieldName reports whether name can be the ID of a field, and not a text that speaks of something outside.
+func isFieldName(name string) bool {
+	return name != "" && len(name) <= maxFieldName && !strings.ContainsFunc(name, func(c rune) bool {
+		return c > 'z' || !isLetter(byte(c)) && !isDigit(byte(c)) && c != '_' && c != '.'
+	})
+}

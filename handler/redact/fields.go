@@ -1,0 +1,38 @@
+package redact
+
+// fields are those of an issue, by ID. System fields pass as they are named here, custom fields by their value. Those of an
+// issue's own things, such as its versions, sprints and people, are its own.
+var fields = &shape{
+	fields: true, custom: customField, members: with(
+		keepAll("summary", "description", "environment", "issuetype", "project", "status", "statusCategory", "resolution",
+			"priority", "security", "assignee", "reporter", "creator", "labels", "created", "updated", "duedate",
+			"resolutiondate", "statuscategorychangedate", "lastViewed", "archivedby", "archiveddate", "issuerestriction",
+			"fixVersions", "versions", "components", "timetracking", "timeestimate", "timeoriginalestimate", "timespent",
+			"aggregatetimeestimate", "aggregatetimeoriginalestimate", "aggregatetimespent", "aggregateprogress", "progress",
+			"workratio", "votes", "watches", "thumbnail", "attachment", "flagged", "sprint", "closedSprints"),
+		object{
+			"parent":     linkedIssue,
+			"epic":       epicReference,
+			"subtasks":   arrayOf(linkedIssue),
+			"issuelinks": arrayOf(link),
+			"comment":    comments,
+			"worklog":    page("worklogs", worklog),
+		}),
+}
+
+// customField is a custom field's value. One that refers to something outside becomes null, as an empty field is.
+var customField = &shape{unknown: true, nulled: true}
+
+// linkedFields are those that Jira tells of an issue that another one refers to.
+var linkedFields = &shape{fields: true, members: keepAll("summary", "status", "statusCategory", "priority", "issuetype",
+	"resolution", "assignee")}
+
+// epicReference is the epic of an issue, as Jira Software names it.
+var epicReference = judged(objectOf(with(scalars("id", "key", "self", "name", "summary", "done"), object{"color": keep})),
+	insideIssue)
+
+// fieldNames are the names of fields, by ID.
+var fieldNames = byField(judged(scalar, isFieldShown))
+
+// isFieldShown decides about the name of a field.
+func isFieldShown(in *view, name []byte) bool { return !in.hides(text(name)) }

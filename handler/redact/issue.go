@@ -1,0 +1,79 @@
+package redact
+
+// issue is an issue, known to be inside.
+//
+// Dropped are renderedFields, where Jira writes the titles of mentioned issues into HTML, operations, which are links to
+// Jira's pages, and versionedRepresentations, which repeat all fields.
+var issue = objectOf(object{
+	"expand":      scalar,
+	"id":          scalar,
+	"key":         scalar,
+	"self":        scalar,
+	"fields":      fields,
+	"names":       fieldNames,
+	"schema":      byField(keep),
+	"changelog":   changelogPage("histories"),
+	"transitions": arrayOf(transition),
+	"editmeta":    objectOf(object{"fields": metaByField}),
+	"properties":  mapOf(unknown),
+})
+
+// linkedIssue is an issue that another one refers to.
+var linkedIssue = judged(objectOf(object{
+	"id":     scalar,
+	"key":    scalar,
+	"self":   scalar,
+	"fields": linkedFields,
+}), insideIssue)
+
+// created is what Jira tells of an issue that it has created. An error of the transition that was asked for names fields
+// and values, which may be outside.
+var created = objectOf(object{
+	"id":         scalar,
+	"key":        scalar,
+	"self":       scalar,
+	"transition": objectOf(object{"status": scalar}),
+})
+
+var issueAnswers = map[string]*shape{
+	"issue":   issue,
+	"created": created,
+	"created-issues": objectOf(object{
+		"issues": arrayOf(created),
+		"errors": arrayOf(objectOf(object{"status": scalar, "failedElementNumber": scalar, "elementErrors": failures})),
+	}),
+	"issues": objectOf(with(
+		scalars("expand", "startAt", "maxResults", "total", "isLast", "nextPageToken"),
+		object{"issues": arrayOf(issue), "names": fieldNames, "schema": byField(keep)})),
+	"link":     link,
+	"subtasks": arrayOf(linkedIssue),
+}
+
+// failures are errors of Jira without their texts, which name projects and values.
+var failures = objectOf(object{"status": scalar})
+
+// link is a link of an issue, judged by both ends; one of them may be the issue that has it, and then is missing.
+var link = judged(objectOf(object{
+	"id":           scalar,
+	"self":         scalar,
+	"type":         keep,
+	"inwardIssue":  linkedIssue,
+	"outwardIssue": linkedIssue,
+}), insideLink)
+
+func insideLink(in *view, value []byte) bool {
+	if value[0] != '{' {
+		return false
+	}
+	ends := 0
+	for _, name := range [...]string{"inwardIssue", "outwardIssue"} {
+		end := find(value, name)
+		if end == nil || end[0] == 'n' {
+			continue
+		}
+		if ends++; !insideIssue(in, end) {
+			return false
+		}
+	}
+	return ends > 0
+}

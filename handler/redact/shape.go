@@ -1,0 +1,116 @@
+package redact
+
+import (
+	"bytes"
+	"maps"
+)
+
+// shape says what passes of a JSON value. null always passes; a value of another kind than the shape describes does not.
+type shape struct {
+	// members of an object, by name. Those whose shape is nil are dropped.
+	members map[string]*shape
+	// others is the shape of members that are not named. They are dropped if it is nil.
+	others *shape
+	// custom is the shape of members that are custom fields.
+	custom *shape
+	// fields is set if the names of members are IDs of fields: hidden ones are dropped.
+	fields bool
+	// elements is the shape of an array's elements.
+	elements *shape
+	// scalar is set if strings, numbers and booleans pass.
+	scalar bool
+	// untouched is set if the value passes as it is, whatever it is.
+	untouched bool
+	// inside decides about the value before any of it is written. The value is read whole for that.
+	inside func(*view, []byte) bool
+	// unknown is set if what passes depends on the value alone. See appendUnknown.
+	unknown bool
+	// nulled is set if a member that does not pass becomes null instead of disappearing.
+	nulled bool
+	// counted is set for a page of which elements may be dropped, so that its counts must be corrected. See counts.
+	counted bool
+}
+
+// object passes the members that m names.
+type object = map[string]*shape
+
+func objectOf(m object) *shape   { return &shape{members: m} }
+func arrayOf(s *shape) *shape    { return &shape{elements: s} }
+func mapOf(s *shape) *shape      { return &shape{others: s} }
+func byField(s *shape) *shape    { return &shape{others: s, fields: true} }
+func with(m, more object) object { return merge(merge(object{}, m), more) }
+func keepAll(n ...string) object { return named(keep, n) }
+func scalars(n ...string) object { return named(scalar, n) }
+func judged(s *shape, f func(*view, []byte) bool) *shape {
+	c := *s
+	c.inside = f
+	return &c
+}
+
+var (
+	keep    = &shape{untouched: true}
+	scalar  = &shape{scalar: true}
+	unknown = &shape{unknown: true}
+	// unknownMembers is the shape of an object whose members are unknown.
+	unknownMembers = mapOf(unknown)
+	// person is a user, whose name and key may look like an issue's key.
+	person = &shape{members: scalars("key", "name"), others: unknown}
+)
+
+func named(s *shape, names []string) object {
+	m := make(object, len(names))
+	for _, n := range names {
+		m[n] = s
+	}
+	return m
+}
+
+func merge(m, more object) object {
+	maps.Copy(m, more)
+	return m
+}
+
+// either is the union of the shape of an object and that of an array.
+func either(a, b *shape) *shape {
+	c := *a
+	c.elements = b.elements
+	return &c
+}
+
+// page is a page of elements, named as the products' APIs do. All elements of the array called name are inside, because
+// Jira was asked for no others.
+func page(name string, s *shape) *shape {
+	m := scalars("startAt", "maxResults", "total", "isLast", "self", "nextPage", "nextPageToken", "size", "start", "limit",
+		"isLastPage")
+	m["_links"] = keep
+	m[name] = arrayOf(s)
+	return objectOf(m)
+}
+
+// countedPage is a page of which elements may be dropped. See counts.
+func countedPage(name string, s *shape) *shape {
+	p := page(name, s)
+	p.counted = true
+	return p
+}
+
+// member returns the shape of the member with this name, nil if it is dropped.
+func (s *shape) member(in *view, name []byte) *shape {
+	if s.fields && in.hides(name) {
+		return nil
+	}
+	if m, ok := s.members[string(name)]; ok {
+		return m
+	}
+	if s.custom != nil && bytes.HasPrefix(name, []byte("customfield_")) {
+		return s.custom
+	}
+	return s.others
+}
+
+// whole reports whether a value of this shape must be read whole.
+func (s *shape) whole() bool { return s.unknown || s.inside != nil }
+
+// isObject and isArray report whether a value of this kind passes at all.
+func (s *shape) isObject() bool { return s.members != nil || s.others != nil }
+func (s *shape) isArray() bool  { return s.elements != nil }

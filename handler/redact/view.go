@@ -1,0 +1,25 @@
+package redact
+
+// maxRemembered limits how many names of fields a view remembers.
+const maxRemembered = 4096
+
+// view is what is inside for one response.
+type view struct {
+	Inside
+	hidden map[string]bool // what Hides says, since each issue names the same fields
+}
+
+// hides reports whether the field with this ID or name is hidden.
+func (v *view) hides(field []byte) bool {
+	hidden, known := v.hidden[string(field)]
+	if !known {
+		hidden = v.Hides(string(field))
+		if v.hidden == nil {
+			v.hidden = make(map[string]bool)
+		}
+		if len(v.hidden) < maxRemembered {
+			v.hidden[string(field)] = hidden
+		}
+	}
+	return hidden
+}
