@@ -70,8 +70,7 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 			Err:        errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira: there is no Jira to ask"),
 		}
 	}
-	// The transport finds placeholders of its options here.
-	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	ctx = withReplacer(ctx)
 	if len(names) == 0 {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusConflict,
@@ -92,6 +91,12 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 		}
 	}
 	return results, nil
+}
+
+// withReplacer returns a context for requests to Jira: the transport finds the
+// placeholders of its options there.
+func withReplacer(ctx context.Context) context.Context {
+	return context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 }
 
 func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Account) CheckResult {

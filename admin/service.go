@@ -53,7 +53,7 @@ func (c *call) importRecords() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	var options registry.ImportOptions
+	options := registry.ImportOptions{Vet: vetConfinement}
 	if text := parameters.Get("restore"); text != "" {
 		if options.Restore, err = strconv.ParseBool(text); err != nil {
 			return 0, nil, registry.InvalidError{Field: "restore", Err: fmt.Errorf("%q: want true or false", text)}

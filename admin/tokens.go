@@ -48,11 +48,17 @@ func (c *call) create() (int, any, error) {
 	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
-	record, secret, err := c.registry.Create(c.Context(), c.actor(), edit)
+	check, err := c.newConfineCheck(edit)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusCreated, c.withToken(record, secret), nil
+	record, secret, err := c.registry.Create(c.Context(), c.actor(), edit, check.vet)
+	if err != nil {
+		return 0, nil, err
+	}
+	view := c.withToken(record, secret)
+	view.ConfineCheck = check.result
+	return http.StatusCreated, view, nil
 }
 
 func (c *call) withToken(record *token.Record, secret token.Token) Token {
@@ -88,7 +94,17 @@ func (c *call) update() (int, any, error) {
 	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Update(c.Context(), c.actor(), c.id(), edit))
+	check, err := c.newConfineCheck(edit)
+	if err != nil {
+		return 0, nil, err
+	}
+	record, err := c.registry.Update(c.Context(), c.actor(), c.id(), edit, check.vet)
+	if err != nil {
+		return 0, nil, err
+	}
+	view := c.registry.View(record)
+	view.ConfineCheck = check.result
+	return http.StatusOK, view, nil
 }
 
 func (c *call) delete() (int, any, error) {

@@ -23,6 +23,8 @@ type (
 	DamagedToken = registry.DamagedView
 	// Use is when a token was last used, and from where.
 	Use = registry.Use
+	// ConfineCheck is what Jira says about a token's confinement.
+	ConfineCheck = registry.ConfineCheck
 	// Event is an entry of the audit trail.
 	Event = registry.Event
 	// Explanation is what one gateway would do with a request.

@@ -81,6 +81,9 @@ func (c *client) change(method, path string, fields map[string]any, done string)
 	}
 	return c.print(view, func(w io.Writer) {
 		fmt.Fprintf(w, "%s token %s of %s (%s). It is %s.\n", done, view.ID, view.Owner, view.Name, view.State)
+		if issues := issuesNow(view); issues != "" {
+			fmt.Fprintf(w, "It sees %s: %s now.\n", view.Confine, issues)
+		}
 	})
 }
 

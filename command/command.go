@@ -72,19 +72,23 @@ func givenFlags(cmd *cobra.Command, names ...string) url.Values {
 
 func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "create --owner NAME --name TEXT [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never]",
-		Short:   "Create a token and show it, this once",
-		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d",
+		Use:   "create --owner NAME --name TEXT [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never] [--project KEY]… [--jql TEXT] [--hide FIELD]…",
+		Short: "Create a token and show it, this once",
+		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d\n" +
+			"  caddy jira-token create --owner partner@example.com --name \"support desk\" --project SUP --jql 'organizations = \"Partner Inc.\"' --hide internal-comments",
 		Args:    cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			var view admin.Token
-			if err := c.call(http.MethodPost, "tokens", nil, changedFields(cmd), &view); err != nil {
+			fields := changedFields(cmd)
+			setCheck(cmd, fields)
+			if err := c.call(http.MethodPost, "tokens", nil, fields, &view); err != nil {
 				return err
 			}
 			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Created") })
 		}),
 	}
 	fieldFlags(cmd, true)
+	checkFlag(cmd)
 	return cmd
 }
 
@@ -92,7 +96,8 @@ func updateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "update ID [--name TEXT] [--scope read|read-all|write|admin] [--expires …]",
 		Short:   "Change a token; what is not given stays as it is",
-		Example: "  caddy jira-token update 4fT0aB9xYz --expires 30d --allow-ip 203.0.113.0/24",
+		Example: "  caddy jira-token update 4fT0aB9xYz --expires 30d --allow-ip 203.0.113.0/24\n" +
+			"  caddy jira-token update 4fT0aB9xYz --unconfine",
 		Args:    exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := changedFields(cmd)
@@ -102,10 +107,12 @@ func updateCommand() *cobra.Command {
 			if cmd.Flags().Changed("version") {
 				fields["version"], _ = cmd.Flags().GetUint64("version")
 			}
+			setCheck(cmd, fields)
 			return c.change(http.MethodPatch, tokenPath(args[0]), fields, "Updated")
 		}),
 	}
 	fieldFlags(cmd, false)
+	checkFlag(cmd)
 	cmd.Flags().Uint64("version", 0, "Refuse the change if the token has another version by now")
 	return cmd
 }

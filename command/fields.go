@@ -49,6 +49,17 @@ func addFlag(cmd *cobra.Command, name string, zero any, value, help string) {
 	}
 }
 
+// checkFlag adds the flag for confining a token without asking Jira.
+func checkFlag(cmd *cobra.Command) {
+	cmd.Flags().Bool("no-check", false, "Do not ask Jira whether the projects and hidden fields exist and the JQL is valid")
+}
+
+func setCheck(cmd *cobra.Command, fields map[string]any) {
+	if off, _ := cmd.Flags().GetBool("no-check"); off {
+		fields["check"] = false
+	}
+}
+
 // updateFlags lists the flags of the fields that can be changed.
 func updateFlags() []string {
 	var flags []string
@@ -125,6 +136,7 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 func flagNames() map[string]string {
 	names := map[string]string{
 		"version": "version", "overlap": "overlap", "state": "state", "since": "since", "from": "from", "token": "token",
+		"check": "no-check",
 	}
 	for _, field := range token.Fields() {
 		if field.Parts == nil {

@@ -24,6 +24,9 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s:\n\n", done, view.ID)
 	var rows [][]string
 	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value}) }, view)
+	if issues := issuesNow(view); issues != "" {
+		rows = append(rows, []string{"  sees now", issues})
+	}
 	printWrapped(w, rows)
 	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
 	if view.PreviousUntil.After(time.Now()) {

@@ -14,8 +14,8 @@ import (
 const MaxOverlap = 30 * 24 * time.Hour
 
 // Update changes the fields that edit sets. It fails if edit names a version and
-// the token now has another.
-func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, edit token.Edit) (*token.Record, error) {
+// the token now has another. After a conflict the new record is vetted again.
+func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, edit token.Edit, vets ...Vet) (*token.Record, error) {
 	version, err := edit.Version()
 	if err != nil {
 		return nil, err
@@ -27,10 +27,13 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 		if err := edit.Apply(record, r.now()); err != nil {
 			return err
 		}
-		if !edit.Has("account") {
-			return nil // the account may have been removed from the configuration
+		// The account of other tokens may have been removed from the configuration.
+		if edit.Has("account") {
+			if err := r.checkAccount(record.Account); err != nil {
+				return err
+			}
 		}
-		return r.checkAccount(record.Account)
+		return vetted(ctx, record, vets)
 	})
 }
 

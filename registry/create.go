@@ -9,9 +9,13 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
+// Vet examines a record that is about to be stored, and may complete it. An error
+// refuses the change.
+type Vet func(ctx context.Context, record *token.Record) error
+
 // Create issues a token with the fields that edit sets. The token itself is
 // returned only here and stored nowhere.
-func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.Edit) (*token.Record, token.Token, error) {
+func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.Edit, vets ...Vet) (*token.Record, token.Token, error) {
 	record := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive}
 	if err := edit.Apply(record, r.now()); err != nil {
 		return nil, token.Token{}, err
@@ -22,6 +26,9 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	if err := r.checkAccount(record.Account); err != nil {
 		return nil, token.Token{}, err
 	}
+	if err := vetted(ctx, record, vets); err != nil {
+		return nil, token.Token{}, err
+	}
 	secret := token.New()
 	record.ID, record.Digest, record.Version = strings.Clone(secret.ID()), secret.Digest(), 1
 	record.CreatedAt = r.timestamp()
@@ -30,6 +37,15 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 		return nil, token.Token{}, err
 	}
 	return record, secret, nil
+}
+
+func vetted(ctx context.Context, record *token.Record, vets []Vet) error {
+	for _, vet := range vets {
+		if err := vet(ctx, record); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // timestamp returns the time in whole seconds, which every store can hold.

@@ -52,6 +52,8 @@ type ImportOptions struct {
 	// Restore also imports records that were deleted here. By default they are
 	// skipped: an old copy must not bring deleted tokens back.
 	Restore bool
+	// Vet, if set, examines each record.
+	Vet Vet
 }
 
 // ErrCutOff means that an import ends in the middle of a record.
@@ -77,7 +79,7 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 			case err != nil:
 				return invalid("import", fmt.Errorf("record %d: %w", line, err))
 			}
-			if err := checkImported(&record); err != nil {
+			if err := checkImported(working, &record, options); err != nil {
 				return invalid("import", fmt.Errorf("record %d: %w", line, err))
 			}
 			group.Go(func() error {
@@ -105,11 +107,14 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 }
 
 // checkImported returns an error if a record cannot be imported.
-func checkImported(record *token.Record) error {
+func checkImported(ctx context.Context, record *token.Record, options ImportOptions) error {
 	if record.Version > token.MaxVersion/2 {
 		return fmt.Errorf("version %d: want one that leaves room for later changes, up to %d", record.Version, uint64(token.MaxVersion/2))
 	}
-	return record.Check()
+	if err := record.Check(); err != nil || options.Vet == nil {
+		return err
+	}
+	return options.Vet(ctx, record)
 }
 
 // outcome is what was done with one record of an import.

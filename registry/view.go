@@ -18,22 +18,35 @@ type View struct {
 	State token.State
 	// LastUsed is nil if the token was never used, and in answers to changes.
 	LastUsed *storage.Use
+	// ConfineCheck is set only in the answer to a change for which Jira was asked
+	// about the token's confinement.
+	ConfineCheck *ConfineCheck
 	// Error says what is wrong with a damaged record, when a DamagedView was
 	// read as a View.
 	Error string
 }
 
+// ConfineCheck is what a Jira says about a confinement that it accepts.
+type ConfineCheck struct {
+	// Jira is the URL of the Jira that was asked.
+	Jira string `json:"jira"`
+	// Issues is how many issues are inside now; Jira Cloud counts them
+	// approximately. It is nil if all issues are, with only fields hidden.
+	Issues *int `json:"issues,omitempty"`
+}
+
 // kept is the JSON of a View's members that are not in the table of fields.
 type kept struct {
-	ID            string       `json:"id"`
-	Token         string       `json:"token,omitempty"`
-	State         token.State  `json:"state"`
-	CreatedAt     time.Time    `json:"created_at"`
-	UpdatedAt     time.Time    `json:"updated_at"`
-	RotatedAt     time.Time    `json:"rotated_at,omitzero"`
-	PreviousUntil time.Time    `json:"previous_until,omitzero"`
-	LastUsed      *storage.Use `json:"last_used,omitempty"`
-	Error         string       `json:"error,omitempty"`
+	ID            string        `json:"id"`
+	Token         string        `json:"token,omitempty"`
+	State         token.State   `json:"state"`
+	CreatedAt     time.Time     `json:"created_at"`
+	UpdatedAt     time.Time     `json:"updated_at"`
+	RotatedAt     time.Time     `json:"rotated_at,omitzero"`
+	PreviousUntil time.Time     `json:"previous_until,omitzero"`
+	LastUsed      *storage.Use  `json:"last_used,omitempty"`
+	ConfineCheck  *ConfineCheck `json:"confine_check,omitempty"`
+	Error         string        `json:"error,omitempty"`
 	// Version counts the changes. A change that names it fails if the token has
 	// changed since.
 	Version uint64 `json:"version"`
@@ -43,7 +56,8 @@ type kept struct {
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
 		ID: v.ID, Token: v.Token, State: v.State, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
-		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, LastUsed: v.LastUsed, Error: v.Error, Version: v.Version,
+		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
+		Error: v.Error, Version: v.Version,
 	})
 	if err != nil {
 		return nil, err
@@ -69,7 +83,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return err
 	}
-	*v = View{Token: kept.Token, State: kept.State, LastUsed: kept.LastUsed, Error: kept.Error, Record: &token.Record{
+	*v = View{Token: kept.Token, State: kept.State, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
 		ID: kept.ID, CreatedAt: kept.CreatedAt, UpdatedAt: kept.UpdatedAt,
 		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Version: kept.Version,
 	}}

@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/jiratokens/caddy-jira-tokens/confine"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// confineCheckTimeout bounds how long Jira is asked about a confinement.
+const confineCheckTimeout = 30 * time.Second
+
+// withoutAsking says how to confine a token that Jira cannot be asked about.
+const withoutAsking = `; --no-check ("check": false in JSON) confines the token without asking`
+
+// confineCheck checks the confinement of a token that is created or changed.
+type confineCheck struct {
+	call *call
+	edit token.Edit
+	ask  bool
+	// result is what Jira has said.
+	result *ConfineCheck
+}
+
+// newConfineCheck takes the option check out of an edit.
+func (c *call) newConfineCheck(edit token.Edit) (*confineCheck, error) {
+	check := &confineCheck{call: c, edit: edit, ask: true}
+	if edit.Has("check") {
+		if err := json.Unmarshal(edit["check"], &check.ask); err != nil {
+			return nil, registry.InvalidError{Field: "check", Err: errors.New("expected true or false")}
+		}
+	}
+	delete(edit, "check")
+	return check, nil
+}
+
+// vet checks a record's confinement and, unless this is turned off, asks Jira
+// about it. It adds the IDs of the projects.
+func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
+	c.result = nil // another try
+	if err := vetConfinement(ctx, record); err != nil {
+		return err
+	}
+	changed := c.edit.Has("confine") || c.edit.Has("account")
+	if !c.ask || !changed || record.Confine.IsZero() {
+		return nil
+	}
+	upstream, err := c.call.jiraOf(record.Account)
+	if err != nil {
+		return err
+	}
+	c.call.noDeadline()
+	ctx, cancel := context.WithTimeout(withReplacer(ctx), confineCheckTimeout)
+	defer cancel()
+	asker := jira.Asker{Transport: upstream.Transport, URL: upstream.URL, Account: c.call.app.JiraAccounts()[record.Account]}
+	// A guard of its own: what others remember may be older than this question.
+	resolved, issues, err := confine.NewGuard(confineCheckTimeout).Check(ctx, asker, record.Confine)
+	if refused, ok := errors.AsType[*confine.Error](err); ok {
+		return caddy.APIError{
+			HTTPStatus: http.StatusBadGateway,
+			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, refused, withoutAsking),
+		}
+	}
+	if err != nil {
+		return registry.InvalidError{Field: "confine", Err: err}
+	}
+	record.Confine = resolved
+	c.result = &ConfineCheck{Jira: upstream.URL}
+	if issues >= 0 {
+		c.result.Issues = &issues
+	}
+	return nil
+}
+
+// vetConfinement returns an error if the JQL of a record's confinement cannot be
+// parsed.
+func vetConfinement(_ context.Context, record *token.Record) error {
+	if _, err := confine.NewView(record.Confine); err != nil {
+		// The part comes first, as in other errors, so that the command can name its flag.
+		return registry.InvalidError{Field: "confine", Err: fmt.Errorf("jql: %s", strings.TrimPrefix(err.Error(), "JQL: "))}
+	}
+	return nil
+}
+
+// jiraOf returns the one Jira that an account is used with.
+func (c *call) jiraOf(account string) (handler.Jira, error) {
+	found := make(map[string]handler.Jira) // several gateways can have one Jira
+	for _, upstream := range c.app.Jiras() {
+		if upstream.Takes(account) {
+			found[strings.ToLower(strings.TrimSuffix(upstream.URL, "/"))] = upstream
+		}
+	}
+	urls := slices.Sorted(maps.Keys(found))
+	var err error
+	switch len(urls) {
+	case 0:
+		err = fmt.Errorf("no gateway of the configuration uses account %s: there is no Jira to ask about the confinement%s", account, withoutAsking)
+	case 1:
+		return found[urls[0]], nil
+	default:
+		err = fmt.Errorf("account %s is used with %d Jiras, %s, and they have different projects%s; the projects are then found in each Jira by their keys",
+			account, len(urls), strings.Join(urls, " and "), withoutAsking)
+	}
+	return handler.Jira{}, caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}
+}
