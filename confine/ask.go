@@ -12,6 +12,9 @@ import (
 // maxAnswer bounds an answer of Jira to a question of the guard.
 const maxAnswer = 8 << 20 // bytes
 
+// maxQuestions bounds the questions for one request.
+const maxQuestions = 1000
+
 var (
 	errNoServerInfo = errors.New("no answer to serverInfo")
 	errNonsense     = errors.New("the answer makes no sense")
@@ -30,6 +33,9 @@ func unanswered(cause error) error {
 // tells something: 2xx, or a 4xx by which Jira says that it has no such thing or
 // does not accept the question. Everything else is an error.
 func (s *session) ask(ctx context.Context, method, uri string, body []byte) (status int, answer []byte, err error) {
+	if s.questions.Add(1) > maxQuestions {
+		return 0, nil, &Error{Kind: NotConfinable, Message: "The request names more things than can be checked for a token that sees only a part of Jira."}
+	}
 	status, answer, err = s.jira.Ask(ctx, method, uri, body)
 	switch {
 	case err != nil:

@@ -43,6 +43,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // errNoIssue and noProject are Jira's own words.
 var errNoIssue = &Error{Kind: Outside, Message: "Issue does not exist or you do not have permission to see it."}
 
+// errNoRule is for operations that nothing confines.
+var errNoRule = &Error{Kind: NotConfinable, Message: "This operation cannot be confined."}
+
 func noProject(key string) error {
 	return &Error{Kind: Outside, Message: "No project could be found with key '" + key + "'."}
 }

@@ -2,32 +2,137 @@ package confine
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// Guard decides about the requests of confined tokens at one Jira. It remembers
-// for a short time what Jira says is inside, and is safe for concurrent use.
+// Guard decides about the requests of confined tokens. It remembers for a short
+// time what Jira says is inside, and is safe for concurrent use.
 type Guard struct {
 	// ttl is how long an answer of Jira about what is inside is remembered.
 	ttl    time.Duration
 	memory *memory
 }
 
-// NewGuard returns a guard that remembers what Jira says for ttl.
+// NewGuard returns a guard that remembers for ttl which issues are inside. With 0
+// it asks Jira every time.
 func NewGuard(ttl time.Duration) *Guard { return &Guard{ttl: ttl, memory: newMemory()} }
-
-// Admission is a request that was admitted: it knows what is inside, for the
-// redaction of the response.
-type Admission struct {
-	view *View
-}
 
 // Admit checks a request of a token with this view, and changes its query and body
 // where that confines it. The error is an [*Error].
 func (g *Guard) Admit(ctx context.Context, v *View, j Jira, r *Request) (*Admission, error) {
-	return nil, &Error{Kind: NotConfinable, Message: "This operation cannot be confined."}
+	admission, err := g.admit(ctx, v, j, r)
+	var refusal *Error
+	if err != nil && !errors.As(err, &refusal) {
+		err = unanswered(err)
+	}
+	return admission, err
 }
-func (a *Admission) Project(id, key string) bool { return false }
-func (a *Admission) Issue(id, key string) bool   { return false }
-func (a *Admission) Hides(field string) bool     { return true }
-func (a *Admission) HidesInternalComments() bool { return true }
+
+func (g *Guard) admit(ctx context.Context, v *View, j Jira, r *Request) (*Admission, error) {
+	rule := r.Match.Confinement
+	if rule == nil || rule.Rule == jira.RuleNone {
+		return nil, errNoRule
+	}
+	c := &call{session: g.session(v, j, r.Changes), request: r, rule: rule}
+	if err := c.read(); err != nil {
+		return nil, err
+	}
+	if err := c.refuseHidden(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.check(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.write(); err != nil {
+		return nil, err
+	}
+	return c.admission(ctx)
+}
+
+// call is a request that is being checked.
+type call struct {
+	*session
+	request    *Request
+	rule       *jira.Confinement
+	parameters parameters
+	body       *document // nil if the rule does not read it
+	// answer is what to answer in Jira's place; nil if Jira answers.
+	answer []byte
+}
+
+// read reads the query and the body.
+func (c *call) read() (err error) {
+	if c.parameters, err = readParameters(c.request.RawQuery, c.rule); err != nil {
+		return err
+	}
+	c.parameters.cutExpand()
+	for _, p := range c.rule.Parameters {
+		if p.In == "body" {
+			if c.body, err = readDocument(c.request.Body); err == nil {
+				c.cutBodyExpand()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts what has been changed into the request.
+func (c *call) write() (err error) {
+	c.request.RawQuery = c.parameters.encode()
+	if c.body != nil && c.body.changed {
+		c.request.Body, err = c.body.encode()
+	}
+	return err
+}
+
+// check checks the request by the rule of its operation.
+func (c *call) check(ctx context.Context) error {
+	switch c.rule.Rule {
+	case jira.RuleProjects:
+		return c.listProjects(ctx)
+	case jira.RuleBoards:
+		return c.listBoards(ctx)
+	case jira.RuleServiceDesks:
+		return c.listServiceDesks(ctx)
+	case jira.RuleRequests, ruleQueue:
+		return c.listRequests(ctx)
+	case jira.RuleCreate:
+		return c.create(ctx)
+	case jira.RuleEdit:
+		return c.edit(ctx)
+	case jira.RuleMatch:
+		return c.matchQueries(ctx)
+	case jira.RuleParse:
+		return c.parseQueries(ctx)
+	case jira.RulePermissions:
+		return c.permissions(ctx)
+	case jira.RuleNeeded, ruleProject:
+		return c.needed(ctx)
+	case ruleSearch:
+		c.cutSearch()
+	case ruleIssue:
+		c.keepSubtasks()
+	}
+	return c.everything(ctx)
+}
+
+// Rules that are checked as all others are, and something more.
+const (
+	ruleIssue   = "issue"
+	ruleProject = "project"
+	ruleQueue   = "queue"
+	ruleSearch  = "search"
+)
+
+// keepSubtasks keeps a deletion from reaching subtasks, which may not match the
+// view's condition though the issue does. Jira deletes no issue that still has
+// some.
+func (c *call) keepSubtasks() {
+	if c.view.condition != nil {
+		c.parameters.set("deleteSubtasks")
+	}
+}

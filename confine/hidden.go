@@ -73,6 +73,44 @@ func (s *session) hidden(ctx context.Context) (hidden, error) {
 	return names, nil
 }
 
+// partFields are the parts of an issue that have paths of their own, or begin one,
+// and the fields that they are.
+var partFields = []struct{ path, field string }{
+	{"/issue/{issueIdOrKey}/assignee", "assignee"},
+	{"/issue/{issueIdOrKey}/attachments", "attachment"},
+	{"/attachment/", "attachment"},
+	{"/issue/{issueIdOrKey}/comment", "comment"},
+	{"/issue/{issueIdOrKey}/pinned-comments", "comment"},
+	{"/issue/{issueIdOrKey}/subtask", "subtasks"},
+	{"/issue/{issueIdOrKey}/votes", "votes"},
+	{"/issue/{issueIdOrKey}/watchers", "watches"},
+	{"/issue/{issueIdOrKey}/worklog", "worklog"},
+	{"/issueLink", "issuelinks"},
+	{"/request/{issueIdOrKey}/attachment", "attachment"},
+	{"/request/{issueIdOrKey}/comment", "comment"},
+	{"/secure/{kind}/{id}", "attachment"},
+}
+
+// refuseHidden refuses to read and to change a part of an issue whose field is
+// hidden.
+func (c *call) refuseHidden(ctx context.Context) error {
+	if len(c.view.hide) == 0 {
+		return nil
+	}
+	hidden, err := c.hidden(ctx)
+	if err != nil {
+		return err
+	}
+	template := strings.ReplaceAll(c.request.Match.Template, "{issueKey}", "{issueIdOrKey}")
+	for _, part := range partFields {
+		_, after, ok := strings.Cut(template, part.path)
+		if ok && hidden.has(part.field) && (strings.HasSuffix(part.path, "/") || after == "" || after[0] == '/') {
+			return errNoIssue
+		}
+	}
+	return nil
+}
+
 // hidden is a set of names, in lower case.
 type hidden map[string]bool
 

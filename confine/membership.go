@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -32,7 +34,7 @@ func (s *session) issueInside(ctx context.Context, idOrKey string) (bool, error)
 	if err != nil || found.ID == "" {
 		return false, err
 	}
-	s.inside[found.ID], s.insideKeys[found.Key] = true, true
+	s.note(found)
 	return true, nil
 }
 
@@ -42,9 +44,8 @@ func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	if s.view.condition != nil {
 		return current(ctx, s, "match "+idOrKey+"\n"+s.view.key, s.guard.ttl, func(ctx context.Context) (issue, error) { return s.match(ctx, idOrKey) })
 	}
-	found, err := current(ctx, s, "issue "+idOrKey, s.guard.ttl, func(ctx context.Context) (found issue, err error) {
-		_, err = s.get(ctx, "/rest/api/2/issue/"+url.PathEscape(idOrKey)+"?fields=project", &found)
-		return found, err
+	found, err := current(ctx, s, "issue "+idOrKey, s.guard.ttl, func(ctx context.Context) (issue, error) {
+		return s.lookIssue(ctx, idOrKey)
 	})
 	if err != nil || found.ID == "" {
 		return issue{}, err
@@ -56,6 +57,39 @@ func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	return found, nil
 }
 
+// lookIssue asks Jira for an issue and its project.
+func (s *session) lookIssue(ctx context.Context, idOrKey string) (found issue, err error) {
+	there, err := s.get(ctx, "/rest/api/2/issue/"+url.PathEscape(idOrKey)+"?fields=project", &found)
+	if err == nil && there && !found.isWhole() {
+		err = unanswered(errNonsense)
+	}
+	if err == nil && there {
+		s.learn(found.Fields.Project)
+	}
+	return found, err
+}
+
+// isWhole reports whether Jira's answer says which issue it is, and of which
+// project.
+func (i issue) isWhole() bool {
+	p := i.Fields.Project
+	return isNumber(i.ID) && isIssueKey(i.Key) && isNumber(p.ID) && token.IsProjectKey(p.Key)
+}
+
+// note records that an issue is inside.
+func (s *session) note(i issue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inside[i.ID], s.inside[i.Key] = true, true
+}
+
+// learn remembers a project that an answer of Jira holds.
+func (s *session) learn(p project) {
+	if p.Name != "" {
+		s.guard.memory.put(s.key("project "+p.ID), p, projectLifetime)
+	}
+}
+
 // match searches for an issue among those that match the view's condition.
 func (s *session) match(ctx context.Context, idOrKey string) (issue, error) {
 	constraint, err := s.constraint(ctx)
@@ -65,35 +99,31 @@ func (s *session) match(ctx context.Context, idOrKey string) (issue, error) {
 	if err != nil {
 		return issue{}, err
 	}
-	field, operand := "key", jql.Operand(jql.Value(idOrKey))
-	if isNumber(idOrKey) {
-		field, operand = "id", jql.Number(idOrKey)
+	page := question{Fields: []string{"project"}, MaxResults: 1}
+	if s.fresh {
+		// Jira Cloud searches an index that lags behind changes. It brings it up to
+		// date for the issues that a search names by ID.
+		known, err := s.lookIssue(ctx, idOrKey)
+		if err != nil || known.ID == "" {
+			return issue{}, err
+		}
+		idOrKey, page.ReconcileIssues = known.ID, []jsontext.Value{jsontext.Value(known.ID)}
 	}
-	only := &jql.Comparison{Field: jql.Field{Name: field}, Operator: jql.Equals, Operand: operand}
-	issues, err := s.search(ctx, jql.And{only, constraint}, 1)
-	if err != nil || len(issues) != 1 {
-		return issue{}, err
-	}
-	return issues[0], nil
-}
-
-// search returns at most limit issues that match a condition. A condition that
-// Jira does not accept, because it names an issue that does not exist, finds none.
-func (s *session) search(ctx context.Context, condition jql.Clause, limit int) ([]issue, error) {
-	cloud, err := s.isCloud(ctx)
-	if err != nil {
-		return nil, err
-	}
-	uri := "/rest/api/2/search"
-	if cloud {
-		uri = "/rest/api/3/search/jql"
-	}
-	question := map[string]any{"jql": (&jql.Query{Where: condition}).String(), "fields": []string{"project"}, "maxResults": limit}
+	page.JQL = (&jql.Query{Where: jql.And{constraint, namedIssues([]string{idOrKey})}}).String()
 	var answer struct {
 		Issues []issue `json:"issues"`
 	}
-	_, err = s.post(ctx, uri, question, &answer)
-	return answer.Issues, err
+	// If Jira does not accept the query there is no such issue, or the condition
+	// names something that no longer exists.
+	if accepted, err := s.search(ctx, page, &answer); err != nil || !accepted || len(answer.Issues) == 0 {
+		return issue{}, err
+	}
+	found := answer.Issues[0]
+	if !found.isWhole() {
+		return issue{}, unanswered(errNonsense)
+	}
+	s.learn(found.Fields.Project)
+	return found, nil
 }
 
 // isIssueKey reports whether s can be the key of an issue: a project's key, a

@@ -78,31 +78,34 @@ func (s *session) lookProject(ctx context.Context, idOrKey string) (p project, e
 
 // projectInside reports whether the project with this ID or key is inside.
 func (s *session) projectInside(ctx context.Context, idOrKey string) (bool, error) {
-	switch {
-	case s.view.seesAllProjects():
+	if s.view.seesAllProjects() {
 		return true, nil
-	case !isNumber(idOrKey) && !token.IsProjectKey(idOrKey):
-		return false, nil
 	}
-	inside, err := s.projects(ctx)
-	if err != nil || len(inside) == 0 {
-		return false, err
+	_, inside, err := s.projectNamed(ctx, idOrKey)
+	return inside, err
+}
+
+// projectNamed returns the project inside with this ID or key.
+func (s *session) projectNamed(ctx context.Context, idOrKey string) (p project, inside bool, err error) {
+	if !isNumber(idOrKey) && !token.IsProjectKey(idOrKey) {
+		return project{}, false, nil
+	}
+	projects, err := s.projects(ctx)
+	if err != nil || len(projects) == 0 {
+		return project{}, false, err
 	}
 	if !s.fresh {
-		for _, p := range inside {
+		for _, p := range projects {
 			if p.ID == idOrKey || strings.EqualFold(p.Key, idOrKey) {
-				return true, nil
+				return p, true, nil
 			}
 		}
 	}
 	// It may be a former key, and for a change a key may have changed hands.
-	asked, err := current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (project, error) {
+	p, err = current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (project, error) {
 		return s.lookProject(ctx, idOrKey)
 	})
-	if err != nil || asked.ID == "" {
-		return false, err
-	}
-	return containsProject(inside, asked.ID), nil
+	return p, err == nil && containsProject(projects, p.ID), err
 }
 
 func containsProject(projects []project, id string) bool {

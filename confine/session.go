@@ -3,7 +3,12 @@ package confine
 import (
 	"context"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // How long things are remembered that are not about the membership of issues, for
@@ -17,8 +22,7 @@ const (
 	thingLifetime = time.Minute
 )
 
-// session answers the questions that one request raises. It belongs to one
-// goroutine.
+// session answers the questions that one request raises.
 type session struct {
 	guard *Guard
 	view  *View
@@ -26,17 +30,21 @@ type session struct {
 	// fresh is set for requests that change something: what decides whether they
 	// may is asked anew, once for the request.
 	fresh bool
+	// questions counts what was asked.
+	questions atomic.Int64
+
+	mu sync.Mutex
 	// asked holds the answers that a fresh session has got.
 	asked map[string]any
-	// inside and insideKeys are the issues that are known to be inside, by ID and
-	// by key as Jira returned them.
-	inside, insideKeys map[string]bool
+	// inside are the issues that are known to be inside, by ID and by key as Jira
+	// returned them.
+	inside map[string]bool
 }
 
 func (g *Guard) session(v *View, j Jira, fresh bool) *session {
 	return &session{
 		guard: g, view: v, jira: j, fresh: fresh,
-		asked: make(map[string]any), inside: make(map[string]bool), insideKeys: make(map[string]bool),
+		asked: make(map[string]any), inside: make(map[string]bool),
 	}
 }
 
@@ -57,14 +65,19 @@ func current[T any](ctx context.Context, s *session, key string, lifetime time.D
 	if !s.fresh {
 		return memo(ctx, s, key, lifetime, look)
 	}
-	if value, ok := s.asked[key]; ok {
-		return value.(T), nil
+	s.mu.Lock()
+	known, ok := s.asked[key]
+	s.mu.Unlock()
+	if ok {
+		return known.(T), nil
 	}
 	value, err := look(ctx)
 	if err != nil {
 		return value, err
 	}
+	s.mu.Lock()
 	s.asked[key] = value
+	s.mu.Unlock()
 	s.guard.memory.put(s.key(key), value, lifetime)
 	return value, nil
 }
@@ -86,6 +99,9 @@ func (s *session) isCloud(ctx context.Context) (bool, error) {
 		return info.DeploymentType == "Cloud", err
 	})
 }
+
+// trimmed returns an ID that Jira writes as a number or as a text.
+func trimmed(id jsontext.Value) string { return strings.Trim(string(id), `"`) }
 
 // isNumber reports whether s is an ID: digits that fit into Jira's 64 bits.
 func isNumber(s string) bool {

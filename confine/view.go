@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,10 @@ type View struct {
 	limits [][]token.Project
 	// condition is what every issue must match; nil means no condition.
 	condition jql.Clause
-	hide      []string
+	// creates is false if the view is limited by conditions alone: whether a new
+	// issue will match one is not known before there is one.
+	creates bool
+	hide    []string
 	// key identifies the view among others, for what is remembered.
 	key string
 }
@@ -32,6 +36,7 @@ func NewView(confinements ...token.Confinement) (*View, error) {
 	for _, c := range confinements {
 		if len(c.Projects) > 0 {
 			v.limits = append(v.limits, c.Projects)
+			v.creates = true
 		}
 		if c.JQL != "" {
 			clause, err := jql.ParseClause(c.JQL)
@@ -59,6 +64,7 @@ func NewView(confinements ...token.Confinement) (*View, error) {
 	if v.limits == nil && v.condition == nil && v.hide == nil {
 		return nil, nil
 	}
+	v.creates = v.creates || v.condition == nil
 	v.key = v.identity()
 	return v, nil
 }
@@ -94,4 +100,20 @@ func (v *View) Hides(field string) bool {
 func (v *View) HidesInternalComments() bool { return v.Hides(token.HideInternalComments) }
 
 // String describes the view for an administrator.
-func (v *View) String() string { return "" }
+func (v *View) String() string {
+	var parts []string
+	for _, projects := range v.limits {
+		names := make([]string, len(projects))
+		for i, p := range projects {
+			names[i] = cmp.Or(p.Key, p.ID)
+		}
+		parts = append(parts, "projects "+strings.Join(names, ", "))
+	}
+	if v.condition != nil {
+		parts = append(parts, "JQL "+(&jql.Query{Where: v.condition}).String())
+	}
+	if v.hide != nil {
+		parts = append(parts, "hidden "+strings.Join(v.hide, ", "))
+	}
+	return strings.Join(parts, "; ")
+}

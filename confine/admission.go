@@ -1,0 +1,73 @@
+package confine
+
+import (
+	"context"
+	"strings"
+)
+
+// Admission is a request that was admitted: it knows what is inside, for the
+// redaction of the response. It is safe for concurrent use.
+type Admission struct {
+	view   *View
+	hidden hidden
+	// projects are the IDs and, in upper case, the keys of the projects inside.
+	projects map[string]bool
+	// issues are the IDs and keys of issues that were found inside.
+	issues map[string]bool
+	answer []byte
+}
+
+// admission sums up what is known once a request has passed.
+func (c *call) admission(ctx context.Context) (*Admission, error) {
+	a := &Admission{view: c.view, projects: make(map[string]bool), issues: c.inside, answer: c.answer}
+	var err error
+	if a.hidden, err = c.hidden(ctx); err != nil {
+		return nil, err
+	}
+	inside, err := c.projects(ctx)
+	for _, p := range inside {
+		a.projects[p.ID], a.projects[strings.ToUpper(p.Key)] = true, true
+	}
+	return a, err
+}
+
+// Answer returns the JSON with which to answer the request in Jira's place, to be
+// redacted as Jira's would be; nil if the request goes to Jira. It is for lists
+// that Jira does not limit to several projects.
+func (a *Admission) Answer() []byte { return a.answer }
+
+// Project reports whether the project with this ID or key is inside; either may
+// be empty. If both are given the ID decides.
+func (a *Admission) Project(id, key string) bool {
+	switch {
+	case a.view.seesAllProjects():
+		return true
+	case id != "":
+		return a.projects[id]
+	}
+	return key != "" && a.projects[strings.ToUpper(key)]
+}
+
+// Issue reports whether the issue with this ID and key, as Jira returned them, is
+// known to be inside; either may be empty. Without a condition the project in the
+// key decides. With one, only issues that the request named, and that were found
+// inside, are known to be.
+func (a *Admission) Issue(id, key string) bool {
+	switch {
+	case a.view.seesAllProjects():
+		return true
+	case a.issues[id] || a.issues[key]:
+		return true
+	case a.view.condition != nil:
+		return false
+	}
+	i := strings.LastIndexByte(key, '-')
+	return i > 0 && a.Project("", key[:i])
+}
+
+// Hides reports whether the field with this ID or name is hidden.
+func (a *Admission) Hides(field string) bool { return a.hidden.has(field) }
+
+// HidesInternalComments reports whether internal comments of Jira Service
+// Management are hidden.
+func (a *Admission) HidesInternalComments() bool { return a.view.HidesInternalComments() }

@@ -1,0 +1,181 @@
+package confine
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Jira's own words for things that it does not have.
+var (
+	errNoBoard       = outside("The requested board cannot be viewed because it either does not exist or you do not have permission to view it.")
+	errNoSprint      = outside("Sprint does not exist or you do not have permission to see it.")
+	errNoVersion     = outside("Could not find the version, or you do not have permission to see it.")
+	errNoComponent   = outside("Could not find the component, or you do not have permission to see it.")
+	errNoAttachment  = outside("Attachment does not exist or you do not have permission to see it.")
+	errNoLink        = outside("No issue link could be found, or you do not have permission to see it.")
+	errNoServiceDesk = outside("The service desk does not exist or you do not have permission to see it.")
+)
+
+func outside(message string) error { return &Error{Kind: Outside, Message: message} }
+
+// things that a request can name, by the words of the table of operations.
+const (
+	thingIssue       = "issue"
+	thingIssues      = "issues"
+	thingProject     = "project"
+	thingProjects    = "projects"
+	thingBoard       = "board"
+	thingSprint      = "sprint"
+	thingVersion     = "version"
+	thingComponent   = "component"
+	thingAttachment  = "attachment"
+	thingLink        = "link"
+	thingServiceDesk = "servicedesk"
+	thingQueue       = "queue"
+	thingJQL         = "jql"
+	thingFields      = "fields"
+)
+
+// requireThing returns an error unless the thing that a request names is inside.
+func (s *session) requireThing(ctx context.Context, thing, name string) error {
+	inside, missing := false, error(errNoIssue)
+	var err error
+	switch thing {
+	case thingIssue, thingIssues:
+		inside, err = s.issueInside(ctx, name)
+	case thingProject, thingProjects:
+		missing = noProject(name)
+		inside, err = s.projectInside(ctx, name)
+	case thingBoard:
+		missing = errNoBoard
+		inside, err = s.numbered(ctx, name, s.boardInside)
+	case thingSprint:
+		missing = errNoSprint
+		inside, err = s.numbered(ctx, name, s.sprintInside)
+	case thingVersion:
+		missing = errNoVersion
+		inside, err = s.numbered(ctx, versionID(name), s.versionInside)
+	case thingComponent:
+		missing = errNoComponent
+		inside, err = s.numbered(ctx, name, s.componentInside)
+	case thingAttachment:
+		missing = errNoAttachment
+		inside, err = s.numbered(ctx, name, s.attachmentInside)
+	case thingLink:
+		missing = errNoLink
+		inside, err = s.numbered(ctx, name, s.linkInside)
+	case thingServiceDesk:
+		missing = errNoServiceDesk
+		inside, err = s.serviceDeskInside(ctx, name)
+	case thingQueue:
+		// It is looked for in the service desk that the path names too.
+		inside = isNumber(name)
+	default:
+		return &Error{Kind: NotConfinable, Message: "This operation cannot be confined."}
+	}
+	switch {
+	case err != nil:
+		return err
+	case !inside:
+		return missing
+	}
+	return nil
+}
+
+// numbered looks up a thing whose ID is a number. What is not a number is not
+// there, and Jira is not asked.
+func (s *session) numbered(ctx context.Context, id string, inside func(context.Context, string) (bool, error)) (bool, error) {
+	if !isNumber(id) {
+		return false, nil
+	}
+	if s.view.seesAllProjects() {
+		return true, nil
+	}
+	return inside(ctx, id)
+}
+
+// versionID returns the ID at the end of a version's URL, by which some bodies
+// name a version; what is not a URL is returned as it is.
+func versionID(name string) string {
+	if !strings.Contains(name, "/") {
+		return name
+	}
+	u, err := url.Parse(name)
+	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "" || strings.Count(u.Path, "/version/") != 1 {
+		return ""
+	}
+	return u.Path[strings.Index(u.Path, "/version/")+len("/version/"):]
+}
+
+// owner is what a thing belongs to: a project, by ID or by key.
+type owner struct {
+	ProjectID jsontext.Value `json:"projectId"`
+	Project   string         `json:"project"`
+}
+
+// name returns the ID of the project, or else its key.
+func (o owner) name() string {
+	if id := trimmed(o.ProjectID); isNumber(id) {
+		return id
+	}
+	return o.Project
+}
+
+// ownerInside reports whether the project of the thing at uri is inside.
+func (s *session) ownerInside(ctx context.Context, uri string) (bool, error) {
+	name, err := current(ctx, s, uri, thingLifetime, func(ctx context.Context) (string, error) {
+		var o owner
+		_, err := s.get(ctx, uri, &o)
+		return o.name(), err
+	})
+	if err != nil || name == "" {
+		return false, err
+	}
+	return s.projectInside(ctx, name)
+}
+
+func (s *session) versionInside(ctx context.Context, id string) (bool, error) {
+	return s.ownerInside(ctx, "/rest/api/2/version/"+id)
+}
+
+func (s *session) componentInside(ctx context.Context, id string) (bool, error) {
+	return s.ownerInside(ctx, "/rest/api/2/component/"+id)
+}
+
+// serviceDeskInside takes, as Jira does, an ID or the key of the project.
+func (s *session) serviceDeskInside(ctx context.Context, idOrKey string) (bool, error) {
+	if !isNumber(idOrKey) && !token.IsProjectKey(idOrKey) {
+		return false, nil
+	}
+	if s.view.seesAllProjects() {
+		return true, nil
+	}
+	return s.ownerInside(ctx, "/rest/servicedeskapi/servicedesk/"+url.PathEscape(idOrKey))
+}
+
+// linkInside reports whether both ends of a link are inside.
+func (s *session) linkInside(ctx context.Context, id string) (bool, error) {
+	type link struct {
+		InwardIssue  issue `json:"inwardIssue"`
+		OutwardIssue issue `json:"outwardIssue"`
+	}
+	uri := "/rest/api/2/issueLink/" + id
+	found, err := current(ctx, s, uri, thingLifetime, func(ctx context.Context) (l link, err error) {
+		_, err = s.get(ctx, uri, &l)
+		return l, err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, end := range []issue{found.InwardIssue, found.OutwardIssue} {
+		if inside, err := s.issueInside(ctx, end.ID); err != nil || !inside {
+			return false, err
+		}
+	}
+	return true, nil
+}
