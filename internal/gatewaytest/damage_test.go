@@ -75,7 +75,7 @@ func TestBadCacheSize(t *testing.T) {
 			status, answer, err = g.tryAdmin("POST", "/load", `{"admin":{"listen":"`+g.admin+`"},"apps":{"jira_tokens":{"cache":{"size":-5}}}}`)
 			return err
 		})
-		if status != http.StatusBadRequest || !strings.Contains(answer, "cache size -5: want at least 1") {
+		if status != http.StatusBadRequest || !strings.Contains(answer, "cache size -5: must be at least 1") {
 			t.Errorf("HTTP %d %s", status, answer)
 		}
 	}
