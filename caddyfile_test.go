@@ -161,7 +161,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"cache size 0", app("cache {\nsize 0\n}"), "at least 1"},
 		{"cache ttl", app("cache {\nttl soon\n}"), `ttl "soon": want a duration`},
 		{"cache ttl 0", app("cache {\nttl 0\n}"), "want a duration above 0"},
-		{"cache grace", app("cache {\ngrace never\n}"), `grace: "never": want a duration such as 30s or 10m, or off`},
+		{"cache grace", app("cache {\ngrace never\n}"), `grace: invalid duration "never": expected one such as 30s or 10m, or off`},
 		{"cache option", app("cache {\nage 5m\n}"), "unknown option \"age\" of cache: want size, ttl or grace, at Caddyfile:4"},
 		{"cache option twice", app("cache {\nttl 5m\nttl 6m\n}"), "Caddyfile:5"},
 		{"account name", app("account {\nbasic a b\n}"), "expected a name"},
