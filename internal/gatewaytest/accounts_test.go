@@ -266,13 +266,13 @@ func TestExplain(t *testing.T) {
 	g := startGateway(t, options{site: "reads POST /rest/other/1/find"})
 	tok := g.issue("alice", "read", "deny_ip", []string{"10.0.0.0/8"})
 	for _, test := range []struct{ question, want string }{
-		{"GET /rest/api/2/issue/A-1", "It would be forwarded"},
-		{"POST /rest/api/3/search/jql", "It would be forwarded"},
+		{"GET /rest/api/2/issue/A-1", "The request would be forwarded"},
+		{"POST /rest/api/3/search/jql", "The request would be forwarded"},
 		{"POST /rest/other/1/find", "(reads)"},
-		{"POST /rest/api/2/issue", "It would be answered 403 scope_insufficient"},
-		{"GET /rest/auth/1/session", "It would be answered 403 path_denied"},
-		{"GET /rest/api/2/issue/../x", "It would be answered 400 ambiguous_request"},
-		{"GET /rest/api/2/myself --from 10.1.2.3", "It would be answered 403 network_denied"},
+		{"POST /rest/api/2/issue", "The request would be denied with 403 scope_insufficient"},
+		{"GET /rest/auth/1/session", "The request would be denied with 403 path_denied"},
+		{"GET /rest/api/2/issue/../x", "The request would be denied with 400 ambiguous_request"},
+		{"GET /rest/api/2/myself --from 10.1.2.3", "The request would be denied with 403 network_denied"},
 	} {
 		got := g.token(append([]string{"explain", "--token", tok.ID}, strings.Fields(test.question)...)...)
 		if got.code != 0 || !strings.Contains(oneLine(got.out), test.want) || !strings.Contains(got.out, g.up.url()) {

@@ -149,7 +149,7 @@ func TestCommand(t *testing.T) {
 		{"show", []string{"id"}},
 		{"show a b", []string{"one argument"}},
 		{"show zzzzzzzzzz", []string{"zzzzzzzzzz", "no such token"}},
-		{"show ../../config", []string{"want one argument"}},
+		{"show ../../config", []string{"expected one argument"}},
 		{"list --state gone", []string{"--state", "active", "revoked"}},
 		{"list --limit -1", []string{"--limit"}},
 		{"list --limit x", []string{"--limit"}},
@@ -260,7 +260,7 @@ func TestCommandManyTokens(t *testing.T) {
 		}
 	}
 	importAll(t, other, lines.String(), 101)
-	if r := other.tokenWith(lines.String(), "import"); r.code != 0 || !strings.Contains(r.out, "Imported 0, 101") {
+	if r := other.tokenWith(lines.String(), "import"); r.code != 0 || !strings.Contains(r.out, "imported: 0; already present: 101") {
 		t.Error(r)
 	}
 	other.guard(first.Owner, first.Token)
