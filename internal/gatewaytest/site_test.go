@@ -41,7 +41,7 @@ func TestFrontSite(t *testing.T) {
 		"negotiate":              {"GET", "/rest/api/2/myself", "Authorization: Negotiate YIIJ\r\n", gates{passes, passes}},
 		"oauth":                  {"GET", "/rest/api/2/myself", "Authorization: OAuth oauth_token=\"x\"\r\n", gates{passes, passes}},
 		"odd scheme":             {"GET", "/rest/api/2/myself", "Authorization: Basic2 YTpi\r\n", gates{refusedPassword, passes}},
-		"scheme with no-break":   {"GET", "/rest/api/2/myself", "Authorization: Basic\xa0YTpi\r\n", gates{refusedPassword, passes}},
+		"scheme with no-break":   {"GET", "/rest/api/2/myself", "Authorization: Basic\xa0YTpi\r\n", gates{invalid, invalid}},
 		"bad base64":             {"GET", "/rest/api/2/myself", "Authorization: Basic !!!\r\n", gates{invalid, invalid}},
 		"two authorizations":     {"GET", "/rest/api/2/myself", basic("a", "b") + basic("c", "d"), gates{refused(400, "ambiguous_request"), refused(400, "ambiguous_request")}},
 		"damaged token":          {"GET", "/rest/api/2/myself", basic("alice", "jt_0123456789_damaged"), gates{invalid, invalid}},
