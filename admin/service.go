@@ -62,7 +62,7 @@ func (c *call) importRecords() (int, any, error) {
 	c.noDeadline()
 	result, err := c.registry.Import(c.Context(), c.actor(), c.Body, options)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w; the %d records before it were imported", err, result.Imported)
+		return 0, nil, fmt.Errorf("%w; %d records before it were imported", err, result.Imported)
 	}
 	return http.StatusOK, result, nil
 }

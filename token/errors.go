@@ -9,7 +9,7 @@ var (
 	ErrUnavailable = errors.New("the token store is unavailable")
 	// ErrDamaged means that the store works, but the record of this one token
 	// cannot be used.
-	ErrDamaged = errors.New("the token's record is damaged")
+	ErrDamaged = errors.New("the record is damaged")
 	// ErrRotated means that the token was valid until it was rotated.
 	ErrRotated = errors.New("the token was replaced by a rotation")
 )
