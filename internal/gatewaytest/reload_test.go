@@ -296,7 +296,7 @@ func TestValidateAndSecondCaddy(t *testing.T) {
 	broken := newGateway(t, options{store: "store file " + g.caddyfile})
 	broken.launch()
 	<-broken.exited
-	if log := broken.log.String(); broken.code == 0 || !strings.Contains(lineWith(log, `"level":"error"`), "is no token store file") {
+	if log := broken.log.String(); broken.code == 0 || !strings.Contains(lineWith(log, `"level":"error"`), "is not a token store file") {
 		t.Errorf("a Caddy with a damaged file exited with %d: %s", broken.code, broken.log.tail(5))
 	}
 
