@@ -67,9 +67,15 @@ func (x *exchange) jira(r *http.Request) (*http.Response, error) {
 // send sends a request through the handler and the transport.
 func (x *exchange) send(method, target string, body io.Reader) *http.Response {
 	x.t.Helper()
-	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, target, body)
 	r.Header.Set("Authorization", basicOf("alice", x.app.Reveal()))
+	return x.serve(r)
+}
+
+// serve takes any request through the handler and the transport.
+func (x *exchange) serve(r *http.Request) *http.Response {
+	x.t.Helper()
+	w := httptest.NewRecorder()
 	next := handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		out := r.Clone(r.Context())
 		if context := x.handler.ContextPath; context != "" && !strings.HasPrefix(out.URL.Path, context+"/") {
@@ -92,7 +98,7 @@ func (x *exchange) send(method, target string, body io.Reader) *http.Response {
 		return err
 	})
 	if err := x.handler.ServeHTTP(w, r, next); err != nil && !errors.Is(err, context.Canceled) {
-		x.t.Errorf("%s %s: %v", method, target, err)
+		x.t.Errorf("%s %s: %v", r.Method, r.URL, err)
 	}
 	return w.Result()
 }

@@ -3,6 +3,7 @@ package jira
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -54,11 +55,25 @@ func QueryHasCredentials(rawQuery string) bool {
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		for _, credential := range siteCredentials {
-			if strings.EqualFold(name, credential) {
-				return true
-			}
+		if slices.Contains(siteCredentials, strings.ToLower(name)) {
+			return true
 		}
 	}
 	return false
+}
+
+// formCredentials are the names of parts that a multipart body must not have. Unlike
+// in queries, which Jira's own feeds have it in, nothing needs os_authType there.
+var formCredentials = append([]string{"os_authtype"}, siteCredentials...)
+
+// IsFormCredential reports whether a part of a multipart body with this name is a
+// password or a bearer token for Jira, or chooses how to log in by one.
+func IsFormCredential(name string) bool {
+	return slices.Contains(formCredentials, strings.ToLower(name))
+}
+
+// MentionsFormCredential reports whether such a name is anywhere in text.
+func MentionsFormCredential(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(formCredentials, func(name string) bool { return strings.Contains(text, name) })
 }
