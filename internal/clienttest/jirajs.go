@@ -21,12 +21,12 @@ import (
 //go:embed jirajs.cjs
 var jiraJSScript string
 
-// jiraJSPackage pins jira.js and all that it needs, by checksum.
+// jiraJSPackage pins jira.js and its dependencies by checksum.
 //
 //go:embed npm
 var jiraJSPackage embed.FS
 
-// jiraJSInstall makes tests that run at the same time install only once.
+// jiraJSInstall makes concurrent tests install only once.
 var jiraJSInstall sync.Mutex
 
 // JiraJS is jira.js, a Node.js library for Cloud. Its version 2 client also works
@@ -61,8 +61,8 @@ func JiraJS() Client {
 	}
 }
 
-// nodeAtLeast is what Debian 12 has. The pinned jira.js asks for 20, and works
-// with 18 when it is given File.
+// nodeAtLeast is the version in Debian 12. The pinned jira.js asks for 20, but works
+// with 18 if File is defined.
 const nodeAtLeast = 18
 
 // findNode returns the path of Node.js, if it is new enough.
@@ -84,7 +84,7 @@ func findNode(t testing.TB) string {
 	return node
 }
 
-// jiraJSDir is where jira.js is installed; another pin is another directory.
+// jiraJSDir returns the directory of jira.js, which depends on the pinned versions.
 func jiraJSDir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -98,16 +98,16 @@ func jiraJSDir() (string, error) {
 	return filepath.Join(cache, "caddy-jira-tokens", "jira.js-"+hex.EncodeToString(sum[:6])), nil
 }
 
-// installJiraJS installs jira.js unless it is there. Tests of several packages
-// may do so at the same time: each installs into a directory of its own, and the
-// first that is done gives it its name.
+// installJiraJS installs jira.js unless it is there. Tests of several packages may do so
+// at the same time: each installs into its own directory, and the first to finish
+// renames it into place.
 func installJiraJS(t testing.TB) {
 	t.Helper()
 	jiraJSInstall.Lock()
 	defer jiraJSInstall.Unlock()
 	dir, err := jiraJSDir()
 	if err != nil {
-		missing(t, "no place for jira.js: %v", err)
+		missing(t, "no directory for jira.js: %v", err)
 	}
 	if _, err := os.Stat(dir); err == nil {
 		return
@@ -141,7 +141,7 @@ func installJiraJSAt(dir string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
-	// Nothing that comes along is run.
+	// Run none of the packages' scripts.
 	install := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
 	install.Dir = temporary
 	if out, err := install.CombinedOutput(); err != nil {
