@@ -14,9 +14,9 @@ import (
 
 const module = "github.com/jiratokens/caddy-jira-tokens"
 
-// never holds the dependencies that must not exist, according to the picture of the
-// house in docs/architecture.md: a package, and what it must not depend on, not even
-// indirectly. A name includes everything below it. Go itself rules out cycles.
+// never lists dependencies that docs/architecture.md rules out: a package, and what it
+// must not depend on, not even indirectly. A name includes everything below it. Go
+// itself rules out cycles.
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
@@ -29,7 +29,7 @@ var never = map[string][]string{
 	"admin":    {"pool", "command"},
 }
 
-// neverDirectly holds the dependencies that must be indirect: the command knows the
+// neverDirectly lists dependencies that must be indirect: the command knows the
 // store and the registry only by what admin sends.
 var neverDirectly = map[string][]string{
 	"command": {"storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
