@@ -35,7 +35,7 @@ func TestCredentials(t *testing.T) {
 		"bearer":                 {value: "Bearer " + secret},
 		"password":               {value: basicOf("jürgen@example.com", "hunter2"), want: ReasonInvalidToken, says: "Only this gateway's API tokens work here"},
 		"Jira's own token":       {value: "Bearer NjA3NzE1MDk4MjE0OnVuaXQ", want: ReasonInvalidToken, says: "Only this gateway's API tokens work here"},
-		"damaged":                {value: basicOf("jürgen@example.com", secret[:51]+"x"), want: ReasonInvalidToken, says: "not valid"},
+		"damaged":                {value: basicOf("jürgen@example.com", swapLast(secret)), want: ReasonInvalidToken, says: "not valid"},
 		"unknown":                {value: basicOf("jürgen@example.com", token.New().Reveal()), want: ReasonInvalidToken, says: "not valid"},
 		"wrong owner":            {value: basicOf("bob", secret), want: ReasonInvalidToken, says: "not valid"},
 		"token as user name":     {value: basicOf(secret, ""), want: ReasonInvalidToken, says: "not valid"},
