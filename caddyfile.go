@@ -21,7 +21,7 @@ func init() {
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
 		d.Next()
-		return nil, d.Err("jira_tokens is given twice")
+		return nil, d.Err("the jira_tokens option appears more than once")
 	}
 	app := new(App)
 	if err := app.UnmarshalCaddyfile(d); err != nil {
@@ -54,10 +54,10 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //	}
 //
-// account can be repeated with other names; it has one credential, after cloud
-// or without. Credentials take placeholders.
+// account can be repeated with other names. An account has one credential, either
+// its own line or the end of a cloud line. Credentials may contain placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the option's name
+	d.Next() // consume the option's name
 	return option.Block{
 		option.Func("store", a.unmarshalStore),
 		option.Func("cache", a.unmarshalCache),
@@ -70,15 +70,15 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Err("store: want file [<path>] or redis <url>")
+		return d.Err("store: expected file [<path>] or redis <url>")
 	}
 	name := d.Val()
-	if strings.ContainsAny(name, ":/@") { // a URL, which may have a password
-		return d.Err("store: want file [<path>] or redis <url>: the kind of store comes first")
+	if strings.ContainsAny(name, ":/@") { // a URL, which may contain a password
+		return d.Err("store: expected file [<path>] or redis <url>: the kind of store comes first")
 	}
 	id := "jira_tokens.stores." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("unknown store %q: want file or redis, or another store that is compiled in", name)
+		return d.Errf("unknown store %q: expected file, redis or another store that is compiled in", name)
 	}
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -101,16 +101,16 @@ func (a *App) unmarshalCache(d *caddyfile.Dispenser) error {
 	}.Read(d, "cache")
 }
 
-// limit is an option with a limit, such as 600/m burst 50.
+// limit is an option whose value is a limit, such as 600/m burst 50.
 func limit(name string, to *string) option.Option {
 	return option.Func(name, func(d *caddyfile.Dispenser) error {
 		words := d.RemainingArgs()
 		if len(words) > 3 {
-			return d.Errf("%s: too many arguments: want one such as 600/m or 600/m burst 50", name)
+			return d.Errf("%s: too many arguments: expected a rate such as 600/m or 600/m burst 50", name)
 		}
 		*to = strings.Join(words, " ")
 		if _, err := token.ParseLimit(*to); err != nil {
-			if name != "limit" { // which the error begins with
+			if name != "limit" { // the error already begins with "limit"
 				err = fmt.Errorf("%s: %w", name, err)
 			}
 			return d.WrapErr(err)
@@ -121,11 +121,11 @@ func limit(name string, to *string) option.Option {
 
 func (a *App) unmarshalAccount(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Err("account: want one name and a block, such as account default { … }")
+		return d.Err("account: expected a name and a block, such as account default { … }")
 	}
 	name := d.Val()
 	if a.Accounts[name] != nil {
-		return d.Errf("account %s is given twice", name)
+		return d.Errf("there is more than one account %s", name)
 	}
 	account := new(accounts.Account)
 	if err := account.UnmarshalCaddyfile(d); err != nil {

@@ -18,15 +18,15 @@ import (
 	_ "github.com/jiratokens/caddy-jira-tokens"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 func adapt(name, text string) ([]byte, error) {
 	result, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": name})
 	return result, err
 }
 
-// golden separates Caddyfile and JSON in testdata/*.caddyfiletest, as in
-// Caddy's own.
+// golden separates Caddyfile and JSON in testdata/*.caddyfiletest, as in Caddy's
+// own tests.
 const golden = "\n----------\n"
 
 func TestCaddyfilesAdapt(t *testing.T) {
@@ -62,8 +62,8 @@ func TestCaddyfilesAdapt(t *testing.T) {
 	}
 }
 
-// TestExamplesProvision loads every example and every Caddyfile in the docs as
-// far as `caddy validate` does: they are what people copy.
+// TestExamplesProvision loads every example and every Caddyfile in the docs as far
+// as `caddy validate` does, since people copy them.
 func TestExamplesProvision(t *testing.T) {
 	home := t.TempDir()
 	for name, value := range map[string]string{
@@ -93,8 +93,8 @@ func TestExamplesProvision(t *testing.T) {
 	}
 }
 
-// documentedCaddyfiles returns the examples, and what stands in the docs
-// between ```caddyfile and ```.
+// documentedCaddyfiles returns the examples and the ```caddyfile blocks in the
+// docs.
 func documentedCaddyfiles(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
@@ -129,30 +129,30 @@ func secretFile(t *testing.T) string {
 	return file
 }
 
-// TestCaddyfileMistakes: each gets one line that names file and line, what is
-// wrong and what is right.
+// TestCaddyfileMistakes: every mistake gets one line that names the file and line,
+// what is wrong and what would be right.
 func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: want store, cache, limit, max_concurrent, max_failures or account, at Caddyfile:3`},
-		{"limit", app("limit 600/minute"), `limit "600/minute": want one such as 600/m or 600/m burst 50, with s, m, h or d, or off`},
-		{"limit empty", app("limit"), "want one such as 600/m"},
+		{"limit", app("limit 600/minute"), `invalid limit "600/minute": expected a rate such as 600/m or 600/m burst 50, with s, m, h or d, or off`},
+		{"limit empty", app("limit"), "expected a rate such as 600/m"},
 		{"limit and more", app("limit 600/m burst 50 hunter2"), "limit: too many arguments"},
 		{"limit twice", app("limit 600/m\nlimit 600/m"), "limit is given twice, at Caddyfile:4"},
-		{"limit burst", app("limit 600/m burst many"), `burst: "many" requests: want a number from 1 to 1000000`},
-		{"max_failures", app("max_failures 10"), "max_failures: limit \"10\": want one such as"},
+		{"limit burst", app("limit 600/m burst many"), `burst: invalid number of requests "many": expected 1 to 1000000`},
+		{"max_failures", app("max_failures 10"), "max_failures: invalid limit \"10\": expected a rate such as"},
 		{"max_failures twice", app("max_failures off\nmax_failures off"), "max_failures is given twice"},
-		{"max_concurrent", app("max_concurrent some"), `max_concurrent: "some" requests at once: want a number from 1 to 10000, off for no limit`},
-		{"max_concurrent 0", app("max_concurrent 0"), "write off for no limit, or leave it empty for the default"},
-		{"limit 0", app("limit 0"), "write off for no limit, or leave it empty for the default"},
-		{"max_failures 0", app("max_failures 0"), "write off for no limit, or leave it empty for the default"},
+		{"max_concurrent", app("max_concurrent some"), `max_concurrent: invalid number of requests "some": expected 1 to 10000, off for no limit`},
+		{"max_concurrent 0", app("max_concurrent 0"), "use off for no limit, or leave it empty for the default"},
+		{"limit 0", app("limit 0"), "use off for no limit, or leave it empty for the default"},
+		{"max_failures 0", app("max_failures 0"), "use off for no limit, or leave it empty for the default"},
 		{"max_concurrent twice", app("max_concurrent 1\nmax_concurrent 1"), "max_concurrent is given twice"},
-		{"account max_concurrent", app("account default {\nbearer x\nmax_concurrent -1\n}"), "want a number from 1"},
+		{"account max_concurrent", app("account default {\nbearer x\nmax_concurrent -1\n}"), "expected 1 to 10000"},
 		{"argument", "{\n\tjira_tokens on\n}\n", "jira_tokens: too many arguments: options belong in a block"},
-		{"twice", "{\n\tjira_tokens {\n\t}\n\tjira_tokens {\n\t}\n}\n", "jira_tokens is given twice"},
-		{"no store", app("store"), "want file [<path>] or redis <url>"},
-		{"unknown store", app("store etcd"), `unknown store "etcd": want file or redis`},
+		{"twice", "{\n\tjira_tokens {\n\t}\n\tjira_tokens {\n\t}\n}\n", "the jira_tokens option appears more than once"},
+		{"no store", app("store"), "expected file [<path>] or redis <url>"},
+		{"unknown store", app("store etcd"), `unknown store "etcd": expected file, redis`},
 		{"store without its kind", app("store redis://:hunter2@redis"), "the kind of store comes first"},
 		{"store twice", app("store file\nstore file"), "Caddyfile:4"},
 		{"two paths", app("store file a hunter2"), "store file: too many arguments"},
@@ -161,14 +161,14 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"cache size 0", app("cache {\nsize 0\n}"), "at least 1"},
 		{"cache ttl", app("cache {\nttl soon\n}"), `ttl "soon": want a duration`},
 		{"cache ttl 0", app("cache {\nttl 0\n}"), "want a duration above 0"},
-		{"cache grace", app("cache {\ngrace never\n}"), `grace: "never": want a duration such as 30s or 10m, or off`},
+		{"cache grace", app("cache {\ngrace never\n}"), `grace: invalid duration "never": expected one such as 30s or 10m, or off`},
 		{"cache option", app("cache {\nage 5m\n}"), "unknown option \"age\" of cache: want size, ttl or grace, at Caddyfile:4"},
 		{"cache option twice", app("cache {\nttl 5m\nttl 6m\n}"), "Caddyfile:5"},
-		{"account name", app("account {\nbasic a b\n}"), "want one name"},
+		{"account name", app("account {\nbasic a b\n}"), "expected a name"},
 		{"account and more", app("account default hunter2 {\nbearer x\n}"), "account: too many arguments"},
 		{"account empty", app("account default"), "wants one of basic <user> <secret>, bearer <secret> and oauth <client_id> <client_secret>"},
 		{"account two", app("account default {\nbearer x\nbasic a b\n}"), "it has a credential already"},
-		{"account twice", app("account a {\nbearer x\n}\naccount a {\nbearer x\n}"), "account a is given twice"},
+		{"account twice", app("account a {\nbearer x\n}\naccount a {\nbearer x\n}"), "there is more than one account a"},
 		{"basic without secret", app("account default {\nbasic a\n}"), "basic: missing argument: want a user and a secret"},
 		{"basic and more", app("account default {\nbasic a b hunter2\n}"), "basic: too many arguments: want a user and a secret"},
 		{"bearer empty", app("account default {\nbearer \"\"\n}"), "bearer: empty argument: want a secret; is an environment variable empty?"},
@@ -215,7 +215,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 			}
 			message := err.Error()
 			if !strings.Contains(message, test.want) || !regexp.MustCompile(`Caddyfile:\d+`).MatchString(message) {
-				t.Errorf("error %q, want file, line and %q", message, test.want)
+				t.Errorf("error %q does not name the file and line, or lacks %q", message, test.want)
 			}
 			if strings.Contains(message, "hunter2") {
 				t.Errorf("error %q shows a secret", message)
@@ -224,8 +224,8 @@ func TestCaddyfileMistakes(t *testing.T) {
 	}
 }
 
-// TestMistakesInValues are found when a configuration is provisioned, in JSON
-// as in the Caddyfile.
+// TestMistakesInValues: mistakes in values are found when a configuration is
+// provisioned, whether it is JSON or a Caddyfile.
 func TestMistakesInValues(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	gateway := func(option string) string {
@@ -255,14 +255,14 @@ func TestMistakesInValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := caddy.Validate(&config); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v, want one about %q", err, test.want)
+				t.Errorf("error %v does not mention %q", err, test.want)
 			}
 		})
 	}
 }
 
-// jiras is a configuration with gateways of two Jiras, and a second one of the
-// first.
+// jiras returns a configuration with gateways for two Jiras, and another one for
+// the first.
 func jiras(first, second string) string {
 	return "{\nadmin off\njira_tokens {\naccount default {\nbearer x\n}\naccount other {\nbearer y\n}\n}\n}\n" +
 		"http://:0 {\nhandle /a/* {\njira_gateway https://a.example {\n" + first + "\n}\n}\n" +
@@ -270,8 +270,8 @@ func jiras(first, second string) string {
 		"jira_gateway https://b.example {\n" + second + "\n}\n}\n"
 }
 
-// TestSeveralGateways: those of one Jira need not name its accounts; those of
-// several do, and may name the same one.
+// TestSeveralGateways: gateways for the same Jira need not name its accounts.
+// Gateways for several Jiras must, but may name the same one.
 func TestSeveralGateways(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	for name, text := range map[string]string{

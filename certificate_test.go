@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// certificate writes a certificate authority for examples that name one.
+// certificate writes a CA certificate for examples that refer to one.
 func certificate(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

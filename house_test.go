@@ -14,10 +14,9 @@ import (
 
 const module = "github.com/jiratokens/caddy-jira-tokens"
 
-// never are the arrows that must not be in the picture of the house in
-// docs/architecture.md: a package, and what it must not depend on, not even
-// through others. A name stands for what is below it too. Go itself refuses
-// arrows that lead up and down again.
+// never lists dependencies that docs/architecture.md rules out: a package, and what it
+// must not depend on, not even indirectly. A name includes everything below it. Go
+// itself rules out cycles.
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
@@ -30,8 +29,8 @@ var never = map[string][]string{
 	"admin":    {"pool", "command"},
 }
 
-// neverDirectly are arrows that must not be, except through another room:
-// the command sees the store and the registry as admin sends them.
+// neverDirectly lists dependencies that must be indirect: the command knows the
+// store and the registry only by what admin sends.
 var neverDirectly = map[string][]string{
 	"command": {"storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
 	"admin":   {"storage"},
@@ -42,7 +41,7 @@ func TestArrowsPointDown(t *testing.T) {
 	for from := range imports {
 		for _, to := range imports[from] {
 			if to == "." && from != "cmd/caddy" {
-				t.Errorf("%s imports the root: only cmd/caddy does", from)
+				t.Errorf("%s imports the root package: only cmd/caddy may", from)
 			}
 		}
 		for room, forbidden := range neverDirectly {
@@ -73,7 +72,7 @@ func withinAny(dir string, rooms []string) bool {
 	return slices.ContainsFunc(rooms, func(room string) bool { return within(dir, room) })
 }
 
-// reachable returns what from depends on, each with a way that leads there.
+// reachable returns everything that from depends on, and how.
 func reachable(imports map[string][]string, from string) map[string][]string {
 	ways := map[string][]string{from: {from}}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
@@ -88,8 +87,8 @@ func reachable(imports map[string][]string, from string) map[string][]string {
 	return ways
 }
 
-// projectImports returns the directories of the project's packages and which
-// other ones their code, without tests, imports.
+// projectImports returns the directories of the project's packages, and the other
+// packages of the project that each imports outside tests.
 func projectImports(t *testing.T) map[string][]string {
 	t.Helper()
 	imports := make(map[string][]string)
@@ -119,7 +118,7 @@ func projectImports(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	if len(imports) < 10 || len(imports["handler"]) == 0 {
-		t.Fatalf("found the imports of %d packages only", len(imports))
+		t.Fatalf("found the imports of only %d packages", len(imports))
 	}
 	return imports
 }

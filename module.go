@@ -1,6 +1,6 @@
-// Package jiratokens is API tokens for Jira as a Caddy plugin: the app, its
-// life and its Caddyfile syntax. The way of a request is in package handler,
-// management in package admin.
+// Package jiratokens provides API tokens for Jira as a Caddy plugin: the app, its
+// lifecycle and its Caddyfile syntax. Package handler handles requests, package
+// admin serves the management API.
 package jiratokens
 
 import (
@@ -24,7 +24,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 
-	// The stores that come with the plugin.
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	_ "github.com/jiratokens/caddy-jira-tokens/storage/redis"
 )
@@ -33,47 +32,47 @@ func init() {
 	caddy.RegisterModule(App{})
 }
 
-// App keeps the API tokens: their store and the cache in front of it, the Jira
+// App manages the API tokens: their store and the cache in front of it, the Jira
 // accounts that requests are forwarded with, and the audit trail. Handlers and
-// the admin endpoints work on it.
+// the admin endpoints use it.
 type App struct {
 	// Where tokens and the audit trail live. Default: the `file` store in
 	// Caddy's data directory.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=jira_tokens.stores inline_key=module"`
 
-	// The cache of tokens in memory.
+	// The in-memory cache of tokens.
 	Cache *Cache `json:"cache,omitempty"`
 
 	// The Jira credentials that requests are forwarded with, by name. A token
-	// names its account; `default` otherwise.
+	// that does not name an account uses `default`.
 	Accounts map[string]*accounts.Account `json:"accounts,omitempty"`
 
-	// How fast a token may be used that has no limit of its own: so many
-	// requests a second, minute, hour or day (`600/m`), and how many of them at
-	// once (`600/m burst 50`). With the `redis` store all Caddys count
-	// together, with others each for itself. More get 429 `rate_limited`. `off`:
-	// any number. Default: any number
+	// The default rate limit, for tokens without a limit of their own: a number
+	// of requests per second, minute, hour or day (`600/m`), and optionally how
+	// many of them may come at once (`600/m burst 50`). Requests over the limit
+	// get 429 `rate_limited`. With the `redis` store, the limit applies to all
+	// Caddy instances together, with other stores to each by itself. `off`: no
+	// limit. Default: no limit
 	Limit string `json:"limit,omitempty"`
 
-	// How many requests of one token may be under way at once on this Caddy,
-	// if the token has no bound of its own. More get 429 `rate_limited`. `off`:
-	// any number. Default: any number
+	// The default maximum number of requests in flight on this Caddy instance
+	// per token, for tokens without a limit of their own. Requests over the
+	// limit get 429 `rate_limited`. `off`: no limit. Default: no limit
 	MaxConcurrent token.Concurrency `json:"max_concurrent,omitempty"`
 
 	// How often a client's network (an IPv4 address or an IPv6 /64) may fail to
-	// authenticate in a period. One more, and it gets 429 `too_many_failures`
-	// until a whole period has passed. The failures of an owner's name are
-	// counted too, from wherever they come: past the same number, networks
-	// that have failed themselves get 429 for that owner. `off`: any number.
-	// Default: `100/m`
+	// authenticate per period. After that, it gets 429 `too_many_failures` until
+	// a whole period has passed. Failures are also counted per owner, wherever
+	// they come from: over the same limit, networks that have failed themselves
+	// get 429 for that owner. `off`: no limit. Default: `100/m`
 	MaxFailures string `json:"max_failures,omitempty"`
 
 	store    storage.Module
 	limits   *limits.Limits
 	accounts map[string]*jira.Account
-	// accountsUp is what metrics show of the accounts.
+	// accountsUp is the state of the accounts in the metrics.
 	accountsUp pool.AccountSource
-	// trail writes events about accounts, in order.
+	// trail writes events about accounts to the audit trail, in order.
 	trail    *background.Queue
 	registry *registry.Registry
 	jiras    []handler.Jira
@@ -82,24 +81,24 @@ type App struct {
 	logger   *zap.Logger
 }
 
-// Cache bounds the tokens that are kept in memory and how long they are
-// believed.
+// Cache configures how many tokens are kept in memory, and for how long they are
+// trusted.
 type Cache struct {
-	// How many tokens are kept at the most. Default: 100000
+	// The maximum number of tokens in the cache. Default: 100000
 	Size int `json:"size,omitempty"`
 
-	// The age from which a token is read again from the store, however quiet
-	// that is. Changes are heard of at once; this bounds what a change that
-	// was not heard of can do. Default: `30s`
+	// The age at which a token is read from the store again, even if nothing
+	// has changed. Changes normally take effect immediately; this bounds the
+	// delay if a notification is lost. Default: `30s`
 	TTL caddy.Duration `json:"ttl,omitempty"`
 
-	// How long known tokens still work while the store cannot be reached,
-	// from when they were last read. `off` or `0`: no longer than ttl. Default:
-	// `10m`
+	// How long cached tokens still work while the store cannot be reached,
+	// counted from when they were last read. `off` or `0`: no longer than ttl.
+	// Default: `10m`
 	Grace *Grace `json:"grace,omitempty"`
 }
 
-// Grace is a duration, or off for none.
+// Grace is a duration, or "off" for none.
 type Grace time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -110,14 +109,14 @@ func (g *Grace) UnmarshalText(text []byte) error {
 	}
 	d, err := caddy.ParseDuration(string(text))
 	if err != nil || d < 0 {
-		return fmt.Errorf("%q: want a duration such as 30s or 10m, or off", text)
+		return fmt.Errorf("invalid duration %q: expected one such as 30s or 10m, or off", text)
 	}
 	*g = Grace(d)
 	return nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler: like UnmarshalText, or a number of
-// nanoseconds.
+// UnmarshalJSON implements json.Unmarshaler. It accepts what UnmarshalText accepts,
+// or a number of nanoseconds.
 func (g *Grace) UnmarshalJSON(text []byte) error {
 	if unquoted, err := strconv.Unquote(string(text)); err == nil {
 		return g.UnmarshalText([]byte(unquoted))
@@ -133,8 +132,8 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets up the app. Nothing is opened or dialled before Start, so
-// that `caddy validate` works beside a running Caddy and with Redis down.
+// Provision sets up the app. Nothing is opened or dialed before Start, so that
+// `caddy validate` works next to a running Caddy, and while Redis is down.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.setDefaults()
@@ -144,7 +143,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionAccounts(); err != nil {
 		return err
 	}
-	// Here rather than in Validate: the cache is made with it.
+	// Checked here rather than in Validate, since the cache is created below.
 	if err := a.Cache.check(); err != nil {
 		return err
 	}
@@ -181,7 +180,7 @@ func (a *App) setDefaults() {
 	}
 }
 
-// limitsOver returns the limits that are configured.
+// limitsOver returns the configured limits.
 func (a *App) limitsOver(counters *limits.Counters) (*limits.Limits, error) {
 	l := &limits.Limits{Counters: counters, MaxConcurrent: a.MaxConcurrent, Accounts: make(map[string]token.Concurrency)}
 	if err := l.Token.UnmarshalText([]byte(a.Limit)); err != nil {
@@ -191,7 +190,7 @@ func (a *App) limitsOver(counters *limits.Counters) (*limits.Limits, error) {
 		return nil, fmt.Errorf("max_failures: %w", err)
 	}
 	if l.Failures.Burst != 0 && l.Failures.Burst != l.Failures.Requests {
-		return nil, fmt.Errorf("max_failures %s: want no burst, such as %d/m", a.MaxFailures, l.Failures.Requests)
+		return nil, fmt.Errorf("max_failures %s: a burst is not supported: expected a rate such as %d/m", a.MaxFailures, l.Failures.Requests)
 	}
 	for name, account := range a.Accounts {
 		l.Accounts[name] = account.MaxConcurrent
@@ -209,7 +208,7 @@ func (a *App) loadStore(ctx caddy.Context) error {
 	}
 	var ok bool
 	if a.store, ok = module.(storage.Module); !ok {
-		return fmt.Errorf("module %T is no token store", module)
+		return fmt.Errorf("module %T is not a token store", module)
 	}
 	return nil
 }
@@ -229,11 +228,11 @@ func (a *App) provisionAccounts() error {
 func (c *Cache) check() error {
 	switch {
 	case c.Size < 1:
-		return fmt.Errorf("cache size %d: want at least 1", c.Size)
+		return fmt.Errorf("cache size %d: must be at least 1", c.Size)
 	case c.TTL < caddy.Duration(time.Second):
-		return fmt.Errorf("cache ttl %s: want at least 1s", time.Duration(c.TTL))
+		return fmt.Errorf("cache ttl %s: must be at least 1s", time.Duration(c.TTL))
 	case *c.Grace < 0:
-		return fmt.Errorf("cache grace %s: want 0 or more", time.Duration(*c.Grace))
+		return fmt.Errorf("cache grace %s: must not be negative", time.Duration(*c.Grace))
 	}
 	return nil
 }
@@ -241,10 +240,10 @@ func (c *Cache) check() error {
 // Start opens the store.
 func (a *App) Start() error {
 	if len(a.accounts) == 0 {
-		a.logger.Warn("no Jira account is configured: no token can be created or used; add `account default { … }` to jira_tokens")
+		a.logger.Warn("no Jira account is configured, so tokens cannot be created or used: add `account default { … }` to jira_tokens")
 	}
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
-		a.logger.Warn("jira_token_auth has no reverse_proxy with the transport jira behind it: requests reach Jira without the account's credential; use jira_gateway, or that transport")
+		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
 	}
 	begin, ok := a.store.(storage.MayBeginEmpty)
 	if err := a.tokens.Start(ok && begin.MayBeginEmpty()); err != nil {
@@ -254,14 +253,13 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop implements caddy.App; what else the app holds is given back by Cleanup.
+// Stop implements caddy.App. Cleanup releases everything else the app holds.
 func (a *App) Stop() error {
 	a.tokens.Store.Metrics.HideAccounts(&a.accountsUp)
 	return nil
 }
 
-// Cleanup gives the store back, to be closed when no other configuration uses
-// it.
+// Cleanup releases the store, which is closed once no other configuration uses it.
 func (a *App) Cleanup() error {
 	if a.tokens == nil {
 		return nil
@@ -274,7 +272,7 @@ func (c *Cache) options() storage.CacheOptions {
 		Size:        c.Size,
 		TTL:         time.Duration(c.TTL),
 		Grace:       time.Duration(*c.Grace),
-		ReadTimeout: 5 * time.Second, // a store has its own, shorter ones
+		ReadTimeout: 5 * time.Second, // stores have shorter timeouts of their own
 	}
 }
 

@@ -16,11 +16,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 
-	// The command talks to the admin endpoints.
+	// Registers the command, which talks to the admin endpoints.
 	_ "github.com/jiratokens/caddy-jira-tokens/command"
 )
 
-// Lookup returns the record of a token whose secret is right.
+// Lookup returns the record of a token with the right secret.
 func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
 	return a.registry.Lookup(ctx, presented)
 }
@@ -28,16 +28,16 @@ func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record,
 // Known implements handler.App.
 func (a *App) Known(presented token.Token) bool { return a.registry.Known(presented) }
 
-// Account returns the Jira account with this name.
+// Account returns the named Jira account.
 func (a *App) Account(name string) (*jira.Account, bool) {
 	account, ok := a.accounts[name]
 	return account, ok
 }
 
-// Limits returns what bounds the requests of tokens.
+// Limits returns the rate and concurrency limits.
 func (a *App) Limits() *limits.Limits { return a.limits }
 
-// Used takes down that a token is used now.
+// Used records a use of a token.
 func (a *App) Used(id string, address netip.Addr, userAgent string) {
 	a.registry.Used(id, address, userAgent)
 }
@@ -47,8 +47,8 @@ func (a *App) Decided(outcome handler.Outcome) {
 	a.tokens.Store.Metrics.Decided(outcome.Decision, string(outcome.Reason), outcome.Access, outcome.Took)
 }
 
-// AddJira makes a Jira known that a gateway of this configuration forwards to.
-// With several Jiras every gateway must name its accounts: otherwise one Jira's
+// AddJira registers a Jira that a gateway of this configuration forwards to. With
+// several Jiras, every gateway must name its accounts: otherwise one Jira's
 // credential would be sent to another.
 func (a *App) AddJira(upstream handler.Jira) error {
 	for _, other := range a.jiras {
@@ -57,8 +57,8 @@ func (a *App) AddJira(upstream handler.Jira) error {
 		}
 		for _, j := range []handler.Jira{other, upstream} {
 			if len(j.Accounts) == 0 {
-				return fmt.Errorf("the gateways lead to two Jiras, %s and %s: write `accounts <name…>` in the gateway of %s (and in each of the others), "+
-					"so that no account's credential is sent to another Jira; an account that is for both must be named in both", other.URL, upstream.URL, j.URL)
+				return fmt.Errorf("the gateways forward to two Jiras, %s and %s: write `accounts <name…>` in the gateway of %s (and in each of the others), "+
+					"so that no account's credential is sent to the wrong Jira; an account for both must be named in both", other.URL, upstream.URL, j.URL)
 			}
 		}
 	}
@@ -66,17 +66,17 @@ func (a *App) AddJira(upstream handler.Jira) error {
 	return nil
 }
 
-// sameURL reports whether two URLs of Jira are spellings of one.
+// sameURL reports whether two URLs of a Jira differ only in spelling.
 func sameURL(a, b string) bool {
 	return strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
 }
 
-// AddGateway makes a handler of this configuration known.
+// AddGateway registers a handler of this configuration.
 func (a *App) AddGateway(gateway *handler.Handler) {
 	a.gateways = append(a.gateways, gateway)
 }
 
-// Registry returns what issues, changes and ends tokens.
+// Registry returns the registry, which issues, changes and ends tokens.
 func (a *App) Registry() *registry.Registry { return a.registry }
 
 // JiraAccounts returns the configured accounts by name.
@@ -88,7 +88,7 @@ func (a *App) Jiras() []handler.Jira { return a.jiras }
 // Gateways returns the handlers of this configuration.
 func (a *App) Gateways() []*handler.Handler { return a.gateways }
 
-// accountStates reports whether Jira takes the accounts.
+// accountStates yields each account, and whether Jira accepts it.
 func (a *App) accountStates() iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
 		for name, account := range a.accounts {
@@ -99,19 +99,19 @@ func (a *App) accountStates() iter.Seq2[string, bool] {
 	}
 }
 
-// accountChanged makes it known that Jira does not take an account any more,
-// or takes it again.
+// accountChanged logs that Jira no longer accepts an account, or accepts it again,
+// and records it in the audit trail.
 func (a *App) accountChanged(account *jira.Account, site string, refused error) {
 	if refused != nil {
-		a.logger.Error("Jira does not accept the account; requests of its tokens are refused until it does",
+		a.logger.Error("Jira does not accept the account; requests with its tokens are refused until it does",
 			zap.String("account", account.Name()), zap.String("jira", site), zap.Error(refused), zap.Duration("asked_again_every", account.Interval()))
 	} else {
 		a.logger.Info("Jira accepts the account again", zap.String("account", account.Name()), zap.String("jira", site))
 	}
-	// A request waits for this: the trail is not to hold it up.
+	// A request waits for this function: writing must not delay it.
 	a.trail.Add(func(ctx context.Context) {
 		if err := a.registry.RecordAccount(ctx, account.Name(), site, refused); err != nil {
-			a.logger.Error("writing to the audit trail that an account changed", zap.String("account", account.Name()), zap.String("jira", site), zap.Error(err))
+			a.logger.Error("recording the account's change in the audit trail", zap.String("account", account.Name()), zap.String("jira", site), zap.Error(err))
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package admin manages tokens on Caddy's admin endpoint: the endpoints, and the
-// JSON that they read and send.
+// Package admin extends Caddy's admin API with endpoints that manage tokens, and
+// defines the JSON that they accept and return.
 package admin
 
 import (
@@ -28,14 +28,15 @@ func init() {
 	caddy.RegisterModule(Admin{})
 }
 
-// maxBody bounds the JSON of one request; imports are streamed.
+// maxBody is the maximum size of a request's JSON. Imports are streamed, and have
+// no limit.
 const maxBody = 1 << 20
 
-// drained is how much of a body that is too large is still read.
-const drained = 16 << 20
+// maxDrain is how much of an oversized body is read and discarded.
+const maxDrain = 16 << 20
 
-// Admin manages tokens on Caddy's admin endpoint. Who can reach that endpoint
-// can do everything, here as everywhere in Caddy.
+// Admin adds endpoints that manage tokens to Caddy's admin API. As with the rest
+// of that API, anyone who can reach it can do everything.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -46,15 +47,15 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// App is what the endpoints need of the jira_tokens app.
+// App is what the endpoints need from the jira_tokens app.
 type App interface {
-	// Registry issues, changes and ends tokens.
+	// Registry returns the registry of tokens.
 	Registry() *registry.Registry
-	// JiraAccounts are the accounts that are configured, by name.
+	// JiraAccounts returns the configured accounts by name.
 	JiraAccounts() map[string]*jira.Account
-	// Jiras are the Jiras that the configuration's gateways forward to.
+	// Jiras returns the Jiras that the configured gateways forward to.
 	Jiras() []handler.Jira
-	// Gateways are the handlers of the configuration.
+	// Gateways returns the configured handlers.
 	Gateways() []*handler.Handler
 }
 
@@ -70,11 +71,11 @@ func (*Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{{Pattern: Base, Handler: caddy.AdminHandlerFunc(serve)}}
 }
 
-// endpoint answers a call with a status and what to encode as JSON; with status
-// 0 it has answered by itself.
+// endpoint handles a call and returns the status of the response and the value to
+// send as JSON. Status 0 means that it has already written the response.
 type endpoint func(c *call) (status int, answer any, err error)
 
-// endpoints are the admin API: path under Base, method, what answers it.
+// endpoints maps paths under Base and methods to their endpoints.
 var endpoints = map[string]map[string]endpoint{
 	"tokens":              {http.MethodGet: (*call).list, http.MethodPost: (*call).create},
 	"tokens/{id}":         {http.MethodGet: (*call).show, http.MethodPatch: (*call).update, http.MethodDelete: (*call).delete},
@@ -90,9 +91,8 @@ var endpoints = map[string]map[string]endpoint{
 	"import":              {http.MethodPost: (*call).importRecords},
 }
 
-// newMux returns what finds the endpoint of a call. The mux is given paths
-// without methods: its own answers to the wrong ones are plain text, and it
-// takes HEAD for GET.
+// newMux returns a mux that routes to the endpoints. Its patterns have no methods,
+// because ServeMux would answer wrong methods in plain text and treat HEAD as GET.
 func newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, methods := range endpoints {
@@ -120,11 +120,11 @@ func methodNotAllowed(method string, methods map[string]endpoint) error {
 	}
 	return caddy.APIError{
 		HTTPStatus: http.StatusMethodNotAllowed,
-		Err:        fmt.Errorf("method %s is not allowed here: want %s", method, strings.Join(allowed, " or ")),
+		Err:        fmt.Errorf("method %s is not allowed here: use %s", method, strings.Join(allowed, " or ")),
 	}
 }
 
-// result brings an error back through the mux, for Caddy to answer with.
+// result carries an error back through the mux to Caddy, which reports it.
 type result struct {
 	http.ResponseWriter
 	err error
@@ -139,13 +139,13 @@ type call struct {
 }
 
 func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
-	// The app in service is looked up every time: this module is provisioned
-	// before the apps, and stays when a reload fails.
+	// Look up the running app on every request: Caddy provisions this module
+	// before the apps, and keeps it when a reload fails.
 	value, err := caddy.ActiveContext().AppIfConfigured("jira_tokens")
 	if err != nil {
 		return caddy.APIError{
 			HTTPStatus: http.StatusNotFound,
-			Err:        errors.New("the running configuration has no jira_tokens: add the global option jira_tokens"),
+			Err:        errors.New("the running configuration has no jira_tokens app: add the global option jira_tokens"),
 		}
 	}
 	app := value.(App)
@@ -165,7 +165,7 @@ func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
 	return json.NewEncoder(w).Encode(answer)
 }
 
-// apiError gives an error of the registry its HTTP status.
+// apiError adds an HTTP status to an error from the registry.
 func apiError(err error) caddy.APIError {
 	status := http.StatusInternalServerError
 	var (
@@ -200,7 +200,7 @@ func (c *call) audit() (int, any, error) {
 	}
 	query := registry.EventQuery{TokenID: parameters.Get("token"), Cursor: parameters.Get("cursor")}
 	if query.TokenID != "" && !token.ValidID(query.TokenID) {
-		return 0, nil, registry.InvalidError{Field: "token", Err: errors.New("want a token's id, 10 characters")}
+		return 0, nil, registry.InvalidError{Field: "token", Err: errors.New("invalid token id: expected 10 characters of 0-9, A-Z, a-z")}
 	}
 	if since := parameters.Get("since"); since != "" {
 		if query.Since, err = parseSince(since, time.Now()); err != nil {
@@ -217,7 +217,7 @@ func (c *call) audit() (int, any, error) {
 	return http.StatusOK, EventPage{append([]Event{}, page.Events...), page.Next, page.More}, nil
 }
 
-// parseSince reads a length of time before now, a date or a time.
+// parseSince parses a length of time before now, a date or a time.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := token.ParseSpan(text); err == nil {
 		return now.Add(-ago), nil
@@ -227,7 +227,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("time %q: want a time ago such as 24h or 7d, a date such as 2027-01-31 or a time such as 2027-01-31T18:00:00Z", text)
+	return time.Time{}, fmt.Errorf("invalid time %q: expected how long ago, such as 24h or 7d, a date such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z", text)
 }
 
 func limit(text string) (int, error) {
@@ -236,37 +236,37 @@ func limit(text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > registry.MaxPageSize {
-		return 0, registry.InvalidError{Field: "limit", Err: fmt.Errorf("%q: want a number from 1 to %d", text, registry.MaxPageSize)}
+		return 0, registry.InvalidError{Field: "limit", Err: fmt.Errorf("invalid limit %q: expected a number from 1 to %d", text, registry.MaxPageSize)}
 	}
 	return n, nil
 }
 
-// parameters returns the query's parameters. An unknown one is refused: left
-// out, a filter with a slip in its name would match everything.
+// parameters returns the query parameters. It rejects unknown ones: if it ignored
+// a misspelled filter, everything would match.
 func (c *call) parameters(known ...string) (url.Values, error) {
 	parameters := c.URL.Query()
 	for name, values := range parameters {
 		for i := range values {
-			values[i], _ = token.CutSecrets(values[i]) // a token goes no further
+			values[i], _ = token.CutSecrets(values[i]) // keep tokens out of errors and logs
 		}
 		if !slices.Contains(known, name) {
-			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %.20q: want %s", name, strings.Join(known, ", "))}
+			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %.20q: expected %s", name, strings.Join(known, ", "))}
 		}
 	}
 	return parameters, nil
 }
 
-// decode reads the request's JSON. No body is an empty object.
+// decode decodes the request's JSON. It treats an empty body as an empty object.
 func (c *call) decode(into any) error {
 	body, err := io.ReadAll(io.LimitReader(c.Body, maxBody+1))
 	if err == nil && len(body) > maxBody {
-		// Read on: a client that is still sending would see a reset connection
-		// instead of the answer.
-		_, _ = io.Copy(io.Discard, io.LimitReader(c.Body, drained))
-		err = fmt.Errorf("too large: want at most %d bytes", maxBody)
+		// Drain the body: a client that is still sending would otherwise see a
+		// connection reset instead of the response.
+		_, _ = io.Copy(io.Discard, io.LimitReader(c.Body, maxDrain))
+		err = fmt.Errorf("too large: at most %d bytes are allowed", maxBody)
 	}
 	if err != nil {
-		return registry.InvalidError{Field: "body", Err: fmt.Errorf("reading it: %w", err)}
+		return registry.InvalidError{Field: "body", Err: fmt.Errorf("reading the request body: %w", err)}
 	}
 	if err := refuseLeaked(body); err != nil {
 		return err
@@ -278,16 +278,16 @@ func (c *call) decode(into any) error {
 		return nil
 	}
 	if err == nil && !errors.Is(decoder.Decode(new(json.RawMessage)), io.EOF) {
-		err = errors.New("more than one value")
+		err = errors.New("more than one JSON value")
 	}
 	if err != nil {
-		return registry.InvalidError{Field: "body", Err: fmt.Errorf("reading JSON: %w", err)}
+		return registry.InvalidError{Field: "body", Err: fmt.Errorf("invalid JSON: %w", err)}
 	}
 	return nil
 }
 
-// actor is who makes the change: a client of the admin endpoint. What it calls
-// itself is its own word; the address is not.
+// actor returns who makes the change, for the audit trail. The name is only what
+// the client calls itself; the address is what Caddy saw.
 func (c *call) actor() registry.Actor {
 	address := c.RemoteAddr
 	if host, _, err := net.SplitHostPort(address); err == nil {

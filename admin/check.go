@@ -17,12 +17,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 )
 
-// ask asks every gateway of the configuration what it would do.
+// ask asks every configured gateway how it would handle a request.
 func (c *call) ask(ctx context.Context, question handler.Question) ([]Explanation, error) {
 	if len(c.app.Gateways()) == 0 {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusConflict,
-			Err:        errors.New("the configuration has no jira_gateway: there is nothing to explain"),
+			Err:        errors.New("the configuration has no jira_gateway, so there is nothing to explain"),
 		}
 	}
 	// The transport finds placeholders of its options here.
@@ -53,21 +53,21 @@ func (c *call) transportTo(url string) http.RoundTripper {
 	return nil
 }
 
-// checkAccounts asks every Jira of the configuration whether it accepts the account
-// with this name; all accounts if it is empty.
+// checkAccounts asks every configured Jira whether it accepts the named account,
+// or all accounts if name is empty.
 func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, error) {
 	all, upstreams := c.app.JiraAccounts(), c.app.Jiras()
 	names := slices.Sorted(maps.Keys(all))
 	if name != "" {
 		if _, ok := all[name]; !ok {
-			return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("account %q: is not configured; there is %s", name, strings.Join(names, ", "))}
+			return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("account %q is not configured: expected %s", name, strings.Join(names, ", "))}
 		}
 		names = []string{name}
 	}
 	if len(upstreams) == 0 {
 		return nil, caddy.APIError{
 			HTTPStatus: http.StatusConflict,
-			Err:        errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira: there is no Jira to ask"),
+			Err:        errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira, so there is no Jira to ask"),
 		}
 	}
 	ctx = withReplacer(ctx)
@@ -79,7 +79,7 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 	}
 	results := []CheckResult{}
 	for _, name := range names {
-		asked := make(map[string]bool) // several gateways can have one Jira
+		asked := make(map[string]bool) // several gateways can share a Jira
 		for _, upstream := range upstreams {
 			if upstream.Takes(name) && !asked[upstream.URL] {
 				asked[upstream.URL] = true
@@ -87,7 +87,7 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 			}
 		}
 		if len(asked) == 0 {
-			results = append(results, CheckResult{Account: name, Error: "no gateway uses this account: every one names others with its option accounts; name it there, or remove it"})
+			results = append(results, CheckResult{Account: name, Error: "no gateway uses this account: the accounts option of every gateway names other ones; add it there, or remove the account"})
 		}
 	}
 	return results, nil
@@ -111,7 +111,8 @@ func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Acco
 	return result
 }
 
-// appHealth asks the store, but not Jira, how it is.
+// appHealth returns the health of the store, which it probes, and of the accounts,
+// about which it does not ask Jira.
 func (c *call) appHealth(ctx context.Context) Health {
 	h := Health{OK: true, Store: StoreHealth{OK: true}, Accounts: make(map[string]AccountHealth)}
 	if err := c.registry.Reachable(ctx); err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// refuseLeaked returns an error if a body holds a token, wherever it is: kept as
-// a name, it would be in the store, in the audit trail and on many screens.
+// refuseLeaked returns an error if the body contains a token anywhere. As a name,
+// for example, it would end up in the store, in the audit trail and on screens.
 func refuseLeaked(body []byte) error {
 	var value any
 	if json.Unmarshal(body, &value) == nil {
-		// Written again, without escapes that could hide a token.
+		// Encode it again, without escapes that could hide a token.
 		if plain, err := json.Marshal(value); err == nil {
 			body = plain
 		}
@@ -23,12 +23,12 @@ func refuseLeaked(body []byte) error {
 	if _, found := token.CutSecrets(string(body)); !found && !token.HeldBy(string(body)) {
 		return nil
 	}
-	return registry.InvalidError{Field: "body", Err: errors.New("it holds an API token; nothing was done: " +
-		"consider this token leaked, revoke or rotate it, and send its id instead, or leave it out")}
+	return registry.InvalidError{Field: "body", Err: errors.New("it contains an API token, so nothing was done: " +
+		"consider this token leaked and revoke or rotate it; then send its id instead, or leave it out")}
 }
 
-// withoutTokens cuts the tokens out of an error, which may quote what was sent:
-// Caddy logs it, and clients show it.
+// withoutTokens removes tokens from an error, which may quote the request: Caddy
+// logs errors, and clients show them.
 func withoutTokens(err caddy.APIError) error {
 	text := err.Message
 	if text == "" && err.Err != nil {
@@ -38,6 +38,6 @@ func withoutTokens(err caddy.APIError) error {
 	if !found {
 		return err
 	}
-	cut += "; an API token was sent: consider it leaked, and revoke or rotate it"
+	cut += "; the request contains an API token: consider it leaked, and revoke or rotate it"
 	return caddy.APIError{HTTPStatus: err.HTTPStatus, Err: errors.New(cut), Message: cut}
 }

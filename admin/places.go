@@ -10,14 +10,15 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 )
 
-// place is where a gateway is in the configuration.
+// place describes where a gateway is in the configuration.
 type place struct {
-	// site is the addresses that it answers at, jira where it forwards to.
+	// site lists the hosts or addresses that the gateway serves; jira is the URL
+	// that it forwards to.
 	site, jira string
 }
 
-// placesOf returns where the gateways of a configuration are. A handler does not
-// learn its site from Caddy: it is looked for in the routes.
+// placesOf returns the places of all gateways in a configuration. Caddy does not
+// tell a handler its site, so placesOf searches the routes.
 func placesOf(ctx caddy.Context) map[*handler.Handler]place {
 	places := make(map[*handler.Handler]place)
 	value, err := ctx.AppIfConfigured("http")
@@ -35,10 +36,10 @@ func placesOf(ctx caddy.Context) map[*handler.Handler]place {
 	return places
 }
 
-// walk goes through the routes of a server.
+// walk traverses the routes of a server.
 type walk struct {
 	places map[*handler.Handler]place
-	// last is the gateway that was met last: the next proxy is its own.
+	// last is the latest gateway without a proxy: the next proxy belongs to it.
 	last *handler.Handler
 }
 
@@ -69,8 +70,7 @@ func (w *walk) handler(h caddyhttp.MiddlewareHandler, site string) {
 	}
 }
 
-// sitesOf returns the hosts that a route is for; none if it does not look at
-// them.
+// sitesOf returns the hosts that a route matches, or "" if it matches any.
 func sitesOf(sets caddyhttp.MatcherSets) string {
 	var hosts []string
 	for _, set := range sets {

@@ -22,14 +22,14 @@ func (c *call) export() (int, any, error) {
 	damaged, err := c.registry.Export(c.Context(), out)
 	c.w.Header().Set(DamagedTrailer, strconv.Itoa(damaged))
 	if err != nil && out.written > 0 {
-		// It has begun as a success: only a broken connection tells the client
-		// that this is not all.
+		// The response has begun with status 200: only a broken connection can
+		// tell the client that it is incomplete.
 		panic(http.ErrAbortHandler)
 	}
 	return 0, nil, err
 }
 
-// countingWriter knows whether an answer has begun.
+// countingWriter counts the bytes written, to tell whether a response has begun.
 type countingWriter struct {
 	io.Writer
 	written int
@@ -40,11 +40,11 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// noDeadline takes off the time limits that Caddy's admin endpoint puts on
-// every request: what is long here may be long.
+// noDeadline lifts the time limits that Caddy's admin endpoint sets on every
+// request. It is for requests that may take long.
 func (c *call) noDeadline() {
 	control := http.NewResponseController(c.w)
-	_ = control.SetReadDeadline(time.Time{}) // not every connection has one
+	_ = control.SetReadDeadline(time.Time{}) // not every connection supports it
 	_ = control.SetWriteDeadline(time.Time{})
 }
 
@@ -56,18 +56,18 @@ func (c *call) importRecords() (int, any, error) {
 	options := registry.ImportOptions{Vet: vetConfinement}
 	if text := parameters.Get("restore"); text != "" {
 		if options.Restore, err = strconv.ParseBool(text); err != nil {
-			return 0, nil, registry.InvalidError{Field: "restore", Err: fmt.Errorf("%q: want true or false", text)}
+			return 0, nil, registry.InvalidError{Field: "restore", Err: fmt.Errorf("invalid value %q: expected true or false", text)}
 		}
 	}
 	c.noDeadline()
 	result, err := c.registry.Import(c.Context(), c.actor(), c.Body, options)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w; %d records before it are imported", err, result.Imported)
+		return 0, nil, fmt.Errorf("%w; %d records before it were imported", err, result.Imported)
 	}
 	return http.StatusOK, result, nil
 }
 
-// check asks Jira about the accounts.
+// check asks Jira whether it accepts the accounts.
 func (c *call) check() (int, any, error) {
 	c.noDeadline()
 	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second)
@@ -79,7 +79,7 @@ func (c *call) check() (int, any, error) {
 	return http.StatusOK, CheckResults{results}, nil
 }
 
-// health answers 503 when something is wrong, for probes that read no JSON.
+// health answers 503 when something is wrong, for probes that do not read JSON.
 func (c *call) health() (int, any, error) {
 	health := c.appHealth(c.Context())
 	if !health.OK {
@@ -88,7 +88,7 @@ func (c *call) health() (int, any, error) {
 	return http.StatusOK, health, nil
 }
 
-// explain says what would happen to a request with a token.
+// explain describes what would happen to a request with a token.
 func (c *call) explain() (int, any, error) {
 	parameters, err := c.parameters("token", "method", "path", "from")
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *call) explain() (int, any, error) {
 	question := handler.Question{Record: record, Method: parameters.Get("method"), URI: parameters.Get("path")}
 	if from := parameters.Get("from"); from != "" {
 		if question.Address, err = netip.ParseAddr(from); err != nil {
-			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("address %q: want one such as 203.0.113.7", from)}
+			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("invalid address %q: expected an IP address such as 203.0.113.7", from)}
 		}
 	}
 	explanations, err := c.ask(c.Context(), question)

@@ -67,8 +67,7 @@ func (c *call) withToken(record *token.Record, secret token.Token) Token {
 	return view
 }
 
-// id returns the id in the path. Of a whole token it is the id alone: the rest goes
-// no further.
+// id returns the id in the path. If that is a whole token, it drops the secret.
 func (c *call) id() string {
 	id, _ := token.CutSecrets(c.PathValue("id"))
 	return id
@@ -113,7 +112,7 @@ func (c *call) delete() (int, any, error) {
 
 func (c *call) rotate() (int, any, error) {
 	var request struct {
-		// Overlap is how long the old token still works.
+		// Overlap is how long the old token continues to work.
 		Overlap string `json:"overlap"`
 	}
 	if err := c.decode(&request); err != nil {

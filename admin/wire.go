@@ -5,21 +5,22 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 )
 
-// Base begins the paths of all endpoints.
+// Base is the path prefix of all endpoints.
 const Base = "/jira_tokens/"
 
-// VersionHeader is a header of every answer, by which the command knows whom it
-// talks to: the version of this API.
+// VersionHeader is a header of every response: the version of this API. It tells
+// the command that it is talking to this API.
 const VersionHeader = "X-Jira-Tokens-Api"
 
-// MaxPageSize is the greatest limit that a list or the audit trail takes.
+// MaxPageSize is the maximum limit for a page of tokens or of the audit trail.
 const MaxPageSize = registry.MaxPageSize
 
-// What the endpoints send, in JSON.
+// JSON that the endpoints return.
 type (
-	// Token is a token's record, and in the answer that made it the token.
+	// Token is a token's record. When the token is created or rotated, it includes
+	// the token itself.
 	Token = registry.View
-	// DamagedToken is what is known of a token whose record cannot be used.
+	// DamagedToken is what is known about a token whose record cannot be used.
 	DamagedToken = registry.DamagedView
 	// Use is when a token was last used, and from where.
 	Use = registry.Use
@@ -27,38 +28,38 @@ type (
 	ConfineCheck = registry.ConfineCheck
 	// Event is an entry of the audit trail.
 	Event = registry.Event
-	// Explanation is what one gateway would do with a request.
+	// Explanation describes what one gateway would do with a request.
 	Explanation = handler.Explanation
-	// ImportResult says what became of the records of an import.
+	// ImportResult counts what happened to the records of an import.
 	ImportResult = registry.ImportResult
 )
 
-// DamagedTrailer is the HTTP trailer of an export that says how many records it
-// left out because they are damaged.
+// DamagedTrailer is the HTTP trailer of an export with the number of records that
+// it left out because they are damaged.
 const DamagedTrailer = "X-Jira-Tokens-Damaged"
 
-// TokenPage is a part of a list of tokens.
+// TokenPage is a page of a list of tokens.
 type TokenPage struct {
-	// Tokens are Tokens and DamagedTokens: the state tells them apart.
+	// Tokens holds Tokens and DamagedTokens, which differ in their state.
 	Tokens []any `json:"tokens"`
-	// Next is the cursor of the next page; empty on the last.
+	// Next is the cursor of the next page, or empty on the last page.
 	Next string `json:"next,omitempty"`
 }
 
-// EventPage is a part of the audit trail.
+// EventPage is a page of the audit trail.
 type EventPage struct {
 	Events []Event `json:"events"`
-	// Next is the cursor to continue from, even when there is no more yet.
+	// Next is the cursor to continue from, even if there are no more events yet.
 	Next string `json:"next"`
 	More bool   `json:"more"`
 }
 
-// Explanations are what the gateways of the configuration would do.
+// Explanations holds an explanation for every configured gateway.
 type Explanations struct {
 	Gateways []Explanation `json:"gateways"`
 }
 
-// CheckResults say which Jira accepts which account.
+// CheckResults says which Jira accepts which account.
 type CheckResults struct {
 	Accounts []CheckResult `json:"accounts"`
 }
@@ -68,16 +69,16 @@ type CheckResult struct {
 	Account string `json:"account"`
 	Jira    string `json:"jira"`
 	OK      bool   `json:"ok"`
-	// User is who the account is in Jira; Version and Deployment say which
-	// Jira that is.
+	// User is the account's user in Jira. Version and Deployment describe that
+	// Jira.
 	User       string `json:"user,omitempty"`
 	Version    string `json:"version,omitempty"`
 	Deployment string `json:"deployment,omitempty"`
-	// Error is what is wrong.
+	// Error says what is wrong, if the account is not OK.
 	Error string `json:"error,omitempty"`
 }
 
-// Health says whether everything that requests need works.
+// Health says whether everything that requests depend on works.
 type Health struct {
 	OK       bool                     `json:"ok"`
 	Store    StoreHealth              `json:"store"`
@@ -90,7 +91,7 @@ type StoreHealth struct {
 	Error string `json:"error,omitempty"`
 }
 
-// AccountHealth says whether Jira accepts an account, as far as is known.
+// AccountHealth says whether Jira accepts an account, as far as the gateway knows.
 type AccountHealth struct {
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`

@@ -28,13 +28,13 @@ type client struct {
 	err     io.Writer
 }
 
-// run makes a command of a function that needs a client.
+// run returns a cobra RunE that calls f with a client.
 func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cmd.SilenceUsage = true // the mistake is not in the flags
+		cmd.SilenceUsage = true // the flags are fine: do not print the usage on errors
 		output, _ := cmd.Flags().GetString("output")
 		if output != "text" && output != "json" {
-			return fmt.Errorf("--output: %q: want text or json", output)
+			return fmt.Errorf("--output: invalid format %q: expected text or json", output)
 		}
 		c := &client{json: output == "json", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
 		if c.json {
@@ -47,8 +47,8 @@ func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, [
 	}
 }
 
-// cutSecrets makes ids of whole tokens, so that they get no further than the
-// command line.
+// cutSecrets replaces whole tokens in the arguments and flags with their ids, so
+// that the command sends no secrets.
 func (c *client) cutSecrets(cmd *cobra.Command, args []string) []string {
 	var leaked []string
 	cut := func(text string) string {
@@ -64,30 +64,30 @@ func (c *client) cutSecrets(cmd *cobra.Command, args []string) []string {
 	}
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		if flag.Value.Type() == "string" {
-			_ = flag.Value.Set(cut(flag.Value.String())) // a string takes any
+			_ = flag.Value.Set(cut(flag.Value.String())) // never fails for a string
 		}
 	})
 	for _, text := range leaked {
-		c.progress("A whole token was given; its id is used instead: %s. Other users of this machine, and the shell's history, may have the token: rotate it.", shown(text))
+		c.progress("Warning: you gave a whole token; using its id, %s, instead. The token may be in your shell's history and visible to other users of this machine: rotate it.", shown(text))
 	}
 	return safe
 }
 
-// change makes a change and prints the token as it is then.
+// change changes a token and prints the result.
 func (c *client) change(method, path string, fields map[string]any, done string) error {
 	var view admin.Token
 	if err := c.call(method, path, nil, fields, &view); err != nil {
 		return err
 	}
 	return c.print(view, func(w io.Writer) {
-		fmt.Fprintf(w, "%s token %s of %s (%s). It is %s.\n", done, view.ID, view.Owner, view.Name, view.State)
+		fmt.Fprintf(w, "%s token %s of %s (%s). It is now %s.\n", done, view.ID, view.Owner, view.Name, view.State)
 		if issues := issuesNow(view); issues != "" {
 			fmt.Fprintf(w, "It sees %s: %s now.\n", view.Confine, issues)
 		}
 	})
 }
 
-// print shows a result as JSON, or as text.
+// print prints a result as JSON or as text, as --output says.
 func (c *client) print(result any, text func(io.Writer)) error {
 	if c.json {
 		encoder := json.NewEncoder(c.out)
@@ -98,7 +98,7 @@ func (c *client) print(result any, text func(io.Writer)) error {
 	return nil
 }
 
-// call makes a request and reads its JSON answer.
+// call sends a request and decodes the JSON response into answer.
 func (c *client) call(method, path string, query url.Values, fields map[string]any, answer any) error {
 	var body io.Reader
 	if method != http.MethodGet {
@@ -117,12 +117,12 @@ func (c *client) call(method, path string, query url.Values, fields map[string]a
 	if err == nil {
 		read := decode
 		if c.json {
-			read = json.Unmarshal // nothing is lost: see jsonWriter
+			read = json.Unmarshal // keep the text as it is: jsonWriter makes it safe
 		}
 		err = read(data, answer)
 	}
 	if err != nil {
-		return fmt.Errorf("reading the answer of the admin API at %s: %w", c.address, err)
+		return fmt.Errorf("reading the response of the admin API at %s: %w", c.address, err)
 	}
 	return nil
 }
@@ -138,12 +138,12 @@ func (c *client) request(method, path string, query url.Values, body io.Reader) 
 	}
 	if response.Header.Get(admin.VersionHeader) == "" {
 		response.Body.Close()
-		return nil, fmt.Errorf("what answers at %s is not the admin API of jira_tokens: --address or --config say where it is", c.address)
+		return nil, fmt.Errorf("the server at %s is not the admin API of jira_tokens: set the right address with --address or --config", c.address)
 	}
 	return response, nil
 }
 
-// userAgent tells the audit trail who runs the command, as far as this machine
+// userAgent tells the audit trail who ran the command, as far as this machine
 // knows.
 func userAgent() string {
 	agent := "caddy jira-token"
@@ -156,12 +156,12 @@ func userAgent() string {
 	return agent
 }
 
-// explain makes of an error of the admin API what the user needs to know: the
-// message alone, with the flag it is about.
+// explain reduces an error from the admin API to what the user needs to know: the
+// message, prefixed with the flag that it is about.
 func (c *client) explain(err error) error {
 	_, answer, ok := strings.Cut(err.Error(), "caddy responded with error: HTTP ")
 	if !ok {
-		return fmt.Errorf("%w: is Caddy running, with its admin API at %s? --address or --config say where else", err, c.address)
+		return fmt.Errorf("%w: is Caddy running with its admin API at %s? If it is elsewhere, use --address or --config", err, c.address)
 	}
 	status, text, _ := strings.Cut(answer, ": ")
 	var api struct {
@@ -169,7 +169,7 @@ func (c *client) explain(err error) error {
 	}
 	if json.Unmarshal([]byte(text), &api) != nil || api.Error == "" {
 		if status == "404" {
-			return fmt.Errorf("the Caddy at %s has no jira_tokens: is it built with the plugin?", c.address)
+			return fmt.Errorf("the Caddy at %s does not know jira_tokens: was it built with the plugin?", c.address)
 		}
 		return errors.New(shown(err.Error()))
 	}

@@ -1,5 +1,5 @@
-// Package command is `caddy jira-token`: a client of the admin API of a running
-// Caddy.
+// Package command implements `caddy jira-token`, a client of a running Caddy's
+// admin API.
 package command
 
 import (
@@ -26,21 +26,22 @@ func init() {
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
-admin API (as ` + "`caddy reload`" + ` does): at '` + caddy.DefaultAdminListen + `', or
-where --address or the admin option of --config says.
+admin API, as ` + "`caddy reload`" + ` does. The API's address is '` + caddy.DefaultAdminListen + `'
+unless --address, or the admin option in the file given by --config, says
+otherwise.
 
-Results go to standard output, all else to standard error. With --output json
-they are JSON. The exit status is 0 only when what was asked is done.`,
+Results go to standard output, as JSON with --output json; everything else goes
+to standard error. The exit status is 0 only if the command did what you asked.`,
 		CobraFunc: addCommands,
 	})
 }
 
 func addCommands(root *cobra.Command) {
-	// A mistyped command is what is wrong, not the flags after it.
+	// Report a mistyped subcommand, rather than the flags after it.
 	root.FParseErrWhitelist.UnknownFlags = true
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return fmt.Errorf("unknown command %q: want one of %s", args[0], root.Use[strings.IndexByte(root.Use, ' ')+1:])
+			return fmt.Errorf("unknown command %q: expected one of %s", args[0], root.Use[strings.IndexByte(root.Use, ' ')+1:])
 		}
 		return cmd.Help()
 	}
@@ -48,18 +49,17 @@ func addCommands(root *cobra.Command) {
 	flags.String("address", "", "Address of the administration API listener (if --config is not used)")
 	flags.StringP("config", "c", "", "Configuration file (if --address is not used)")
 	flags.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
-	flags.StringP("output", "o", "text", "Output: text or json")
+	flags.StringP("output", "o", "text", "Output format: text or json")
 	root.AddCommand(
 		createCommand(), listCommand(), showCommand(), updateCommand(), rotateCommand(),
-		changeCommand("disable", "Stop a token from working until it is enabled"),
-		changeCommand("enable", "Make a disabled token work again"),
-		changeCommand("revoke", "End a token for ever"), deleteCommand(),
+		changeCommand("disable", "Disable a token until it is enabled again"),
+		changeCommand("enable", "Enable a disabled token"),
+		changeCommand("revoke", "Revoke a token permanently"), deleteCommand(),
 		auditCommand(), explainCommand(), checkCommand(), exportCommand(), importCommand(),
 	)
 }
 
-// givenFlags returns the query parameters that are named like string flags, as
-// far as these are given.
+// givenFlags returns the named string flags, if set, as query parameters.
 func givenFlags(cmd *cobra.Command, names ...string) url.Values {
 	query := url.Values{}
 	for _, name := range names {
@@ -73,10 +73,10 @@ func givenFlags(cmd *cobra.Command, names ...string) url.Values {
 func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create --owner NAME --name TEXT [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never] [--project KEY]… [--jql TEXT] [--hide FIELD]…",
-		Short: "Create a token and show it, this once",
+		Short: "Create a token and show it once",
 		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d\n" +
 			"  caddy jira-token create --owner partner@example.com --name \"support desk\" --project SUP --jql 'organizations = \"Partner Inc.\"' --hide internal-comments",
-		Args:    cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			var view admin.Token
 			fields := changedFields(cmd)
@@ -94,15 +94,15 @@ func createCommand() *cobra.Command {
 
 func updateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "update ID [--name TEXT] [--scope read|read-all|write|admin] [--expires …]",
-		Short:   "Change a token; what is not given stays as it is",
+		Use:   "update ID [--name TEXT] [--scope read|read-all|write|admin] [--expires …]",
+		Short: "Change the given fields of a token",
 		Example: "  caddy jira-token update 4fT0aB9xYz --expires 30d --allow-ip 203.0.113.0/24\n" +
 			"  caddy jira-token update 4fT0aB9xYz --unconfine",
-		Args:    exactID,
+		Args: exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := changedFields(cmd)
 			if len(fields) == 0 {
-				return errors.New("nothing to change: give at least one of " + strings.Join(updateFlags(), ", "))
+				return errors.New("nothing to change: set at least one of " + strings.Join(updateFlags(), ", "))
 			}
 			if cmd.Flags().Changed("version") {
 				fields["version"], _ = cmd.Flags().GetUint64("version")
@@ -113,7 +113,7 @@ func updateCommand() *cobra.Command {
 	}
 	fieldFlags(cmd, false)
 	checkFlag(cmd)
-	cmd.Flags().Uint64("version", 0, "Refuse the change if the token has another version by now")
+	cmd.Flags().Uint64("version", 0, "Fail unless the token still has this version")
 	return cmd
 }
 
@@ -123,18 +123,18 @@ func listCommand() *cobra.Command {
 		Short: "List tokens, newest first",
 		Args:  cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			most, _ := cmd.Flags().GetInt("limit")
-			if most < 0 {
-				return fmt.Errorf("--limit: %d: want 0 for all, or more", most)
+			limit, _ := cmd.Flags().GetInt("limit")
+			if limit < 0 {
+				return fmt.Errorf("--limit: invalid limit %d: expected a positive number, or 0 for no limit", limit)
 			}
 			query := givenFlags(cmd, "owner", "state", "search")
-			return c.list(query, most)
+			return c.list(query, limit)
 		}),
 	}
-	cmd.Flags().String("owner", "", "Only this owner's")
-	cmd.Flags().String("state", "", "Only those that are active, not_yet_valid, expired, disabled, revoked or damaged")
-	cmd.Flags().String("search", "", "Only those with this text in name, owner or id")
-	cmd.Flags().Int("limit", 0, "At most so many; 0 is all")
+	cmd.Flags().String("owner", "", "Only tokens of this owner")
+	cmd.Flags().String("state", "", "Only tokens in this state: active, not_yet_valid, expired, disabled, revoked or damaged")
+	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or id")
+	cmd.Flags().Int("limit", 0, "Maximum number of tokens (0 means no limit)")
 	return cmd
 }
 
@@ -150,7 +150,7 @@ func showCommand() *cobra.Command {
 			}
 			var view admin.Token
 			if err := json.Unmarshal(answer, &view); err != nil {
-				return fmt.Errorf("reading the answer of the admin API: %w", err)
+				return fmt.Errorf("reading the response of the admin API: %w", err)
 			}
 			return c.print(answer, func(w io.Writer) { printToken(w, view) })
 		}),
@@ -160,7 +160,7 @@ func showCommand() *cobra.Command {
 func rotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate ID [--overlap 24h]",
-		Short: "Give a token a new secret under the same id, and show it, this once",
+		Short: "Give a token a new secret under the same id, and show it once",
 		Args:  exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := make(map[string]any)
@@ -174,11 +174,11 @@ func rotateCommand() *cobra.Command {
 			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Rotated") })
 		}),
 	}
-	cmd.Flags().String("overlap", "", "How long the old token still works, such as 24h (default: not at all)")
+	cmd.Flags().String("overlap", "", "How long the old token continues to work, such as 24h (default: not at all)")
 	return cmd
 }
 
-// changeCommand is for a change that needs no more than the token's id.
+// changeCommand returns a command for a change that needs only the token's id.
 func changeCommand(verb, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:   verb + " ID",
@@ -193,7 +193,7 @@ func changeCommand(verb, short string) *cobra.Command {
 func deleteCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",
-		Short: "Remove a token's record; the audit trail keeps what it was",
+		Short: "Delete a token's record; the audit trail keeps its last state",
 		Args:  exactID,
 		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
 			response, err := c.request(http.MethodDelete, tokenPath(args[0]), nil, nil)
@@ -211,37 +211,37 @@ func deleteCommand() *cobra.Command {
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit [--follow] [--since 24h] [--token ID]",
-		Short: "Show who changed which token, and how",
+		Short: "Show who changed which token and how",
 		Args:  cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			if id, _ := cmd.Flags().GetString("token"); id != "" && !token.ValidID(id) {
-				return errors.New("--token: want the token's id, the 10 characters after jt_ in the token")
+				return errors.New("--token: expected the token's id, the 10 characters after jt_")
 			}
 			query := givenFlags(cmd, "since", "token")
 			follow, _ := cmd.Flags().GetBool("follow")
 			return c.audit(cmd.Context(), query, follow)
 		}),
 	}
-	cmd.Flags().String("since", "", "Only what happened after: a time ago (24h, 7d), a date or a time")
-	cmd.Flags().String("token", "", "Only what happened to this token")
-	cmd.Flags().BoolP("follow", "f", false, "Go on with what happens from now on, until interrupted")
+	cmd.Flags().String("since", "", "Only events since then: how long ago (24h, 7d), a date or a time")
+	cmd.Flags().String("token", "", "Only events about the token with this id")
+	cmd.Flags().BoolP("follow", "f", false, "Keep printing new events until interrupted")
 	return cmd
 }
 
 func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "explain --token ID [--from ADDRESS] METHOD PATH",
-		Short:   "Say what would happen to a request with a token, step by step",
+		Short:   "Explain step by step what would happen to a request with a token",
 		Example: "  caddy jira-token explain --token 4fT0aB9xYz POST /rest/api/3/search/jql",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return errors.New("want a method and a path, such as POST /rest/api/3/search/jql")
+				return errors.New("expected a method and a path, such as POST /rest/api/3/search/jql")
 			}
 			return nil
 		},
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			if id, _ := cmd.Flags().GetString("token"); !token.ValidID(id) {
-				return errors.New("--token: want the token's id, the 10 characters after jt_ in the token")
+				return errors.New("--token: expected the token's id, the 10 characters after jt_")
 			}
 			query := givenFlags(cmd, "token", "from")
 			query.Set("method", args[0])
@@ -249,9 +249,9 @@ func explainCommand() *cobra.Command {
 			return c.explainRequest(query)
 		}),
 	}
-	cmd.Flags().String("token", "", "The token's id (required)")
-	cmd.Flags().String("from", "", "The client's address")
-	_ = cmd.MarkFlagRequired("token") // fails only for a flag that is not there
+	cmd.Flags().String("token", "", "Id of the token (required)")
+	cmd.Flags().String("from", "", "Address of the client")
+	_ = cmd.MarkFlagRequired("token") // fails only if there is no such flag
 	return cmd
 }
 
@@ -281,12 +281,13 @@ func exportCommand() *cobra.Command {
 			defer response.Body.Close()
 			n, err := io.Copy(&jsonWriter{Writer: cmd.OutOrStdout()}, response.Body)
 			if err != nil {
-				// Whatever reads this must not take it for all: see registry.ErrCutOff.
+				// Make sure that import rejects the incomplete output: see
+				// registry.ErrCutOff.
 				fmt.Fprint(c.out, "\n{")
-				return fmt.Errorf("the export broke off after %d bytes: %w", n, err)
+				return fmt.Errorf("the export was interrupted after %d bytes: %w", n, err)
 			}
 			if damaged := response.Trailer.Get(admin.DamagedTrailer); damaged != "" && damaged != "0" {
-				c.progress("Left out as damaged: %.20s. See: caddy jira-token list --state damaged", damaged)
+				c.progress("Damaged records left out: %.20s. To see them, run: caddy jira-token list --state damaged", damaged)
 			}
 			return nil
 		}),
@@ -296,8 +297,8 @@ func exportCommand() *cobra.Command {
 func importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import [--restore] < tokens.ndjson",
-		Short: "Read records that export wrote from standard input",
-		Long:  "Read records that export wrote from standard input. Records that are there already and the same are left alone, so that an import that broke off can be made again. Records that were deleted here are left out, unless --restore is given.",
+		Short: "Import records written by export, from standard input",
+		Long:  "Import records written by export, from standard input. Identical records that already exist are skipped, so an interrupted import can be repeated. Records that were deleted from this store are left out unless --restore is set.",
 		Args:  cobra.NoArgs,
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
@@ -311,32 +312,33 @@ func importCommand() *cobra.Command {
 			defer response.Body.Close()
 			var result admin.ImportResult
 			if err := json.NewDecoder(response.Body).Decode(&result); err != nil {
-				return fmt.Errorf("reading the answer: %w", err)
+				return fmt.Errorf("reading the response of the admin API: %w", err)
 			}
 			if result == (admin.ImportResult{}) {
-				return errors.New("there was nothing to import: standard input is empty")
+				return errors.New("nothing to import: standard input is empty")
 			}
 			return c.print(result, func(w io.Writer) {
-				fmt.Fprintf(w, "Imported %d, %d were there already.\n", result.Imported, result.Unchanged)
+				fmt.Fprintf(w, "Records imported: %d; already present: %d.\n", result.Imported, result.Unchanged)
 				if result.Deleted > 0 {
-					fmt.Fprintf(w, "Left out %d that were deleted here: import --restore brings them back.\n", result.Deleted)
+					fmt.Fprintf(w, "Left out because they were deleted from this store: %d. To bring them back, use import --restore.\n", result.Deleted)
 				}
 			})
 		}),
 	}
-	cmd.Flags().Bool("restore", false, "Import also records that were deleted here")
+	cmd.Flags().Bool("restore", false, "Also import records that were deleted from this store")
 	return cmd
 }
 
-// exactID wants one argument: a token's id, or a token, which run cuts down to it.
-// Anything else is not shown: it may be a part of a token.
+// exactID requires exactly one argument: a token's id, or a token, which run
+// replaces with its id. It does not echo other arguments, which may be part of a
+// token.
 func exactID(_ *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		if id, _ := token.CutSecrets(args[0]); token.ValidID(id) {
 			return nil
 		}
 	}
-	return errors.New("want one argument: the token's id, the 10 characters that `caddy jira-token list` shows and that follow jt_ in the token")
+	return errors.New("expected one argument: the token's id, which is the 10 characters after jt_ in the token, as shown by `caddy jira-token list`")
 }
 
 func tokenPath(id string) string { return "tokens/" + url.PathEscape(id) }

@@ -10,8 +10,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// fieldFlags adds the flags of a token's fields, to create a token or to update
-// one.
+// fieldFlags adds the flags for a token's fields to create or, if create is false,
+// to update.
 func fieldFlags(cmd *cobra.Command, create bool) {
 	for _, field := range token.Fields() {
 		if field.CreateOnly && !create {
@@ -32,7 +32,7 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 		}
 		addFlag(cmd, field.Flag, field.Zero, value, help)
 		if create && field.Required {
-			_ = cmd.MarkFlagRequired(field.Flag) // fails only for a flag that is not there
+			_ = cmd.MarkFlagRequired(field.Flag) // fails only if there is no such flag
 		}
 	}
 }
@@ -60,7 +60,7 @@ func setCheck(cmd *cobra.Command, fields map[string]any) {
 	}
 }
 
-// updateFlags lists the flags of the fields that can be changed.
+// updateFlags returns the flags of the fields that can be changed.
 func updateFlags() []string {
 	var flags []string
 	for _, field := range token.Fields() {
@@ -75,7 +75,7 @@ func updateFlags() []string {
 	return flags
 }
 
-// changedFields returns the fields whose flags were given.
+// changedFields returns the fields whose flags are set.
 func changedFields(cmd *cobra.Command) map[string]any {
 	fields := make(map[string]any)
 	for _, field := range token.Fields() {
@@ -131,8 +131,7 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 	return value
 }
 
-// flagNames are the names in the admin API's errors of what flags set, with the
-// flags.
+// flagNames maps the names that the admin API's errors begin with to flags.
 func flagNames() map[string]string {
 	names := map[string]string{
 		"version": "version", "overlap": "overlap", "state": "state", "since": "since", "from": "from", "token": "token",
@@ -149,7 +148,7 @@ func flagNames() map[string]string {
 	return names
 }
 
-// printFields prints the fields of a token, a row each.
+// printFields calls row for each field of a token that is displayed.
 func printFields(row func(name, value string), view admin.Token) {
 	for _, field := range token.Fields() {
 		if field.Label == "" {

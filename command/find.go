@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// configuration is what of a configuration says which gateway is meant.
+// configuration is the part of a Caddy configuration that identifies a gateway.
 type configuration struct {
 	Admin *caddy.AdminConfig `json:"admin"`
 	Apps  struct {
@@ -23,8 +23,9 @@ type configuration struct {
 	} `json:"apps"`
 }
 
-// find looks for the gateway that the flags mean: the one at --address, or the one
-// that runs --config. Another one may well listen where Caddy does by default.
+// find sets the address of the gateway that the flags specify: the one at
+// --address, or the one that runs --config. With --config it makes sure of that,
+// since another Caddy may be listening on the default address.
 func (c *client) find(cmd *cobra.Command) (err error) {
 	address, _ := cmd.Flags().GetString("address")
 	file, _ := cmd.Flags().GetString("config")
@@ -43,30 +44,31 @@ func (c *client) find(cmd *cobra.Command) (err error) {
 	}
 	switch {
 	case config.Admin != nil && config.Admin.Disabled:
-		return fmt.Errorf("--config: %s turns the admin endpoint off (admin off), which this command talks to: no command reaches that gateway until it has one, such as: admin unix//run/caddy/admin.sock", file)
+		return fmt.Errorf("--config: %s turns the admin endpoint off, which this command needs: replace \"admin off\" with, for example, \"admin unix//run/caddy/admin.sock\"", file)
 	case config.Apps.Tokens == nil:
 		return fmt.Errorf("--config: %s has no jira_tokens: is it the right file?", file)
 	}
 	if c.address, err = caddycmd.DetermineAdminAPIAddress("", data, file, adapter); err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	return c.runs(file, config.Apps.Tokens.Store)
+	return c.checkStore(file, config.Apps.Tokens.Store)
 }
 
-// runs checks that the gateway has the store of the configuration file.
-func (c *client) runs(file string, store any) error {
+// checkStore returns an error if the gateway does not use the store of the
+// configuration file.
+func (c *client) checkStore(file string, store any) error {
 	response, err := caddycmd.AdminAPIRequest(c.address, http.MethodGet, "/config/apps/jira_tokens/store", nil, nil)
 	if err != nil {
-		return nil // the request that follows tells what is wrong
+		return nil // the request that follows reports what is wrong
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	var running any
 	if err = errors.Join(err, json.Unmarshal(text, &running)); err != nil {
-		return fmt.Errorf("what answers at %s is not Caddy's admin API: %w", c.address, err)
+		return fmt.Errorf("the server at %s is not Caddy's admin API: %w", c.address, err)
 	}
 	if !reflect.DeepEqual(running, store) {
-		return fmt.Errorf("the Caddy at %s does not run %s: its tokens are in another store; reload it, or name the file that it runs, or --address to use it as it is", c.address, file)
+		return fmt.Errorf("the Caddy at %s does not run %s, since its tokens are in another store: reload it, name the file that it runs, or use --address to talk to it as it is", c.address, file)
 	}
 	return nil
 }

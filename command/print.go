@@ -18,8 +18,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// printNewToken shows a token the one time that it can be, with a line to try
-// it.
+// printNewToken prints a new token, which cannot be shown again, and a command to
+// try it.
 func printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s:\n\n", done, view.ID)
 	var rows [][]string
@@ -32,11 +32,11 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	if view.PreviousUntil.After(time.Now()) {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
 	}
-	fmt.Fprintln(w, "Keep it now: it is not shown again. To try it, with your gateway's URL:")
+	fmt.Fprintln(w, "Save it now: it will not be shown again. To try it, with your gateway's URL:")
 	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
 }
 
-// shellQuote quotes s for a shell, if it needs it.
+// shellQuote quotes s for a shell if necessary.
 func shellQuote(s string) string {
 	if strings.IndexFunc(s, func(c rune) bool { return !strings.ContainsRune(shellPlain, c) }) < 0 {
 		return s
@@ -54,7 +54,7 @@ func printToken(w io.Writer, view admin.Token) {
 	if view.State == token.StateDamaged {
 		row("state", string(view.State))
 		row("error", view.Error)
-		row("remedy", "delete it; if there is a copy, import that with --restore then")
+		row("remedy", "delete it; then, if you have an export with it, import that with --restore")
 		return
 	}
 	row("state", string(view.State))
@@ -73,8 +73,8 @@ func printToken(w io.Writer, view admin.Token) {
 	row("version", strconv.FormatUint(view.Version, 10))
 }
 
-// whenUsed says when a token was last used. That is known to the minute: closer
-// than two, no number is right.
+// whenUsed formats the time of a token's last use. It is known only to the minute,
+// so anything less than two minutes ago is not given as a number.
 func whenUsed(at time.Time) string {
 	ago := "less than 2 minutes ago"
 	if time.Since(at) >= 2*time.Minute {
@@ -91,14 +91,14 @@ func lastUsedText(use admin.Use) string {
 	return text
 }
 
-// list prints tokens as their pages come in, at most so many; 0: all.
-func (c *client) list(query url.Values, most int) error {
+// list prints up to limit tokens, page by page. A limit of 0 means all.
+func (c *client) list(query url.Values, limit int) error {
 	shown := 0
 	rows := newRows(c)
 	for pages := 1; ; pages++ {
 		size := admin.MaxPageSize
-		if most > 0 {
-			size = min(size, most-shown)
+		if limit > 0 {
+			size = min(size, limit-shown)
 		}
 		query.Set("limit", strconv.Itoa(size))
 		var page struct {
@@ -112,17 +112,17 @@ func (c *client) list(query url.Values, most int) error {
 			return err
 		}
 		shown += len(page.Tokens)
-		if page.Next == "" || most > 0 && shown >= most {
+		if page.Next == "" || limit > 0 && shown >= limit {
 			return rows.end(page.Next != "")
 		}
 		query.Set("cursor", page.Next)
 		if pages%10 == 0 {
-			c.progress("%d tokens read …", shown)
+			c.progress("Read %d tokens so far …", shown)
 		}
 	}
 }
 
-// rows prints a list page by page, so that a long one shows at once.
+// rows prints a list page by page, so that a long list appears at once.
 type rows struct {
 	c     *client
 	count int
@@ -150,7 +150,7 @@ func (r *rows) add(tokens []json.RawMessage) error {
 	views := make([]admin.Token, len(tokens))
 	for i, text := range tokens {
 		if err := json.Unmarshal(text, &views[i]); err != nil {
-			return fmt.Errorf("reading the answer of the admin API: %w", err)
+			return fmt.Errorf("reading the response of the admin API: %w", err)
 		}
 	}
 	printRows(r.c.out, views, r.count == 0 && len(views) > 0)
@@ -165,12 +165,12 @@ func (r *rows) end(more bool) error {
 	case r.count == 0:
 		fmt.Fprintln(r.c.err, "No tokens.")
 	case more:
-		fmt.Fprintf(r.c.err, "The newest %d; there are more.\n", r.count)
+		fmt.Fprintf(r.c.err, "These are the newest %d; there are more.\n", r.count)
 	}
 	return nil
 }
 
-// audit prints the audit trail, and with follow what is added to it.
+// audit prints the audit trail, and if follow is set, new events as they arrive.
 func (c *client) audit(ctx context.Context, query url.Values, follow bool) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
@@ -202,10 +202,10 @@ func (c *client) audit(ctx context.Context, query url.Values, follow bool) error
 	return nil
 }
 
-// printEvent prints an event: a line of JSON, or lines for people.
+// printEvent prints an event, as a line of JSON or as text.
 func (c *client) printEvent(event admin.Event) {
 	if c.json {
-		text, _ := json.Marshal(event) // plain values: cannot fail
+		text, _ := json.Marshal(event) // cannot fail
 		fmt.Fprintf(c.out, "%s\n", text)
 		return
 	}
@@ -256,11 +256,11 @@ func (c *client) explainRequest(query url.Values) error {
 			printWrapped(w, rows)
 			switch {
 			case !gateway.Allowed:
-				fmt.Fprintf(w, "It would be answered %d %s.\n", gateway.Status, gateway.Reason)
+				fmt.Fprintf(w, "The request would be denied with %d %s.\n", gateway.Status, gateway.Reason)
 			case gateway.AnyAddress:
-				fmt.Fprintln(w, "It would be forwarded.")
+				fmt.Fprintln(w, "The request would be forwarded.")
 			default:
-				fmt.Fprintln(w, "It would be forwarded from an address that the token works from; --from ADDRESS asks for one.")
+				fmt.Fprintln(w, "The request would be forwarded if it came from an address that the token works from; to check one, use --from ADDRESS.")
 			}
 		}
 	})
@@ -273,8 +273,8 @@ func orUnknown(text string) string {
 	return text
 }
 
-// check prints which Jira accepts which account. It is an error if one does
-// not.
+// check prints which Jira accepts which account, and returns an error unless all
+// are accepted.
 func (c *client) check(query url.Values) error {
 	var answer admin.CheckResults
 	if err := c.call(http.MethodGet, "check", query, nil, &answer); err != nil {
@@ -299,23 +299,23 @@ func (c *client) check(query url.Values) error {
 	}
 	for _, result := range answer.Accounts {
 		if !result.OK {
-			return errors.New("not every account is accepted")
+			return errors.New("not all accounts were accepted")
 		}
 	}
 	return nil
 }
 
-// progress tells that a slow command is at work.
+// progress prints a message to standard error.
 func (c *client) progress(format string, args ...any) {
 	fmt.Fprintf(c.err, format+"\n", args...)
 }
 
-// when writes a moment both ways: as it stands to now, and exactly.
+// when formats a time both relative to now and exactly.
 func when(t time.Time) string {
 	return relative(time.Until(t)) + " (" + t.UTC().Format("2006-01-02 15:04 UTC") + ")"
 }
 
-// relative writes a distance in time in its largest unit.
+// relative formats a duration from now in its largest unit.
 func relative(d time.Duration) string {
 	future := d > 0
 	d = d.Abs().Round(time.Second)

@@ -11,10 +11,10 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// screen is how many columns tables take at most.
+// screen is the maximum width of tables, in columns.
 const screen = 100
 
-// printRows prints a page of a list, under a header if it is the first.
+// printRows prints a page of a list, with a header if requested.
 func printRows(w io.Writer, views []admin.Token, header bool) {
 	var lines [][]string
 	if header {
@@ -29,7 +29,8 @@ func printRows(w io.Writer, views []admin.Token, header bool) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	// Owner and name share what the others leave; show has all of them.
+	// Owner and name share the remaining width and may be cut; the show command
+	// prints them in full.
 	left := screen - 2*(len(widths)-1)
 	for i, width := range widths {
 		if i != 1 && i != 2 {
@@ -63,7 +64,7 @@ func cells(view admin.Token) []string {
 	return []string{view.ID, view.Owner, view.Name, scope, string(view.State), expires, lastUsed}
 }
 
-// fit makes text as long as width, or cuts it.
+// fit pads or truncates text to width.
 func fit(text string, width int) string {
 	n := utf8.RuneCountInString(text)
 	if n <= width {
@@ -72,7 +73,8 @@ func fit(text string, width int) string {
 	return string([]rune(text)[:width-1]) + "…"
 }
 
-// wrap breaks text so that no line is longer than width: between words if it can.
+// wrap breaks text into lines of at most width characters, between words if
+// possible.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -96,7 +98,7 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// printWrapped prints rows whose last cell goes on below itself.
+// printWrapped prints rows as a table and wraps their last cells.
 func printWrapped(w io.Writer, rows [][]string) {
 	if len(rows) == 0 {
 		return

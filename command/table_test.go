@@ -37,7 +37,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 	}
 	for _, want := range []string{"not_yet_valid", "damaged", "2027-01-31", "alice", "write, confined", "project ACME; only issues that match"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("lacks %s:\n%s", want, out.String())
+			t.Errorf("%q is missing:\n%s", want, out.String())
 		}
 	}
 }

@@ -11,14 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// What the store holds, and what answers at the address, may be anything. Text is
-// shown without what moves a cursor, changes its direction or cannot be seen;
-// JSON has such characters escaped, so that nothing is lost.
+// The store may contain any text, and so may the response of whatever server is at
+// the address. In text output, characters that move the cursor, change the text's
+// direction or are invisible are replaced; in JSON output they are escaped, so that
+// nothing is lost.
 
-// maxShown bounds one text that is shown, in bytes.
+// maxShown is the maximum length of a text that is shown, in bytes.
 const maxShown = 1000
 
-// shown returns s as it can be shown on a terminal, in one line.
+// shown returns s in a form that is safe to print on one line of a terminal.
 func shown(s string) string {
 	var b strings.Builder
 	for _, c := range s {
@@ -34,7 +35,7 @@ func shown(s string) string {
 	return b.String()
 }
 
-// decode reads an answer into answer, with all text in it as it can be shown.
+// decode decodes JSON into answer, with all text in it made safe for a terminal.
 func decode(data []byte, answer any) error {
 	var plain any
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -67,10 +68,10 @@ func showable(value any) any {
 	return value
 }
 
-// jsonWriter escapes what is in JSON and cannot be shown.
+// jsonWriter escapes characters in JSON that are not safe for a terminal.
 type jsonWriter struct {
 	io.Writer
-	partial []byte // the beginning of a character
+	partial []byte // the first bytes of an incomplete character
 }
 
 func (w *jsonWriter) Write(p []byte) (int, error) {

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// nasty is what a store could hold to deceive whoever looks at it.
+// nasty is text in a store that could deceive its readers.
 const nasty = "a\x1b]0;x\x07\x1b[2J\u009b31m\u202eb\u200bc\u2028d\ne\rf\U000e0041\x7f"
 
 func TestAnswersAreSafeToShow(t *testing.T) {
@@ -23,7 +23,7 @@ func TestAnswersAreSafeToShow(t *testing.T) {
 	safe := func(s string) {
 		t.Helper()
 		if len(s) > maxShown+len("…") || strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
-			t.Errorf("not to be shown: %.100q", s)
+			t.Errorf("unsafe to show: %.100q", s)
 		}
 	}
 	for name, value := range got {
@@ -43,7 +43,7 @@ func TestJSONIsSafeAndWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As a server could send it: not escaped by Go.
+		// A server may send this unescaped, unlike Go.
 		text = bytes.ReplaceAll(text, []byte("\\u2028"), []byte("\u2028"))
 		for len(text) > 0 {
 			n := min(step, len(text))
@@ -53,7 +53,7 @@ func TestJSONIsSafeAndWhole(t *testing.T) {
 			text = text[n:]
 		}
 		if i := strings.IndexFunc(out.String(), func(c rune) bool { return !unicode.IsPrint(c) }); i >= 0 {
-			t.Errorf("steps of %d: not to be shown: %q", step, out.String())
+			t.Errorf("steps of %d: unsafe to show: %q", step, out.String())
 		}
 		var back map[string]string
 		if err := json.Unmarshal(out.Bytes(), &back); err != nil || back["name"] != nasty+"日本 é 🎟" {

@@ -11,9 +11,9 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// TestRestsOnlyForMyself: the gateway backs off from an account if Jira itself refuses
+// TestBacksOffOnlyForMyself: the gateway backs off from an account if Jira itself refuses
 // it, but not for a login page, which something in between may have sent.
-func TestRestsOnlyForMyself(t *testing.T) {
+func TestBacksOffOnlyForMyself(t *testing.T) {
 	const html = "text/html;charset=UTF-8"
 	redirect := func() *http.Response { return answerOf(302, "", "Location", "https://id.example.com/login?continue=x") }
 	outRedirect := func() *http.Response {
@@ -65,7 +65,7 @@ func TestRestsOnlyForMyself(t *testing.T) {
 				}
 				synctest.Wait()
 				if rests := x.app.account.Refusal() != nil; rests != c.rests {
-					t.Errorf("rests: %v, want %v", rests, c.rests)
+					t.Errorf("backs off: %v, want %v", rests, c.rests)
 				}
 			})
 		})
@@ -105,7 +105,7 @@ func TestDoubtful401HoldsNobody(t *testing.T) {
 		}
 		synctest.Wait()
 		if sent := len(x.seen) - 12; sent != 2 || len(statuses) != 2 || asked != 1 { // 12: the first, myself and the ten
-			t.Errorf("%d requests went out, %d were answered, myself was asked %d times", sent, len(statuses), asked)
+			t.Errorf("sent %d requests, answered %d, asked myself %d times", sent, len(statuses), asked)
 		}
 		close(release)
 		for range cap(statuses) {
@@ -114,13 +114,13 @@ func TestDoubtful401HoldsNobody(t *testing.T) {
 			}
 		}
 		if len(x.seen) != 14 {
-			t.Errorf("Jira got %d requests, want none of those that waited", len(x.seen))
+			t.Errorf("Jira got %d requests, including some that should have waited", len(x.seen))
 		}
 	})
 }
 
-// TestFailedLoginHoldsOthers: Data Center asks for a CAPTCHA after three failed
-// log-ins, so that a wrong password must not cause more than two.
+// TestFailedLoginHoldsOthers: Data Center requires a CAPTCHA after three failed
+// logins, so a wrong password must not cause more than two.
 func TestFailedLoginHoldsOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newExchange(t, "https://jira.example.com")
@@ -142,7 +142,7 @@ func TestFailedLoginHoldsOthers(t *testing.T) {
 			}
 		}
 		if len(x.seen) != 2 {
-			t.Errorf("Jira got %d requests, want one and myself", len(x.seen))
+			t.Errorf("Jira got %d requests, want one plus myself", len(x.seen))
 		}
 	})
 }
@@ -162,15 +162,15 @@ func TestWaitingEndsWithTheClient(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := account.Attempt(ctx, "one"); err == nil {
-		t.Error("more attempts than two")
+		t.Error("more than two attempts")
 	}
 	if _, err := account.Attempt(t.Context(), "two"); err != nil {
 		t.Error("another Jira is held up")
 	}
 }
 
-// TestExplainGoesByItsOwnJira: another Jira's refusal does not matter.
-func TestExplainGoesByItsOwnJira(t *testing.T) {
+// TestExplainIgnoresOtherJiras: a refusal by another Jira does not matter.
+func TestExplainIgnoresOtherJiras(t *testing.T) {
 	x := newExchange(t, "https://one.example")
 	x.app.account.Refused("https://two.example", jira.RefusedError{Why: "no"}, time.Now())
 	for url, allowed := range map[string]bool{"https://one.example": true, "https://two.example": false} {

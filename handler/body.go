@@ -51,6 +51,9 @@ func (e clientError) Unwrap() error { return e.error }
 // bodyDenial returns the denial for a client that failed to send its body; nil if
 // the client is gone and there is nobody to answer.
 func bodyDenial(failed error) *denial {
+	if refused, ok := errors.AsType[refusedPartError](failed); ok {
+		return refused.denial
+	}
 	if errors.Is(failed, io.ErrUnexpectedEOF) || errors.Is(failed, context.Canceled) || errors.As(failed, new(net.Error)) {
 		return nil
 	}

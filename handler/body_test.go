@@ -12,8 +12,8 @@ import (
 	"testing/iotest"
 )
 
-// TestUploadsThatTheClientBreaks: they must not count as Jira's failures, for which
-// the proxy would take the upstream out of service for everybody.
+// TestUploadsThatTheClientBreaks: they must not count as failures of Jira, which
+// would make the proxy take the upstream out of service for everybody.
 func TestUploadsThatTheClientBreaks(t *testing.T) {
 	for name, c := range map[string]struct {
 		failure error
@@ -45,9 +45,9 @@ func TestUploadsThatTheClientBreaks(t *testing.T) {
 	}
 }
 
-// TestReadsAreSentOnceMore: reads are retried after a connection broke while they were
-// being written, changes are not.
-func TestReadsAreSentOnceMore(t *testing.T) {
+// TestReadsAreRetried: a read is retried if its connection breaks while it is being
+// written, a change is not.
+func TestReadsAreRetried(t *testing.T) {
 	broken := &net.OpError{Op: "write", Err: syscall.EPIPE}
 	search := `{"jql":"` + strings.Repeat("x", 30_000) + `"}`
 	for _, c := range []struct {
@@ -89,7 +89,7 @@ func TestReadsAreSentOnceMore(t *testing.T) {
 			}
 			for _, sent := range bodies {
 				if sent != c.body {
-					t.Errorf("%s %s: %d bytes were sent of %d", c.method, c.path, len(sent), len(c.body))
+					t.Errorf("%s %s: sent %d bytes of %d", c.method, c.path, len(sent), len(c.body))
 				}
 			}
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// TestPreflight: only preflight requests from configured origins are answered, without
-// a word about tokens.
+// TestPreflight: only preflight requests from configured origins are answered, and
+// the answer says nothing about tokens.
 func TestPreflight(t *testing.T) {
 	h := newHandler(t, newToken(token.New(), token.ScopeRead), frontAPI, passwordsDeny)
 	h.CORS = &CORS{Origins: []string{"https://app.example", "http://localhost:5173"}}

@@ -93,6 +93,9 @@ func (h *Handler) pass(r *http.Request, d *Decision) *denial {
 		if denied := refuseFormCredentials(r); denied != nil {
 			return denied
 		}
+		if denied := refuseMultipartCredentials(r, d, passwordRefused()); denied != nil {
+			return denied
+		}
 	}
 	d.passThrough = true
 	return nil

@@ -35,7 +35,7 @@ func TestCredentials(t *testing.T) {
 		"bearer":                 {value: "Bearer " + secret},
 		"password":               {value: basicOf("jürgen@example.com", "hunter2"), want: ReasonInvalidToken, says: "Only this gateway's API tokens work here"},
 		"Jira's own token":       {value: "Bearer NjA3NzE1MDk4MjE0OnVuaXQ", want: ReasonInvalidToken, says: "Only this gateway's API tokens work here"},
-		"damaged":                {value: basicOf("jürgen@example.com", secret[:51]+"x"), want: ReasonInvalidToken, says: "not valid"},
+		"damaged":                {value: basicOf("jürgen@example.com", swapLast(secret)), want: ReasonInvalidToken, says: "not valid"},
 		"unknown":                {value: basicOf("jürgen@example.com", token.New().Reveal()), want: ReasonInvalidToken, says: "not valid"},
 		"wrong owner":            {value: basicOf("bob", secret), want: ReasonInvalidToken, says: "not valid"},
 		"token as user name":     {value: basicOf(secret, ""), want: ReasonInvalidToken, says: "not valid"},
@@ -46,7 +46,7 @@ func TestCredentials(t *testing.T) {
 		r.Header["Authorization"] = []string{test.value}
 		denied := newHandler(t, app, frontAPI, passwordsDeny).authenticate(r, made(nil))
 		if reasonOf(denied) != test.want || denied != nil && !strings.Contains(denied.message, test.says) {
-			t.Errorf("%s: %+v, want %q saying %q", name, denied, test.want, test.says)
+			t.Errorf("%s: %+v, want %q and the message %q", name, denied, test.want, test.says)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func TestPasswordsOfASite(t *testing.T) {
 		"Connect's iframe":      {method: "GET", target: "/plugins/servlet/ac/app/page?jwt=abc"},
 		"application link":      {method: "GET", target: "/plugins/servlet/oauth/authorize?oauth_token=abc"},
 		"session's own token":   {method: "GET", target: "/secure/Logout!default.jspa?atl_token=abc"},
-		"log-in":                {method: "POST", target: "/rest/auth/1/session", want: ReasonPasswordRefused},
+		"login":                 {method: "POST", target: "/rest/auth/1/session", want: ReasonPasswordRefused},
 		"form":                  {method: "POST", target: "/rest/api/2/search", contentType: form, body: "jql=x&os_username=a&os_password=b", want: ReasonPasswordRefused},
 		"form, single sign-on":  {method: "POST", target: "/rest/api/2/search", authorization: "Negotiate abc", contentType: form, body: "os_username=a", want: ReasonPasswordRefused},
 		"form, encoded":         {method: "POST", target: "/rest/api/2/search", contentType: form + ";charset=UTF-8", body: "os%5Fusername=a", want: ReasonPasswordRefused},
@@ -97,7 +97,7 @@ func TestPasswordsOfASite(t *testing.T) {
 		}
 		d = made(nil)
 		if newHandler(t, app, frontSite, passwordsPass).authenticate(r, d); !d.passThrough {
-			t.Errorf("%s: does not pass with passwords pass", name)
+			t.Errorf("%s: denied although passwords may pass", name)
 		}
 	}
 }

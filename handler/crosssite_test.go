@@ -12,8 +12,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// TestCrossSite makes requests as browsers do for pages of this site and of
-// others, to http://gateway.example:8080.
+// TestCrossSite sends requests to http://gateway.example:8080 as browsers do for
+// pages of this site and of others.
 func TestCrossSite(t *testing.T) {
 	const (
 		search, attach = "POST /rest/api/3/search/jql", "POST /rest/api/3/issue/A-1/attachments"
@@ -27,18 +27,18 @@ func TestCrossSite(t *testing.T) {
 	h.CORS = &CORS{Origins: []string{"https://app.example"}}
 	for _, c := range []struct {
 		request, headers string
-		denied           bool // with Basic; with Bearer nothing is
+		denied           bool // with Basic; Bearer is never denied
 	}{
 		{attach, "", false},
 		{attach, multipart, false},
-		// What browsers say themselves.
+		// Browsers that send Sec-Fetch-Site.
 		{attach, jsonType + "\nSec-Fetch-Site: cross-site", true},
 		{attach, jsonType + "\nSec-Fetch-Site: same-site", true},
 		{attach, jsonType + "\nSec-Fetch-Site: unheard-of", true},
 		{attach, jsonType + "\nSec-Fetch-Site: same-origin\nSec-Fetch-Site: cross-site", true},
 		{attach, multipart + "\nSec-Fetch-Site: same-origin\n" + own, false},
 		{attach, multipart + "\nSec-Fetch-Site: none", false},
-		// Without that, by Origin, for what needs no preflight.
+		// Without it, Origin decides about requests that need no preflight.
 		{attach, multipart + "\n" + other, true},
 		{attach, "Content-Type: MULTIPART/Form-Data; boundary=b\n" + other, true},
 		{attach, "Content-Type: text/plain\n" + other, true},
@@ -61,14 +61,14 @@ func TestCrossSite(t *testing.T) {
 		{attach, multipart + "\nOrigin: http://gateway.example:8080.evil.example", true},
 		{attach, multipart + "\nOrigin: http://gateway.example:8080@evil.example", true},
 		{attach, multipart + "\nOrigin: http://sub.gateway.example:8080", true},
-		// By Referer, from browsers that send no Origin with forms.
+		// Referer decides for browsers that send forms without Origin.
 		{attach, multipart + "\nReferer: https://elsewhere.example/page", true},
 		{attach, multipart + "\nReferer: http://gateway.example:8080/page?x", false},
 		{attach, multipart + "\nReferer: http://evil.example/http://gateway.example:8080/", true},
 		{attach, multipart + "\nReferer: about:blank", true},
 		{attach, jsonType + "\nReferer: https://elsewhere.example/page", false},
 		{attach, multipart + "\n" + own + "\nReferer: https://elsewhere.example/page", false},
-		// What counts is what the operation does.
+		// Only operations that change something are denied.
 		{search, jsonType + "\nSec-Fetch-Site: cross-site", false},
 		{search, "Content-Type: text/plain\n" + other, false},
 		{"GET /rest/api/3/issue/A-1", "Sec-Fetch-Site: cross-site", false},
@@ -79,7 +79,7 @@ func TestCrossSite(t *testing.T) {
 		{"GET /rest/api/3/auditing/record", "Referer: https://elsewhere.example/", false},
 		{"GET /rest/api/3/role", "Sec-Fetch-Site: cross-site", false},
 		{"GET /rest/api/3/auditing/record", "", false},
-		// A web application that the configuration names.
+		// A web application named in the configuration.
 		{attach, multipart + "\nSec-Fetch-Site: cross-site\nOrigin: https://app.example", false},
 		{attach, multipart + "\nOrigin: https://app.example", false},
 		{attach, multipart + "\nOrigin: https://app.example\n" + other, true},
@@ -102,7 +102,7 @@ func TestCrossSite(t *testing.T) {
 	}
 }
 
-// TestOwnOrigin: default ports are left out, and TLS is another origin.
+// TestOwnOrigin: default ports are omitted, and TLS makes a different origin.
 func TestOwnOrigin(t *testing.T) {
 	for _, c := range []struct {
 		host, origin string
@@ -147,6 +147,6 @@ func TestCORSOrigins(t *testing.T) {
 		}
 	}
 	if (*CORS)(nil).validate() != nil || new(CORS).validate() == nil {
-		t.Error("no option is fine, an empty one is not")
+		t.Error("the option may be missing, but not empty")
 	}
 }

@@ -56,6 +56,9 @@ type Decision struct {
 	request   *http.Request
 	lingering bool
 
+	// parts is the request's body, if it is multipart and is being checked.
+	parts *checkedParts
+
 	// denied is the denial that ended the request, if one did.
 	denied *denial
 

@@ -97,6 +97,9 @@ func deny(reason Reason, message string) *denial {
 // record logs a denial and counts the outcome.
 func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
 	outcome := Outcome{Decision: decisionAllowed, Took: took}
+	if d.passThrough {
+		outcome.Decision = decisionPassed
+	}
 	if d.classified {
 		outcome.Access = d.Access.String()
 	}

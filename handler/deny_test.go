@@ -19,7 +19,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// from is a request from an address with a user name and password.
+// from returns a request from an address with Basic credentials.
 func from(address, user, password string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/rest/api/2/issue", nil)
 	if user != "" {
@@ -29,7 +29,7 @@ func from(address, user, password string) *http.Request {
 	return r.WithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()))
 }
 
-// serve returns a handler's answer and whether it let the request pass.
+// serve returns a handler's response, and whether it let the request pass.
 func serve(t *testing.T, h *Handler, r *http.Request) (w *httptest.ResponseRecorder, passed bool) {
 	t.Helper()
 	w = httptest.NewRecorder()
@@ -42,7 +42,8 @@ func serve(t *testing.T, h *Handler, r *http.Request) (w *httptest.ResponseRecor
 	return w, passed
 }
 
-// TestDenialBody: Jira's own shape and no more; the reason is in the header.
+// TestDenialBody: the body has the form of Jira's errors and no other fields; the
+// reason is in a header.
 func TestDenialBody(t *testing.T) {
 	h := newHandler(t, newToken(token.New(), token.ScopeRead), frontAPI, passwordsDeny)
 	w, _ := serve(t, h, from("192.0.2.1", "", ""))
@@ -61,7 +62,7 @@ func TestDenialBody(t *testing.T) {
 	}
 }
 
-// TestUserPlaceholders: only who may pass is the user; as with Caddy's own
+// TestUserPlaceholders: only an allowed owner is the user. As with Caddy's own
 // authentication, others are candidates.
 func TestUserPlaceholders(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -85,8 +86,8 @@ func TestUserPlaceholders(t *testing.T) {
 	}
 }
 
-// TestKnownTokensPassAtABlockedAddress: one client that guesses does not stop
-// the others at its address, and gets no further itself.
+// TestKnownTokensPassAtABlockedAddress: a client that guesses does not block others
+// at its address, but is blocked itself.
 func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
 	app := newCachedToken(t, token.ScopeWrite)
 	app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil), Failures: token.Limit{Requests: 3, Period: time.Hour}}
@@ -114,7 +115,7 @@ func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
 	}
 	for i := range 3 {
 		if got := ask("alice", app.Reveal()); got != "passes" {
-			t.Errorf("%d: the known token: %s", i, got)
+			t.Errorf("%d: known token denied: %s", i, got)
 		}
 		for name, got := range map[string]string{
 			"an unknown one":   ask("alice", fresh.Reveal()),
@@ -132,7 +133,7 @@ func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
 	}
 }
 
-// rotatedToken is an app to which the token is the one before the last rotation.
+// rotatedToken is an app whose last rotation replaced the token.
 type rotatedToken struct{ oneToken }
 
 func (o rotatedToken) Lookup(_ context.Context, presented token.Token) (*token.Record, error) {
@@ -142,7 +143,7 @@ func (o rotatedToken) Lookup(_ context.Context, presented token.Token) (*token.R
 	return o.record, token.ErrRotated
 }
 
-// TestRotatedToken: the holder of a token replaced by the last rotation is told so,
+// TestRotatedToken: the holder of a token that the last rotation replaced is told so,
 // and does not count as guessing.
 func TestRotatedToken(t *testing.T) {
 	rotated := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
@@ -158,24 +159,25 @@ func TestRotatedToken(t *testing.T) {
 			app := rotatedToken{newOneToken(token.New(), record)}
 			app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil), Failures: token.Limit{Requests: 3, Period: time.Hour}}
 			h := newHandler(t, app, frontAPI, passwordsDeny)
-			for range 5 { // more than may fail
+			for range 5 { // more failures than the limit
 				w, passed := serve(t, h, from("192.0.2.1", "alice", app.Reveal()))
 				if got := w.Header().Get(headerReason); passed || got != string(c.reason) {
 					t.Fatalf("the old token: %q, want %s", got, c.reason)
 				}
 				if !strings.Contains(w.Body.String(), "was replaced on") {
-					t.Fatalf("its holder is told %s", w.Body)
+					t.Fatalf("its holder was told %s", w.Body)
 				}
 			}
 			w, _ := serve(t, h, from("192.0.2.1", "bob", app.Reveal()))
 			if got := w.Header().Get(headerReason); got != string(ReasonInvalidToken) || strings.Contains(w.Body.String(), "replaced") {
-				t.Errorf("who does not know the owner is told %s, %s", got, w.Body)
+				t.Errorf("somebody who does not know the owner was told %s, %s", got, w.Body)
 			}
 		})
 	}
 }
 
-// TestDenialLinesAreBounded in number and length, by client.
+// TestDenialLinesAreBounded: the log lines are limited in number per client, and in
+// length.
 func TestDenialLinesAreBounded(t *testing.T) {
 	core, lines := observer.New(zap.InfoLevel)
 	h := newHandler(t, newToken(token.New(), token.ScopeRead), frontAPI, passwordsDeny)
@@ -192,7 +194,7 @@ func TestDenialLinesAreBounded(t *testing.T) {
 	}
 	flood("192.0.2.1", 100)
 	if n := lines.Len(); n != maxDenialLines {
-		t.Errorf("%d lines of 100 requests", n)
+		t.Errorf("%d lines for 100 requests", n)
 	}
 	flood("198.51.100.1", 1)
 	if n := lines.Len(); n != maxDenialLines+1 {
@@ -219,17 +221,17 @@ func TestDenialsOfOneClient(t *testing.T) {
 		return d.denialKey()
 	}
 	if key(ReasonInvalidToken, nil, "2001:db8::1") != key(ReasonInvalidToken, nil, "2001:db8::2") {
-		t.Error("one network's addresses count apart")
+		t.Error("addresses of one network are counted separately")
 	}
 	if key(ReasonPathDenied, record, "192.0.2.1") != key(ReasonPathDenied, record, "192.0.2.2") {
-		t.Error("one token's addresses count apart")
+		t.Error("addresses of one token are counted separately")
 	}
 	if key(ReasonPathDenied, record, "192.0.2.1") == key(ReasonNetworkDenied, record, "192.0.2.1") {
-		t.Error("two reasons count together")
+		t.Error("two reasons are counted together")
 	}
 }
 
-// swapLast returns a token with another last character.
+// swapLast returns a token with its last character changed.
 func swapLast(secret string) string {
 	last := "x"
 	if strings.HasSuffix(secret, last) {

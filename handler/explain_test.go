@@ -11,8 +11,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// TestExplainSteps: the explanation names every step up to the one that denies,
-// says what it found, and uses nothing up.
+// TestExplainSteps: the explanation lists every step up to a denial with what the
+// step found, and does not use up any limit.
 func TestExplainSteps(t *testing.T) {
 	app := newToken(token.New(), token.ScopeRead)
 	app.record.Networks = allowed(t, "192.0.2.0/24")
@@ -57,11 +57,11 @@ func TestExplainSteps(t *testing.T) {
 		}
 	}
 	if d := made(app.record); h.limits(httptest.NewRequest("GET", issuePath, nil), d) != nil {
-		t.Error("explaining took the place of a request")
+		t.Error("the explanation used up a request")
 	}
 	for _, uri := range []string{"rest/api", "", "/%zz"} {
 		if _, err := h.Explain(t.Context(), Question{Record: app.record, Method: "GET", URI: uri}); err == nil {
-			t.Errorf("%q is explained", uri)
+			t.Errorf("got an explanation for %q", uri)
 		}
 	}
 }

@@ -17,13 +17,16 @@ const maxForm = 64 << 10
 
 // form is the step that denies form bodies from which Data Center would take
 // credentials, or whose fields it could read differently than the gateway.
-func (*Handler) form(r *http.Request, _ *Decision) *denial {
+func (*Handler) form(r *http.Request, d *Decision) *denial {
 	types := r.Header["Content-Type"]
 	if len(types) > 1 {
 		return deny(ReasonAmbiguousRequest, "The request has several Content-Type headers. Send one.")
 	}
-	if len(types) == 0 || r.Body == nil || r.Body == http.NoBody || !isForm(types[0]) {
+	if len(types) == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
+	}
+	if !isForm(types[0]) {
+		return refuseMultipartCredentials(r, d, deny(ReasonAmbiguousRequest, "A part of the multipart body has a name that Jira takes credentials from."))
 	}
 	if !plainFormCharset(types[0]) || r.Header.Get("Content-Encoding") != "" {
 		return deny(ReasonAmbiguousRequest, "A form body must be in UTF-8 and without Content-Encoding. Send JSON with Content-Type: application/json.")

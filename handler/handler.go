@@ -254,7 +254,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
 	if d.denied == nil && d.passThrough {
-		h.app.Decided(Outcome{Decision: decisionPassed, Took: took})
+		defer func() {
+			d.denied = d.parts.denied()
+			h.record(r, d, took)
+		}()
 		return next.ServeHTTP(w, r)
 	}
 	h.letRead(w, r)

@@ -22,7 +22,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// oneToken is an app that knows one token.
+// oneToken is an app with a single token.
 type oneToken struct {
 	token.Token
 	record  *token.Record
@@ -48,8 +48,7 @@ func (o oneToken) Lookup(_ context.Context, presented token.Token) (*token.Recor
 	return o.record, nil
 }
 
-// cachedToken is an app that knows one token as the real one does: by the
-// registry and the cache.
+// cachedToken is an app with a single token, in a real registry and cache.
 type cachedToken struct {
 	oneToken
 	registry *registry.Registry
@@ -111,13 +110,13 @@ func basicOf(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// FuzzCredentials checks that an Authorization value passes only if it holds the
-// token byte for byte, with its owner, and that no value with a token of ours is
-// handed on to Jira. The oracle shares no code with the handler: it splits the
-// value at white space and decodes the second part.
+// FuzzCredentials checks that an Authorization value is accepted only if it contains
+// the token byte for byte, with its owner, and that no value with one of our tokens
+// reaches Jira. The oracle shares no code with the handler: it splits the value at
+// white space and decodes the second part.
 func FuzzCredentials(f *testing.F) {
-	// Always the same token: the fuzzer's workers are processes of their own,
-	// and must know the token that the inputs hold.
+	// Always the same token: the fuzzer's workers are separate processes, and must
+	// know the token in the inputs.
 	known, err := token.Parse("jt_6i0Wt7L3ZJ_dpLXxutzC8RpDL0uSDFWlhArNg13nYkh2foiTa")
 	if err != nil {
 		f.Fatal(err)

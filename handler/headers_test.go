@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestHeaderLists: what is not on a list does not pass, whatever it is called.
+// TestHeaderLists: a header that is not listed does not pass, whatever its name.
 func TestHeaderLists(t *testing.T) {
 	lists, err := newHeaderLists([]string{"x-tempo-version"})
 	if err != nil {
@@ -56,7 +56,7 @@ func TestHeaderLists(t *testing.T) {
 			}
 		}
 	}
-	// Go leaves names as they came that it cannot spell.
+	// Go does not canonicalize invalid names.
 	if got := passing(http.Header{"accept": {"x"}, "Accept ": {"x"}, "": {"x"}}, lists.toJira); len(got) != 0 {
 		t.Errorf("passes: %v", got)
 	}

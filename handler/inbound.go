@@ -39,8 +39,9 @@ func withoutTrailers(response *http.Response) *http.Response {
 	return &in
 }
 
-// cleanURLs removes sessions and credentials from the URLs in a response's headers,
-// and a Location that means nothing, as the log-in page's on an error page.
+// cleanURLs removes sessions and credentials from the URLs in a response's headers.
+// It drops a Location where that has no meaning: on an error, it may lead to the
+// login page.
 func cleanURLs(response *http.Response) {
 	if status := response.StatusCode; status != http.StatusCreated && (status < 300 || status >= 400) {
 		delete(response.Header, "Location")

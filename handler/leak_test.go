@@ -42,14 +42,14 @@ func TestTokenInURL(t *testing.T) {
 					t.Fatal(err)
 				}
 				if all := line.Message + string(text); strings.Contains(all, secret) || token.HeldBy(all) {
-					t.Errorf("the log's line holds the token: %s", all)
+					t.Errorf("the log line contains the token: %s", all)
 				}
 			}
 		}
 	}
 }
 
-// TestLoggedRequest: what a client can write into the line of a denial by any of its parts.
+// TestLoggedRequest: what a client can put into the log line of a denial.
 func TestLoggedRequest(t *testing.T) {
 	app := newToken(token.New(), token.ScopeRead)
 	whole := app.Reveal()
@@ -66,6 +66,6 @@ func TestLoggedRequest(t *testing.T) {
 	}
 	secret := whole[strings.LastIndexByte(whole, '_')+1:]
 	if text := fmt.Sprint(line[0].ContextMap()); strings.Contains(text, secret[:8]) || !strings.Contains(text, app.record.ID) {
-		t.Errorf("the line holds a secret, or not its ID: %s", text)
+		t.Errorf("the line contains a secret, or lacks the token's ID: %s", text)
 	}
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// BenchmarkRequest takes a request, like the thousands that a report sends, through
-// the gateway, and through reverse_proxy alone: what one costs more than the
-// other is ours. Neither a network nor a server is in it.
+// BenchmarkRequest sends a typical request of a report through the gateway, and
+// through reverse_proxy alone: the difference is our cost. It involves neither a
+// network nor a server.
 func BenchmarkRequest(b *testing.B) {
 	const jira = "http://jira.example.com"
 	answer := searchPage(jira)
-	connection := bufio.NewReader(nil) // read to the end before the next request
+	connection := bufio.NewReader(nil) // the body is read before the next request
 	upstream := roundTripper(func(r *http.Request) (*http.Response, error) {
 		connection.Reset(bytes.NewReader(answer))
 		return http.ReadResponse(connection, r)
@@ -65,7 +65,7 @@ func BenchmarkRequest(b *testing.B) {
 	})
 }
 
-// newProxy returns a reverse_proxy that sends by transport.
+// newProxy returns a reverse_proxy that uses transport.
 func newProxy(b *testing.B, transport http.RoundTripper) *reverseproxy.Handler {
 	b.Helper()
 	ctx, err := caddy.ProvisionContext(new(caddy.Config))
@@ -81,10 +81,10 @@ func newProxy(b *testing.B, transport http.RoundTripper) *reverseproxy.Handler {
 	return proxy
 }
 
-// searchPageSize is how long a search's page is at least.
+// searchPageSize is the minimum size of a page of search results, in bytes.
 const searchPageSize = 2000
 
-// searchPage is a page of a search as Data Center answers it, headers included.
+// searchPage is a page of search results from Data Center, including headers.
 func searchPage(jira string) []byte {
 	var body strings.Builder
 	body.WriteString(`{"startAt":0,"maxResults":50,"total":7,"issues":[{}`)
@@ -99,7 +99,7 @@ func searchPage(jira string) []byte {
 		"X-ASESSIONID: 1abcdef\r\nX-AUSERNAME: svc-bi\r\nX-Content-Type-Options: nosniff\r\n\r\n%s", body.Len(), body.String())
 }
 
-// discarding is a response writer that keeps the status and the size.
+// discarding is a response writer that only keeps the status and the size.
 type discarding struct {
 	header http.Header
 	status int

@@ -17,7 +17,7 @@ import (
 
 const issuePath = "/rest/api/2/issue/A-1"
 
-// reasonOf returns the reason of a denial; "" when nothing is denied.
+// reasonOf returns the reason of a denial, or "" if there is none.
 func reasonOf(denied *denial) Reason {
 	if denied == nil {
 		return ""
@@ -25,7 +25,7 @@ func reasonOf(denied *denial) Reason {
 	return denied.reason
 }
 
-// made is a Decision as the steps before the one under test leave it.
+// made returns a Decision as the steps before the one under test leave it.
 func made(record *token.Record) *Decision {
 	return &Decision{now: time.Now(), Record: record, Address: netip.MustParseAddr("192.0.2.1")}
 }
@@ -210,13 +210,13 @@ func TestFormStep(t *testing.T) {
 			continue
 		}
 		if body, err := io.ReadAll(r.Body); err != nil || string(body) != test.body {
-			t.Errorf("%s: %d bytes are left of the body, want %d (%v)", name, len(body), len(test.body), err)
+			t.Errorf("%s: the body has %d bytes left, want %d (%v)", name, len(body), len(test.body), err)
 		}
 	}
 	r := httptest.NewRequest(http.MethodPost, "/rest/api/2/search", io.MultiReader(strings.NewReader("a=b"), brokenReader{}))
 	r.Header.Set("Content-Type", form)
 	if denied := new(Handler).form(r, nil); reasonOf(denied) != ReasonAmbiguousRequest || !errors.Is(denied.cause, errBroken) {
-		t.Errorf("a body that breaks off: %+v", denied)
+		t.Errorf("truncated body: %+v", denied)
 	}
 }
 
@@ -253,7 +253,7 @@ func TestAccountStep(t *testing.T) {
 }
 
 // TestStepsEndAtTheFirstDenial: a request that several steps would deny gets the
-// answer of the first, and asks nothing further.
+// first denial, and later steps do not run.
 func TestStepsEndAtTheFirstDenial(t *testing.T) {
 	app := newToken(token.New(), token.ScopeRead)
 	h := newHandler(t, app, frontAPI, passwordsDeny)
@@ -279,7 +279,7 @@ func TestStepsEndAtTheFirstDenial(t *testing.T) {
 	} {
 		d := &Decision{now: time.Now(), Address: netip.MustParseAddr("192.0.2.1")}
 		if denied := h.decide(r, d); reasonOf(denied) != next.want || !strings.Contains(denied.message, next.cause) {
-			t.Fatalf("got %+v, want %s about %q", denied, next.want, next.cause)
+			t.Fatalf("got %+v, want %s with %q in the message", denied, next.want, next.cause)
 		}
 		next.mend()
 	}

@@ -30,10 +30,10 @@ type exchange struct {
 
 	mu   sync.Mutex
 	seen []*http.Request
-	err  error // what the transport returned last
+	err  error // the transport's last error
 }
 
-// newExchange returns a gateway in front of a Jira at url.
+// newExchange returns an exchange with a gateway in front of a Jira at url.
 func newExchange(t *testing.T, url string, set ...func(*Transport)) *exchange {
 	t.Helper()
 	x := &exchange{t: t, app: newToken(token.New(), token.ScopeWrite), transport: &Transport{URL: url}}
@@ -64,12 +64,18 @@ func (x *exchange) jira(r *http.Request) (*http.Response, error) {
 	return x.answer(r)
 }
 
-// send takes a request through the handler and the transport.
+// send sends a request through the handler and the transport.
 func (x *exchange) send(method, target string, body io.Reader) *http.Response {
 	x.t.Helper()
-	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, target, body)
 	r.Header.Set("Authorization", basicOf("alice", x.app.Reveal()))
+	return x.serve(r)
+}
+
+// serve takes any request through the handler and the transport.
+func (x *exchange) serve(r *http.Request) *http.Response {
+	x.t.Helper()
+	w := httptest.NewRecorder()
 	next := handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		out := r.Clone(r.Context())
 		if context := x.handler.ContextPath; context != "" && !strings.HasPrefix(out.URL.Path, context+"/") {
@@ -92,7 +98,7 @@ func (x *exchange) send(method, target string, body io.Reader) *http.Response {
 		return err
 	})
 	if err := x.handler.ServeHTTP(w, r, next); err != nil && !errors.Is(err, context.Canceled) {
-		x.t.Errorf("%s %s: %v", method, target, err)
+		x.t.Errorf("%s %s: %v", r.Method, r.URL, err)
 	}
 	return w.Result()
 }
@@ -117,8 +123,8 @@ const (
 	maintenancePage = `<html><body><h1>We are down for maintenance</h1></body></html>`
 )
 
-// TestAnswersThatAreNotJiras: a BI tool must not store a log-in page, nor follow
-// a redirect to one.
+// TestAnswersThatAreNotJiras: a BI tool must not store a login page or follow a
+// redirect to one.
 func TestAnswersThatAreNotJiras(t *testing.T) {
 	const (
 		search, file, avatar = "/rest/api/2/search", "/secure/attachment/1/x.html", "/secure/useravatar"
@@ -143,28 +149,28 @@ func TestAnswersThatAreNotJiras(t *testing.T) {
 		"identity provider, 307":       {search, redirect(307, "https://corp.example.com/adfs/ls/?SAMLRequest=x"), 502, rejected},
 		"identity provider, 308":       {search, redirect(308, "https://corp.okta.com/app/x"), 502, rejected},
 		"no scheme":                    {search, redirect(302, "//id.example.com/login"), 502, rejected},
-		"own log-in":                   {search, redirect(302, "https://jira.example.com/jira/login.jsp?os_destination=%2Frest"), 502, rejected},
-		"own log-in, relative":         {search, redirect(302, "/jira/login.jsp"), 502, rejected},
-		"own log-in, more relative":    {search, redirect(302, "../../../login.jsp"), 502, rejected},
-		"own log-in, by Host":          {search, redirect(302, "http://gateway.example.com/jira/login.jsp"), 502, rejected},
-		"own log-in of Cloud":          {search, redirect(302, "/login?dest-url=x"), 502, rejected},
+		"own login":                    {search, redirect(302, "https://jira.example.com/jira/login.jsp?os_destination=%2Frest"), 502, rejected},
+		"own login, relative":          {search, redirect(302, "/jira/login.jsp"), 502, rejected},
+		"own login, more relative":     {search, redirect(302, "../../../login.jsp"), 502, rejected},
+		"own login, by Host":           {search, redirect(302, "http://gateway.example.com/jira/login.jsp"), 502, rejected},
+		"own login of Cloud":           {search, redirect(302, "/login?dest-url=x"), 502, rejected},
 		"own SAML":                     {search, redirect(302, "/jira/plugins/servlet/samlsso?redirectTo=x"), 502, rejected},
 		"permission":                   {file, redirect(302, "/jira/login.jsp?permissionViolation=true&os_destination=x"), 502, rejected},
 		"download, identity provider":  {content, redirect(303, "https://id.atlassian.com/login"), 502, rejected},
 		"avatar, identity provider":    {avatar, redirect(302, "https://idp.example.com/x"), 502, rejected},
-		"log-in beside the API":        {search, redirect(302, "login.jsp"), 502, rejected},
+		"login beside the API":         {search, redirect(302, "login.jsp"), 502, rejected},
 		"dot":                          {search, redirect(302, "."), 502, unreachable},
 		"dots":                         {search, redirect(302, ".."), 502, unreachable},
 		"escaped dots":                 {search, redirect(302, "/jira/rest/api/2/%2e%2e/x"), 502, unreachable},
-		"log-in behind dots":           {search, redirect(302, "/jira/rest/api/2/../../login.jsp"), 502, rejected},
-		"log-in behind more dots":      {search, redirect(302, "/jira/rest/api/2/../../../login.jsp"), 502, rejected},
+		"login behind dots":            {search, redirect(302, "/jira/rest/api/2/../../login.jsp"), 502, rejected},
+		"login behind more dots":       {search, redirect(302, "/jira/rest/api/2/../../../login.jsp"), 502, rejected},
 		"backslashes":                  {search, redirect(302, `\\evil.example\x`), 502, unreachable},
 		"slash, backslash":             {file, redirect(302, `/\evil.example/login`), 502, rejected},
 		"three slashes":                {search, redirect(302, "///evil.example/jira/rest/x"), 502, unreachable},
 		"no host":                      {file, redirect(302, "https:evil.example/x"), 502, unreachable},
 		"activity, dashboard":          {"/activity", redirect(302, "/jira/secure/Dashboard.jspa"), 502, unreachable},
 		"activity, SAML":               {"/activity", redirect(302, "/jira/plugins/servlet/samlconsumer"), 502, rejected},
-		"activity, external log-in":    {"/activity", redirect(302, "/jira/plugins/servlet/external-login"), 502, rejected},
+		"activity, external login":     {"/activity", redirect(302, "/jira/plugins/servlet/external-login"), 502, rejected},
 		"activity, backslash":          {"/activity", redirect(302, `/\evil.example/x`), 502, unreachable},
 		"activity, three slashes":      {"/activity", redirect(302, "///evil.example/x"), 502, unreachable},
 		"activity":                     {"/activity", redirect(302, "/jira/activity"), 302, ""},
@@ -191,8 +197,8 @@ func TestAnswersThatAreNotJiras(t *testing.T) {
 		"own REST, relative":           {search, redirect(303, "/jira/rest/api/2/search/1"), 303, ""},
 		"own REST, by Host":            {search, redirect(302, "http://gateway.example.com/jira/rest/api/2/search/"), 302, ""},
 		"own file":                     {file, redirect(302, "/jira/secure/attachment/1/y"), 302, ""},
-		"log-in page":                  {search, page(200, loginPage), 502, rejected},
-		"log-in page, 203":             {search, page(203, loginPage), 502, rejected},
+		"login page":                   {search, page(200, loginPage), 502, rejected},
+		"login page, 203":              {search, page(203, loginPage), 502, rejected},
 		"password field":               {search, page(200, `<html><form><input TYPE="Password"></form>`), 502, rejected},
 		"maintenance":                  {search, page(200, maintenancePage), 502, unreachable},
 		"fragment":                     {search, page(200, "<h1>It works!</h1>"), 502, unreachable},
@@ -200,8 +206,8 @@ func TestAnswersThatAreNotJiras(t *testing.T) {
 		"page without type":            {search, answerOf(200, " \r\n<!doctype HTML><p>"), 502, unreachable},
 		"page as text":                 {search, answerOf(200, maintenancePage, "Content-Type", "text/plain"), 502, unreachable},
 		"bad type":                     {search, answerOf(200, maintenancePage, "Content-Type", "text/html; ;"), 502, unreachable},
-		"download, log-in page":        {file, page(200, loginPage), 502, rejected},
-		"avatar, log-in page":          {avatar, page(200, loginPage), 502, rejected},
+		"download, login page":         {file, page(200, loginPage), 502, rejected},
+		"avatar, login page":           {avatar, page(200, loginPage), 502, rejected},
 		"HTML attachment":              {file, page(200, loginPage, "Content-Disposition", `attachment; filename="x.html"`), 200, ""},
 		"inline HTML":                  {file, page(200, "<html><p>notes"), 200, ""},
 		"HTML export":                  {search, page(200, maintenancePage, "Content-Disposition", "attachment; filename=x.html"), 200, ""},
@@ -221,8 +227,8 @@ func TestAnswersThatAreNotJiras(t *testing.T) {
 		"XML":                          {search, answerOf(200, `<?xml version="1.0"?><issue/>`, "Content-Type", "application/xml"), 200, ""},
 		"page of a 404 as JSON":        {search, answerOf(404, maintenancePage, "Content-Type", "application/json"), 404, ""},
 		"ScriptRunner":                 {"/rest/scriptrunner/latest/custom/x", page(200, "<p>x</p>"), 200, ""},
-		"ScriptRunner, log-in page":    {"/rest/scriptrunner/latest/custom/x", page(200, loginPage), 502, rejected},
-		"rendered, log-in page":        {"/rest/api/1.0/render", page(200, loginPage), 502, rejected},
+		"ScriptRunner, login page":     {"/rest/scriptrunner/latest/custom/x", page(200, loginPage), 502, rejected},
+		"rendered, login page":         {"/rest/api/1.0/render", page(200, loginPage), 502, rejected},
 		"own page with a password":     {content, page(200, `<html><title>Login</title><input type="password">`), 200, ""},
 		"nothing":                      {search, answerOf(200, ""), 200, ""},
 		"no content":                   {search, answerOf(204, "", "Content-Type", "text/html"), 204, ""},
@@ -255,17 +261,16 @@ func TestAnswersThatAreNotJiras(t *testing.T) {
 			if status := c.answer.StatusCode; status == 503 && got.Header.Get("Retry-After") != "60" {
 				t.Errorf("got %v", got.Header)
 			}
-			// One answer says nothing about all the others.
+			// A single response must not affect other requests.
 			if x.app.account.Refusal() != nil {
-				t.Error("the account rests")
+				t.Error("the gateway backs off from the account")
 			}
 		})
 	}
 }
 
-// TestLocationOfTheGateway: where a client sent the path that Jira is installed
-// at, links keep it, because another handler may stand at the same path without
-// it.
+// TestLocationOfTheGateway: links keep Jira's context path if the client sent it,
+// because without it another handler may serve the same path.
 func TestLocationOfTheGateway(t *testing.T) {
 	const own = "https://jira.example.com/jira"
 	for _, c := range []struct{ path, location, want string }{
@@ -294,8 +299,8 @@ func TestLocationOfTheGateway(t *testing.T) {
 	}
 }
 
-// TestSecretsInHeaders: the account's session and passwords in URLs are not for
-// clients, whether links are rewritten or not.
+// TestSecretsInHeaders: clients get neither the account's session nor passwords in
+// URLs, whether links are rewritten or not.
 func TestSecretsInHeaders(t *testing.T) {
 	const issue, file = "/rest/api/2/x", "/secure/attachment/1/x"
 	for _, c := range []struct {
@@ -334,9 +339,9 @@ func TestSecretsInHeaders(t *testing.T) {
 	}
 }
 
-// TestLinksOutsideOfJSON: Data Center answers XML and JSONP as well, and their
-// links must not lead past the gateway.
-func TestLinksOutsideOfJSON(t *testing.T) {
+// TestLinksOutsideJSON: Data Center also returns XML and JSONP, whose links must not
+// bypass the gateway.
+func TestLinksOutsideJSON(t *testing.T) {
 	const jiraURL, gateway = "https://jira.example.com/rest/", "http://gateway.example.com/rest/"
 	for _, c := range []struct{ contentType, body string }{
 		{"application/xml", `<?xml version="1.0"?><issue self="` + jiraURL + `x"><a href='` + jiraURL + `y'/><url>` + jiraURL + `z</url></issue>`},
@@ -362,8 +367,8 @@ func TestLinksOutsideOfJSON(t *testing.T) {
 	}
 }
 
-// TestRetryForgetsTheDenial: what the proxy was answered on its first attempt
-// is not what became of the request.
+// TestRetryForgetsTheDenial: a denial of the proxy's first attempt is not the
+// outcome of the request.
 func TestRetryForgetsTheDenial(t *testing.T) {
 	x := newExchange(t, "https://jira.example.com")
 	d := &Decision{Account: x.app.account, Record: x.app.record, publicURL: "http://gateway.example.com", headers: x.handler.headers}

@@ -2,22 +2,22 @@ package jira
 
 import "fmt"
 
-// Access is what a request asks of Jira.
+// Access is what a request needs to be allowed to do in Jira.
 type Access uint8
 
 const (
 	// AccessRead reads content and changes nothing.
 	AccessRead Access = iota
-	// AccessReadAll reads administration, such as workflows, schemes and roles,
-	// and changes nothing.
+	// AccessReadAll reads administrative data, such as workflows, schemes and
+	// roles, and changes nothing.
 	AccessReadAll
 	// AccessWrite changes content.
 	AccessWrite
-	// AccessAdmin changes administration.
+	// AccessAdmin changes administrative data.
 	AccessAdmin
-	// AccessNever is not for tokens: it mints or ends credentials, runs code,
-	// acts on the account itself, is meant for apps only, or is Jira's private
-	// interface.
+	// AccessNever is closed to tokens: the operation issues or ends credentials,
+	// runs code, acts on the account itself, is meant for apps only, or belongs
+	// to Jira's private interface.
 	AccessNever
 )
 
@@ -43,8 +43,9 @@ func parseAccess(name string) (Access, error) {
 // Changes reports whether a request with this access may change something.
 func (a Access) Changes() bool { return a >= AccessWrite }
 
-// and returns what a request needs that may be either of two operations. A scope
-// that writes need not read administration, so the two together need admin.
+// and returns the access needed by a request that could be either of two
+// operations. Scopes that write may not read administrative data, so those two
+// together need admin.
 func (a Access) and(b Access) Access {
 	if min(a, b) == AccessReadAll && max(a, b) == AccessWrite {
 		return AccessAdmin
@@ -52,10 +53,10 @@ func (a Access) and(b Access) Access {
 	return max(a, b)
 }
 
-// AccessByMethod is what a request asks when nothing but its method is known:
-// GET, HEAD and OPTIONS read; POST, PUT, PATCH and DELETE write. Any other
-// method is [AccessNever], and so is any other spelling of these: methods are
-// case-sensitive (RFC 9110, section 9.1), but not every server knows.
+// AccessByMethod returns the access of a request of which only the method is
+// known: GET, HEAD and OPTIONS read; POST, PUT, PATCH and DELETE write. Any
+// other method is [AccessNever], including other spellings of these: methods
+// are case-sensitive (RFC 9110, section 9.1), but not every server knows that.
 func AccessByMethod(method string) Access {
 	switch method {
 	case "GET", "HEAD", "OPTIONS":

@@ -9,36 +9,36 @@ import (
 	"time"
 )
 
-// Account is a credential that Jira takes from the gateway, and how Jira takes
-// it at the moment.
+// Account is a credential that the gateway uses for Jira, and whether Jira
+// currently accepts it.
 type Account struct {
 	name       string
 	credential Credential
 	cloud      *Cloud
 	interval   time.Duration
 	changed    func(a *Account, site string, refused error)
-	healths    sync.Map // *health by the URL of the Jira
+	healths    sync.Map // *health by the Jira's URL
 }
 
-// Credential gives the value of the Authorization header: a secret.
+// Credential returns the value of the Authorization header, which is secret.
 type Credential interface {
 	Authorization(ctx context.Context) (string, error)
 }
 
-// AccountOptions are what an account is made of, beside its credential.
+// AccountOptions configures an account, apart from its credential.
 type AccountOptions struct {
-	// Cloud, if set, is the site whose API the account calls by its cloud id,
-	// as scoped tokens and service accounts must.
+	// Cloud, if set, is the site whose API the account calls by cloud ID, as
+	// scoped tokens and service accounts must.
 	Cloud *Cloud
-	// ProbeInterval is how long the account rests after Jira refused it,
+	// ProbeInterval is how long the account is paused after Jira refuses it,
 	// before Jira is asked again.
 	ProbeInterval time.Duration
-	// Changed, if set, is told when the Jira at site refuses the account, with
-	// the refusal, and when it accepts the account again, with nil.
+	// Changed, if set, is called with the error when the Jira at site refuses
+	// the account, and with nil when it accepts the account again.
 	Changed func(a *Account, site string, refused error)
 }
 
-// NewAccount returns the account with this name in the configuration.
+// NewAccount returns an account. Its name is the one in the configuration.
 func NewAccount(name string, credential Credential, options AccountOptions) *Account {
 	return &Account{
 		name: name, credential: credential, cloud: options.Cloud,
@@ -60,16 +60,16 @@ func (a *Account) at(site string) *health {
 	return known.(*health)
 }
 
-// Usable returns nil when the account does not rest at site. When it does, probe
-// is true for the one caller in an interval that is to ask Jira and report.
+// Usable returns nil unless the account is paused at site. While it is, probe is
+// true once per interval, for the caller that should ask Jira and report back.
 func (a *Account) Usable(site string, now time.Time) (probe bool, refused error) {
 	return a.at(site).usable(now)
 }
 
-// Confirm runs ask in the background, unless it is running already for this
-// site. It finds out whether Jira refuses the account as such: one answer alone
-// does not say so, and must not stop everybody else.
-// Other requests go on meanwhile, but wait if it was a failed log-in.
+// Confirm runs ask in the background, unless it is already running for this
+// site. ask finds out whether Jira refuses the account as such: a single refused
+// request does not prove that, and must not stop everybody else. Meanwhile other
+// requests continue, but wait if the refusal was a failed login.
 func (a *Account) Confirm(site string, refused RefusedError, ask func()) {
 	attempts := maxAttempts
 	if refused.FailedLogin {
@@ -78,22 +78,22 @@ func (a *Account) Confirm(site string, refused RefusedError, ask func()) {
 	a.at(site).confirm(attempts, ask)
 }
 
-// Attempt waits for a turn to send a request to site. It waits only while a
+// Attempt waits for its turn to send a request to site. It only waits while a
 // confirmation is pending and its attempts are used up; it returns an error if
-// ctx ends first. The caller must call answered once, with whether Jira refused
-// the account.
+// ctx ends first. The caller must call answered exactly once, and say whether
+// Jira refused the account.
 func (a *Account) Attempt(ctx context.Context, site string) (answered func(refused bool), err error) {
 	return a.at(site).attempt(ctx)
 }
 
-// Refused makes the account rest at site.
+// Refused pauses the account at site.
 func (a *Account) Refused(site string, refused error, now time.Time) { a.at(site).set(refused, now) }
 
-// Accepted ends the account's rest at site.
+// Accepted ends the account's pause at site.
 func (a *Account) Accepted(site string) { a.at(site).set(nil, time.Time{}) }
 
-// Refusal returns why the account rests at one of its sites; nil when it rests
-// at none.
+// Refusal returns why the account is paused at one of its sites, or nil if it is
+// not paused at any.
 func (a *Account) Refusal() (refused error) {
 	a.healths.Range(func(site, h any) bool {
 		if refused = h.(*health).refusal(); refused != nil {
@@ -104,30 +104,30 @@ func (a *Account) Refusal() (refused error) {
 	return refused
 }
 
-// RefusalAt returns why the account rests at site; nil when it does not.
+// RefusalAt returns why the account is paused at site, or nil if it is not.
 func (a *Account) RefusalAt(site string) error { return a.at(site).refusal() }
 
-// Interval returns how long the account rests between two probes.
+// Interval returns the time between two probes of a paused account.
 func (a *Account) Interval() time.Duration { return a.interval }
 
 // Name returns the account's name in the configuration.
 func (a *Account) Name() string { return a.name }
 
-// Authorization returns the value of the Authorization header: a secret.
+// Authorization returns the value of the Authorization header, which is secret.
 func (a *Account) Authorization(ctx context.Context) (string, error) {
 	return a.credential.Authorization(ctx)
 }
 
-// Forget drops what was fetched for the credential, after `myself` was refused:
-// an access token can be ended before its time. It reports whether another is
-// to be had now.
+// Forget drops what was fetched for the credential, after Jira refused `myself`:
+// an access token can be revoked early. It reports whether a new one can be
+// fetched now.
 func (a *Account) Forget() bool {
 	fetched, ok := a.credential.(interface{ Forget() bool })
 	return ok && fetched.Forget()
 }
 
-// BaseURL returns what the account's requests to the Jira at site go to: site
-// itself, or the address of its API by cloud id. It asks by transport.
+// BaseURL returns the URL that the account's requests to the Jira at site go to:
+// site itself, or its API by cloud ID, which BaseURL looks up using transport.
 func (a *Account) BaseURL(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
 	if a.cloud == nil {
 		return site, nil
@@ -135,27 +135,26 @@ func (a *Account) BaseURL(ctx context.Context, transport http.RoundTripper, site
 	return a.cloud.baseURL(ctx, transport, site)
 }
 
-// ByCloudID reports whether the account calls the API by cloud id.
+// ByCloudID reports whether the account calls the API by cloud ID.
 func (a *Account) ByCloudID() bool { return a.cloud != nil }
 
-// String returns the account's name, so that no log line or error can show
-// more.
+// String returns the account's name, so that logs and errors show nothing else.
 func (a *Account) String() string { return a.name }
 
 // GoString keeps %#v from showing the secret.
 func (a *Account) GoString() string { return a.name }
 
-// header is a credential that never changes.
+// header is a fixed credential.
 type header string
 
 func (h header) Authorization(context.Context) (string, error) { return string(h), nil }
 
-// Basic is the credential of a user and secret: an e-mail address and an API
-// token for Jira Cloud, a user name and a password for Data Center.
+// Basic returns the credential of a user and secret: an email address and an API
+// token for Jira Cloud, a username and a password for Data Center.
 func Basic(user, secret string) Credential {
 	return header("Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+secret)))
 }
 
-// Bearer is the credential of a personal access token of Data Center, or of
-// another bearer token.
+// Bearer returns the credential of a bearer token, such as a Data Center personal
+// access token.
 func Bearer(secret string) Credential { return header("Bearer " + secret) }

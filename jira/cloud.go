@@ -14,40 +14,39 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// DefaultAPIURL is where Jira Cloud's API is called by cloud id.
+// DefaultAPIURL is where Jira Cloud's API is called by cloud ID.
 const DefaultAPIURL = "https://api.atlassian.com"
 
-// Cloud is a site of Jira Cloud whose API is called by its cloud id: the only
-// way for scoped tokens and service accounts.
+// Cloud is a Jira Cloud site whose API is called by its cloud ID: the only way for
+// scoped tokens and service accounts.
 type Cloud struct {
-	// Site is the site's URL; empty for the one that the gateway is in front
-	// of.
+	// Site is the site's URL; empty means the site behind the gateway.
 	Site string
-	// APIURL is what the cloud id is called at, such as DefaultAPIURL.
+	// APIURL is the base URL for calls by cloud ID, such as DefaultAPIURL.
 	APIURL string
 
-	// bases are what is known of sites, by their URL: cloudBase. Cloud ids
-	// never change; that one was not to be had is remembered for a moment.
+	// bases caches a cloudBase per site URL. Cloud IDs never change; a failed
+	// lookup is remembered for tenantRetry.
 	bases   sync.Map
 	lookups singleflight.Group
 }
 
-// cloudBase is the base URL of a site's API, or why it is not known.
+// cloudBase is the base URL of a site's API, or why it is unknown.
 type cloudBase struct {
 	url     string
 	err     error
 	retryAt time.Time
 }
 
-// tenantRetry is how long a look-up that failed is not made again.
+// tenantRetry is how long a failed lookup is not repeated.
 const tenantRetry = 5 * time.Second
 
-// cloudID is what a cloud id looks like: a UUID. Anything else is not put into
-// a URL.
+// cloudID matches anything that looks like a cloud ID (a UUID). Nothing else is
+// put into a URL.
 var cloudID = regexp.MustCompile(`^[0-9A-Za-z-]{8,64}$`)
 
-// baseURL returns the address of the site's API. It is looked up once, for all
-// who wait.
+// baseURL returns the address of the site's API. Concurrent callers share one
+// lookup.
 func (c *Cloud) baseURL(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
 	if c.Site != "" {
 		site = c.Site
@@ -58,7 +57,7 @@ func (c *Cloud) baseURL(ctx context.Context, transport http.RoundTripper, site s
 			return base.url, base.err
 		}
 	}
-	// Not the request's end, which must not end the look-up for the others.
+	// The end of this request must not end the lookup for the others.
 	background := context.WithoutCancel(ctx)
 	found := c.lookups.DoChan(site, func() (any, error) {
 		base := cloudBase{retryAt: time.Now().Add(tenantRetry)}
@@ -75,7 +74,7 @@ func (c *Cloud) baseURL(ctx context.Context, transport http.RoundTripper, site s
 	}
 }
 
-// tenantInfo asks a site for its cloud id, which needs no credentials.
+// tenantInfo asks a site for its cloud ID, which needs no credentials.
 func tenantInfo(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -86,7 +85,7 @@ func tenantInfo(ctx context.Context, transport http.RoundTripper, site string) (
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return "", fmt.Errorf("asking %s for its cloud id: %w", site, err)
+		return "", fmt.Errorf("asking %s for its cloud ID: %w", site, err)
 	}
 	defer response.Body.Close()
 	var tenant struct {
@@ -94,7 +93,7 @@ func tenantInfo(ctx context.Context, transport http.RoundTripper, site string) (
 	}
 	err = json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&tenant)
 	if response.StatusCode != http.StatusOK || err != nil || !cloudID.MatchString(tenant.CloudID) {
-		return "", fmt.Errorf("%s answers no cloud id (HTTP %d): is it a site of Jira Cloud?", url, response.StatusCode)
+		return "", fmt.Errorf("%s does not return a cloud ID (HTTP %d): is it a Jira Cloud site?", url, response.StatusCode)
 	}
 	return tenant.CloudID, nil
 }

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// correction says what some operations of Atlassian's lists ask, whatever
-// operations.csv says.
+// correction overrides the access that operations.csv gives to some operations.
 type correction struct {
 	Method, Path string
 	Access       Access
@@ -16,7 +15,7 @@ type correction struct {
 	line         int
 }
 
-// parseCorrections reads method, path, access, reason and source.
+// parseCorrections reads the columns method, path, access, reason and source.
 func parseCorrections(r io.Reader, name string) ([]correction, error) {
 	records, err := csv.NewReader(r).ReadAll()
 	if err != nil {
@@ -26,10 +25,10 @@ func parseCorrections(r io.Reader, name string) ([]correction, error) {
 	for i, record := range records {
 		line := i + 1
 		if line == 1 {
-			continue // the heading
+			continue // the header
 		}
 		if len(record) != 5 || record[3] == "" || record[4] == "" {
-			return nil, fmt.Errorf("%s:%d: must be method, path, access, reason, source", name, line)
+			return nil, fmt.Errorf("%s:%d: expected method, path, access, reason and source, the last two not empty", name, line)
 		}
 		c := correction{Method: record[0], Path: record[1], Reason: record[3] + " (" + record[4] + ")", line: line}
 		if c.Access, err = parseAccess(record[2]); err != nil {
@@ -41,8 +40,8 @@ func parseCorrections(r io.Reader, name string) ([]correction, error) {
 }
 
 // correct applies the corrections to the documented operations. A GET of
-// administration only reads, so it asks read-all unless a correction says
-// otherwise. Each correction must be of an operation, and must change it: a line
+// administrative data only reads, so it needs read-all unless a correction says
+// otherwise. Every correction must match an operation and change it: a line
 // without effect is a mistake.
 func correct(documented []Operation, corrections []correction) error {
 	byPlace := make(map[string]correction, len(corrections))
@@ -50,7 +49,7 @@ func correct(documented []Operation, corrections []correction) error {
 	for _, c := range corrections {
 		place := c.Method + " " + placeOf(c.Path)
 		if other, ok := byPlace[place]; ok {
-			return fmt.Errorf("corrections.csv:%d: %s is in line %d already", c.line, place, other.line)
+			return fmt.Errorf("corrections.csv:%d: %s is already in line %d", c.line, place, other.line)
 		}
 		byPlace[place] = c
 		unused[c.line] = true
@@ -72,14 +71,14 @@ func correct(documented []Operation, corrections []correction) error {
 	}
 	for _, c := range corrections {
 		if unused[c.line] {
-			return fmt.Errorf("corrections.csv:%d: %s %s %s changes no operation", c.line, c.Method, c.Path, c.Access)
+			return fmt.Errorf("corrections.csv:%d: %s %s %s does not change any operation", c.line, c.Method, c.Path, c.Access)
 		}
 	}
 	return nil
 }
 
-// placeOf is a path without what differs between products: the version, and the
-// names of parameters.
+// placeOf returns a path without what differs between products: the version and
+// the names of parameters.
 func placeOf(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -98,7 +97,7 @@ func parseAddressing(text string) (Addressing, error) {
 	return "", fmt.Errorf("addressing %q: must be issue, project, search-jql, global-list, user, admin, other or empty", text)
 }
 
-// parseLocator reads the column locator: a place, a colon and what is there.
+// parseLocator parses the locator column: a place, a colon, and a name there.
 func parseLocator(text string) Locator {
 	before, after, ok := strings.Cut(text, ": ")
 	if !ok {

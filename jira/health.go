@@ -9,27 +9,28 @@ import (
 // RefusedError reports that Jira refuses the account.
 type RefusedError struct {
 	Why string
-	// FailedLogin says that Jira counts it as a failed log-in. Data Center asks
-	// for a CAPTCHA after three of them, so that no further request should go out
-	// before `myself` has confirmed it.
+	// FailedLogin means that Jira counts this as a failed login. Data Center
+	// requires a CAPTCHA after three of those, so no further request should go
+	// out until `myself` has confirmed the refusal.
 	FailedLogin bool
-	// Page says that a page or a redirect says so, which anything on the way to
-	// Jira can send. Even as the answer to `myself` it is not Jira's own refusal.
+	// Page means that the refusal is a page or a redirect, which anything on the
+	// way to Jira can send. Even in answer to `myself` it does not prove that Jira
+	// itself refuses the account.
 	Page bool
 }
 
 func (e RefusedError) Error() string { return e.Why }
 
-// health is a circuit breaker for an account at one Jira: after that Jira
-// refused the account it rests there, because Jira locks accounts that fail to
-// log in again and again. Once an interval one request may ask whether Jira
-// accepts it again.
+// health is a circuit breaker for an account at one Jira. After Jira refuses the
+// account, the account is paused there, because Jira locks accounts that keep
+// failing to log in. Once per interval, one request may ask whether Jira accepts
+// the account again.
 type health struct {
 	interval time.Duration
 	changed  func(refused error)
 
-	// order is held while a change is made and told, so that changes are told in
-	// the order in which they are made.
+	// order is held while a change is made and reported, so that changes are
+	// reported in the order in which they are made.
 	order sync.Mutex
 
 	mu         sync.Mutex
@@ -38,20 +39,20 @@ type health struct {
 	confirming *confirmation // nil if none is pending
 }
 
-// maxAttempts is how many requests may be refused, or still be unanswered, while
-// one confirmation is pending. Data Center asks for a CAPTCHA after three failed
-// log-ins by default (jira.maximum.authentication.attempts.allowed).
+// maxAttempts is how many requests may be refused or unanswered while a
+// confirmation is pending. By default Data Center requires a CAPTCHA after three
+// failed logins (jira.maximum.authentication.attempts.allowed).
 const maxAttempts = 2
 
-// confirmation is a question for `myself` that is not answered yet.
+// confirmation is a call of `myself` in flight.
 type confirmation struct {
-	done  chan struct{} // closed at its end
-	slots chan struct{} // holds one value for each attempt
+	done  chan struct{} // closed when it ends
+	slots chan struct{} // holds a value per attempt
 }
 
-// attempt waits for a turn to send a request: at once, unless a confirmation is
-// pending that has used up its attempts. The caller calls answered with whether
-// Jira refused the account; any other answer makes room for another attempt.
+// attempt waits for its turn to send a request: it returns at once unless a
+// confirmation is pending whose attempts are used up. The caller calls answered
+// with whether Jira refused the account; if not, another attempt may follow.
 func (h *health) attempt(ctx context.Context) (answered func(refused bool), err error) {
 	h.mu.Lock()
 	c, resting := h.confirming, h.refused != nil
@@ -73,8 +74,8 @@ func (h *health) attempt(ctx context.Context) (answered func(refused bool), err 
 	}
 }
 
-// usable returns nil when the account is not resting. When it is, probe is true
-// for the one caller in an interval that is to ask Jira and report.
+// usable returns nil unless the account is paused. While it is, probe is true once
+// per interval, for the caller that should ask Jira and report back.
 func (h *health) usable(now time.Time) (probe bool, refused error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -88,7 +89,7 @@ func (h *health) usable(now time.Time) (probe bool, refused error) {
 	return true, h.refused
 }
 
-// confirm runs ask in the background unless it is running already. Until it ends,
+// confirm runs ask in the background unless it is already running. Until it ends,
 // the given number of attempts may go out.
 func (h *health) confirm(attempts int, ask func()) {
 	h.mu.Lock()
@@ -109,7 +110,7 @@ func (h *health) confirm(attempts int, ask func()) {
 	}()
 }
 
-// set records whether Jira refuses the account, and tells of it if it is new.
+// set records whether Jira refuses the account, and reports it if that is new.
 func (h *health) set(refused error, now time.Time) {
 	h.order.Lock()
 	defer h.order.Unlock()

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// Identity is who an account is, and in which Jira.
+// Identity is who an account is, and at which Jira.
 type Identity struct {
 	User    string
 	Version string
-	// Deployment is Cloud, Server or Data Center, as Jira says.
+	// Deployment is what Jira calls itself: Cloud, Server or Data Center.
 	Deployment string
 }
 
-// identifyTimeout bounds how long Jira is waited for.
+// identifyTimeout bounds the wait for Jira.
 const identifyTimeout = 20 * time.Second
 
-// Identify asks the Jira at site who the account is: a RefusedError when Jira
-// does not take it.
+// Identify asks the Jira at site who the account is. It returns a RefusedError if
+// Jira does not accept the account.
 func Identify(ctx context.Context, transport http.RoundTripper, site string, account *Account) (Identity, error) {
 	user, err := Myself(ctx, transport, site, account)
 	if err != nil {
@@ -46,8 +46,8 @@ func Identify(ctx context.Context, transport http.RoundTripper, site string, acc
 	return identity, nil
 }
 
-// Myself asks the Jira at site for the account's user: a RefusedError when Jira
-// does not take the account.
+// Myself asks the Jira at site for the account's user. It returns a RefusedError
+// if Jira does not accept the account.
 func Myself(ctx context.Context, transport http.RoundTripper, site string, account *Account) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
 	defer cancel()
@@ -61,7 +61,7 @@ func Myself(ctx context.Context, transport http.RoundTripper, site string, accou
 		EmailAddress string `json:"emailAddress"`
 		AccountID    string `json:"accountId"`
 	}
-	// The one question that Jira never answers to anonymous callers.
+	// Jira never answers this anonymously.
 	if err := ask(ctx, transport, base, "/rest/api/2/myself", account, &user); err != nil {
 		return "", err
 	}
@@ -70,13 +70,13 @@ func Myself(ctx context.Context, transport http.RoundTripper, site string, accou
 			return name, nil
 		}
 	}
-	return "", errors.New("the answer names no user: is this Jira?")
+	return "", errors.New("the response does not name a user: is this Jira?")
 }
 
-// nowhere is for questions that no redirect answers.
+// nowhere is the Home of questions that must not be redirected.
 func nowhere(*url.URL) (path string, isHome, reachable bool) { return "", false, false }
 
-// ask reads JSON from Jira, at a path below base, as the account.
+// ask gets JSON from Jira as the account, from a path relative to base.
 func ask(ctx context.Context, transport http.RoundTripper, base, path string, account *Account, answer any) error {
 	authorization, err := account.Authorization(ctx)
 	if err != nil {
@@ -105,10 +105,10 @@ func ask(ctx context.Context, transport http.RoundTripper, base, path string, ac
 		// A firewall in front of Jira answers with a page of its own.
 		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?", Page: IsPage(response, path)}
 	default:
-		return fmt.Errorf("Jira answers HTTP %d: is the URL right?", response.StatusCode)
+		return fmt.Errorf("Jira returned HTTP %d: is the URL right?", response.StatusCode)
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(answer); err != nil {
-		return errors.New("the answer is not Jira's: is the URL right?")
+		return errors.New("the response is not Jira's: is the URL right?")
 	}
 	return nil
 }

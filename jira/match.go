@@ -1,21 +1,21 @@
 package jira
 
-// Match says what decided about a request.
+// Match says what decided the access of a request.
 type Match struct {
-	// Method, Template and Source are those of the operation that decided; the
-	// first two are empty when no operation did.
+	// Method, Template and Source describe the operation that decided; the first
+	// two are empty if no operation did.
 	Method, Template string
 	Source           string
-	// Reason says why, where this is not as Atlassian's lists have it.
+	// Reason says why, where this differs from Atlassian's lists.
 	Reason string
-	// Addressing and Locator are those of the operation.
+	// Addressing and Locator are the operation's.
 	Addressing Addressing
 	Locator    Locator
 	// Confinement is the operation's; nil if it has none or no operation decided.
 	Confinement *Confinement
-	// SeveralReadings is true when another server could read the path otherwise
-	// than it was read here: /search.json is /search to some. The strictest
-	// reading decided, which is not necessarily Jira's own.
+	// SeveralReadings is true if another server could read the path differently:
+	// some take /search.json for /search. The strictest reading decided, which is
+	// not necessarily Jira's own.
 	SeveralReadings bool
 
 	path string // as read, for Param
@@ -28,8 +28,8 @@ func (op *Operation) match(path string) Match {
 	}
 }
 
-// Param returns the segment of the path that stands for {name} in the template,
-// as it was sent: still percent-encoded. It allocates nothing.
+// Param returns the path segment that matched {name} in the template, as sent:
+// still percent-encoded. It does not allocate.
 func (m Match) Param(name string) (value string, ok bool) {
 	template, path := m.Template, m.path
 	for template != "" {
@@ -43,7 +43,7 @@ func (m Match) Param(name string) (value string, ok bool) {
 	return "", false
 }
 
-// String returns what decided in one line.
+// String describes on one line what decided.
 func (m Match) String() string {
 	text := m.Source
 	if m.Template != "" {
@@ -55,20 +55,20 @@ func (m Match) String() string {
 	return text
 }
 
-// What decided where no operation did.
+// What decided if no operation did.
 var (
 	byMethod     = Match{Source: SourceMethod}
-	undocumented = Match{Source: "undocumented", Reason: "Jira's own API, but no documented operation; what may change something needs admin"}
-	oddMethod    = Match{Source: "method", Reason: "no method of Jira's API"}
-	crowded      = Match{Source: "table", Reason: "too many operations fit this path; the configuration's own should be narrower"}
-	tooMany      = Match{Source: "path", Reason: "ends in more extensions than any request needs"}
+	undocumented = Match{Source: "undocumented", Reason: "not a documented operation of Jira's own API, so anything but a read needs admin"}
+	oddMethod    = Match{Source: "method", Reason: "Jira's API does not use this method"}
+	crowded      = Match{Source: "table", Reason: "too many operations match this path: make those added by `reads` narrower"}
+	tooMany      = Match{Source: "path", Reason: "the path ends in too many extensions"}
 )
 
 // Addressing is what an operation is about.
 type Addressing string
 
-// The values of Addressing. An operation on a global list is about whatever the
-// account can see of one kind; AddressingSearch is about what a JQL query finds.
+// The values of Addressing. A global list returns whatever the account can see of
+// one kind; AddressingSearch returns what a JQL query finds.
 const (
 	AddressingIssue      Addressing = "issue"
 	AddressingProject    Addressing = "project"
@@ -79,12 +79,12 @@ const (
 	AddressingOther      Addressing = "other"
 )
 
-// Locator says where a request names what it is about.
+// Locator says where a request names what it acts on.
 type Locator struct {
-	// In is path, query or body; indirect when the request names something else
-	// that belongs to it, such as a comment of an issue; and empty when the table
-	// does not say, or the operation takes it in several places.
+	// In is path, query or body; indirect if the request names something that
+	// belongs to what it acts on, such as a comment of an issue; empty if the
+	// table does not say, or the operation takes it from several places.
 	In string
-	// What is the parameter, field or way, in the table's words.
+	// What is the name of the parameter or field, or the kind of indirection.
 	What string
 }

@@ -15,26 +15,27 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// DefaultTokenURL is where Atlassian gives out access tokens.
+// DefaultTokenURL is where Atlassian issues access tokens.
 const DefaultTokenURL = "https://auth.atlassian.com/oauth/token"
 
-// refreshEarly is how long before its end an access token is replaced: it must
-// still be valid when a request that it was added to arrives.
+// refreshEarly is how long before its expiry an access token is replaced: it must
+// still be valid when the request that carries it arrives.
 const refreshEarly = 2 * time.Minute
 
-// unsaidLifetime is for access tokens of which nobody says how long they live.
+// unsaidLifetime is assumed for access tokens that come without a lifetime.
 const unsaidLifetime = 5 * time.Minute
 
-// oauthErrorCode is what error codes look like (RFC 6749, section 5.2).
+// oauthErrorCode matches anything that looks like an error code (RFC 6749,
+// section 5.2).
 var oauthErrorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 // oauthTimeout bounds one fetch of an access token.
 const oauthTimeout = 10 * time.Second
 
-// OAuth is the credential of a service account's OAuth 2.0 client (RFC 6749,
+// OAuth returns the credential of a service account's OAuth 2.0 client (RFC 6749,
 // section 4.4). Access tokens are fetched when needed, kept in memory, and
-// replaced before they end: by one request at a time, while the others go on
-// with the old one.
+// replaced before they expire: one request fetches, while the others continue
+// with the old token.
 func OAuth(clientID, clientSecret, tokenURL string, transport http.RoundTripper) Credential {
 	return &oauth{
 		config: clientcredentials.Config{
@@ -43,7 +44,7 @@ func OAuth(clientID, clientSecret, tokenURL string, transport http.RoundTripper)
 		},
 		client: &http.Client{
 			Transport: transport, Timeout: oauthTimeout,
-			// The client's secret goes to this URL and nowhere else.
+			// The client secret goes to this URL and nowhere else.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -57,8 +58,8 @@ type oauth struct {
 	fetches singleflight.Group
 
 	mu sync.Mutex
-	// next is when the next token may be fetched, wait how long it is put off
-	// after a failure, and failed why the last fetch did.
+	// next is when the next token may be fetched, wait is the current delay after
+	// a failure, and failed is why the last fetch failed.
 	next   time.Time
 	wait   time.Duration
 	failed error
@@ -84,8 +85,8 @@ func (o *oauth) Authorization(ctx context.Context) (string, error) {
 	}
 }
 
-// Forget drops the access token, unless it was fetched just now: then it is not
-// the token that Jira does not accept. It reports whether it did.
+// Forget drops the access token, unless it was fetched so recently that it cannot
+// be the one that Jira refused. It reports whether it dropped the token.
 func (o *oauth) Forget() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,15 +97,15 @@ func (o *oauth) Forget() bool {
 	return true
 }
 
-// fetchInterval is the least time between two fetches; it doubles with every
+// fetchInterval is the minimum time between two fetches. It doubles with every
 // failure, up to longestWait.
 const (
 	fetchInterval = 5 * time.Second
 	longestWait   = 2 * time.Minute
 )
 
-// fetch gets a token, unless the last fetch was too recent: then its error
-// stands.
+// fetch gets a token, or returns the error of the last fetch if that was too
+// recent.
 func (o *oauth) fetch() (any, error) {
 	o.mu.Lock()
 	tooEarly, failed := time.Now().Before(o.next), o.failed
@@ -128,8 +129,8 @@ func (o *oauth) fetch() (any, error) {
 	return t, err
 }
 
-// fetchNow gets a token for all requests to come, not for the one that asked
-// first: its end does not end the fetch.
+// fetchNow gets a token for all waiting and future requests, so the end of the
+// first one's context does not cancel it.
 func (o *oauth) fetchNow() (*oauth2.Token, error) {
 	t, err := o.config.Token(context.WithValue(context.Background(), oauth2.HTTPClient, o.client))
 	if err == nil {
@@ -143,7 +144,7 @@ func (o *oauth) fetchNow() (*oauth2.Token, error) {
 	if !errors.As(err, &answer) {
 		return nil, fmt.Errorf("fetching an access token: %w", err)
 	}
-	// The rest of the answer could repeat what was sent.
+	// The rest of the response could repeat what was sent.
 	code := answer.ErrorCode
 	if !oauthErrorCode.MatchString(code) {
 		code = ""
@@ -153,5 +154,5 @@ func (o *oauth) fetchNow() (*oauth2.Token, error) {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		return nil, RefusedError{Why: fmt.Sprintf("%s refuses the OAuth client (HTTP %d %s)", o.config.TokenURL, status, code)}
 	}
-	return nil, fmt.Errorf("fetching an access token: %s answers HTTP %d", o.config.TokenURL, status)
+	return nil, fmt.Errorf("fetching an access token: %s returned HTTP %d", o.config.TokenURL, status)
 }

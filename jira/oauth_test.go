@@ -26,13 +26,13 @@ func TestOAuthTokensAreKeptUntilRefused(t *testing.T) {
 		}
 	}
 	if n := fetched.Load(); n != 1 {
-		t.Errorf("%d tokens were fetched for three requests", n)
+		t.Errorf("fetched %d tokens for three requests", n)
 	}
-	// A token that was fetched just now is not what Jira refuses.
+	// A token that was just fetched cannot be what Jira refused.
 	if account.Forget() {
 		t.Error("a fresh token was forgotten")
 	}
-	account.credential.(*oauth).next = time.Time{} // as after a while
+	account.credential.(*oauth).next = time.Time{} // as if time had passed
 	if !account.Forget() {
 		t.Error("the token was not forgotten")
 	}
@@ -41,7 +41,7 @@ func TestOAuthTokensAreKeptUntilRefused(t *testing.T) {
 	}
 }
 
-// TestOAuthFetchesBackOff: an endpoint that fails is not asked by every request.
+// TestOAuthFetchesBackOff: not every request asks an endpoint that fails.
 func TestOAuthFetchesBackOff(t *testing.T) {
 	var fetched atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -60,8 +60,8 @@ func TestOAuthFetchesBackOff(t *testing.T) {
 	}
 }
 
-// TestHealthIsOfOneJira: what one Jira refuses another may accept.
-func TestHealthIsOfOneJira(t *testing.T) {
+// TestHealthIsPerJira: one Jira may accept what another refuses.
+func TestHealthIsPerJira(t *testing.T) {
 	var told []string
 	account := NewAccount("a", Bearer("x"), AccountOptions{ProbeInterval: time.Hour, Changed: func(_ *Account, site string, refused error) {
 		told = append(told, fmt.Sprint(site, refused != nil))
@@ -83,8 +83,7 @@ func TestHealthIsOfOneJira(t *testing.T) {
 	}
 }
 
-// TestOAuthSecretStaysWithTheTokenURL: neither a redirect nor an error takes it
-// anywhere.
+// TestOAuthSecretStaysWithTheTokenURL: neither a redirect nor an error leaks it.
 func TestOAuthSecretStaysWithTheTokenURL(t *testing.T) {
 	var elsewhere atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))

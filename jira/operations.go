@@ -18,12 +18,12 @@ var (
 	//go:embed operations.csv
 	operationsCSV []byte
 
-	// correctionsCSV says where what operations.csv says of an operation is not
-	// right, or not fine enough, with the reason and its source.
+	// correctionsCSV overrides what operations.csv gets wrong or does not
+	// distinguish finely enough, with a reason and a source.
 	//go:embed corrections.csv
 	correctionsCSV []byte
 
-	// additionsCSV lists what is not in them but matters, with the reason.
+	// additionsCSV lists what operations.csv lacks but matters, with a reason.
 	//go:embed additions.csv
 	additionsCSV []byte
 
@@ -33,20 +33,21 @@ var (
 	confinementCSV []byte
 )
 
-// Operations is a table of operations that says what a request asks of Jira. It
-// never changes and is safe for concurrent use.
+// Operations is a table that says which access a request needs. It is immutable
+// and safe for concurrent use.
 type Operations struct {
 	list      []row
 	versioned map[string]bool // APIs whose third segment is a version
 	root      *node
 }
 
-// row is an operation in its table.
+// row is an operation in the table.
 type row struct {
 	Operation
 	template
-	// documented: from Atlassian's lists. Under the roots of such APIs what is
-	// not in the table is Jira's own, only undocumented.
+	// documented means that the operation is in Atlassian's lists. Below the root
+	// of a documented API, whatever the table lacks is Jira's own, but
+	// undocumented.
 	documented bool
 }
 
@@ -72,7 +73,7 @@ var loadDefault = sync.OnceValues(func() (*Operations, error) {
 	return newOperations(documented, additions), nil
 })
 
-// DefaultOperations returns the table that is built in. It is parsed once.
+// DefaultOperations returns the built-in table. It is parsed once.
 func DefaultOperations() (*Operations, error) { return loadDefault() }
 
 func newOperations(documented, additions []Operation) *Operations {
@@ -93,9 +94,9 @@ func (o *Operations) row(op Operation, documented bool) row {
 	return row{op, t, documented}
 }
 
-// With returns a table in which these operations, too, only read: those of
-// other apps that read by POST, or undocumented ones of Jira. It refuses
-// operations that the table knows to do more.
+// With returns a table in which these operations only read as well: those of
+// other apps that read by POST, and undocumented ones of Jira. It rejects
+// operations that the table knows to do more than read.
 func (o *Operations) With(reads []Operation) (*Operations, error) {
 	if len(reads) == 0 {
 		return o, nil
@@ -110,8 +111,8 @@ func (o *Operations) With(reads []Operation) (*Operations, error) {
 		extended.list = append(extended.list, added)
 	}
 	extended.root = buildTree(extended.list, o.versioned)
-	// What was added must also have come into force: it does not, say, for a path
-	// that another server reads as one of the table.
+	// Make sure that they took effect: an operation does not if, for example,
+	// another server could read its path as one in the table.
 	for _, op := range reads {
 		if access, match := extended.Access(op.Method, op.example(freeValue)); access != AccessRead {
 			return nil, fmt.Errorf("%s cannot be made a read: it stays %s because of %s", op, access, match)
@@ -120,20 +121,20 @@ func (o *Operations) With(reads []Operation) (*Operations, error) {
 	return extended, nil
 }
 
-// freeValue fills free segments where an example of a path is needed. It is no
-// literal of the table and passes for a version.
+// freeValue fills wildcard segments in example paths. It is not a literal in the
+// table, and passes for a version.
 const freeValue = "0-any"
 
-// checkLowering refuses an added read where the table says, of some path that
-// fits it, that the operation is administration or not for tokens, or where
-// Atlassian documents it to write.
+// checkLowering rejects an added read if, for some path that matches it, the table
+// says that the operation is administration or closed to tokens, or Atlassian
+// documents that it writes.
 func (o *Operations) checkLowering(added row) error {
 	for _, r := range o.list {
 		if r.Method != added.Method && r.Method != "*" || r.Access == AccessRead || !r.overlaps(added.template) {
 			continue
 		}
-		// A wider row gives way to narrower ones, so what counts is the one that
-		// decides; below it, a row that may be lowered.
+		// A row that covers the added one gives way to narrower rows, so it matters
+		// only if it decides the added path.
 		decisive := true
 		if r.covers(added.template) {
 			_, match := o.Access(added.Method, added.example(freeValue))
@@ -146,25 +147,25 @@ func (o *Operations) checkLowering(added row) error {
 	return nil
 }
 
-// Access says what a request asks of Jira and what decided it. rawPath is the
-// path as sent, accepted by [CheckPath] and relative to Jira's context path.
+// Access returns the access that a request needs, and what decided it. rawPath is
+// the path as sent, accepted by [CheckPath] and relative to Jira's context path.
 //
-// Outside /rest, downloads are read by GET and HEAD, and Jira's other pages are
-// not for tokens, nor are Jira's own addresses below a prefix (/jira/rest/…),
-// where the table does not hold. All other paths are judged under every reading that a server
-// behind us may have of them (with and without an extension, with and without
-// regard to letter case), and the strictest answer counts. Under one reading:
+// Outside /rest, GET and HEAD may read downloads. Jira's other pages are closed to
+// tokens, and so are Jira's own addresses below a prefix (/jira/rest/…), where the
+// table does not apply. Any other path is judged in every way that a server behind
+// the gateway might read it (with and without an extension, case-sensitively or
+// not), and the strictest result counts. For one reading:
 //
 //   - The most specific operation with this method decides, as in JAX-RS; HEAD
-//     is GET. Where several are as specific, the strictest does.
-//   - What is not in the table but below an API of Jira that is: GET reads,
-//     anything else needs admin, since nobody can say what an undocumented
-//     operation of Jira does; and where all documented operations at or below
-//     that place ask more than this, so does what is not documented.
-//   - Everything else, that is other apps' APIs, by its method.
-//   - In neither of the last two is a path for tokens whose names speak of
-//     credentials, sessions or batches of other requests.
-//   - OPTIONS reads, unless all that is there is never.
+//     counts as GET. Of several equally specific ones, the strictest decides.
+//   - For paths below a documented API of Jira that are not in the table, GET
+//     reads and anything else needs admin, since nobody knows what an
+//     undocumented operation does. If all documented operations at or below that
+//     place need more than this, so does the undocumented one.
+//   - For everything else, which means other apps' APIs, the method decides.
+//   - In the last two cases, paths whose names suggest credentials, sessions or
+//     batches of other requests are closed to tokens.
+//   - OPTIONS reads, unless everything at that path is closed to tokens.
 func (o *Operations) Access(method, rawPath string) (Access, Match) {
 	if AccessByMethod(method) == AccessNever {
 		return AccessNever, oddMethod
@@ -179,8 +180,8 @@ func (o *Operations) Access(method, rawPath string) (Access, Match) {
 		if reading, more = nextReading(reading); !more {
 			return access, match
 		}
-		// By method this reading asks what the first one did; and the first may
-		// be a read that the configuration added, whose path ends like this.
+		// Judged by method, this reading needs what the first one did; and the
+		// first may be a configured read whose path ends like this.
 		if a, m := o.accessOf(method, reading); m != byMethod {
 			access, match = stricter(access, match, a, m)
 		}
@@ -189,7 +190,7 @@ func (o *Operations) Access(method, rawPath string) (Access, Match) {
 	return AccessNever, tooMany
 }
 
-// accessOf judges one reading, as it is and without regard to letter case.
+// accessOf judges one reading, both case-sensitively and not.
 func (o *Operations) accessOf(method, path string) (Access, Match) {
 	s := search{path: path}
 	access, match := s.judge(o.root, method)
@@ -203,8 +204,8 @@ func (o *Operations) accessOf(method, path string) (Access, Match) {
 	return access, match
 }
 
-// stricter returns what a request asks that could be either of two operations,
-// with what decided it.
+// stricter returns the access needed by a request that could be either of two
+// operations, and what decided it.
 func stricter(a Access, am Match, b Access, bm Match) (Access, Match) {
 	if both := a.and(b); both != a {
 		return both, bm
@@ -213,7 +214,7 @@ func stricter(a Access, am Match, b Access, bm Match) (Access, Match) {
 }
 
 // parseTable reads operations in the format of operations.csv: product, method,
-// path, access, and two columns about addressing; a seventh is a reason.
+// path, access, addressing and locator, and optionally a reason.
 func parseTable(r io.Reader, name string) ([]Operation, error) {
 	reader := csv.NewReader(r)
 	if _, err := reader.Read(); err != nil {
@@ -230,7 +231,7 @@ func parseTable(r io.Reader, name string) ([]Operation, error) {
 		}
 		line, _ := reader.FieldPos(0)
 		if len(record) < 6 {
-			return nil, fmt.Errorf("%s:%d: %d columns, want product, method, path, access, addressing, locator", name, line, len(record))
+			return nil, fmt.Errorf("%s:%d: %d columns: expected product, method, path, access, addressing, locator", name, line, len(record))
 		}
 		op := Operation{Source: record[0], Method: record[1], Path: record[2], Locator: parseLocator(record[5])}
 		if op.Access, err = parseAccess(record[3]); err != nil {
@@ -251,8 +252,8 @@ func parseTable(r io.Reader, name string) ([]Operation, error) {
 	}
 }
 
-// versionedAPIs finds the APIs below /rest whose third segment is a version in
-// all of their operations.
+// versionedAPIs returns the APIs below /rest in which the third segment of every
+// operation is a version.
 func versionedAPIs(operations []Operation) map[string]bool {
 	versioned := make(map[string]bool)
 	for _, op := range operations {

@@ -17,8 +17,8 @@ func defaultOperations(t testing.TB) *Operations {
 	return o
 }
 
-// documentedRows reads operations.csv and corrections.csv by itself, not through
-// the code under test.
+// documentedRows reads operations.csv and corrections.csv without using the code
+// under test.
 func documentedRows(t testing.TB) [][]string {
 	t.Helper()
 	data, err := os.ReadFile("operations.csv")
@@ -62,8 +62,8 @@ func correctedAccesses(t testing.TB) map[string]string {
 	return corrected
 }
 
-// anyVersion is a row's path with what is alike made alike: the version, and
-// the names of free segments.
+// anyVersion returns a row's path with the version and the names of wildcards
+// replaced, so that equal operations are equal.
 func anyVersion(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
@@ -178,10 +178,10 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// accessCases: what a request is; "refused" by CheckPath. Attacks are written
-// from the view of somebody who holds a read token.
+// accessCases lists the access of requests, or "refused" if CheckPath rejects the
+// path. The attacks assume somebody with a read token.
 const accessCases = `
-# the 19 core POSTs that read, and that of Service Management
+# the 19 core POSTs that read, and the one in Service Management
 POST /rest/api/2/search read
 POST /rest/api/3/search/jql read
 POST /rest/api/3/search/approximate-count read
@@ -513,7 +513,7 @@ func TestWith(t *testing.T) {
 			continue
 		}
 		if err == nil || !strings.Contains(err.Error(), named) || !strings.Contains(err.Error(), strings.Fields(line)[1]) {
-			t.Errorf("reads %s: error %v, want one that names %q", line, err, named)
+			t.Errorf("reads %s: error %v does not name %q", line, err, named)
 		}
 	}
 }
@@ -526,7 +526,7 @@ func TestParseOperationErrors(t *testing.T) {
 		{"*", "/rest/x", "must be"},
 		{"POST", "rest/x", "start with a slash"},
 		{"POST", "", "start with a slash"},
-		{"POST", "/rest/x/", "slash at its end"},
+		{"POST", "/rest/x/", "trailing slash"},
 		{"POST", "/rest/**/x", "last segment"},
 		{"POST", "/rest/x*", "whole segments"},
 		{"POST", "/rest/{x", "whole segments"},
@@ -539,7 +539,7 @@ func TestParseOperationErrors(t *testing.T) {
 		{"POST", "/rest/x/%C3%BC", "use *"},
 	} {
 		if _, err := ParseOperation(c[0], c[1]); err == nil || !strings.Contains(err.Error(), c[2]) {
-			t.Errorf("ParseOperation(%q, %q): error %v, want %q in it", c[0], c[1], err, c[2])
+			t.Errorf("ParseOperation(%q, %q): error %v, want it to contain %q", c[0], c[1], err, c[2])
 		}
 	}
 }
@@ -583,22 +583,22 @@ func TestParseTableErrors(t *testing.T) {
 		"a,b,c\nd,e,f\n":                 "t.csv:2: 3 columns",
 	} {
 		if _, err := parseTable(strings.NewReader(table), "t.csv"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("parseTable(%q): %v, want %q in it", table, err, want)
+			t.Errorf("parseTable(%q): %v, want it to contain %q", table, err, want)
 		}
 	}
 }
 
-// TestTableAssumptions holds the assumptions about the data that the code makes.
+// TestTableAssumptions checks the assumptions that the code makes about the data.
 func TestTableAssumptions(t *testing.T) {
 	o := defaultOperations(t)
 	for _, api := range []string{"api", "agile", "auth", "atlassian-connect", "forge", "software", "builds"} {
 		if !o.versioned[api] {
-			t.Errorf("/rest/%s is not seen as versioned", api)
+			t.Errorf("/rest/%s is not versioned", api)
 		}
 	}
 	for _, api := range []string{"servicedeskapi", "internal"} {
 		if o.versioned[api] {
-			t.Errorf("/rest/%s is seen as versioned", api)
+			t.Errorf("/rest/%s is versioned", api)
 		}
 	}
 	for _, r := range o.list {
@@ -613,10 +613,9 @@ func TestTableAssumptions(t *testing.T) {
 	}
 }
 
-// FuzzAccess: Access never panics; a trailing slash changes nothing; and for an
-// instance of any operation in the table, no other spelling of its path (letter
-// case, an extension, a trailing slash, HEAD for GET, another version) asks less
-// than the operation does.
+// FuzzAccess: Access never panics, a trailing slash changes nothing, and no other
+// spelling of a request for an operation in the table (case, an extension, a
+// trailing slash, HEAD for GET) needs less access than the operation does.
 func FuzzAccess(f *testing.F) {
 	f.Add("GET", "/rest/api/2/issue/ABC-1", uint16(7), "ABC-1", uint64(3))
 	f.Add("POST", "/rest/api/2/search.json/", uint16(900), "a%40b.com", uint64(0xffff))
@@ -645,7 +644,7 @@ func FuzzAccess(f *testing.F) {
 		method = row[1]
 		want, _ := o.Access(method, request)
 		if documented, _ := parseAccess(row[3]); want < documented {
-			// The value made it a more specific operation, /issue/bulkfetch say.
+			// The value made it a more specific operation, such as /issue/bulkfetch.
 			_, match := o.Access(method, request)
 			if match.Template == row[2] {
 				t.Fatalf("%s %s is %v, documented as %v", method, request, want, documented)
@@ -715,8 +714,8 @@ func TestAccessDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestConnectorsRead: what Airbyte's source-jira, Singer's tap-jira and
-// Backstage's plugins ask for is all within read-all.
+// TestConnectorsRead: read-all covers everything that Airbyte's source-jira,
+// Singer's tap-jira and Backstage's plugins read.
 func TestConnectorsRead(t *testing.T) {
 	o := defaultOperations(t)
 	for _, path := range []string{
@@ -737,8 +736,8 @@ func TestConnectorsRead(t *testing.T) {
 	}
 }
 
-// TestNoAccessInBetween: no two operations that may both decide for one path ask
-// read-all and write, of which neither includes the other.
+// TestNoAccessInBetween: no two operations that could both decide the same path
+// need read-all and write, neither of which includes the other.
 func TestNoAccessInBetween(t *testing.T) {
 	o := defaultOperations(t)
 	for _, a := range o.list {
@@ -755,24 +754,24 @@ func TestCorrectionErrors(t *testing.T) {
 	const head = "method,path,access,reason,source\n"
 	for table, want := range map[string]string{
 		head + "PUT,/rest/api/2/x,never,why\n":                                                      "wrong number of fields",
-		head + "PUT,/rest/api/2/x,never,,doc\n":                                                     "t.csv:2: must be",
+		head + "PUT,/rest/api/2/x,never,,doc\n":                                                     "t.csv:2: expected",
 		head + "PUT,/rest/api/2/x,root,why,doc\n":                                                   "t.csv:2: access",
-		head + "GET,/rest/api/2/nothing,never,why,doc\n":                                            "changes no operation",
-		head + "PUT,/rest/api/2/issue/{x},write,why,doc\n":                                          "changes no operation",
-		head + "PUT,/rest/api/2/issue/{x},admin,why,doc\nPUT,/rest/api/3/issue/{y},admin,why,doc\n": "in line 2 already",
+		head + "GET,/rest/api/2/nothing,never,why,doc\n":                                            "does not change any operation",
+		head + "PUT,/rest/api/2/issue/{x},write,why,doc\n":                                          "does not change any operation",
+		head + "PUT,/rest/api/2/issue/{x},admin,why,doc\nPUT,/rest/api/3/issue/{y},admin,why,doc\n": "is already in line 2",
 	} {
 		corrections, err := parseCorrections(strings.NewReader(table), "t.csv")
 		if err == nil {
 			err = correct([]Operation{{Method: "PUT", Path: "/rest/api/3/issue/{issueIdOrKey}", Access: AccessWrite}}, corrections)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q in it", table, err, want)
+			t.Errorf("%q: %v, want it to contain %q", table, err, want)
 		}
 	}
 }
 
-// TestBundledRoots: what Jira comes with is administration, though no list of
-// Atlassian's has it.
+// TestBundledRoots: APIs that ship with Jira are administration even if none of
+// Atlassian's lists has them.
 func TestBundledRoots(t *testing.T) {
 	o := defaultOperations(t)
 	for root, want := range map[string][2]string{

@@ -2,13 +2,13 @@ package jira
 
 import "strings"
 
-// What is not below /rest: Jira's pages and downloads. Pages act on GET as on
-// POST, so below /secure everything is denied that is not known to be a download,
-// and a page's extension is denied everywhere.
+// Outside /rest are Jira's pages and downloads. Pages act on GET as well as POST,
+// so everything below /secure that is not known to be a download is denied, and
+// page extensions are denied everywhere.
 
-// page is why a page of Jira is denied.
+// What decided outside /rest.
 var (
-	page = Match{Source: "page", Reason: "a page of Jira, which may act on GET too; tokens reach downloads and REST only"}
+	page = Match{Source: "page", Reason: "a page of Jira's, which may make changes even on GET; tokens can only reach downloads and REST"}
 )
 
 // The downloads. Of these, confined tokens reach attachments and avatars: an
@@ -42,8 +42,8 @@ func download(path string) Match {
 	return match
 }
 
-// judgePage decides about pages and downloads; decided is false for all other
-// paths. path is as sent.
+// judgePage decides about pages and downloads; decided is false for any other
+// path. path is as sent.
 func judgePage(method, path string) (access Access, match Match, decided bool) {
 	if isDownload(path) {
 		if method == "GET" || method == "HEAD" {
@@ -61,9 +61,9 @@ func judgePage(method, path string) (access Access, match Match, decided bool) {
 }
 
 // isDownload reports whether Data Center serves a file at this path. Its web.xml
-// maps these by prefix, which goes before the mapping of *.jspa (Servlet
-// specification, section 12.1), so the file's name may end in anything. The forms
-// are those that its own pages link to and its servlets parse:
+// maps downloads by prefix, which takes precedence over the mapping of *.jspa
+// (Servlet specification, section 12.1), so the file's name may end in anything.
+// The forms are those that Jira's own pages link to and its servlets parse:
 //
 //	/secure/attachment/{id}/{name}
 //	/secure/thumbnail/{id}/{name}
@@ -71,8 +71,8 @@ func judgePage(method, path string) (access Access, match Match, decided bool) {
 //	/secure/attachmentzip/unzip/{issue id}/{attachment id}[{entry}]/{name…}
 //	/secure/projectavatar, /secure/viewavatar, /secure/useravatar
 //
-// /secure/issueAttachments is mapped to nothing, so that a path below it is
-// whatever its last segment says.
+// Nothing is mapped to /secure/issueAttachments, so a path below it is whatever
+// its last segment says.
 func isDownload(path string) bool {
 	rest, ok := strings.CutPrefix(path, "/secure/")
 	if !ok {
@@ -91,8 +91,8 @@ func isDownload(path string) bool {
 	return false
 }
 
-// isZip reports whether rest names all attachments of an issue as one archive,
-// or an entry of an archive that is attached.
+// isZip reports whether rest names the archive of all attachments of an issue, or
+// an entry of an attached archive.
 func isZip(rest string) bool {
 	if id, ok := strings.CutSuffix(rest, ".zip"); ok && isNumber(id) {
 		return true
@@ -111,7 +111,7 @@ func isZip(rest string) bool {
 	return isNumber(issue) && isNumber(id) && isNumber(number) && strings.EqualFold(bracket, "%5D") && name != ""
 }
 
-// cutFold is strings.Cut for a separator in lower case, in any case in s.
+// cutFold is strings.Cut, ignoring case. The separator must be lower case.
 func cutFold(s, separator string) (before, after string, found bool) {
 	for i := 0; i+len(separator) <= len(s); i++ {
 		if strings.EqualFold(s[i:i+len(separator)], separator) {
@@ -130,8 +130,7 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-// isBelowSecure reports whether some server could take path for one below
-// /secure.
+// isBelowSecure reports whether any server could take path for one below /secure.
 func isBelowSecure(path string) bool {
 	segment, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	var space [len("secure") + 1]byte
@@ -139,17 +138,17 @@ func isBelowSecure(path string) bool {
 	return ok && string(folded) == "secure"
 }
 
-// hasPageExtension reports whether some segment of path has, anywhere, an
-// extension that Jira's web.xml maps to pages: *.jspa to Webwork, which runs the
-// action that the name says, *.vm and *.vmd to Velocity, and the container's own
-// *.jsp and *.jspx. What follows the extension makes no difference: servers cut
-// off trailing dots and spaces, parameters, and what they take for path info.
+// hasPageExtension reports whether any segment of path contains an extension that
+// Jira's web.xml maps to pages: *.jspa to Webwork, which runs the action of that
+// name, *.vm and *.vmd to Velocity, and the container's own *.jsp and *.jspx. What
+// follows the extension makes no difference: servers strip trailing dots and
+// spaces, parameters, and what they take for path info.
 func hasPageExtension(path string) bool {
 	dot := strings.IndexByte(path, '.')
 	if dot < 0 {
 		return false
 	}
-	var space [len("jspa") + 1]byte // the letters after a dot, one more than any extension has
+	var space [len("jspa") + 1]byte // the letters after a dot, with room for one more than any extension has
 	extension, after := space[:0], false
 	for i := dot; i < len(path); {
 		c, n := foldAt(path[i:])
@@ -177,7 +176,7 @@ func isPageExtension(name string) bool {
 	return false
 }
 
-// foldAt is the character at the start of s, decoded once and folded to ASCII, 0
+// foldAt returns the first character of s, decoded once and folded to ASCII, or 0
 // if it does not fold to ASCII, and how many bytes of s it takes.
 func foldAt(s string) (c byte, n int) {
 	if s[0] != '%' {

@@ -78,8 +78,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestPrivateNames: in apps that no table describes, the method alone opens
-// nothing that is about credentials, and nothing that carries other requests.
+// TestPrivateNames: in apps that no table describes, no method opens paths that are
+// about credentials or carry other requests.
 func TestPrivateNames(t *testing.T) {
 	o := defaultOperations(t)
 	for _, path := range []string{
@@ -91,14 +91,14 @@ func TestPrivateNames(t *testing.T) {
 		"/rest/app/1/secret", "/rest/app/1/clientSecrets", "/rest/app/1/auth", "/rest/app/1/basicAuth", "/rest/app/1/authenticate", "/rest/app/1/SSO/x", "/rest/app/1/%EF%BD%94oken",
 		"/rest/app/1/token.json", "/rest/api/2/batch", "/rest/api/3/user/token", "/rest/agile/1.0/batch", "/rest/greenhopper/1.0/batch", "/rest/gadget/1.0/batch", "/rest/analytics/1.0/publish/bulk",
 		"/rest/scriptrunner/latest/custom/mintToken", "/plugins/servlet/app/oauth",
-		// Words by letter case, also behind an acronym.
+		// Words told apart by case, also after an acronym.
 		"/rest/app/1/SSOConfig", "/rest/app/1/SAMLConfig", "/rest/app/1/MFASettings", "/rest/app/1/OTPCode", "/rest/app/1/UserPAT", "/rest/app/1/userPATs", "/rest/app/1/2FA",
 		"/rest/app/1/user2FA", "/rest/app/1/my-2fa", "/rest/app/1/auth2", "/rest/app/1/authv2", "/rest/app/1/AuthV2", "/rest/app/1/authn", "/rest/app/1/authz/x", "/rest/app/1/mfa2",
 		"/rest/userauth/1/x", "/rest/basicauth/1/x", "/rest/app/1/UserAuth", "/rest/app/1/authorise", "/rest/app/1/authorisation", "/rest/app/1/pat", "/rest/app/1/pats/3",
 		"/rest/app/1/personalAccess", "/rest/app/1/personal-access/x", "/rest/app/1/api/keys", "/rest/app/1/api/key", "/rest/app/1/access/keys/3", "/rest/app/1/run/as", "/rest/app/1/log/in",
 		"/rest/app/1/passcode", "/rest/app/1/pin", "/rest/app/1/PIN", "/rest/app/1/resetPw", "/rest/app/1/keystore", "/rest/app/1/keyStore", "/rest/app/1/certificate", "/rest/app/1/certificates",
 		"/rest/app/1/cookie", "/rest/app/1/userCookies", "/rest/app/1/magicLink", "/rest/app/1/asUser", "/rest/app/1/executeAsUser", "/rest/app/1/onBehalfOf", "/rest/app/1/on-behalf-of/x",
-		// Other requests, or code.
+		// Requests within requests, and code.
 		"/rest/app/jsonrpc", "/rest/app/json-rpc", "/rest/app/1/rpc", "/rest/app/1/multi", "/rest/app/1/composite", "/rest/app/1/subrequests", "/rest/app/1/sub-requests",
 		"/rest/app/1/exec", "/rest/app/1/execute", "/rest/app/1/eval", "/rest/app/1/script", "/rest/app/1/scripts/3", "/rest/app/1/runScript", "/rest/app/1/proxy", "/rest/app/1/httpProxy",
 		"/rest/samlconfig/1/x", "/rest/samlsso/1/x", "/rest/ssoconfig/1/x", "/rest/com.miniorange.sso/1/x", "/rest/jmwe/1/run", "/rest/app/1/%EF%BD%81uth",

@@ -6,42 +6,42 @@ import (
 	"unicode/utf8"
 )
 
-// AmbiguousPathError says why a path was refused that two parsers could read
-// differently. It quotes nothing of the path, so it can be logged and shown.
+// AmbiguousPathError reports a path that two parsers could read differently. It
+// does not quote the path, so it can be logged and shown.
 type AmbiguousPathError struct {
-	// Reason is what is wrong, and what would be right where that helps.
+	// Reason says what is wrong and, where that helps, what would be right.
 	Reason string
-	// Position is the byte of the path at which it is, counted from 0.
+	// Position is the offset in the path, in bytes.
 	Position int
 }
 
-// Error implements error.
 func (e *AmbiguousPathError) Error() string {
 	return fmt.Sprintf("ambiguous path: %s at byte %d", e.Reason, e.Position)
 }
 
-// CheckPath refuses, with an [AmbiguousPathError], every path that two of the
-// programs on a request's way could read differently: this gateway, the proxies
-// and caches around it, Cloud's edge, Tomcat and JAX-RS in Data Center. What it
-// accepts has one reading, so what [Operations] says of it holds for all of them.
+// CheckPath rejects, with an [AmbiguousPathError], every path that any two of the
+// programs that handle a request could read differently: this gateway, the proxies
+// and caches around it, Cloud's edge, and Tomcat and JAX-RS in Data Center. An
+// accepted path has only one reading, so what [Operations] says about it is true
+// for all of them.
 //
-// Refused are: a path that does not start with a slash; empty segments (//);
-// segments of dots only, also when they become it once Data Center took an
-// extension off (...json); everything but RFC 3986's pchar in the raw path;
-// ";" (Tomcat cuts parameters off); malformed percent escapes; escapes of
-// / \ ; % ? # and of control characters; escapes of characters that need none
-// (letters, digits, - . _), except %7E, which Java's URLEncoder writes; text
-// that is not UTF-8 (overlong forms too); and characters that Unicode's
-// compatibility mappings turn into one of / \ . ; % ? #.
+// It rejects: a path that does not start with a slash; empty segments (//);
+// segments that consist of dots only, or do once Data Center has stripped an
+// extension (...json); anything but RFC 3986's pchar in the raw path; ";" (Tomcat
+// strips path parameters); malformed percent escapes; escapes of / \ ; % ? # and
+// of control characters; escapes of characters that need none (letters, digits,
+// - . _), except %7E, which Java's URLEncoder writes; text that is not UTF-8,
+// including overlong forms; and characters that Unicode's compatibility mappings
+// turn into one of / \ . ; % ? #.
 //
 // The last segment of /secure/attachment/{id}/{name} and
-// /secure/thumbnail/{id}/{name}, where {id} is digits, is a file's name. Jira
-// finds the file by the id, so there these are allowed in addition: escapes of
-// ; % ? # and of characters that need none, and the characters that resemble
-// . ; % ? #. Refused stay raw ";" (Tomcat would take ;jsessionid= from it; Jira
-// itself writes %3B), slashes, backslashes, control characters, and names that
-// are, or after any number of further decodings would be, only dots or hold a
-// slash or backslash.
+// /secure/thumbnail/{id}/{name}, where {id} consists of digits, is a file name.
+// Jira finds the file by ID, so these are also allowed there: escapes of ; % ? #
+// and of characters that need none, and characters that resemble . ; % ? #. Still
+// rejected are a raw ";" (Tomcat would take ;jsessionid= from it; Jira itself writes
+// %3B), slashes, backslashes, control characters, and names that are only dots or
+// contain a slash or backslash, as they stand or after any number of further
+// decodings.
 func CheckPath(rawPath string) error {
 	if rawPath == "" || rawPath[0] != '/' {
 		return &AmbiguousPathError{"does not start with a slash", 0}
@@ -71,7 +71,7 @@ func CheckPath(rawPath string) error {
 	return nil
 }
 
-// isFileName reports whether what follows directory names a file of an issue.
+// isFileName reports whether what follows directory is the name of an issue's file.
 func isFileName(directory string) bool {
 	id, ok := strings.CutPrefix(directory, "/secure/attachment/")
 	if !ok {
@@ -101,11 +101,11 @@ func checkFileName(name string) *AmbiguousPathError {
 	if err := checkCharacters(name, true); err != nil {
 		return err
 	}
-	// checkCharacters saw the first decoding's slashes; a server that decodes
-	// twice must find nothing new either. Each round shortens the name.
+	// checkCharacters has looked for slashes after one decoding. A server that
+	// decodes twice must not find new ones. Each round shortens the name.
 	for text, rounds := name, 0; ; rounds++ {
 		if rounds == 4 {
-			return &AmbiguousPathError{"name that is encoded over and over", 0}
+			return &AmbiguousPathError{"name encoded too many times", 0}
 		}
 		if dotsOnly(text) {
 			return &AmbiguousPathError{"segment of dots only", 0}
@@ -115,13 +115,13 @@ func checkFileName(name string) *AmbiguousPathError {
 			return nil
 		}
 		if i := strings.IndexFunc(decoded, neverInName); i >= 0 {
-			return &AmbiguousPathError{"slash, backslash or control character, encoded twice,", 0}
+			return &AmbiguousPathError{"doubly encoded slash, backslash or control character", 0}
 		}
 		text = decoded
 	}
 }
 
-// checkCharacters checks one segment's characters, raw and decoded.
+// checkCharacters checks the characters of one segment, raw and decoded.
 func checkCharacters(segment string, fileName bool) *AmbiguousPathError {
 	for i := 0; i < len(segment); {
 		c := segment[i]
@@ -144,8 +144,8 @@ func checkCharacters(segment string, fileName bool) *AmbiguousPathError {
 	return nil
 }
 
-// isPchar reports whether c may stand for itself in a segment: RFC 3986's pchar
-// without percent and without ";".
+// isPchar reports whether c may appear raw in a segment: RFC 3986's pchar without
+// "%" and ";".
 func isPchar(c byte) bool {
 	switch {
 	case isUnreserved(rune(c)):
@@ -164,28 +164,28 @@ func isUnreserved(r rune) bool {
 func rawProblem(c byte) string {
 	switch {
 	case c == ';':
-		return "semicolon, which Tomcat takes for the start of parameters,"
+		return "semicolon (Tomcat reads path parameters after it)"
 	case c == '\\':
 		return "backslash"
 	case c < 0x20 || c == 0x7f:
 		return "control character"
 	case c >= 0x80:
-		return "character outside ASCII that is not percent-encoded"
+		return "non-ASCII character that is not percent-encoded"
 	}
 	return "character that must be percent-encoded"
 }
 
-// decodedProblem tells what is wrong with an escaped character, "" if nothing.
+// decodedProblem returns what is wrong with an escaped character, or "".
 func decodedProblem(r rune, n int, fileName bool) string {
 	switch {
 	case r == utf8.RuneError && n == 3:
-		return "percent escapes that are not UTF-8"
+		return "percent escape that is not UTF-8"
 	case r == '/':
 		return "encoded slash"
 	case r == '\\':
 		return "encoded backslash"
 	case neverInName(r):
-		return "control character, or one that is read as a slash,"
+		return "control character, or one that can be read as a slash"
 	case fileName:
 		return ""
 	case r == ';':
@@ -193,19 +193,19 @@ func decodedProblem(r rune, n int, fileName bool) string {
 	case r == '%':
 		return "encoded percent sign (double encoding)"
 	case r == '?', r == '#':
-		// Not a separator to RFC 3986, but to whatever forwards the decoded
-		// path, as the Servlet API's RequestDispatcher does.
-		return "encoded question mark or number sign"
+		// RFC 3986 does not take these for delimiters, but anything that forwards
+		// the decoded path does, such as the Servlet API's RequestDispatcher.
+		return "encoded question mark or hash"
 	case r != '~' && isUnreserved(r):
 		return "percent escape of a character that needs none"
 	case resemblesDelimiter(r):
-		return "character that is read as one of . ; % ? #"
+		return "character that can be read as one of . ; % ? #"
 	}
 	return ""
 }
 
-// neverInName reports whether r may stand nowhere, not in a file's name either:
-// separators, what becomes one under NFKC (Unicode 16, by
+// neverInName reports whether r is allowed nowhere, not even in a file name:
+// separators, characters that NFKC turns into one (Unicode 16, found by running
 // unicodedata.normalize over all code points), controls (C0, C1), line and
 // paragraph separators, and the byte order mark, which decoders drop.
 func neverInName(r rune) bool {
@@ -218,9 +218,9 @@ func neverInName(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r < 0xa0
 }
 
-// resemblesDelimiter reports whether NFKC makes a text of r that holds one of
-// . ; % ? # (the same source as neverInName), or whether r is a slash or
-// backslash to the eye and to best-fit code pages.
+// resemblesDelimiter reports whether NFKC turns r into text that contains one of
+// . ; % ? # (found in the same way as neverInName), or whether r looks like a slash
+// or backslash to people and to best-fit code pages.
 func resemblesDelimiter(r rune) bool {
 	switch {
 	case r < 0x80:
@@ -242,7 +242,7 @@ func resemblesDelimiter(r rune) bool {
 	return false
 }
 
-// dotsOnly reports whether a server that cuts parameters off could take name for
+// dotsOnly reports whether a server that strips path parameters could take name for
 // a dot segment.
 func dotsOnly(name string) bool {
 	name, _, _ = strings.Cut(name, ";")
@@ -259,9 +259,9 @@ func withoutExtensions(segment string) string {
 	}
 }
 
-// decodeRune decodes the character that the percent escapes at the start of s
-// stand for, and tells how many bytes of s they take. It returns 0 bytes for a
-// malformed escape, and RuneError for escapes that are not UTF-8.
+// decodeRune decodes the character encoded by the percent escapes at the start of
+// s, and returns how many bytes of s they take: 0 for a malformed escape. It
+// returns RuneError for escapes that are not UTF-8.
 func decodeRune(s string) (rune, int) {
 	var octets [utf8.UTFMax]byte
 	count := 0
@@ -295,8 +295,8 @@ func unhex(c byte) byte {
 	return 0xff
 }
 
-// unescapeLeniently decodes every well-formed percent escape of s once and
-// leaves the rest as it is, as forgiving servers do.
+// unescapeLeniently decodes every well-formed percent escape in s once and leaves
+// the rest alone, as forgiving servers do.
 func unescapeLeniently(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s

@@ -43,7 +43,7 @@ func TestCheckPathRefuses(t *testing.T) {
 		{"/a\\b", "backslash", 2},
 		{"/a b", "must be percent-encoded", 2},
 		{"/a\x00", "control character", 2},
-		{"/\xff", "outside ASCII", 1},
+		{"/\xff", "non-ASCII", 1},
 		{"/a%2fb", "encoded slash", 2},
 		{"/a%5cb", "encoded backslash", 2},
 		{"/a%3b", "encoded semicolon", 2},
@@ -66,19 +66,19 @@ func TestCheckPathRefuses(t *testing.T) {
 		{"/a%E2%80%A4", "read as one of", 2},
 		{"/a%E2%88%95", "read as one of", 2},
 		{"/a%EF%BB%BF", "control", 2},
-		// files' names
+		// File names.
 		{"/secure/attachment/1/a;jsessionid=x", "semicolon", 22},
 		{"/secure/attachment/1/a%2Fb", "encoded slash", 22},
 		{"/secure/attachment/1/a%5Cb", "encoded backslash", 22},
-		{"/secure/attachment/1/a%252Fb", "encoded twice", 21},
-		{"/secure/attachment/1/a%25252Fb", "encoded twice", 21},
+		{"/secure/attachment/1/a%252Fb", "doubly encoded", 21},
+		{"/secure/attachment/1/a%25252Fb", "doubly encoded", 21},
 		{"/secure/attachment/1/%2e", "dots only", 21},
 		{"/secure/attachment/1/%2e%2E", "dots only", 21},
 		{"/secure/attachment/1/.%252e", "dots only", 21},
 		{"/secure/attachment/1/..%3Bx", "dots only", 21},
 		{"/secure/attachment/1/..%253Bx", "dots only", 21},
 		{"/secure/attachment/1/a%00b", "control", 22},
-		{"/secure/attachment/1/a%2500b", "twice", 21},
+		{"/secure/attachment/1/a%2500b", "doubly encoded", 21},
 		{"/secure/attachment/1/a%EF%BC%8Fb", "slash", 22},
 		{"/secure/attachment/x/a%25b", "double encoding", 22},
 		{"/secure/attachment/1/x/a%25b", "double encoding", 24},
@@ -95,10 +95,10 @@ func TestCheckPathRefuses(t *testing.T) {
 	}
 }
 
-// FuzzCheckPath: of a path that was accepted, every decoding has the same
-// segments, none of which is a dot segment; cleaning changes nothing but a
-// trailing slash; and outside files' names decoding twice is decoding once, and
-// nothing decoded separates.
+// FuzzCheckPath: every decoding of an accepted path has the same segments, none of
+// them a dot segment; cleaning removes nothing but a trailing slash; and outside
+// file names, decoding twice equals decoding once, and no decoded character
+// separates.
 func FuzzCheckPath(f *testing.F) {
 	for _, p := range []string{
 		"/rest/api/2/issue/ABC-1", "/rest/%2e%2e/x", "/a/..;/b", "/secure/attachment/1/a%25%32%66b", "/secure/attachment/1/%25%32%65.",
@@ -115,7 +115,7 @@ func FuzzCheckPath(f *testing.F) {
 			t.Fatalf("%q: %v", p, err)
 		}
 		if !utf8.ValidString(decoded) {
-			t.Fatalf("%q decodes to what is not UTF-8", p)
+			t.Fatalf("%q does not decode to UTF-8", p)
 		}
 		if strings.ContainsAny(decoded, "\\\x00\r\n") {
 			t.Fatalf("%q decodes to %q", p, decoded)
@@ -149,7 +149,7 @@ func FuzzCheckPath(f *testing.F) {
 		if !name && strings.ContainsAny(decoded, ";%?#") {
 			t.Fatalf("%q decodes to %q", p, decoded)
 		}
-		// The URL that Go makes of it keeps its spelling on the way to Jira.
+		// Go's URL keeps the spelling on the way to Jira.
 		u, err := url.ParseRequestURI(p)
 		if err != nil || u.EscapedPath() != p || u.RawQuery != "" {
 			t.Fatalf("%q is sent on as %v, %v", p, u, err)

@@ -6,27 +6,26 @@ import (
 	"strings"
 )
 
-// PathPattern is one pattern of the option `paths`: a path in which "*" may
-// stand for one whole segment, or, as the last segment, for all the rest,
-// slashes included. /rest/* is everything below /rest/.
+// PathPattern is a pattern of the option `paths`: a path in which "*" stands for
+// one whole segment or, at the end, for all the rest including slashes. /rest/* is
+// everything below /rest/.
 type PathPattern struct {
 	segments []string
 	rest     bool // the last segment was "*"
 }
 
-// ParsePathPattern parses one pattern.
 func ParsePathPattern(pattern string) (PathPattern, error) {
 	if !strings.HasPrefix(pattern, "/") {
-		return PathPattern{}, fmt.Errorf("path pattern %q: must start with a slash, as /rest/*", pattern)
+		return PathPattern{}, fmt.Errorf("path pattern %q: must start with a slash, such as /rest/*", pattern)
 	}
 	segments := strings.Split(pattern[1:], "/")
 	for _, segment := range segments {
 		if segment != "*" && strings.Contains(segment, "*") {
-			return PathPattern{}, fmt.Errorf("path pattern %q: * must be a whole segment, as /rest/* or /rest/*/latest", pattern)
+			return PathPattern{}, fmt.Errorf("path pattern %q: * must be a whole segment, as in /rest/* or /rest/*/latest", pattern)
 		}
 	}
 	if err := CheckPath(pattern); err != nil {
-		return PathPattern{}, fmt.Errorf("path pattern %q would match no request: %w", pattern, err)
+		return PathPattern{}, fmt.Errorf("path pattern %q cannot match any request: %w", pattern, err)
 	}
 	last := len(segments) - 1
 	if segments[last] == "*" {
@@ -35,8 +34,8 @@ func ParsePathPattern(pattern string) (PathPattern, error) {
 	return PathPattern{segments, false}, nil
 }
 
-// Match reports whether rawPath, as sent, fits the pattern. Letter case counts,
-// and so does a trailing slash.
+// Match reports whether rawPath, as sent, matches the pattern. Case matters, and so
+// does a trailing slash.
 func (p PathPattern) Match(rawPath string) bool {
 	for _, want := range p.segments {
 		if rawPath == "" || rawPath[0] != '/' {
@@ -59,7 +58,7 @@ func (p PathPattern) Match(rawPath string) bool {
 	return rawPath == ""
 }
 
-// String returns the pattern as it was written.
+// String returns the pattern as written.
 func (p PathPattern) String() string {
 	text := ""
 	if len(p.segments) > 0 {
@@ -71,15 +70,16 @@ func (p PathPattern) String() string {
 	return text
 }
 
-// Paths are the paths that tokens reach. The zero value matches none.
+// Paths are the paths that tokens can reach. The zero value matches none.
 type Paths struct {
 	patterns []PathPattern
 }
 
-// ParsePaths parses the patterns of the option `paths`; at least one.
+// ParsePaths parses the patterns of the option `paths`, of which there must be at
+// least one.
 func ParsePaths(patterns []string) (Paths, error) {
 	if len(patterns) == 0 {
-		return Paths{}, errors.New("no path patterns: give at least one, as /rest/*")
+		return Paths{}, errors.New("no path patterns: give at least one, such as /rest/*")
 	}
 	parsed := make([]PathPattern, 0, len(patterns))
 	for _, pattern := range patterns {
@@ -106,7 +106,7 @@ func DefaultPaths() Paths {
 	}}
 }
 
-// Match reports whether one of the patterns fits rawPath.
+// Match reports whether any of the patterns matches rawPath.
 func (p Paths) Match(rawPath string) bool {
 	for _, pattern := range p.patterns {
 		if pattern.Match(rawPath) {
@@ -116,7 +116,7 @@ func (p Paths) Match(rawPath string) bool {
 	return false
 }
 
-// Strings returns the patterns as they were written.
+// Strings returns the patterns as written.
 func (p Paths) Strings() []string {
 	texts := make([]string, len(p.patterns))
 	for i, pattern := range p.patterns {

@@ -1,21 +1,22 @@
 package jira
 
-// The table's paths begin where Jira's own do. Below a prefix (/jira/rest/…) the
-// table knows nothing, and the method alone would decide. So Jira's own addresses
-// are for tokens only where they begin the path.
+// The table's paths begin where Jira's own do. It does not apply below a prefix
+// (/jira/rest/…), where only the method would decide. So tokens can only reach
+// Jira's own addresses at the start of the path.
 
-var belowPrefix = Match{Source: "prefix", Reason: "an address of Jira's own below a prefix, where the table of operations does not hold; " +
-	"a prefix belongs into the URL of jira_gateway, or into context_path"}
+var belowPrefix = Match{Source: "prefix", Reason: "one of Jira's own addresses below a prefix, where the table of operations does not apply; " +
+	"a prefix belongs in the URL of jira_gateway, or in context_path"}
 
-var protected = Match{Source: "page", Reason: "the inside of a web application (WEB-INF, META-INF), which no server may show"}
+var protected = Match{Source: "page", Reason: "private files of a web application (WEB-INF, META-INF), which no server may expose"}
 
-// longestOwnSegment has room for any segment that judgePrefix looks for and a byte more.
+// longestOwnSegment has room for any segment that judgePrefix looks for, and one
+// more byte.
 const longestOwnSegment = len("META-INF") + 1
 
-// judgePrefix decides about paths that hold one of Jira's own addresses further
-// on than at their beginning, and about the inside of a web application anywhere.
-// decided is false for all other paths, and for those below /rest, whose
-// segments may be any key or name.
+// judgePrefix decides about paths that contain one of Jira's own addresses anywhere
+// but at the start, and about the private files of a web application. decided is
+// false for all other paths, and for those below /rest, whose segments may be any
+// key or name.
 func judgePrefix(path string) (match Match, decided bool) {
 	var spaces [2][longestOwnSegment]byte
 	var before []byte // the segment before, folded

@@ -2,8 +2,8 @@ package jira
 
 import "testing"
 
-// TestPrefix: whatever the option paths adds, the table is not bypassed by a
-// prefix that Jira or a proxy behind the gateway takes off.
+// TestPrefix: whatever the option `paths` adds, a prefix that Jira or a proxy
+// behind the gateway strips does not bypass the table.
 func TestPrefix(t *testing.T) {
 	o := defaultOperations(t)
 	for _, path := range []string{
@@ -28,7 +28,7 @@ func TestPrefix(t *testing.T) {
 		}
 	}
 	if _, err := o.With([]Operation{{Method: "POST", Path: "/jira/rest/api/2/search"}}); err == nil {
-		t.Error("a read below a prefix was accepted, which never comes into force")
+		t.Error("accepted a read below a prefix, which can never take effect")
 	}
 	if n := testing.AllocsPerRun(100, func() { o.Access("GET", "/jira/some/path/to/rest/api/2/myself") }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -2,14 +2,14 @@ package jira
 
 import "strings"
 
-// In APIs that no table describes, the method says whether something is read or
-// written, but not whether it is a credential. So there the names count as well.
+// In APIs that no table describes, the method shows whether something is read or
+// written, but not whether it is a credential. So names count there as well.
 
-var private = Match{Source: "name", Reason: "a name in the path says that it is about credentials, sessions or other people's requests; no documented operation"}
+var private = Match{Source: "name", Reason: "not a documented operation, and a name in the path suggests credentials, sessions or requests within the request"}
 
-// privateNames are looked for anywhere in a segment, without case and
-// punctuation, so that userTokens, api-key and personal_access_token are found
-// too, and so is an app's own key, such as de.resolution.apitokenauth.
+// privateNames match anywhere in a segment, ignoring case and punctuation. That
+// finds userTokens, api-key and personal_access_token too, and an app's own key,
+// such as de.resolution.apitokenauth.
 var privateNames = [...]string{
 	"token", "apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey", "sshkey", "keystore", "secret", "credential",
 	"passw", "passphrase", "passkey", "passcode", "resetpw", "personalaccess", "magiclink",
@@ -17,29 +17,29 @@ var privateNames = [...]string{
 	"authenticat", "authoriz", "authoris", "impersonat", "onbehalfof", "sudo", "runas", "actas", "switchuser", "twofactor", "webauthn",
 }
 
-// privateWords must be one or several whole words of a segment: as parts of
-// others they are common. A number or version may follow (auth2, authv2).
+// privateWords must match one or more whole words of a segment: as parts of other
+// words they are common. A number or version may follow (auth2, authv2).
 var privateWords = [...]string{
 	"auth", "authn", "authz", "userauth", "basicauth", "sso", "oidc", "mfa", "totp", "otp", "2fa", "creds", "pwd", "pat", "pats",
 	"certificate", "certificates", "cookie", "cookies", "asuser",
 	"rpc", "composite", "script", "scripts", "proxy", // other requests, or code
 }
 
-// privateSegments must be all of a segment: multiSelect, pinBoard and
+// privateSegments must match a whole segment: multiSelect, pinBoard and
 // executeSearch are common.
 var privateSegments = [...]string{"pin", "multi", "exec", "execute", "eval"}
 
-// carriers carry requests of any method and path in their body.
+// carriers name endpoints whose body carries requests of any method and path.
 var carriers = [...]string{"batch", "graphql", "gql", "jsonrpc", "subrequest"}
 
-const longestSegment = 128 // of what is looked at; no endpoint's name is that long
+const longestSegment = 128 // the rest is ignored; no endpoint has a name that long
 
 // segmentName is a segment without case and punctuation.
 type segmentName struct {
 	space  [longestSegment]byte
 	length int
-	// starts has a bit for each place where a word may begin: behind punctuation,
-	// and where letter case says so, in userPAT, SSOConfig and user2FA.
+	// starts has a bit for each place where a word may begin: after punctuation,
+	// and where case suggests it, as in userPAT, SSOConfig and user2FA.
 	starts [longestSegment/64 + 1]uint64
 }
 
@@ -47,7 +47,7 @@ func (n *segmentName) letters() []byte { return n.space[:n.length] }
 
 func (n *segmentName) read(segment string) {
 	n.length, n.starts = 0, [len(n.starts)]uint64{}
-	boundary, before := true, byte(0) // before is the byte before, as sent
+	boundary, before := true, byte(0) // before is the previous byte, as sent
 	for i := 0; i < len(segment) && n.length < len(n.space); {
 		at := segment[i]
 		c, size := foldAt(segment[i:])
@@ -69,7 +69,7 @@ func (n *segmentName) read(segment string) {
 	}
 }
 
-// beginsWord reports whether letter case says that a word begins at a character
+// beginsWord reports whether case suggests that a word begins at the character
 // between two others.
 func beginsWord(before, at, after byte) bool {
 	switch {
@@ -87,7 +87,7 @@ func (n *segmentName) startsAt(i int) bool {
 	return i == n.length || n.starts[i/64]>>(i%64)&1 == 1
 }
 
-// endsAt reports whether a word ends before i, or only its version follows.
+// endsAt reports whether a word ends before i, or is followed by only a version.
 func (n *segmentName) endsAt(i int) bool {
 	if n.startsAt(i) {
 		return true
@@ -107,7 +107,7 @@ func (n *segmentName) hasWord(word string) bool {
 		if !n.startsAt(i) || string(n.space[i:i+len(word)]) != word {
 			continue
 		}
-		// Behind a digit at the beginning, this may be a hexadecimal number: 2fa0.
+		// A leading digit may start a hexadecimal number, such as 2fa0.
 		if end := i + len(word); n.startsAt(end) || !isDigit(word[0]) && n.endsAt(end) {
 			return true
 		}
@@ -115,7 +115,7 @@ func (n *segmentName) hasWord(word string) bool {
 	return false
 }
 
-// isPrivate reports whether the segment has one of these names.
+// isPrivate reports whether the segment contains a private name.
 func (n *segmentName) isPrivate() bool {
 	for _, word := range privateWords {
 		if n.hasWord(word) {
@@ -134,7 +134,7 @@ func (n *segmentName) isPrivate() bool {
 // requests.
 func (n *segmentName) isCarrier() bool { return holdsAny(n.letters(), carriers[:]) }
 
-// isPrivateTogether reports whether two segments in a row make a private name, as
+// isPrivateTogether reports whether two adjacent segments form a private name, as
 // api/keys does.
 func isPrivateTogether(first, second *segmentName) bool {
 	start, end := first.letters(), second.letters()
@@ -155,7 +155,7 @@ func isPrivateTogether(first, second *segmentName) bool {
 
 func holdsAny(name []byte, parts []string) bool {
 	for _, part := range parts {
-		// A plain search: names are short, and this copies nothing.
+		// A plain search: names are short, and it does not allocate.
 		for i := 0; i+len(part) <= len(name); i++ {
 			if string(name[i:i+len(part)]) == part {
 				return true
@@ -165,8 +165,8 @@ func holdsAny(name []byte, parts []string) bool {
 	return false
 }
 
-// isIssueKey reports whether a segment is the key of an issue, such as LOGIN-12:
-// a value, not an endpoint's name.
+// isIssueKey reports whether a segment is an issue key, such as LOGIN-12: a value,
+// not the name of an endpoint.
 func isIssueKey(segment string) bool {
 	project, number, ok := strings.Cut(segment, "-")
 	if !ok || !isNumber(number) || project == "" {
@@ -180,12 +180,12 @@ func isIssueKey(segment string) bool {
 	return true
 }
 
-// namesPrivate reports whether a segment of path is private, from the given one
-// on (the first is 0). Those whose bit is set in spelled were spelled out by
-// whoever configured the operation, so that only carriers count there.
+// namesPrivate reports whether any segment of path, starting at index from, is
+// private. Segments whose bit is set in spelled were written out in the
+// configuration, so only carriers count there.
 func namesPrivate(path string, from int, spelled uint32) bool {
 	var names [2]segmentName
-	before := &segmentName{} // empty: none that counts
+	before := &segmentName{} // empty: matches nothing
 	none := before
 	for i := 0; path != ""; i++ {
 		var segment string
@@ -211,7 +211,7 @@ func namesPrivate(path string, from int, spelled uint32) bool {
 	return false
 }
 
-// nextSegment takes the first segment off a path.
+// nextSegment splits off the first segment of a path.
 func nextSegment(path string) (segment, rest string) {
 	path = strings.TrimPrefix(path, "/")
 	i := strings.IndexByte(path, '/')

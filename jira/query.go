@@ -6,29 +6,28 @@ import (
 	"unicode/utf8"
 )
 
-// AmbiguousQueryError says why a query string was refused. It quotes nothing of
+// AmbiguousQueryError reports why a query string was rejected. It does not quote
 // the query, so it can be logged and shown.
 type AmbiguousQueryError struct {
-	// Reason is what is wrong.
+	// Reason says what is wrong.
 	Reason string
-	// Position is the byte of the query at which it is, counted from 0.
+	// Position is the offset in the query, in bytes.
 	Position int
 }
 
-// Error implements error.
 func (e *AmbiguousQueryError) Error() string {
 	return fmt.Sprintf("ambiguous query: %s at byte %d", e.Reason, e.Position)
 }
 
-// droppedParameters never reach Jira, compared with underscores: the first four
-// authenticate on Data Center (Seraph), the last turns a POST into another
-// method.
+// droppedParameters never reach Jira. Names are compared with their underscores.
+// The first four authenticate on Data Center (Seraph), _method turns a POST into
+// another method.
 var droppedParameters = [...]string{"os_username", "os_password", "os_authtype", "os_cookie", "_method", "session_key"}
 
-// credentialParameters never reach Jira either, compared without underscores.
-// Jira takes some of them for credentials (jwt from Connect apps, access_token),
-// apps of other vendors take others. No documented operation of Jira has a
-// parameter with one of these names, nor one that begins with oauth.
+// credentialParameters never reach Jira either. Names are compared without their
+// underscores. Jira takes some of them for credentials (jwt from Connect apps,
+// access_token), other vendors' apps take others. No documented operation of Jira
+// has a parameter with one of these names, or one that begins with oauth.
 var credentialParameters = map[string]struct{}{
 	"jwt": {}, "token": {}, "tokens": {}, "accesstoken": {}, "refreshtoken": {}, "idtoken": {}, "authtoken": {}, "xauthtoken": {}, "apitoken": {}, "usertoken": {},
 	"bearertoken": {}, "privatetoken": {}, "personalaccesstoken": {}, "securitytoken": {}, "sessiontoken": {}, "csrftoken": {}, "xsrftoken": {}, "atltoken": {},
@@ -37,47 +36,47 @@ var credentialParameters = map[string]struct{}{
 	"secret": {}, "clientsecret": {}, "appsecret": {}, "sharedsecret": {}, "clientassertion": {}, "assertion": {}, "samlresponse": {}, "credential": {}, "credentials": {},
 	"password": {}, "passwd": {}, "passphrase": {}, "pass": {}, "pwd": {}, "userpassword": {}, "sessionid": {}, "jsessionid": {}, "cookie": {}, "sudo": {},
 	"sig": {}, "signature": {}, "jusername": {},
-	// Another's rights.
+	// Rights of another user.
 	"runas": {}, "runasuser": {}, "actas": {}, "actasuser": {}, "asuser": {}, "onbehalfof": {}, "onbehalfofuser": {}, "switchuser": {},
 	// Another method.
 	"httpmethod": {}, "httpmethodoverride": {}, "xhttpmethod": {}, "xhttpmethodoverride": {}, "methodoverride": {}, "xmethodoverride": {}, "httpverb": {}, "xhttpverb": {},
 }
 
-// credentialPrefixes and credentialSuffixes are what names of credentials begin
-// and end in, behind which a number may follow: webToken, my_token, apiToken2.
+// credentialPrefixes and credentialSuffixes begin and end the names of credentials.
+// A number may follow: webToken, my_token, apiToken2.
 var (
 	credentialPrefixes = [...]string{"oauth", "impersonat"}
 	credentialSuffixes = [...]string{"token", "tokens", "jwt", "apikey", "accesskey", "secretkey", "privatekey", "secret", "password", "passwd", "passphrase", "credential", "credentials"}
 )
 
-// pageTokens end like credentials, but say where the next page begins.
+// pageTokens end like credentials, but mark where the next page begins.
 var pageTokens = map[string]struct{}{
 	"nextpagetoken": {}, "previouspagetoken": {}, "prevpagetoken": {}, "pagetoken": {}, "nexttoken": {}, "continuationtoken": {}, "cursortoken": {}, "synctoken": {}, "resumetoken": {},
 }
 
-// documentedSessionID is a parameter of user/assignable/search, in this spelling.
+// documentedSessionID is a parameter of user/assignable/search, spelled like this.
 const documentedSessionID = "sessionId"
 
-// updateHistory=true on an issue puts it on the account's list of recently
-// viewed issues: a write in a GET's clothes.
+// updateHistory=true on an issue adds it to the account's recently viewed issues:
+// a write disguised as a GET.
 const updateHistoryParameter = "updatehistory"
 
-// longestDroppedParameter is at least twice the letters that any of these names has.
+// longestDroppedParameter is at least twice as long as any of these names.
 const longestDroppedParameter = 64
 
 // CleanQuery removes the parameters that must not reach Jira: os_username,
-// os_password, os_authType, os_cookie and _method; those that carry credentials
-// by another name, such as jwt, access_token, api_key, password, oauth_token or
-// any that ends in token; those that ask for another user's rights or another
-// method; and with readOnly also updateHistory. Names are compared decoded (as often as
-// they can be), without case in Unicode's sense, and by their letters and digits
-// only. The rest stays byte for byte, in its order; a query from which nothing
-// is removed is returned as it is.
+// os_password, os_authType, os_cookie and _method; those that carry credentials by
+// another name, such as jwt, access_token, api_key, password, oauth_token or any
+// name that ends in token; those that ask for another user's rights or another
+// method; and, with readOnly, updateHistory. Names are compared by their letters
+// and digits only, decoded as often as possible, ignoring case as Unicode defines
+// it. The rest is kept byte for byte and in order; a query from which nothing is
+// removed is returned unchanged.
 //
-// An [AmbiguousQueryError] refuses what could hide such a parameter: one behind
-// a ";", which some parsers take for "&"; a name with a malformed percent
-// escape, that is not UTF-8, or that holds a control character; a raw space or
-// control character anywhere.
+// It returns an [AmbiguousQueryError] for anything that could hide such a
+// parameter: one after a ";", which some parsers take for "&"; a name that has a
+// malformed percent escape, is not UTF-8, or contains a control character; and a
+// raw space or control character anywhere.
 func CleanQuery(rawQuery string, readOnly bool) (string, error) {
 	for i := range len(rawQuery) {
 		if c := rawQuery[i]; c <= ' ' || c == 0x7f {
@@ -112,11 +111,11 @@ func CleanQuery(rawQuery string, readOnly bool) (string, error) {
 	if !removed {
 		return rawQuery, nil
 	}
-	// What stayed ends in the "&" that stood before a parameter now gone.
+	// The "&" before a removed last parameter may be left.
 	return strings.TrimSuffix(string(kept), "&"), nil
 }
 
-// isDropped reports whether a parameter, name=value, is one to remove.
+// isDropped reports whether a parameter, name=value, must be removed.
 func isDropped(parameter string, readOnly bool) (bool, *AmbiguousQueryError) {
 	name, _, _ := strings.Cut(parameter, "=")
 	drop, reason := isDroppedName(name, readOnly)
@@ -126,7 +125,7 @@ func isDropped(parameter string, readOnly bool) (bool, *AmbiguousQueryError) {
 	if drop {
 		return true, nil
 	}
-	// As a parser reads it that splits at ";" too.
+	// Read it as a parser that splits at ";" would.
 	for start := 0; ; {
 		next := strings.IndexByte(parameter[start:], ';')
 		if next < 0 && start == 0 {
@@ -137,10 +136,10 @@ func isDropped(parameter string, readOnly bool) (bool, *AmbiguousQueryError) {
 			piece = piece[:next]
 		}
 		name, _, _ := strings.Cut(piece, "=")
-		// A malformed name hides nothing here that is not found letter by letter:
-		// text after a ";" is most often not a name but part of a value.
+		// Only a match letter by letter counts here, not a malformed name: what
+		// follows a ";" is usually part of a value, not a name.
 		if drop, _ := isDroppedName(name, readOnly); drop {
-			return false, &AmbiguousQueryError{"credential or method parameter beside a semicolon", start}
+			return false, &AmbiguousQueryError{"credential or method parameter next to a semicolon", start}
 		}
 		if next < 0 {
 			return false, nil
@@ -149,20 +148,20 @@ func isDropped(parameter string, readOnly bool) (bool, *AmbiguousQueryError) {
 	}
 }
 
-// isDroppedName reports whether a name, still encoded, is one to remove, or why
-// nobody can say.
+// isDroppedName reports whether a name, still encoded, must be removed, or why that
+// cannot be decided.
 func isDroppedName(name string, readOnly bool) (drop bool, ambiguous string) {
 	if isPlainName(name) {
 		return isDroppedText(name, readOnly), ""
 	}
 	for i := 0; i < len(name); i++ {
 		if name[i] == '%' && (i+2 >= len(name) || unhex(name[i+1]) > 15 || unhex(name[i+2]) > 15) {
-			ambiguous = "malformed percent escape in a parameter's name"
+			ambiguous = "malformed percent escape in a parameter name"
 		}
 	}
 	for text, rounds := name, 0; ; rounds++ {
 		if rounds == 4 {
-			return drop, "parameter name that is encoded over and over"
+			return drop, "parameter name encoded too many times"
 		}
 		if isDroppedText(text, readOnly) {
 			drop = true
@@ -176,7 +175,7 @@ func isDroppedName(name string, readOnly bool) (drop bool, ambiguous string) {
 		case !utf8.ValidString(text):
 			ambiguous = "parameter name that is not UTF-8"
 		case strings.ContainsFunc(text, isControl):
-			ambiguous = "control character in a parameter's name"
+			ambiguous = "control character in a parameter name"
 		}
 	}
 	if !utf8.ValidString(name) {
@@ -185,7 +184,7 @@ func isDroppedName(name string, readOnly bool) (drop bool, ambiguous string) {
 	return drop, ambiguous
 }
 
-// isPlainName reports whether every parser reads the name as it is written.
+// isPlainName reports whether every parser reads the name exactly as written.
 func isPlainName(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c == '%' || c == ';' || c >= 0x80 {
@@ -195,9 +194,9 @@ func isPlainName(name string) bool {
 	return true
 }
 
-// isDroppedText compares a decoded name by what of it folds to a letter, digit
-// or underscore, so that junk around and within it ("os_username[]", a
-// zero-width space) makes no difference.
+// isDroppedText compares only those characters of a decoded name that fold to a
+// letter, digit or underscore, so that junk around and within it ("os_username[]",
+// a zero-width space) makes no difference.
 func isDroppedText(name string, readOnly bool) bool {
 	var spelled, plain droppedName // with underscores, without
 	for _, r := range name {
@@ -216,12 +215,12 @@ func isDroppedText(name string, readOnly bool) bool {
 	return name != documentedSessionID && plain.isCredential()
 }
 
-// droppedName is a parameter's name: all of it, or the end of a long one.
+// droppedName is a parameter name, or the end of a long one.
 type droppedName struct {
 	space  [longestDroppedParameter]byte
 	length int
-	// cut: letters are missing at the beginning. prefixed: they were a
-	// credential's.
+	// cut means that letters are missing at the beginning, prefixed that those
+	// began like a credential.
 	cut, prefixed bool
 }
 
@@ -246,7 +245,7 @@ func (n *droppedName) hasPrefix() bool {
 	return n.prefixed
 }
 
-// isCredential reports whether it is the name of a credential, of another user's
+// isCredential reports whether the name is that of a credential, of another user's
 // rights, or of another method.
 func (n *droppedName) isCredential() bool {
 	if n.hasPrefix() {

@@ -75,13 +75,13 @@ func TestCleanQuery(t *testing.T) {
 		var ambiguous *AmbiguousQueryError
 		switch {
 		case c.want == "refused" && !errors.As(err, &ambiguous):
-			t.Errorf("CleanQuery(%q) = %q, %v, want it refused", c.query, got, err)
+			t.Errorf("CleanQuery(%q) = %q, %v, want an error", c.query, got, err)
 		case c.want != "refused" && (err != nil || got != c.want):
 			t.Errorf("CleanQuery(%q) = %q, %v, want %q", c.query, got, err, c.want)
 		}
 	}
 	if got, err := CleanQuery("updateHistory=true&a;updateHistory=1", false); err != nil || got != "updateHistory=true&a;updateHistory=1" {
-		t.Errorf("updateHistory is taken from a token that writes: %q, %v", got, err)
+		t.Errorf("updateHistory was removed for a token that writes: %q, %v", got, err)
 	}
 }
 
@@ -99,9 +99,9 @@ func TestCleanQueryDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// hasCredential is the oracle: does a parser that separates parameters at
-// `separators` and decodes names, once, as leniently as Tomcat read a
-// parameter that must not reach Jira?
+// hasCredential is the oracle: it reports whether a parser that splits parameters
+// at separators and decodes names once, as leniently as Tomcat, finds a parameter
+// that must not reach Jira.
 func hasCredential(query, separators string, readOnly bool) bool {
 	for _, parameter := range strings.FieldsFunc(query, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
 		name, _, _ := strings.Cut(parameter, "=")
@@ -124,9 +124,9 @@ func isForbidden(name string, readOnly bool) bool {
 	return readOnly && strings.EqualFold(name, "updateHistory")
 }
 
-// FuzzCleanQuery: no parser finds a credential in what was let through;
-// cleaning twice changes nothing; what remains is the query's own parameters in
-// their order; what has no credential stays as it is.
+// FuzzCleanQuery: no parser finds a credential in the result; cleaning twice
+// changes nothing; the result has the query's own parameters in order; and a query
+// without credentials is unchanged.
 func FuzzCleanQuery(f *testing.F) {
 	for _, q := range []string{
 		"a=1&os_username=x&b=2", "os%5Fusername=x", "a;os_cookie=1", "%256fs_username", "updateHistory=true", "o%C5%BF_username=x",
@@ -139,7 +139,7 @@ func FuzzCleanQuery(f *testing.F) {
 		clean, err := CleanQuery(query, readOnly)
 		if err != nil {
 			if clean != "" {
-				t.Fatalf("a query comes with the error %v", err)
+				t.Fatalf("got both a query and an error: %v", err)
 			}
 			return
 		}
@@ -148,7 +148,7 @@ func FuzzCleanQuery(f *testing.F) {
 				t.Fatalf("%q leaves a credential in %q, separated by %q", query, clean, separators)
 			}
 		}
-		values, _ := url.ParseQuery(clean) // what it could parse counts
+		values, _ := url.ParseQuery(clean) // whatever it could parse
 		for name := range values {
 			if isForbidden(name, readOnly) {
 				t.Fatalf("%q leaves %q", query, name)
@@ -164,7 +164,7 @@ func FuzzCleanQuery(f *testing.F) {
 					rest = rest[1:]
 				}
 				if len(rest) == 0 {
-					t.Fatalf("%q has %q, which is not in %q in this order", clean, parameter, query)
+					t.Fatalf("%q has %q, which is not in %q at this point", clean, parameter, query)
 				}
 				rest = rest[1:]
 			}
@@ -187,14 +187,14 @@ func BenchmarkCleanQuery(b *testing.B) {
 	}
 }
 
-// TestEncodedOverAndOver: each decoding shortens such a name by two bytes, so
-// that decoding it to the end takes quadratic time.
-func TestEncodedOverAndOver(t *testing.T) {
+// TestEncodedManyTimes: each decoding shortens such a name by two bytes, so decoding
+// it completely would take quadratic time.
+func TestEncodedManyTimes(t *testing.T) {
 	long := "%" + strings.Repeat("25", 100_000)
 	if _, err := CleanQuery(long+"=x", true); err == nil {
-		t.Error("a name that is encoded over and over was accepted")
+		t.Error("accepted a name that is encoded many times")
 	}
 	if CheckPath("/secure/attachment/1/"+long) == nil {
-		t.Error("a file name that is encoded over and over was accepted")
+		t.Error("accepted a file name that is encoded many times")
 	}
 }

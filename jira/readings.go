@@ -2,17 +2,17 @@ package jira
 
 import "strings"
 
-// extensions are what Data Center's REST layer takes off the end of a path to
-// choose the content type (ExtensionJerseyFilter of atlassian-rest): /search.json
-// is /search there, while Cloud takes it as it is.
+// extensions are what Data Center's REST layer strips from a path to choose the
+// content type (ExtensionJerseyFilter in atlassian-rest): it reads /search.json as
+// /search, while Cloud does not.
 var extensions = [...]string{".json", ".xml", ".txt", ".html", ".htm", ".atom"}
 
 // maxReadings bounds the work for /x.json.json.json…; nothing that people or
-// programs send comes near.
+// programs send comes close.
 const maxReadings = 8
 
-// firstReading is the path as every server reads it: a trailing slash makes no
-// other resource for JAX-RS, and one client posts to /search/.
+// firstReading returns the path without a trailing slash, which makes no difference
+// to JAX-RS; one client posts to /search/.
 func firstReading(path string) string {
 	if len(path) > 1 {
 		return strings.TrimSuffix(path, "/")
@@ -20,9 +20,9 @@ func firstReading(path string) string {
 	return path
 }
 
-// nextReading is another path that some server could take the given one for:
-// the same without an extension, or without the slash that was in front of it.
-// Called again on its answer it yields all of them, one after the other.
+// nextReading returns another path that some server could take the given one for:
+// without an extension, or without the slash before one that is gone. Calling it
+// on its own result yields all of them, one by one.
 func nextReading(path string) (string, bool) {
 	if len(path) > 1 && path[len(path)-1] == '/' {
 		return path[:len(path)-1], true
@@ -33,8 +33,8 @@ func nextReading(path string) (string, bool) {
 	return "", false
 }
 
-// extensionOf is the end of a path from its last dot on, if it is so short that
-// it may matter; "" otherwise, which is most often.
+// extensionOf returns the end of a path from its last dot on if it is short enough
+// to matter, and otherwise "", which is usual.
 func extensionOf(path string) string {
 	for i := len(path) - 1; i >= 0 && i >= len(path)-len(".jspa"); i-- {
 		if path[i] == '.' {
@@ -56,10 +56,10 @@ func isExtension(ext string) bool {
 	return false
 }
 
-// foldSegment appends seg to dst in the spelling under which literals are
-// found: as a server sees it that compares names without case. It gives up
-// (false) on what no literal of the table can be: too long, or with a character
-// that does not fold to ASCII.
+// foldSegment appends seg to dst in the spelling by which literals are found: as
+// seen by a server that ignores case. It returns false for anything that cannot be
+// a literal of the table: too long, or with a character that does not fold to
+// ASCII.
 func foldSegment(dst []byte, seg string) ([]byte, bool) {
 	for i := 0; i < len(seg); {
 		if len(dst) == cap(dst) {
@@ -84,8 +84,8 @@ func foldSegment(dst []byte, seg string) ([]byte, bool) {
 	return dst, true
 }
 
-// foldsTo is the ASCII character, in lower case, that some case or width
-// folding makes of r; 0 if none does.
+// foldsTo returns the lower-case ASCII character that some case or width folding
+// makes of r, or 0 if none does.
 func foldsTo(r rune) byte {
 	switch {
 	case r < 0x80:

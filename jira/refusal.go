@@ -8,34 +8,34 @@ import (
 	"strings"
 )
 
-// basicDisabled is what Data Center 11 answers when Basic authentication is
+// basicDisabled is part of Data Center 11's response when Basic authentication is
 // switched off.
 const basicDisabled = "Basic Authentication has been disabled"
 
-// Refusal reports whether an answer says that Jira does not take the account's
-// credential: a RefusedError, or nil. Such an answer is not for the caller, who
-// did nothing wrong, and can look like success: Jira may answer as to an
+// Refusal returns a RefusedError if a response shows that Jira did not accept the
+// account's credential, and nil otherwise. Such a response is not for the caller,
+// who did nothing wrong, and can look like success: Jira may respond as if to an
 // anonymous caller, with an empty list.
 //
-// One answer may be about one resource only, or come from one node of several:
-// only `myself` reports whether Jira refuses the account as such.
+// A single response may concern one resource only, or come from one node of
+// several: only `myself` proves that Jira refuses the account as such.
 func Refusal(response *http.Response) error {
 	login := anonymous(response.Header["X-Seraph-Loginreason"])
 	failed := login == "AUTHENTICATED_FAILED"
 	switch {
 	case strings.HasPrefix(response.Header.Get("X-Authentication-Denied-Reason"), "CAPTCHA"):
-		return RefusedError{Why: "Jira asks the account for a CAPTCHA after failed log-ins: log in once in a browser"}
+		return RefusedError{Why: "Jira requires a CAPTCHA from the account after failed logins: log in once with a browser"}
 	case response.StatusCode == http.StatusUnauthorized:
-		return RefusedError{Why: "Jira refuses the credential (HTTP 401): is it right, and not expired?", FailedLogin: failed}
+		return RefusedError{Why: "Jira refuses the credential (HTTP 401): is it correct, and has it not expired?", FailedLogin: failed}
 	case login != "":
-		return RefusedError{Why: "Jira answers as to an anonymous caller (" + login + "): the credential is not accepted", FailedLogin: failed}
+		return RefusedError{Why: "Jira treats the account as anonymous (" + login + "): it does not accept the credential", FailedLogin: failed}
 	case response.StatusCode == http.StatusForbidden && bodyBegins(response, basicDisabled):
-		return RefusedError{Why: "Jira has Basic authentication disabled: use a personal access token"}
+		return RefusedError{Why: "Basic authentication is disabled in Jira: use a personal access token"}
 	}
 	return nil
 }
 
-// anonymous returns the log-in reason that says that Jira did not take the
+// anonymous returns the login reason that says that Jira did not accept the
 // credential, if there is one.
 func anonymous(reasons []string) string {
 	for _, list := range reasons {
@@ -49,24 +49,24 @@ func anonymous(reasons []string) string {
 	return ""
 }
 
-// bodyBegins looks for text in the beginning of a body, which can be read
-// whole afterwards.
+// bodyBegins looks for text near the beginning of a body, which can still be read
+// in full afterwards.
 func bodyBegins(response *http.Response, text string) bool {
 	return bytes.Contains(peek(response, 4<<10), []byte(text))
 }
 
-// bodyHolds reports whether one of the marks, all in lower case, is in the
-// beginning of a body, which can be read whole afterwards.
+// bodyHolds reports whether any of the marks, which must be lower case, is near the
+// beginning of a body, which can still be read in full afterwards.
 func bodyHolds(response *http.Response, marks []string) bool {
 	start := bytes.ToLower(peek(response, 32<<10))
 	return slices.ContainsFunc(marks, func(mark string) bool { return bytes.Contains(start, []byte(mark)) })
 }
 
-// maxStart is how many bytes of a body show what it is.
+// maxStart is how many bytes of a body are enough to show what it is.
 const maxStart = 512
 
-// bodyStart returns the first bytes of a body, without white space before them.
-// It reads no further than the first piece that has anything else.
+// bodyStart returns the first bytes of a body, without leading white space. It
+// stops reading at the first chunk that contains anything else.
 func bodyStart(response *http.Response) []byte {
 	if response.Body == nil || response.Header.Get("Content-Encoding") != "" {
 		return nil
@@ -87,15 +87,15 @@ func bodyStart(response *http.Response) []byte {
 	return text
 }
 
-// BeginsAsJSON reports whether a body, of whatever type, begins as a JSON object or
-// array does. The body can be read whole afterwards.
+// BeginsAsJSON reports whether a body, whatever its type, begins like a JSON object
+// or array. The body can still be read in full afterwards.
 func BeginsAsJSON(response *http.Response) bool {
 	start := bodyStart(response)
 	return len(start) > 0 && (start[0] == '{' || start[0] == '[')
 }
 
 // rootOf returns the name of the first element of a page or an XML document, in
-// lower case; html if its DOCTYPE says so.
+// lower case, or "html" if its DOCTYPE says so.
 func rootOf(text []byte) string {
 	text = bytes.ToLower(text)
 	for {
@@ -124,7 +124,7 @@ func rootOf(text []byte) string {
 	}
 }
 
-// peek returns the beginning of a body, which can be read whole afterwards.
+// peek returns the beginning of a body, which can still be read in full afterwards.
 func peek(response *http.Response, most int64) []byte {
 	if response.Body == nil {
 		return nil
@@ -134,8 +134,8 @@ func peek(response *http.Response, most int64) []byte {
 	return start
 }
 
-// putBack makes a body begin with what was read of it, and end with the error
-// that reading it gave.
+// putBack puts start, which was read from a body, back in front of it. If reading
+// ended in an error, the body ends with that error.
 func putBack(response *http.Response, start []byte, err error) {
 	rest := io.Reader(response.Body)
 	if err != nil {

@@ -2,10 +2,10 @@ package jira
 
 import "strings"
 
-// The table as a tree of path segments. A search walks down all branches that
-// fit, which are few, and notes the operations it comes by.
+// The table is a tree of path segments. A search follows every branch that matches,
+// which are few, and collects the operations that it finds.
 
-// methods of operations, as indexes; HEAD is GET.
+// methodCount is the number of methods of operations; HEAD counts as GET.
 const methodCount = 5
 
 func methodIndex(method string) (int, bool) {
@@ -24,31 +24,30 @@ func methodIndex(method string) (int, bool) {
 	return 0, false
 }
 
-// node is a place in the tree.
 type node struct {
-	literals map[string][]edge // by their folded spelling
+	literals map[string][]edge // by folded spelling
 	lengths  uint64            // bit n is set if there is a literal of n bytes
-	free     *node             // behind {…}
-	version  bool              // free is an API's version
+	free     *node             // for a wildcard
+	version  bool              // the wildcard is an API version
 
-	here *endpoint // operations whose path ends here
-	rest *endpoint // operations with ** here
+	here *endpoint // operations that end here
+	rest *endpoint // operations that end in ** here
 
-	// documented: at or below here are operations of Atlassian's lists. floor is
-	// the least that they ask.
+	// documented means that operations from Atlassian's lists are at or below
+	// this node; floor is the least access that any of them needs.
 	documented bool
 	floor      Access
 }
 
-// edge leads to a literal in its own spelling.
+// edge leads to a literal, in its original spelling.
 type edge struct {
 	literal string
 	to      *node
 }
 
-// endpoint holds one operation for each method: the strictest, or a read that
-// was added, which With let in only where it may take the other's place. An
-// operation for all methods gives way to one for a single method.
+// endpoint holds one operation per method: the strictest, or else an added read,
+// which With admits only where it may replace the other. An operation for all
+// methods gives way to one for a single method.
 type endpoint [methodCount]*Operation
 
 func (e *endpoint) add(op *Operation) {
@@ -62,7 +61,7 @@ func (e *endpoint) add(op *Operation) {
 	}
 }
 
-// givesWayTo reports whether another operation at the same place goes before op.
+// givesWayTo reports whether other takes precedence over op at the same place.
 func (op *Operation) givesWayTo(other *Operation) bool {
 	switch {
 	case op.Source == SourceReads || other.Source == SourceReads:
@@ -108,8 +107,8 @@ func (n *node) lowerFloor(r *row) {
 	n.documented = true
 }
 
-// child returns the node behind a segment, "" for a free one, and makes it if
-// it is not there.
+// child returns the node for a segment, "" for a wildcard, and creates it if
+// necessary.
 func (n *node) child(segment string) *node {
 	if segment == "" {
 		if n.free == nil {
@@ -135,18 +134,18 @@ func (n *node) child(segment string) *node {
 // search is one walk down the tree.
 type search struct {
 	path string
-	fold bool // compare literals without case
+	fold bool // ignore case in literals
 
-	// found holds the ends that fit; a fixed array, so that a search needs no
-	// memory but the stack. A path fits four at most of the built-in table.
+	// found holds the matching ends, in a fixed array so that a search only needs
+	// the stack. A path matches at most four in the built-in table.
 	found       [maxHits]hit
 	count       int
-	crowded     bool // there were more than that
+	crowded     bool // there were more
 	foldMatters bool // some literal differed in case only
-	oddVersion  bool // went through a version that looks like none
+	oddVersion  bool // the version does not look like one
 
-	// documentedDepth is how many segments lead to the deepest documented places
-	// reached; floor is the most that one of these asks at least.
+	// documentedDepth is the depth of the deepest documented nodes reached; floor
+	// is the highest floor among them.
 	documentedDepth int
 	floor           Access
 }
@@ -164,15 +163,14 @@ func (s *search) add(end *endpoint, mask uint32) {
 	s.count++
 }
 
-// hit is an end that fits the path. Each bit of mask is a segment that it has
-// as a literal: the more, the more specific.
+// hit is an end that matches the path. Each bit in mask stands for a segment that
+// matched a literal: the more, the more specific.
 type hit struct {
 	end  *endpoint
 	mask uint32
 }
 
-// visit walks on from n, which was reached after the first `at` bytes of the
-// path, depth segments.
+// visit continues from n, at depth, which the first `at` bytes of the path lead to.
 func (s *search) visit(n *node, at, depth int, mask uint32) {
 	if n.documented {
 		if depth > s.documentedDepth {
@@ -214,10 +212,10 @@ func (s *search) visit(n *node, at, depth int, mask uint32) {
 	}
 }
 
-// lookup returns the literals that segment is, or would be without letter case.
+// lookup returns the literals that segment matches, ignoring case.
 func (n *node) lookup(segment string) []edge {
-	// An issue's key, say, seldom has the length of a literal: no need to fold.
-	// What is percent-encoded gets shorter.
+	// Most segments, such as issue keys, do not have the length of a literal and
+	// need no folding. Percent-encoded ones get shorter.
 	if n.lengths>>len(segment)&1 == 0 && strings.IndexByte(segment, '%') < 0 {
 		return nil
 	}
@@ -229,24 +227,24 @@ func (n *node) lookup(segment string) []edge {
 	return n.literals[string(folded)]
 }
 
-// longestLiteral is more than any literal has bytes; one bit of node.lengths
-// each.
+// longestLiteral is longer than any literal, each of whose lengths is a bit of
+// node.lengths.
 const longestLiteral = 64
 
-// judge searches the path and says what the method asks there.
+// judge searches the path and returns the access that the method needs there.
 func (s *search) judge(root *node, method string) (Access, Match) {
 	s.visit(root, 0, 0, 0)
 	if s.crowded {
 		return AccessNever, crowded
 	}
-	// Depth 1 is /rest itself: other apps' APIs are there too.
+	// Depth 1 is /rest itself, where other apps' APIs are too.
 	own := s.documentedDepth >= 2
 	if method == "OPTIONS" {
 		return s.judgeOptions(own)
 	}
 	index, _ := methodIndex(method)
 	access, match := AccessByMethod(method), byMethod
-	from, spelled := 0, uint32(0) // where names count, see namesPrivate
+	from, spelled := 0, uint32(0) // the arguments of namesPrivate
 	if h, ok := s.decisive(index); ok {
 		decisive := h.end[index]
 		access, match = decisive.Access, decisive.match(s.path)
@@ -272,8 +270,8 @@ func (s *search) judge(root *node, method string) (Access, Match) {
 	return access, match
 }
 
-// decisive finds the end that decides for a method: the most specific one, the
-// strictest of several.
+// decisive returns the hit that decides for a method: the most specific one or, of
+// several, the strictest.
 func (s *search) decisive(index int) (hit, bool) {
 	var decisive hit
 	for _, h := range s.hits() {
@@ -288,9 +286,9 @@ func (s *search) decisive(index int) (hit, bool) {
 	return decisive, decisive.end != nil
 }
 
-// givesWay reports whether another hit is a literal wherever h is, and somewhere
-// else too. A read that was added wins over what is no more specific: With lets
-// only those in that may.
+// givesWay reports whether another hit has a literal wherever h has one, and
+// elsewhere too. An added read also wins over an equally specific operation: With
+// admits it only where it may.
 func (s *search) givesWay(h hit, index int) bool {
 	for _, other := range s.hits() {
 		if other.end[index] == nil || other.mask&h.mask != h.mask {

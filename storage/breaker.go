@@ -14,9 +14,9 @@ const (
 	// probeInterval is how often a store that is away is probed.
 	probeInterval = 250 * time.Millisecond
 
-	// steadyProbes is how many probes in a row a store answers whose outage is
-	// over. Reads go to it from the first on.
-	steadyProbes = 4
+	// probesToRecover is how many probes in a row must succeed to end an outage.
+	// Reads go to the store again after the first.
+	probesToRecover = 4
 )
 
 // Breaker is a circuit breaker between the cache and its store. Once a read finds
@@ -28,30 +28,30 @@ type Breaker struct {
 	changed func(cause error)
 
 	mu sync.Mutex
-	// cause is why reads fail at once; nil: they go to the store.
+	// cause is why reads fail at once, or nil if they go to the store.
 	cause error
-	// outage says that the store is being probed; steady counts the probes in
-	// a row that it has answered.
-	outage bool
-	steady int
+	// outage is set while the store is being probed. successes counts how many
+	// probes in a row have succeeded.
+	outage    bool
+	successes int
 }
 
-// NewBreaker returns a breaker in front of store. changed is told of the
-// beginning of an outage, with its cause, and of its end, with nil: once each,
-// however often the store comes and goes in between. It must not call back. The
-// probes end with ctx; Wait waits for that.
+// NewBreaker returns a breaker in front of store. It calls changed with the cause
+// when an outage begins and with nil when it ends, but only once each, however often
+// the store comes and goes in between. changed must not call the breaker. The probes
+// stop when ctx is done; Wait waits for that.
 func NewBreaker(ctx context.Context, store Reader, changed func(cause error)) *Breaker {
 	return &Breaker{probing: background.New(ctx), store: store, changed: changed}
 }
 
-// Get reads a record, unless the store is known to be away.
+// Get reads a record, or fails at once if the store is known to be unavailable.
 func (b *Breaker) Get(ctx context.Context, id string) (*token.Record, error) {
 	if cause := b.Away(); cause != nil {
 		return nil, cause
 	}
 	record, err := b.store.Get(ctx, id)
-	if saysAway(err) {
-		b.broken(err)
+	if isOutage(err) {
+		b.failed(err)
 	}
 	return record, err
 }
@@ -63,7 +63,7 @@ func (b *Breaker) Away() error {
 	return b.cause
 }
 
-// Limiter returns l behind the breaker.
+// Limiter wraps l in the breaker.
 func (b *Breaker) Limiter(l Limiter) Limiter { return breakingLimiter{l, b} }
 
 type breakingLimiter struct {
@@ -71,50 +71,51 @@ type breakingLimiter struct {
 	breaker *Breaker
 }
 
-func (l breakingLimiter) Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error) {
+func (l breakingLimiter) Take(ctx context.Context, id string, limit token.Limit, n int) (Grant, error) {
 	if cause := l.breaker.Away(); cause != nil {
 		return Grant{}, cause
 	}
-	grant, err := l.Limiter.Take(ctx, id, limit, most)
-	if saysAway(err) {
-		l.breaker.broken(err)
+	grant, err := l.Limiter.Take(ctx, id, limit, n)
+	if isOutage(err) {
+		l.breaker.failed(err)
 	}
 	return grant, err
 }
 
-// Probe checks whether the store answers, before a request needs it.
+// Probe checks whether the store answers, so that an outage is noticed before a
+// request needs the store.
 func (b *Breaker) Probe(ctx context.Context) error {
 	err := b.probe(ctx)
 	if err != nil {
-		b.broken(err)
+		b.failed(err)
 	}
 	return err
 }
 
-// Wait waits for running probes. Call it after ctx has ended.
+// Wait waits for running probes. Call it after ctx is done.
 func (b *Breaker) Wait() { b.probing.Wait() }
 
-// saysAway tells an outage from what is wrong with one record, from a store that
-// is slow, and from a caller who gave up.
-func saysAway(err error) bool {
+// isOutage reports whether err means that the store is away, rather than that one
+// record is damaged, the store is slow or the caller gave up.
+func isOutage(err error) bool {
 	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrBusy) && !errors.Is(err, context.Canceled)
 }
 
-// broken begins an outage or continues the current one.
-func (b *Breaker) broken(cause error) {
+// failed begins an outage or continues the current one.
+func (b *Breaker) failed(cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.cause, b.steady = cause, 0
+	b.cause, b.successes = cause, 0
 	if b.outage {
 		return
 	}
 	b.outage = true
 	b.changed(cause)
-	b.probing.Go(b.await)
+	b.probing.Go(b.probeUntilOver)
 }
 
-// await probes until the outage is over.
-func (b *Breaker) await(ctx context.Context) {
+// probeUntilOver probes the store until the outage is over.
+func (b *Breaker) probeUntilOver(ctx context.Context) {
 	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
 	for over := false; !over; {
@@ -128,16 +129,16 @@ func (b *Breaker) await(ctx context.Context) {
 }
 
 // probed records the result of a probe and reports whether the outage is over:
-// the store has answered several probes in a row and no read has failed in
-// between. A store that is starting or slow comes and goes.
+// several probes in a row have succeeded and no read has failed in between. One
+// success is not enough, because a store that is starting up comes and goes.
 func (b *Breaker) probed(err error) (over bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.cause = err
-	if b.steady++; err != nil {
-		b.steady = 0
+	if b.successes++; err != nil {
+		b.successes = 0
 	}
-	if b.steady < steadyProbes {
+	if b.successes < probesToRecover {
 		return false
 	}
 	b.outage = false
@@ -145,9 +146,9 @@ func (b *Breaker) probed(err error) (over bool) {
 	return true
 }
 
-// probe reads what no store has: the record of no id.
+// probe reads a record that no store has, the one with the empty id.
 func (b *Breaker) probe(ctx context.Context) error {
-	if _, err := b.store.Get(ctx, ""); saysAway(err) {
+	if _, err := b.store.Get(ctx, ""); isOutage(err) {
 		return err
 	}
 	return nil

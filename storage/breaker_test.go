@@ -13,7 +13,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// told collects what a breaker says of outages.
+// told collects a breaker's reports of outages.
 type told struct {
 	mu    sync.Mutex
 	lines []string
@@ -43,8 +43,9 @@ func newBroken(t *testing.T) (*slowStore, *Breaker, *told) {
 	return store, b, log
 }
 
-// TestBreakerKeepsReadsFromWaiting: one read finds out, the others are told at
-// once, and nobody but the breaker asks until the store is back.
+// TestBreakerKeepsReadsFromWaiting checks that only one read finds out about an
+// outage: the others fail at once, and only the breaker asks the store until it is
+// back.
 func TestBreakerKeepsReadsFromWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)
@@ -66,17 +67,17 @@ func TestBreakerKeepsReadsFromWaiting(t *testing.T) {
 		if _, err := b.Get(t.Context(), "a"); err != nil {
 			t.Errorf("the store is back: %v", err)
 		}
-		time.Sleep((steadyProbes - 1) * probeInterval)
+		time.Sleep((probesToRecover - 1) * probeInterval)
 		log.want(t, away.Error(), "<nil>")
 		reads := store.reads.Load()
 		time.Sleep(time.Hour)
 		if n := store.reads.Load(); n != reads {
-			t.Errorf("%d questions after the outage", n-reads)
+			t.Errorf("%d reads after the outage", n-reads)
 		}
 	})
 }
 
-// TestBreakerTellsOnce: a store that comes and goes is one outage.
+// TestBreakerTellsOnce checks that a store that comes and goes is one outage.
 func TestBreakerTellsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)
@@ -90,12 +91,12 @@ func TestBreakerTellsOnce(t *testing.T) {
 			time.Sleep(probeInterval)
 			synctest.Wait()
 		}
-		time.Sleep(steadyProbes * probeInterval)
+		time.Sleep(probesToRecover * probeInterval)
 		log.want(t, away.Error(), "<nil>")
 	})
 }
 
-// TestBreakerProbed: an outage shows before a request finds it.
+// TestBreakerProbed checks that a probe finds an outage before a request does.
 func TestBreakerProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)
@@ -111,8 +112,8 @@ func TestBreakerProbed(t *testing.T) {
 	})
 }
 
-// TestWhatIsNoOutage: neither an unknown token, nor one damaged record, nor a
-// store that is slow, nor a caller who left stops the others.
+// TestWhatIsNoOutage checks that an unknown token, a damaged record, a slow store
+// and a caller that left do not count as an outage.
 func TestWhatIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b, log := newBroken(t)

@@ -15,33 +15,33 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// CacheOptions bound what the cache holds and for how long it is believed.
+// CacheOptions limits how much the cache holds, and for how long it is used.
 type CacheOptions struct {
-	// Size is how many records are kept at the most.
+	// Size is the maximum number of records.
 	Size int
-	// TTL is the age from which a record is read again before it is used.
+	// TTL is the age at which a record must be read again before it is used.
 	TTL time.Duration
-	// Grace is how long after its reading a record is still used while the
-	// store is unavailable. 0: not at all beyond TTL.
+	// Grace is the age up to which a record is used while the store is
+	// unavailable. If 0, no record is used beyond TTL.
 	Grace time.Duration
-	// ReadTimeout bounds one read of the store.
+	// ReadTimeout is the timeout of one read of the store.
 	ReadTimeout time.Duration
 }
 
-// unknownTTL is how long an id is remembered to be no token's, or that of a
-// damaged record: long enough that guessing costs no store traffic, short enough
-// for a store that was repaired behind our back.
+// unknownTTL is how long the cache remembers that an id is unknown or that its
+// record is damaged: long enough that guesses cause no traffic to the store, short
+// enough to notice when somebody repairs the store.
 const unknownTTL = 5 * time.Second
 
-// Reader is what the cache needs of a store: see Store.Get.
+// Reader is what the cache needs from a store: see Store.Get.
 type Reader interface {
 	Get(ctx context.Context, id string) (*token.Record, error)
 }
 
-// Cache keeps decoded records in front of a store. It is the store's Watcher:
-// a change drops the record at once, also from a read that is under way. After
-// changes may have been missed every record is read again, but records that
-// were known still serve through Grace while the store is away.
+// Cache is a cache of decoded records in front of a store. It watches the store: a
+// change drops the record at once, even if a read of it is in flight. When changes
+// may have been missed, every record is read again before it is used, except that
+// known records still serve for Grace while the store is away.
 type Cache struct {
 	reads   *background.Group
 	store   Reader
@@ -49,14 +49,14 @@ type Cache struct {
 	now     func() time.Time
 
 	known   *otter.Cache[string, *cached]
-	unknown *otter.Cache[string, *cached] // apart, so that guesses push out no record
-	// epoch is the current one; entries of an earlier epoch are read again.
+	unknown *otter.Cache[string, *cached] // separate, so that guesses evict no record
+	// epoch is the current epoch. Entries from earlier epochs are read again.
 	epoch atomic.Uint64
 
 	mu      sync.Mutex
 	flights map[string]*flight
 
-	// Stats counts what lookups found.
+	// Stats counts lookups by result.
 	Stats CacheStats
 }
 
@@ -65,28 +65,29 @@ type CacheStats struct {
 	Hits, Misses, Unknown, Stale, Failures atomic.Uint64
 }
 
-// cached is an immutable entry. In known a nil record says that it must be read
-// again: it was loaded at no time. In unknown all are nil, and err says why.
+// cached is an immutable entry. In known, a nil record with a zero loadedAt means
+// that the record has changed and must be read again. In unknown, every record is
+// nil, and err says why.
 type cached struct {
 	record   *token.Record
 	err      error
 	loadedAt time.Time
 	epoch    uint64
-	// refreshing is set by the one lookup that starts an early re-read.
+	// refreshing is set by the one lookup that starts an early refresh.
 	refreshing atomic.Bool
 }
 
-// flight is a read that is under way and that others wait for.
+// flight is a read in flight, which lookups wait for.
 type flight struct {
 	done   chan struct{}
 	record *token.Record
 	err    error
-	// overtaken says that a change was heard of since the read began. Guarded
-	// by Cache.mu.
+	// overtaken is set if the record has changed since the read began. It is
+	// guarded by Cache.mu.
 	overtaken bool
 }
 
-// NewCache returns a cache in front of store. Its reads end with ctx; Wait
+// NewCache returns a cache in front of store. Its reads stop when ctx is done; Wait
 // waits for that.
 func NewCache(ctx context.Context, store Reader, options CacheOptions) *Cache {
 	return &Cache{
@@ -100,30 +101,30 @@ func NewCache(ctx context.Context, store Reader, options CacheOptions) *Cache {
 	}
 }
 
-// Get returns the record with this id, or an error as Store.Get returns it. Known
-// records cost no call to the store.
+// Get returns the record with this id, or an error as from Store.Get. Known records
+// cost no call to the store.
 func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 	now := c.now()
 	entry, ok := c.known.GetIfPresent(id)
-	if ok && c.believed(entry, now, c.options.TTL) {
+	if ok && c.fresh(entry, now, c.options.TTL) {
 		c.Stats.Hits.Add(1)
 		if now.Sub(entry.loadedAt) > c.options.TTL/2 && entry.refreshing.CompareAndSwap(false, true) {
-			c.startRead(id) // a busy token never waits for its re-reading
+			c.startRead(id) // early, so that requests with a busy token never wait
 		}
 		return entry.record, nil
 	}
 	if !ok {
-		if none, ok := c.unknown.GetIfPresent(id); ok && c.believed(none, now, unknownTTL) {
+		if none, ok := c.unknown.GetIfPresent(id); ok && c.fresh(none, now, unknownTTL) {
 			c.Stats.Unknown.Add(1)
 			return nil, none.err
 		}
 	}
 	c.Stats.Misses.Add(1)
 	record, err := c.read(ctx, id)
-	if err == nil || noToken(err) {
+	if err == nil || isUnusable(err) {
 		return record, err
 	}
-	// The entry is looked up again: a change may have been heard of meanwhile.
+	// Look the entry up again, since the record may have changed in the meantime.
 	if entry, ok := c.known.GetIfPresent(id); ok && entry.record != nil && now.Sub(entry.loadedAt) < c.options.Grace {
 		c.Stats.Stale.Add(1)
 		return entry.record, nil
@@ -132,12 +133,12 @@ func (c *Cache) Get(ctx context.Context, id string) (*token.Record, error) {
 	return nil, err
 }
 
-// noToken reports whether err is the store's answer that no token of this id can
-// be used, as opposed to no answer. What was known before does not outlast it.
-func noToken(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
+// isUnusable reports whether the store has answered that there is no usable token
+// with this id. Unlike an outage, that answer replaces what was cached.
+func isUnusable(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) }
 
-// Peek returns what the cache holds for this id, however old, without reading it;
-// nil when a change was heard of since it was read.
+// Peek returns the cached record with this id, however old, without reading the
+// store. The record is nil if it has changed since it was read.
 func (c *Cache) Peek(id string) (record *token.Record, ok bool) {
 	entry, ok := c.known.GetIfPresent(id)
 	if !ok {
@@ -146,11 +147,11 @@ func (c *Cache) Peek(id string) (record *token.Record, ok bool) {
 	return entry.record, true
 }
 
-func (c *Cache) believed(entry *cached, now time.Time, ttl time.Duration) bool {
+func (c *Cache) fresh(entry *cached, now time.Time, ttl time.Duration) bool {
 	return entry.epoch == c.epoch.Load() && now.Sub(entry.loadedAt) < ttl
 }
 
-// read waits for the one read of this id.
+// read returns the result of the one read in flight for this id.
 func (c *Cache) read(ctx context.Context, id string) (*token.Record, error) {
 	f := c.startRead(id)
 	select {
@@ -161,18 +162,18 @@ func (c *Cache) read(ctx context.Context, id string) (*token.Record, error) {
 	}
 }
 
-// startRead joins the read that is under way for this id, or begins one. The
-// read belongs to nobody's request: who began it may leave before it ends.
+// startRead joins the read in flight for this id, or starts one. The read does not
+// depend on the request that started it, which may be canceled.
 func (c *Cache) startRead(id string) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f, ok := c.flights[id]; ok {
 		return f
 	}
-	id = strings.Clone(id) // which was part of a token
+	id = strings.Clone(id) // do not retain the token that it was part of
 	f := &flight{done: make(chan struct{})}
-	if !c.reads.Go(func(ctx context.Context) { c.fly(ctx, id, f) }) {
-		f.err = fmt.Errorf("%w: this cache is not used any more", ErrUnavailable)
+	if !c.reads.Go(func(ctx context.Context) { c.load(ctx, id, f) }) {
+		f.err = fmt.Errorf("%w: the cache has been closed", ErrUnavailable)
 		close(f.done)
 		return f
 	}
@@ -180,22 +181,22 @@ func (c *Cache) startRead(id string) *flight {
 	return f
 }
 
-func (c *Cache) fly(ctx context.Context, id string, f *flight) {
+func (c *Cache) load(ctx context.Context, id string, f *flight) {
 	defer close(f.done)
 	for {
 		loadedAt, epoch := c.now(), c.epoch.Load()
 		bounded, cancel := context.WithTimeout(ctx, c.options.ReadTimeout)
 		f.record, f.err = c.store.Get(bounded, id)
 		cancel()
-		if c.land(id, f, &cached{record: f.record, err: f.err, loadedAt: loadedAt, epoch: epoch}) {
+		if c.finish(id, f, &cached{record: f.record, err: f.err, loadedAt: loadedAt, epoch: epoch}) {
 			return
 		}
 	}
 }
 
-// land keeps what a flight has read, unless a change overtook it: then it has
-// to be read once more.
-func (c *Cache) land(id string, f *flight, entry *cached) bool {
+// finish caches what a flight has read, and reports whether the flight is over. It
+// is not if a change overtook it: then the record must be read once more.
+func (c *Cache) finish(id string, f *flight, entry *cached) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f.overtaken {
@@ -205,11 +206,11 @@ func (c *Cache) land(id string, f *flight, entry *cached) bool {
 	switch {
 	case f.err == nil:
 		c.known.Set(id, entry)
-	case noToken(f.err):
+	case isUnusable(f.err):
 		c.known.Invalidate(id)
 		c.unknown.Set(id, entry)
 	default:
-		// An outage: what is known stays, to be asked for again soon.
+		// The store is away: keep what is known, and try again soon.
 		if old, ok := c.known.GetIfPresent(id); ok {
 			old.refreshing.Store(false)
 		}
@@ -223,15 +224,16 @@ func (c *Cache) Changed(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.overtake(id)
-	// Overwritten rather than deleted: until it was read again nothing older
-	// may be used, not even in an outage.
+	// Overwrite the entry rather than delete it, so that nothing older is used
+	// until the record is read again, even in an outage.
 	if _, ok := c.known.GetIfPresent(id); ok {
 		c.known.Set(id, &cached{})
 	}
 	c.unknown.Invalidate(id)
 }
 
-// Stored takes the record that this node has just written; nil: deleted.
+// Stored caches the record that this node has just written, or drops it if record
+// is nil because it was deleted.
 func (c *Cache) Stored(id string, record *token.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,9 +243,9 @@ func (c *Cache) Stored(id string, record *token.Record) {
 		c.known.Set(id, &cached{})
 		return
 	}
-	// Another node's later change may be heard of before our own Apply comes
-	// back: the older record must not cover it. Where nothing was known it left
-	// no trace: the next use reads.
+	// The notification of another node's later change may arrive before our own
+	// Apply returns, and our older record must not hide that change. If nothing was
+	// cached, such a notification left no trace, so the next use reads the store.
 	old, ok := c.known.GetIfPresent(id)
 	if !ok {
 		return
@@ -261,19 +263,19 @@ func (c *Cache) overtake(id string) {
 	}
 }
 
-// Lost implements Watcher. Nothing is dropped: until the watch is back records
-// are believed for TTL, as long as a change could go unheard.
+// Lost implements Watcher. It drops nothing: until the watch is restored, a change
+// can go unnoticed for TTL, after which every record is read again anyway.
 func (c *Cache) Lost(error) {}
 
-// Restored implements Watcher: changes may have been missed, so all is read
-// again at its next use.
+// Restored implements Watcher. Since changes may have been missed, every record is
+// read again at its next use.
 func (c *Cache) Restored() { c.epoch.Add(1) }
 
-// Wait returns, after ctx has ended, when no read is under way any more. Nothing
-// is read after it.
+// Wait waits until no read is in flight. Call it after ctx is done; no read starts
+// after that.
 func (c *Cache) Wait() { c.reads.Wait() }
 
-// Len returns about how many records are kept.
+// Len returns the approximate number of cached records.
 func (c *Cache) Len() int { return c.known.EstimatedSize() }
 
 var _ Watcher = (*Cache)(nil)

@@ -16,14 +16,14 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// slowStore is a store of which the test decides when and how a read ends.
+// slowStore is a store whose reads end when and how the test decides.
 type slowStore struct {
 	Store
 	mu      sync.Mutex
 	records map[string]*token.Record
 	err     error
 	reads   atomic.Int32
-	// hold, if set, is waited for between reading and answering.
+	// hold, if set, delays the return of a read until it is closed.
 	hold chan struct{}
 }
 
@@ -71,12 +71,12 @@ func TestKnownTokensCostNoRead(t *testing.T) {
 		}
 	}
 	if n := store.reads.Load(); n != 2 {
-		t.Errorf("%d reads, want one for each id", n)
+		t.Errorf("%d reads, want one per id", n)
 	}
 }
 
-// TestDamagedRecordIsNoOutage: what was known of a record does not outlast its
-// damage, and asking again and again costs no reads.
+// TestDamagedRecordIsNoOutage checks that the cache drops a record once it is found
+// damaged, and that repeated lookups cost no reads.
 func TestDamagedRecordIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, cache := newCached(&token.Record{ID: "a", Version: 1})
@@ -115,7 +115,7 @@ func TestFirstRequestsShareOneRead(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := store.reads.Load(); n != 1 {
-			t.Errorf("%d reads for a thousand first requests", n)
+			t.Errorf("%d reads for 1000 first requests", n)
 		}
 		close(store.hold)
 		synctest.Wait()
@@ -136,10 +136,10 @@ func TestChangeWinsOverReadUnderWay(t *testing.T) {
 		cache.Changed("a")
 		close(store.hold)
 		if record := <-got; record.Version != 2 {
-			t.Errorf("the read that was overtaken gave version %d", record.Version)
+			t.Errorf("the overtaken read returned version %d", record.Version)
 		}
 		if record, _ := cache.Get(t.Context(), "a"); record.Version != 2 {
-			t.Errorf("version %d is kept", record.Version)
+			t.Errorf("version %d is cached", record.Version)
 		}
 	})
 }
@@ -197,7 +197,7 @@ func TestOldRecordsAreReadAgain(t *testing.T) {
 		store.set(func() { delete(store.records, "a") })
 		time.Sleep(cacheOptions.TTL)
 		if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, ErrNotFound) {
-			t.Errorf("a token that is gone from the store, after ttl: %v", err)
+			t.Errorf("a deleted token after TTL: %v", err)
 		}
 	})
 }
@@ -217,7 +217,7 @@ func TestBusyTokensAreReadAgainWithoutWaiting(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := store.reads.Load(); n != 2 {
-			t.Errorf("%d reads, want the first and one early", n)
+			t.Errorf("%d reads, want the first and one early refresh", n)
 		}
 		close(store.hold)
 		synctest.Wait()
@@ -229,7 +229,7 @@ func TestStoredDoesNotCoverALaterChange(t *testing.T) {
 	if _, err := cache.Get(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	// This node wrote version 2; another wrote 3 before our answer came back.
+	// This node wrote version 2; another wrote 3 before our Apply returned.
 	store.records["a"] = &token.Record{ID: "a", Version: 3}
 	cache.Changed("a")
 	cache.Stored("a", &token.Record{ID: "a", Version: 2})
@@ -247,12 +247,13 @@ func TestNewTokenIsKnownAtOnce(t *testing.T) {
 	store.records["a"] = created
 	cache.Stored("a", created)
 	if _, err := cache.Get(t.Context(), "a"); err != nil {
-		t.Errorf("a token that was just created: %v", err)
+		t.Errorf("a token just created: %v", err)
 	}
 }
 
-// TestStoredDoesNotCoverAChangeHeardOfBefore: nothing was cached when another
-// node's later change was announced, so that left no trace.
+// TestStoredDoesNotCoverAChangeHeardOfBefore checks the case in which another
+// node's later change left no trace, because nothing was cached when it was
+// announced.
 func TestStoredDoesNotCoverAChangeHeardOfBefore(t *testing.T) {
 	store, cache := newCached(&token.Record{ID: "a", Version: 3})
 	cache.Changed("a")
@@ -266,7 +267,8 @@ func TestStoredDoesNotCoverAChangeHeardOfBefore(t *testing.T) {
 	}
 }
 
-// TestNothingIsReadAfterTheEnd: the store may be closed by then.
+// TestNothingIsReadAfterTheEnd checks that the cache leaves the store alone after
+// Wait, because it may be closed by then.
 func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	store := &slowStore{records: map[string]*token.Record{"a": {ID: "a", Version: 1}}}
@@ -281,8 +283,8 @@ func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	}
 }
 
-// BenchmarkEntry says how much memory a token takes in the cache, with an owner
-// and a name of a usual length.
+// BenchmarkEntry measures how much memory a token takes in the cache, with an owner
+// and a name of typical length.
 func BenchmarkEntry(b *testing.B) {
 	const n = 100_000
 	store := &slowStore{records: make(map[string]*token.Record)}
@@ -302,7 +304,7 @@ func BenchmarkEntry(b *testing.B) {
 	}
 }
 
-// storeOfMany has a record for every id, decoded as a store does it.
+// storeOfMany has a record for every id, decoded as a real store would.
 type storeOfMany struct{ Store }
 
 func (storeOfMany) Get(_ context.Context, id string) (*token.Record, error) {
@@ -313,21 +315,21 @@ func (storeOfMany) Get(_ context.Context, id string) (*token.Record, error) {
 	return record, err
 }
 
-// TestCreatedTokenThatWasRevokedMeanwhile: another node's revocation is heard of
-// while this node's own creation is still on its way back.
+// TestCreatedTokenThatWasRevokedMeanwhile checks that another node's revocation
+// counts even if it is announced before this node's own creation returns.
 func TestCreatedTokenThatWasRevokedMeanwhile(t *testing.T) {
 	created := &token.Record{ID: "a", Status: token.StatusActive, Version: 1}
 	_, cache := newCached(&token.Record{ID: "a", Status: token.StatusRevoked, Version: 2})
-	cache.Changed("a") // this node's own
-	cache.Changed("a") // the other's
+	cache.Changed("a") // this node's own change
+	cache.Changed("a") // the other node's
 	cache.Stored("a", created)
 	if got, err := cache.Get(t.Context(), "a"); err != nil || got.Status != token.StatusRevoked {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-// TestInherit: a cache with other bounds goes on with what the one before knew,
-// in an outage too, and never with what that has heard to be changed.
+// TestInherit checks that a cache with other bounds takes over what the old one
+// knew, to serve it in an outage, except for what the old one knew to have changed.
 func TestInherit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var records []*token.Record
@@ -345,15 +347,15 @@ func TestInherit(t *testing.T) {
 		next.Inherit(old)
 		reads := store.reads.Load()
 		if _, err := next.Get(t.Context(), "read"); err != nil || store.reads.Load() != reads+1 {
-			t.Errorf("%v after %d reads: what was taken over is read again", err, store.reads.Load()-reads)
+			t.Errorf("%v after %d reads: inherited records must be read again", err, store.reads.Load()-reads)
 		}
 
-		// The other cache serves until its configuration has ended.
+		// The old cache serves until its configuration has stopped.
 		if _, err := old.Get(t.Context(), "late"); err != nil {
 			t.Fatal(err)
 		}
 		old.Changed("changed late")
-		old.Changed("read") // of which the new one hears by itself: it has read it
+		old.Changed("read") // the new one has read it, so this does not count
 		store.set(func() { delete(store.records, "gone") })
 		time.Sleep(cacheOptions.TTL)
 		if _, err := old.Get(t.Context(), "gone"); !errors.Is(err, ErrNotFound) {
@@ -369,7 +371,7 @@ func TestInherit(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if _, err := next.Get(t.Context(), "same"); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("after its own grace: %v", err)
+			t.Errorf("after the new cache's grace: %v", err)
 		}
 	})
 }

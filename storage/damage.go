@@ -9,11 +9,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// DamagedError describes a record that the store holds but that cannot be used:
-// it cannot be read, is another token's, or fails token.Record.Check. Somebody
-// else may have written it, so nothing in it is believed.
+// DamagedError describes a stored record that cannot be used: it cannot be decoded,
+// belongs to another token, or fails token.Record.Check. Somebody else may have
+// written it, so nothing in it is trusted.
 type DamagedError struct {
-	// ID is the id that the record was asked for, or listed, by.
+	// ID is the id under which the record was read or listed.
 	ID  string
 	Err error
 }
@@ -23,12 +23,12 @@ func (e DamagedError) Error() string { return fmt.Sprintf("token %s: %s: %s", e.
 // Unwrap returns ErrDamaged and the cause.
 func (e DamagedError) Unwrap() []error { return []error{ErrDamaged, e.Err} }
 
-// DecodeRecord reads the record that a store holds under id. Its errors are
+// DecodeRecord decodes the record that a store holds under id. Its errors are
 // DamagedErrors.
 func DecodeRecord(id string, data []byte) (*token.Record, error) {
 	record := new(token.Record)
 	if err := json.Unmarshal(data, record); err != nil {
-		return nil, DamagedError{id, fmt.Errorf("not the JSON of a record: %w", err)}
+		return nil, DamagedError{id, fmt.Errorf("invalid JSON: %w", err)}
 	}
 	if err := vet(id, record); err != nil {
 		return nil, err
@@ -38,10 +38,10 @@ func DecodeRecord(id string, data []byte) (*token.Record, error) {
 
 func vet(id string, record *token.Record) error {
 	if record == nil {
-		return DamagedError{id, errors.New("no record")}
+		return DamagedError{id, errors.New("it is empty")}
 	}
 	if record.ID != id {
-		return DamagedError{id, fmt.Errorf("it is the record of another token, %.20q", record.ID)}
+		return DamagedError{id, fmt.Errorf("it belongs to another token, %.20q", record.ID)}
 	}
 	if err := record.Check(); err != nil {
 		return DamagedError{id, err}
@@ -49,8 +49,8 @@ func vet(id string, record *token.Record) error {
 	return nil
 }
 
-// DecodeEvent reads the audit event that a store holds under id. An event that
-// cannot be read stays in the trail, as ActionDamaged: it must not hide the
+// DecodeEvent decodes the audit event that a store holds under id. It returns an
+// event with ActionDamaged if that fails, so that one bad event does not hide the
 // others.
 func DecodeEvent(id string, data []byte) Event {
 	var event Event
@@ -61,12 +61,11 @@ func DecodeEvent(id string, data []byte) Event {
 	return event
 }
 
-// ActionDamaged is the action of an event that cannot be read.
+// ActionDamaged is the action of an event that cannot be decoded.
 const ActionDamaged = "damaged"
 
-// Vet returns a store that hands out only records that pass token.Record.Check,
-// whoever wrote them and whatever store returned them. It calls report whenever
-// it meets one that does not, for the log.
+// Vet wraps a store so that it returns only records that pass token.Record.Check,
+// whoever wrote them. It calls report for each one that does not, for the log.
 func Vet(store Store, report func(DamagedError)) Store { return &vetted{Store: store, report: report} }
 
 type vetted struct {

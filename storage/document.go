@@ -14,18 +14,17 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Documents keeps what is not a token, such as groups, owners and accounts:
-// small JSON values with a version. It is a part of Store, and what Store says of
-// errors and concurrent use holds here too. A DocumentError names the document.
+// Documents stores small versioned JSON values other than tokens, such as groups,
+// owners and accounts. It is part of Store, whose rules for errors and concurrent
+// use apply here too. A DocumentError names the document.
 type Documents interface {
 	// Document returns the document with this name, or ErrNotFound, or
 	// ErrDamaged.
 	Document(ctx context.Context, name DocumentName) (Document, error)
 
-	// ApplyDocument changes a document and writes the audit event, both or
-	// neither, and tells the watchers of every node that are DocumentWatchers.
-	// ErrConflict means that the document has another version than the change
-	// was made from.
+	// ApplyDocument atomically changes a document and writes the audit event, and
+	// notifies the DocumentWatchers of every node. ErrConflict means that the
+	// document no longer has the version that the change is based on.
 	ApplyDocument(ctx context.Context, change DocumentChange) error
 
 	// Documents returns the page of documents that query asks for, ordered by
@@ -33,7 +32,7 @@ type Documents interface {
 	Documents(ctx context.Context, query DocumentQuery) (DocumentPage, error)
 }
 
-// Bounds of what is kept of a document.
+// Limits of a document.
 const (
 	maxKindLength     = 32
 	maxDocumentID     = 512     // bytes
@@ -42,18 +41,18 @@ const (
 
 // DocumentName identifies a document.
 type DocumentName struct {
-	// Kind is what sort of document it is, such as group: lower-case letters,
-	// digits and underscores, beginning with a letter, at most 32 of them.
+	// Kind is the kind of document, such as group: at most 32 lower-case letters,
+	// digits and underscores, of which the first is a letter.
 	Kind string
-	// ID tells documents of one kind apart: printable text of at most 512 bytes.
-	// Case matters.
+	// ID identifies a document among those of its kind: printable text of at most
+	// 512 bytes. It is case-sensitive.
 	ID string
 }
 
-// String returns the name as one word: kind/ID, with the ID escaped as in a URL.
+// String returns kind/ID, with the ID escaped as in a URL.
 func (n DocumentName) String() string { return n.Kind + "/" + url.PathEscape(n.ID) }
 
-// ParseDocumentName reads what String wrote. It reports false for anything else,
+// ParseDocumentName parses what String returns. It reports false for anything else,
 // such as a token's ID.
 func ParseDocumentName(text string) (DocumentName, bool) {
 	kind, escaped, ok := strings.Cut(text, "/")
@@ -65,16 +64,16 @@ func ParseDocumentName(text string) (DocumentName, bool) {
 	return name, err == nil && name.Check() == nil && name.String() == text
 }
 
-// Check returns what is wrong with the name, if anything.
+// Check returns an error if the name is invalid.
 func (n DocumentName) Check() error {
 	if err := checkKind(n.Kind); err != nil {
 		return err
 	}
 	switch {
 	case n.ID == "" || len(n.ID) > maxDocumentID:
-		return fmt.Errorf("%s: the ID has %d bytes: want 1 to %d", n.Kind, len(n.ID), maxDocumentID)
+		return fmt.Errorf("%s: invalid ID of %d bytes: expected 1 to %d", n.Kind, len(n.ID), maxDocumentID)
 	case !utf8.ValidString(n.ID) || strings.ContainsFunc(n.ID, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return fmt.Errorf("%s %q: the ID must be printable text", n.Kind, n.ID)
+		return fmt.Errorf("%s %q: invalid ID: expected printable text", n.Kind, n.ID)
 	}
 	return nil
 }
@@ -86,12 +85,12 @@ func checkKind(kind string) error {
 		valid = valid && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_')
 	}
 	if !valid {
-		return fmt.Errorf("kind of document %q: want lower-case letters, digits and underscores", kind)
+		return fmt.Errorf("invalid kind of document %q: expected lower-case letters, digits and underscores", kind)
 	}
 	return nil
 }
 
-// Document is what a store keeps under a name.
+// Document is a document as a store returns it.
 type Document struct {
 	DocumentName
 	// Version counts the changes, from 1.
@@ -103,31 +102,32 @@ type Document struct {
 // DocumentChange is one change of one document.
 type DocumentChange struct {
 	DocumentName
-	// Version is that of the document as it was read; 0 creates one.
+	// Version is the version that the change is based on, or 0 to create a
+	// document.
 	Version uint64
-	// Data is what it becomes, a JSON value of at most 1 MiB; nil deletes it.
+	// Data is the new JSON value, of at most 1 MiB, or nil to delete the document.
 	Data json.RawMessage
 	// Event is the change's audit event. The store sets its Document.
 	Event Event
 }
 
-// Check returns what is wrong with the change, if anything.
+// Check returns an error if the change is invalid.
 func (c DocumentChange) Check() error {
 	switch err := c.DocumentName.Check(); {
 	case err != nil:
 		return err
 	case c.Data == nil && c.Version == 0:
-		return fmt.Errorf("%s: neither created nor deleted", c.DocumentName)
+		return fmt.Errorf("%s: neither a version nor data: nothing to do", c.DocumentName)
 	case c.Version >= token.MaxVersion:
-		return fmt.Errorf("%s: version %d is the last one", c.DocumentName, c.Version)
+		return fmt.Errorf("%s: there can be no version after %d", c.DocumentName, c.Version)
 	case c.Data != nil && (len(c.Data) > maxDocumentLength || !json.Valid(c.Data)):
-		return fmt.Errorf("%s: want a JSON value of at most %d bytes", c.DocumentName, maxDocumentLength)
+		return fmt.Errorf("%s: invalid data: expected a JSON value of at most %d bytes", c.DocumentName, maxDocumentLength)
 	}
 	return nil
 }
 
-// Stored returns the JSON that a store keeps of the document; nil when it is
-// deleted.
+// Stored returns the JSON in which a store keeps the document, or nil if the change
+// deletes it.
 func (c DocumentChange) Stored() ([]byte, error) {
 	if c.Data == nil {
 		return nil, nil
@@ -135,13 +135,13 @@ func (c DocumentChange) Stored() ([]byte, error) {
 	return json.Marshal(storedDocument{c.Version + 1, c.Data})
 }
 
-// storedDocument is what a store keeps under a document's name.
+// storedDocument is the JSON that a store keeps under a document's name.
 type storedDocument struct {
 	Version uint64          `json:"version"`
 	Data    json.RawMessage `json:"data"`
 }
 
-// DecodeDocument reads what Stored wrote. The error is a DocumentError with
+// DecodeDocument decodes what Stored returned. Its error is a DocumentError with
 // ErrDamaged in its chain.
 func DecodeDocument(name DocumentName, data []byte) (Document, error) {
 	var stored storedDocument
@@ -151,9 +151,9 @@ func DecodeDocument(name DocumentName, data []byte) (Document, error) {
 	switch {
 	case err != nil:
 	case decoder.More():
-		err = errors.New("more than one value")
+		err = errors.New("more than one JSON value")
 	case stored.Version == 0 || stored.Version > token.MaxVersion:
-		err = fmt.Errorf("version %d", stored.Version)
+		err = fmt.Errorf("invalid version %d", stored.Version)
 	case stored.Data == nil:
 		err = errors.New("no data")
 	}
@@ -163,9 +163,8 @@ func DecodeDocument(name DocumentName, data []byte) (Document, error) {
 	return Document{name, stored.Version, stored.Data}, nil
 }
 
-// DocumentError says of one document that it is not there, was changed by
-// somebody else, or is damaged: it has ErrNotFound, ErrConflict or ErrDamaged in
-// its chain.
+// DocumentError reports that a document does not exist, was changed by somebody
+// else or is damaged. It has ErrNotFound, ErrConflict or ErrDamaged in its chain.
 type DocumentError struct {
 	Name DocumentName
 	Err  error
@@ -177,28 +176,28 @@ func (e DocumentError) Error() string {
 	case errors.Is(e.Err, ErrNotFound):
 		return "no such document: " + document
 	case errors.Is(e.Err, ErrConflict):
-		return document + " was changed by somebody else meanwhile"
+		return document + ": somebody else has changed it in the meantime"
 	}
 	return document + ": " + e.Err.Error()
 }
 
 func (e DocumentError) Unwrap() error { return e.Err }
 
-// DocumentQuery says which documents a list is of.
+// DocumentQuery selects documents for a list.
 type DocumentQuery struct {
 	Kind string
-	// Cursor is the Next of the page before; empty for the first.
+	// Cursor is the Next of the previous page, or empty for the first page.
 	Cursor string
-	// Limit is the size of the page; 0 is DefaultPageSize, MaxPageSize at most.
+	// Limit is the size of the page, at most MaxPageSize. 0 means DefaultPageSize.
 	Limit int
 }
 
-// PageSize returns Limit with its default and bound applied.
+// PageSize returns Limit with its default and maximum applied.
 func (q DocumentQuery) PageSize() int { return pageSize(q.Limit) }
 
-// Range returns the names of the page's documents, as String writes them: they
-// are greater than start and less than end. The error is an invalid kind or
-// ErrBadCursor.
+// Range returns the range of the names of the page's documents, as String returns
+// them: they sort after start and before end. It fails if the kind is invalid, or
+// with ErrBadCursor.
 func (q DocumentQuery) Range() (start, end string, err error) {
 	if err := checkKind(q.Kind); err != nil {
 		return "", "", err
@@ -213,18 +212,18 @@ func (q DocumentQuery) Range() (start, end string, err error) {
 	return q.Cursor, end, nil
 }
 
-// DocumentPage is a part of a list.
+// DocumentPage is a page of a list of documents.
 type DocumentPage struct {
-	// Documents are the readable ones. There can be fewer than asked for, also
-	// before the last page: some may have been changed while the page was read.
+	// Documents holds the usable documents. There may be fewer than requested even
+	// before the last page, since some may change while the page is read.
 	Documents []Document
-	// Damaged are the others.
+	// Damaged describes the damaged documents.
 	Damaged []DocumentError
-	// Next is the cursor of the next page; empty on the last.
+	// Next is the cursor of the next page, or empty on the last page.
 	Next string
 }
 
-// Add adds what DecodeDocument returned to the page.
+// Add adds the results of DecodeDocument to the page.
 func (p *DocumentPage) Add(document Document, err error) {
 	if damaged, ok := errors.AsType[DocumentError](err); ok {
 		p.Damaged = append(p.Damaged, damaged)
@@ -233,16 +232,16 @@ func (p *DocumentPage) Add(document Document, err error) {
 	}
 }
 
-// DocumentWatcher is a Watcher that is told of documents too.
+// DocumentWatcher is a Watcher that is also notified of changes to documents.
 type DocumentWatcher interface {
 	Watcher
-	// DocumentChanged tells that the document with this name is not what it was.
-	// It returns quickly.
+	// DocumentChanged reports that the document with this name has changed. It must
+	// return quickly.
 	DocumentChanged(name DocumentName)
 }
 
-// Tell tells a watcher what has changed: a token, by its ID, or a document, by
-// its name as String writes it.
+// Tell notifies a watcher of a change to a token, given by its ID, or to a document,
+// given by its name as DocumentName.String returns it.
 func Tell(watcher Watcher, changed string) {
 	name, isDocument := ParseDocumentName(changed)
 	if !isDocument {

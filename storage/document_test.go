@@ -19,7 +19,7 @@ func TestDecodeDocument(t *testing.T) {
 	} {
 		_, err := DecodeDocument(name, []byte(data))
 		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), `group "bi"`) {
-			t.Errorf("%s: %v, want it damaged", data, err)
+			t.Errorf("%s: %v, want ErrDamaged", data, err)
 		}
 	}
 }
@@ -27,30 +27,30 @@ func TestDecodeDocument(t *testing.T) {
 func TestParseDocumentName(t *testing.T) {
 	for _, name := range []DocumentName{{"group", "bi"}, {"owner", "a/b c%"}, {"x_1", "日本"}} {
 		if got, ok := ParseDocumentName(name.String()); !ok || got != name {
-			t.Errorf("%s is read as %v, %v", name, got, ok)
+			t.Errorf("%s is parsed as %v, %v", name, got, ok)
 		}
 	}
 	for _, text := range []string{"", "4fT0aB9xYz", "group", "group/", "/bi", "group/a/b", "group/a%2fb", "group/%zz", "Group/bi", "group/a%00"} {
 		if name, ok := ParseDocumentName(text); ok {
-			t.Errorf("%q is read as %v", text, name)
+			t.Errorf("%q was accepted as %v", text, name)
 		}
 	}
 }
 
-// TestEventsOfSimilarNames: what is about one document or token is not taken for
-// what is about another whose name begins alike.
+// TestEventsOfSimilarNames checks that events about one document or token are not
+// found under another whose name begins in the same way.
 func TestEventsOfSimilarNames(t *testing.T) {
 	at := EventID{Millis: 1795706778275, Seq: 3}
 	names := []string{"group/a", "group/a1", "group/a17957067782", "groups/a", "4fT0aB9xYz", "4fT0aB9xY0"}
 	for _, about := range names {
 		start, end, ok := EventRange(about, EventID{})
 		if !ok {
-			t.Errorf("no range for %s", about)
+			t.Errorf("EventRange rejects %s", about)
 		}
 		for _, other := range names {
 			entry := EventEntry(other, at)
 			if inside := start <= entry && entry < end; inside != (about == other) {
-				t.Errorf("the range of %s has the entry of %s: %v", about, other, inside)
+				t.Errorf("the range of %s contains the entry of %s: %v", about, other, inside)
 			}
 			if id, err := EventOfEntry(entry); err != nil || id != at {
 				t.Errorf("%q: %v, %v", entry, id, err)
@@ -58,6 +58,6 @@ func TestEventsOfSimilarNames(t *testing.T) {
 		}
 	}
 	if _, _, ok := EventRange("nonsense", EventID{}); ok {
-		t.Error("a range for nonsense")
+		t.Error("EventRange accepts an invalid name")
 	}
 }

@@ -7,18 +7,19 @@ import (
 
 // Event is an entry of the audit trail.
 type Event struct {
-	// ID orders events; the store gives it.
+	// ID orders events. The store assigns it.
 	ID string `json:"id"`
 	// At is when it happened, by the clock of the node that did it.
 	At time.Time `json:"at"`
-	// Action is what happened: to a token create, update, rotate, disable,
-	// enable, revoke, delete or import; to an account account_refused or
+	// Action is what happened. For tokens it is create, update, rotate, disable,
+	// enable, revoke, delete or import; for accounts account_refused or
 	// account_accepted.
 	Action string `json:"action"`
-	// TokenID, Owner and Name say to which token; Name alone to which account.
+	// TokenID, Owner and Name identify the token. For an account, there is only
+	// Name.
 	TokenID string `json:"token_id,omitempty"`
-	// Document is the name of the document that changed, as DocumentName.String
-	// writes it.
+	// Document is the name of the changed document, as DocumentName.String returns
+	// it.
 	Document string `json:"document,omitempty"`
 	Owner    string `json:"owner,omitempty"`
 	Name     string `json:"name"`
@@ -28,8 +29,8 @@ type Event struct {
 	Changes []FieldChange `json:"changes,omitempty"`
 }
 
-// About returns the ID of the token or the name of the document that the event
-// is about; empty for others.
+// About returns the ID of the token or the name of the document that the event is
+// about, or "" if it is about neither.
 func (e Event) About() string {
 	if e.TokenID != "" {
 		return e.TokenID
@@ -37,8 +38,8 @@ func (e Event) About() string {
 	return e.Document
 }
 
-// FieldChange is one field's value before and after, as JSON. Digests are no
-// fields: the trail never shows what a token could be recognised by.
+// FieldChange is the value of a field before and after a change, as JSON. Digests
+// are not fields: the trail never shows anything that identifies a token's secret.
 type FieldChange struct {
 	Field string          `json:"field"`
 	Old   json.RawMessage `json:"old,omitempty"`
@@ -49,9 +50,9 @@ type FieldChange struct {
 type Actor struct {
 	// Kind is admin (a client of Caddy's admin endpoint), owner or system.
 	Kind string `json:"kind"`
-	// Name is who it was, as far as known.
+	// Name is the actor's name, as far as known.
 	Name string `json:"name,omitempty"`
-	// Address is the client's.
+	// Address is the client's IP address.
 	Address string `json:"address,omitempty"`
 }
 
@@ -62,22 +63,22 @@ const (
 	ActorSystem = "system"
 )
 
-// EventQuery says which events a list is of.
+// EventQuery selects events for a list.
 type EventQuery struct {
 	// TokenID limits the list to one token's events.
 	TokenID string
 	// Document limits the list to one document's events, if TokenID is empty.
 	Document string
-	// Since leaves out what was recorded before.
+	// Since limits the list to events recorded at this time or later.
 	Since time.Time
-	// Cursor is the Next of the page before: what comes after that event.
+	// Cursor is the Next of the previous page, or empty for the first page.
 	Cursor string
-	// Limit is the size of the page; 0 is DefaultPageSize, MaxPageSize at most.
+	// Limit is the size of the page, at most MaxPageSize. 0 means DefaultPageSize.
 	Limit int
 }
 
-// About returns the token's ID or the document's name that the list is limited
-// to; empty if it is not.
+// About returns the ID of the token or the name of the document that the list is
+// limited to, or "" if it is not limited.
 func (q EventQuery) About() string {
 	if q.TokenID != "" {
 		return q.TokenID
@@ -85,15 +86,15 @@ func (q EventQuery) About() string {
 	return q.Document
 }
 
-// PageSize returns Limit with its default and bound applied.
+// PageSize returns Limit with its default and maximum applied.
 func (q EventQuery) PageSize() int { return pageSize(q.Limit) }
 
-// EventPage is a part of the audit trail.
+// EventPage is a page of the audit trail.
 type EventPage struct {
 	Events []Event
-	// Next is where to go on; it is set also on the last page, so that a
-	// reader can follow the trail as it grows.
+	// Next is the cursor to continue from. It is set even on the last page, so that
+	// a reader can follow the trail as it grows.
 	Next string
-	// More tells that there are events after this page.
+	// More reports whether there are events after this page.
 	More bool
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// EventID is when an event was recorded and, of those recorded in one
-// millisecond, which one it was. Stores give each event a greater one than all
-// events before, whatever the clock does.
+// EventID is the time at which an event was recorded, and a sequence number among
+// the events of that millisecond. Stores give every event a greater id than all
+// earlier events, whatever the clock does.
 type EventID struct {
 	Millis int64
 	Seq    uint32
 }
 
 const (
-	maxMillis      = 1e13 - 1 // what Key has room for
+	maxMillis      = 1e13 - 1 // 13 digits, as in Key
 	eventKeyLength = 13 + 1 + 10
 )
 
-// ParseEventID reads what String wrote, or returns ErrBadCursor.
+// ParseEventID parses what String returns. Its errors are ErrBadCursor.
 func ParseEventID(s string) (EventID, error) {
 	millis, seq, ok := strings.Cut(s, "-")
 	ms, err := strconv.ParseUint(millis, 10, 63)
@@ -34,10 +34,10 @@ func ParseEventID(s string) (EventID, error) {
 	return EventID{int64(ms), uint32(n)}, nil
 }
 
-// String returns the id as events and cursors have it.
+// String formats the id as in events and cursors.
 func (id EventID) String() string { return fmt.Sprintf("%d-%d", id.Millis, id.Seq) }
 
-// Key returns the id as text that sorts as ids do.
+// Key formats the id such that keys sort in the order of ids.
 func (id EventID) Key() string { return fmt.Sprintf("%013d-%010d", id.Millis, id.Seq) }
 
 // Before reports whether id was recorded before other.
@@ -45,7 +45,7 @@ func (id EventID) Before(other EventID) bool {
 	return id.Millis < other.Millis || id.Millis == other.Millis && id.Seq < other.Seq
 }
 
-// Next returns the id of an event that is recorded at now after id.
+// Next returns the id of an event that is recorded at now, right after id.
 func (id EventID) Next(now time.Time) EventID {
 	switch ms := now.UnixMilli(); {
 	case ms > id.Millis:
@@ -56,8 +56,8 @@ func (id EventID) Next(now time.Time) EventID {
 	return EventID{Millis: id.Millis, Seq: id.Seq + 1}
 }
 
-// After returns the event after which the query's page begins; or
-// ErrBadCursor. It is also the page's Next when the page is empty.
+// After returns the event after which the query's page begins, or ErrBadCursor. If
+// the page is empty, it is also the page's Next.
 func (q EventQuery) After() (EventID, error) {
 	var after EventID
 	if ms := q.Since.UnixMilli(); !q.Since.IsZero() && ms > 0 {
@@ -73,20 +73,20 @@ func (q EventQuery) After() (EventID, error) {
 	return cursor, nil
 }
 
-// EventEntry returns the entry by which the index finds an event about a token,
-// named by its ID, or about a document, named as DocumentName.String writes it.
+// EventEntry returns the index entry of an event about a token, given by its ID, or
+// about a document, given by its name as DocumentName.String returns it.
 func EventEntry(about string, id EventID) string {
 	if strings.Contains(about, "/") {
-		// Names of documents have any length: a second slash, which none has, ends
-		// them, so that group/a is not mistaken for group/a1.
+		// Document names vary in length. A second slash, which no name contains,
+		// ends them, so that group/a is not mistaken for group/a1.
 		about += "/"
 	}
 	return listEvents + about + id.Key()
 }
 
-// EventRange returns the range of the entries about a token or a document after
-// an event: the first one, whether the index has it or not, and what is greater
-// than all. It reports false for anything else.
+// EventRange returns the range of the index entries about a token or a document
+// after an event: from start up to but not including end. Neither need exist. It
+// reports false if about is neither a token's ID nor a document's name.
 func EventRange(about string, after EventID) (start, end string, ok bool) {
 	if _, isDocument := ParseDocumentName(about); !isDocument && !token.ValidID(about) {
 		return "", "", false
@@ -94,7 +94,7 @@ func EventRange(about string, after EventID) (start, end string, ok bool) {
 	return EventEntry(about, after) + "\x00", EventEntry(about, EventID{Millis: maxMillis, Seq: math.MaxUint32}) + "\xff", true
 }
 
-// EventOfEntry returns the ID of the event that an entry of EventRange finds.
+// EventOfEntry returns the ID of the event that an index entry points to.
 func EventOfEntry(entry string) (EventID, error) {
 	if len(entry) < len(listEvents)+eventKeyLength {
 		return EventID{}, fmt.Errorf("index entry %q is too short", entry)

@@ -9,20 +9,21 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// A store keeps, beside the records, one ordered set of strings: its index.
-// Every list is a range of it, and every entry holds what filters need, so
-// that a search through a million tokens reads none of their records:
+// Besides the records, a store keeps one ordered set of strings: its index. Every
+// list is a range of the index, and every entry contains what filters need, so
+// that a search through a million tokens does not read their records. The parts of
+// an entry are:
 //
 //	list        "*" all records · "d" disabled · "r" revoked · "o" owner NUL
 //	created     12 hex digits: milliseconds, counted down, so newest first
 //	id          10 characters; created and id together are the entry's key
 //	status      a, d or r
-//	not before  12 hex digits: milliseconds; 0 for none
-//	expires     12 hex digits: milliseconds; 0 for never
-//	text        owner NUL name, both folded
+//	not before  12 hex digits: milliseconds, or 0 for none
+//	expires     12 hex digits: milliseconds, or 0 for never
+//	text        owner NUL name, both case-folded
 //
-// Active tokens have no list of their own: they are most of all tokens, and
-// those that time has ended cannot be told apart without looking anyway.
+// There is no list of active tokens, since n tokens are active, and finding
+// those that have expired means looking at each one anyway.
 const (
 	listAll      = "*"
 	listDisabled = "d"
@@ -44,10 +45,10 @@ const (
 
 // ErrBadCursor reports a cursor that did not come from a page of this list. It is
 // the caller's mistake, not an outage.
-var ErrBadCursor = errors.New("not a cursor of this list: leave it out to begin at the first page")
+var ErrBadCursor = errors.New("not a cursor of this list: leave it out to start at the first page")
 
-// IndexEntries returns the index entries of a record, none for nil. A change may
-// leave entries in place that the old and the new record share.
+// IndexEntries returns the index entries of a record, or none if it is nil. A change
+// may leave entries in place that the old and the new record share.
 func IndexEntries(r *token.Record) []string {
 	if r == nil {
 		return nil
@@ -62,7 +63,7 @@ func IndexEntries(r *token.Record) []string {
 	b.WriteString(hexTime(millis(r.NotBefore)))
 	b.WriteString(hexTime(millis(r.ExpiresAt)))
 	b.WriteString(owner)
-	b.WriteByte(0) // owners and names hold no control characters
+	b.WriteByte(0) // owners and names contain no control characters
 	b.WriteString(token.Fold(r.Name))
 	row := b.String()
 
@@ -73,8 +74,8 @@ func IndexEntries(r *token.Record) []string {
 	return entries
 }
 
-// EntriesBeside returns the entries that the index holds of the record that an
-// entry of the list of all is of: for records that cannot be read.
+// EntriesBeside returns all index entries of a record, given its entry in the list
+// of all records. It is for records that cannot be decoded.
 func EntriesBeside(entry string) []string {
 	row, ok := strings.CutPrefix(entry, listAll)
 	if !ok || len(row) < textAt {
@@ -88,8 +89,7 @@ func EntriesBeside(entry string) []string {
 	return entries
 }
 
-// statusLetter goes the way of token.StateAt: a status that is not known is as
-// good as revoked.
+// statusLetter treats unknown statuses as revoked, as token.StateAt does.
 func statusLetter(s token.Status) byte {
 	switch s {
 	case token.StatusActive:
@@ -100,23 +100,23 @@ func statusLetter(s token.Status) byte {
 	return 'r'
 }
 
-// Scan says how to find the records of a list in an index: go through the
-// entries from Start to before End, in byte order, and take what matches.
+// Scan describes how to find the records of a list in an index: iterate over the
+// entries from Start up to but not including End, in byte order, and take those
+// that match.
 type Scan struct {
-	// Start is the first entry that can belong to the page, whether the index
-	// has it or not.
+	// Start is a lower bound of the page's entries. It need not exist.
 	Start string
 	// End is greater than all entries of the list.
 	End string
 
-	row   int // where the row begins in an entry: after the list's name
+	row   int // offset of the row in an entry, after the list's name
 	state token.State
 	now   string
 	text  string // folded
 	id    string
 }
 
-// Scan returns how to find the query's records, or ErrBadCursor.
+// Scan returns the scan that finds the query's records, or ErrBadCursor.
 func (q *Query) Scan() (Scan, error) {
 	list := listAll
 	switch {
@@ -140,11 +140,11 @@ func (q *Query) Scan() (Scan, error) {
 	return s, nil
 }
 
-// Match reports whether the entry's record may match the query; Query.Match
-// decides.
+// Match reports whether the entry's record may match the query. Query.Match decides
+// on the record itself.
 func (s *Scan) Match(entry string) bool {
 	if len(entry) < s.row+textAt {
-		return false // nothing that IndexEntries wrote
+		return false // not from IndexEntries
 	}
 	row := entry[s.row:]
 	if s.state != "" && s.state != token.StateDamaged && s.stateOf(row) != s.state {
@@ -154,7 +154,7 @@ func (s *Scan) Match(entry string) bool {
 		strings.Contains(row[timeLength:keyLength], s.id)) && validKey(row[:keyLength])
 }
 
-// stateOf is token.StateAt on a row. Its times compare as text.
+// stateOf is token.StateAt for a row, whose times sort as text.
 func (s *Scan) stateOf(row string) token.State {
 	expires := row[expiresAt:textAt]
 	switch {
@@ -190,12 +190,12 @@ func validKey(s string) bool {
 	return true
 }
 
-// latest is the last moment that an entry can hold, some 8900 years from 1970.
+// latest is the latest time that an entry can hold, some 8,900 years after 1970.
 const latest int64 = 1<<(4*timeLength) - 1
 
-// millis returns t in the index's precision: 0 is no time, and moments that an
-// entry cannot hold become the nearest that it can. Records hold whole seconds
-// at the finest, so milliseconds lose nothing.
+// millis returns t in milliseconds, the precision of the index, or 0 for the zero
+// time. Times that an entry cannot hold become the nearest one that it can. Nothing
+// is lost, because the times that filters use are whole seconds.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -8,8 +8,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// TestEntriesOfExtremeTimes: moments that an entry cannot hold become ones
-// that are as good.
+// TestEntriesOfExtremeTimes checks that times which an entry cannot hold become ones
+// that are equivalent for all practical purposes.
 func TestEntriesOfExtremeTimes(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	times := []time.Time{
@@ -23,7 +23,7 @@ func TestEntriesOfExtremeTimes(t *testing.T) {
 			r := &token.Record{ID: "0123456789", Owner: "a", Name: "b", Status: token.StatusActive, NotBefore: notBefore, ExpiresAt: expires, CreatedAt: expires}
 			for _, state := range token.States() {
 				if state == token.StateDamaged {
-					continue // the index cannot tell
+					continue // the index cannot distinguish them
 				}
 				q := Query{State: state, Now: now}
 				scan, err := q.Scan()

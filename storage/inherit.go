@@ -2,21 +2,20 @@ package storage
 
 import "math"
 
-// inherited is the epoch of records that were taken over from another cache: no
-// cache gets as far, so that each is read again before it is believed.
+// inherited is the epoch of records taken over from another cache. No cache ever
+// reaches it, so each of these records is read again before it is trusted.
 const inherited = math.MaxUint64
 
-// Inherit takes over what another cache in front of the same store knows, as on
-// a reload that changes the bounds. Every record is read again at its next use,
-// but serves through Grace while the store is away.
+// Inherit takes over the records of another cache in front of the same store, for a
+// reload that changes the bounds. Every inherited record is read again at its next
+// use, but serves for Grace while the store is away.
 //
-// It can be called again as long as the other cache is kept up to date, and then
-// takes over what that has learned meanwhile: a change that only the other one
-// has heard of counts here too.
+// Inherit can be called again while the other cache is still kept up to date, to
+// take over changes that only the other cache has been notified of.
 func (c *Cache) Inherit(from *Cache) {
 	for id, entry := range c.known.All() {
 		if _, ok := from.known.GetEntryQuietly(id); !ok && entry.epoch == inherited {
-			c.inherit(id, &cached{}) // it may be gone
+			c.inherit(id, &cached{}) // it may have been deleted
 		}
 	}
 	for id, entry := range from.known.All() {
@@ -24,7 +23,7 @@ func (c *Cache) Inherit(from *Cache) {
 	}
 }
 
-// inherit takes over an entry, unless it was read here.
+// inherit takes over an entry, unless this cache has read the record itself.
 func (c *Cache) inherit(id string, entry *cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,14 +6,14 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Limiter is a store that can count requests for all nodes together. With a
-// store that is none, each node counts its own.
+// Limiter is a store that can count the requests of all nodes together. With other
+// stores, each node counts its own requests.
 type Limiter interface {
-	// Take takes up to most requests out of the bucket of the token with this
-	// id. An error with ErrUnavailable in its chain says that the store is
-	// away; any other that it cannot count.
-	Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error)
+	// Take takes up to n requests from the bucket of the token with this id. An
+	// error with ErrUnavailable in its chain means that the store is away; any other
+	// error means that it cannot count.
+	Take(ctx context.Context, id string, limit token.Limit, n int) (Grant, error)
 }
 
-// Grant is what a store granted out of a bucket.
+// Grant is what a store took from a bucket.
 type Grant = token.Grant

@@ -10,7 +10,7 @@ import (
 // Observer receives the operation, duration and error of every call to a store.
 type Observer func(op string, took time.Duration, err error)
 
-// Observe returns a store that reports its calls to observer.
+// Observe wraps a store so that it reports its calls to observer.
 func Observe(store Store, observer Observer) Store {
 	return &observed{Store: store, observe: observer}
 }
@@ -70,7 +70,7 @@ func (o *observed) Uses(ctx context.Context, ids []string) (uses map[string]Use,
 	return o.Store.Uses(ctx, ids)
 }
 
-// ObserveLimiter returns a limiter that reports its calls to observer.
+// ObserveLimiter wraps a limiter so that it reports its calls to observer.
 func ObserveLimiter(l Limiter, observer Observer) Limiter { return observedLimiter{l, observer} }
 
 type observedLimiter struct {
@@ -78,9 +78,9 @@ type observedLimiter struct {
 	observe Observer
 }
 
-func (o observedLimiter) Take(ctx context.Context, id string, limit token.Limit, most int) (Grant, error) {
+func (o observedLimiter) Take(ctx context.Context, id string, limit token.Limit, n int) (Grant, error) {
 	began := time.Now()
-	grant, err := o.Limiter.Take(ctx, id, limit, most)
+	grant, err := o.Limiter.Take(ctx, id, limit, n)
 	o.observe("take", time.Since(began), err)
 	return grant, err
 }

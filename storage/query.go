@@ -7,32 +7,32 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Limits of a page.
+// Sizes of a page.
 const (
 	DefaultPageSize = 100
 	MaxPageSize     = 1000
 )
 
-// Query says which records a list is of.
+// Query selects records for a list.
 type Query struct {
-	// Owner limits the list to one owner's tokens, compared without case.
+	// Owner limits the list to one owner's tokens, ignoring case.
 	Owner string
-	// State limits the list to tokens that are in this state at Now. To find those
-	// that are token.StateDamaged every record is read; their pages have
+	// State limits the list to tokens that are in this state at Now. Finding tokens
+	// in token.StateDamaged requires reading every record; their pages have
 	// MaxPageSize, whatever Limit says.
 	State token.State
-	// Search limits the list to tokens with this text in the name, the owner
-	// or the id, compared without case (the id with case).
+	// Search limits the list to tokens with this text in the name or the owner,
+	// ignoring case, or in the id.
 	Search string
-	// Now is the moment for State.
+	// Now is the time that State refers to.
 	Now time.Time
-	// Cursor is the Next of the page before; empty for the first.
+	// Cursor is the Next of the previous page, or empty for the first page.
 	Cursor string
-	// Limit is the size of the page; 0 is DefaultPageSize, MaxPageSize at most.
+	// Limit is the size of the page, at most MaxPageSize. 0 means DefaultPageSize.
 	Limit int
 }
 
-// PageSize returns Limit with its default and bound applied.
+// PageSize returns the size of the page, with defaults and maximum applied.
 func (q *Query) PageSize() int {
 	if q.State == token.StateDamaged {
 		return MaxPageSize
@@ -40,20 +40,19 @@ func (q *Query) PageSize() int {
 	return pageSize(q.Limit)
 }
 
-// Page is a part of a list.
+// Page is a page of a list of records.
 type Page struct {
-	// Records are the tokens. There can be fewer than asked for, also before
-	// the last page: some may have been changed while the page was read.
+	// Records holds the usable records. There may be fewer than requested even
+	// before the last page, since some may change while the page is read.
 	Records []*token.Record
-	// Damaged are the records of this part of the list that cannot be used: those
-	// that the index lists, as far as it can tell.
+	// Damaged describes the damaged records on this page. Whether they match the
+	// query is known only as far as the index tells.
 	Damaged []DamagedError
-	// Next is the cursor of the next page; empty on the last.
+	// Next is the cursor of the next page, or empty on the last page.
 	Next string
 }
 
-// Match reports whether a record belongs in the list. One that can be matched is
-// not damaged.
+// Match reports whether a record, which is not damaged, belongs in the list.
 func (q *Query) Match(r *token.Record) bool {
 	if q.Owner != "" && !r.OwnedBy(q.Owner) {
 		return false

@@ -11,7 +11,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Use is the last use of a token: when, to the minute, from where and by which
+// Use is the last use of a token: when (to the minute), from where and by which
 // program.
 type Use struct {
 	At        time.Time  `json:"at"`
@@ -19,27 +19,28 @@ type Use struct {
 	UserAgent string     `json:"user_agent,omitempty"`
 }
 
-// useInterval is how often uses are written: what a crash loses at most.
+// useInterval is how often uses are written, and so the most that a crash loses.
 const useInterval = time.Minute
 
-// maxUserAgent bounds what is kept of a program's name for itself, in bytes.
+// maxUserAgent is the maximum length of a recorded user agent, in bytes.
 const maxUserAgent = 200
 
-// UseLog collects the last uses of tokens in memory and writes them to the store
-// in batches; no request waits for it.
+// UseLog collects the last uses of tokens in memory and writes them to the store in
+// batches, so that no request waits.
 type UseLog struct {
 	store   Store
 	written func(tokens int, err error)
 	now     func() time.Time
 
 	mu sync.Mutex
-	// noted are those since the last write; unwritten are on their way to the
-	// store, or wait there until it takes them.
+	// noted holds the uses since the last write; unwritten holds those that are
+	// being written, or could not be written yet.
 	noted, unwritten map[string]Use
 }
 
-// NewUseLog returns a log of uses that writes to store. written is told, after
-// each interval, how many tokens were used in it, and how the write went.
+// NewUseLog returns a log of uses that writes to store. After each interval it calls
+// written with the number of tokens used in that interval and the error of the
+// write.
 func NewUseLog(store Store, written func(tokens int, err error)) *UseLog {
 	return &UseLog{
 		store: store, written: written, now: time.Now,
@@ -58,13 +59,12 @@ func (l *UseLog) Note(id string, address netip.Addr, userAgent string) {
 	if l.noted[id] == use {
 		return
 	}
-	// A copy: it is part of all of the request's headers.
+	// Printable copies the string, so as not to retain all of the request's headers.
 	use.UserAgent = token.Printable(use.UserAgent, maxUserAgent)
 	l.noted[id] = use
 }
 
-// Run writes what is noted once an interval until ctx is done, and once more
-// then.
+// Run writes the noted uses once per interval until ctx is done, and then once more.
 func (l *UseLog) Run(ctx context.Context) {
 	ticker := time.NewTicker(useInterval)
 	defer ticker.Stop()
@@ -81,10 +81,11 @@ func (l *UseLog) Run(ctx context.Context) {
 	}
 }
 
-// useWriteTimeout bounds the last write, which the end of Caddy waits for.
+// useWriteTimeout is the timeout of the last write, which Caddy waits for when it
+// exits.
 const useWriteTimeout = 5 * time.Second
 
-// write writes what is noted. What cannot be written waits for the next time.
+// write writes the noted uses. If that fails, they are kept for the next time.
 func (l *UseLog) write(ctx context.Context) {
 	l.mu.Lock()
 	used := len(l.noted)
@@ -104,8 +105,8 @@ func (l *UseLog) write(ctx context.Context) {
 	l.written(used, err)
 }
 
-// Last returns the last uses of tokens, as far as they were used: those of all
-// nodes that the store has, and this node's own up to now.
+// Last returns the last uses of those of the tokens that have been used. It includes
+// the uses on all nodes that are in the store, and those on this node up to now.
 func (l *UseLog) Last(ctx context.Context, ids []string) (map[string]Use, error) {
 	uses, err := l.store.Uses(ctx, ids)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// usesStore keeps uses, and counts how often it is written to.
+// usesStore keeps uses and counts the writes.
 type usesStore struct {
 	Store
 	mu     sync.Mutex
@@ -45,14 +45,14 @@ func (s *usesStore) Uses(_ context.Context, ids []string) (map[string]Use, error
 	return uses, nil
 }
 
-// writesAndUses returns how often was written, and how many uses are kept.
+// writesAndUses returns the number of writes and of stored uses.
 func (s *usesStore) writesAndUses() (writes, uses int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.writes, len(s.uses)
 }
 
-// usesOf runs a log of uses over a store until the test's bubble ends.
+// usesOf runs a log of uses in front of a store until the test's bubble ends.
 func usesOf(t *testing.T) (*usesStore, *UseLog, func()) {
 	store := &usesStore{uses: make(map[string]Use)}
 	log := NewUseLog(store, func(int, error) {})
@@ -75,8 +75,9 @@ func wantUse(t *testing.T, l *UseLog, id string, want Use) {
 	}
 }
 
-// TestUsesAreWrittenTogether: one write an interval, whatever the traffic; what
-// is not written yet is known here already; and the end loses nothing.
+// TestUsesAreWrittenTogether checks that there is one write per interval, whatever
+// the traffic, that unwritten uses are already visible on this node, and that
+// stopping loses nothing.
 func TestUsesAreWrittenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, log, end := usesOf(t)
@@ -99,18 +100,18 @@ func TestUsesAreWrittenTogether(t *testing.T) {
 		time.Sleep(10 * useInterval)
 		synctest.Wait()
 		if writes, _ := store.writesAndUses(); writes != 1 {
-			t.Errorf("%d writes of nothing", writes-1)
+			t.Errorf("%d writes without uses", writes-1)
 		}
 		log.Note("late", home, "client")
 		end()
 		if _, ok := store.uses["late"]; !ok {
-			t.Error("the end lost a use")
+			t.Error("stopping lost a use")
 		}
 	})
 }
 
-// TestUsesWaitForTheStore: an outage loses none, and a later use is not covered
-// by an earlier one.
+// TestUsesWaitForTheStore checks that an outage loses no use, and that an earlier
+// use does not hide a later one.
 func TestUsesWaitForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, log, end := usesOf(t)
@@ -132,7 +133,7 @@ func TestUsesWaitForTheStore(t *testing.T) {
 		time.Sleep(useInterval)
 		synctest.Wait()
 		if want := (map[string]Use{"a": {second, home, "second"}, "b": {first, home, "first"}}); !maps.Equal(store.uses, want) {
-			t.Errorf("written %+v, want %+v", store.uses, want)
+			t.Errorf("stored %+v, want %+v", store.uses, want)
 		}
 	})
 }

@@ -6,7 +6,8 @@ import (
 )
 
 // Concurrency is the maximum number of requests in flight, from 1 to
-// MaxConcurrency. The zero Concurrency is unset, so that a default applies. In JSON it is a number, or "off" for Unbounded.
+// MaxConcurrency. The zero Concurrency is unset, so that a default applies. In
+// JSON it is a number, or "off" for Unbounded.
 type Concurrency int
 
 const (
@@ -16,8 +17,8 @@ const (
 	MaxConcurrency = 10_000
 )
 
-// ParseConcurrency reads a number of requests, or off. Nothing and 0 are the
-// zero Concurrency.
+// ParseConcurrency parses a number of requests, or off. The empty string and 0
+// give the zero Concurrency.
 func ParseConcurrency(text string) (Concurrency, error) {
 	switch text {
 	case "":
@@ -27,13 +28,12 @@ func ParseConcurrency(text string) (Concurrency, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > MaxConcurrency {
-		return 0, fmt.Errorf("%.20q requests at once: want a number from 1 to %d, off for no limit, or nothing for the default", text, MaxConcurrency)
+		return 0, fmt.Errorf("invalid number of requests %.20q: expected 1 to %d, off for no limit, or nothing for the default", text, MaxConcurrency)
 	}
 	return Concurrency(n), nil
 }
 
-// String returns the bound as ParseConcurrency reads it; nothing for the zero
-// one.
+// String formats c for ParseConcurrency: empty if c is unset.
 func (c Concurrency) String() string {
 	switch c {
 	case 0:
@@ -44,9 +44,8 @@ func (c Concurrency) String() string {
 	return strconv.Itoa(int(c))
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler for what people write into a
-// configuration. A 0 is refused there: it could be meant to stop all requests,
-// or none.
+// UnmarshalText implements encoding.TextUnmarshaler. Configuration files use it,
+// so it rejects 0, which could mean either no limit or no requests at all.
 func (c *Concurrency) UnmarshalText(text []byte) (err error) {
 	if string(text) == "0" {
 		return errZero
@@ -63,24 +62,24 @@ func (c Concurrency) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, int64(c), 10), nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It takes a number, or a string as
-// ParseConcurrency does.
+// UnmarshalJSON implements json.Unmarshaler. It accepts a number, or a string
+// that ParseConcurrency accepts.
 func (c *Concurrency) UnmarshalJSON(text []byte) (err error) {
-	written := string(text)
-	if unquoted, err := strconv.Unquote(written); err == nil {
-		written = unquoted
+	value := string(text)
+	if unquoted, err := strconv.Unquote(value); err == nil {
+		value = unquoted
 	}
-	if written == "null" {
+	if value == "null" {
 		return nil
 	}
-	*c, err = ParseConcurrency(written)
+	*c, err = ParseConcurrency(value)
 	return err
 }
 
 // check returns an error if the bound is invalid.
 func (c Concurrency) check() error {
 	if c < Unbounded || c > MaxConcurrency {
-		return fmt.Errorf("%d requests at once: want a number from 1 to %d", c, MaxConcurrency)
+		return fmt.Errorf("invalid number of requests %d: expected 1 to %d", c, MaxConcurrency)
 	}
 	return nil
 }

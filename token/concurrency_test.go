@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestConcurrencyInJSON: off, a number and nothing are one thing each, and a
-// number is written as versions without off wrote it.
+// TestConcurrencyInJSON checks that off, a number and unset stay distinct, and
+// that a number is encoded as by versions that did not have off.
 func TestConcurrencyInJSON(t *testing.T) {
 	for text, test := range map[string]struct {
 		want    Concurrency
@@ -21,10 +21,10 @@ func TestConcurrencyInJSON(t *testing.T) {
 	} {
 		record := new(Record)
 		if err := (Edit{"max_concurrent": json.RawMessage(text)}).Apply(record, editNow); record.MaxConcurrent != test.want {
-			t.Errorf("%s sets %d, want %d (%v)", text, record.MaxConcurrent, test.want, err)
+			t.Errorf("%s sets %d, %v, want %d", text, record.MaxConcurrent, err, test.want)
 		}
 		if written, err := json.Marshal(record.MaxConcurrent); err != nil || string(written) != test.written {
-			t.Errorf("%s is written %s, %v, want %s", text, written, err, test.written)
+			t.Errorf("%s is encoded as %s, %v, want %s", text, written, err, test.written)
 		}
 		stored, err := json.Marshal(Record{Scope: ScopeRead, MaxConcurrent: test.want})
 		if err != nil {
@@ -32,12 +32,12 @@ func TestConcurrencyInJSON(t *testing.T) {
 		}
 		var got Record
 		if err := json.Unmarshal(stored, &got); err != nil || got.MaxConcurrent != test.want || got.MaxConcurrent.check() != nil {
-			t.Errorf("%s is stored as %s and read as %d, %v", text, stored, got.MaxConcurrent, err)
+			t.Errorf("%s is stored as %s and read back as %d, %v", text, stored, got.MaxConcurrent, err)
 		}
 	}
 }
 
-// TestConcurrencyInConfigurations: a 0 is refused there.
+// TestConcurrencyInConfigurations checks UnmarshalText, which rejects 0.
 func TestConcurrencyInConfigurations(t *testing.T) {
 	for text, want := range map[string]Concurrency{"off": Unbounded, "20": 20} {
 		var got Concurrency
@@ -48,7 +48,7 @@ func TestConcurrencyInConfigurations(t *testing.T) {
 	for _, text := range []string{"0", "-1", "1.5", "none", "10001"} {
 		var got Concurrency
 		if err := got.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q is read as %d", text, got)
+			t.Errorf("%q was accepted as %d", text, got)
 		}
 	}
 }

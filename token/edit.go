@@ -12,10 +12,11 @@ import (
 // create or change a token. A field that is missing or null is left unchanged.
 type Edit map[string]json.RawMessage
 
-// versionName names, in an edit, the version that it was made from.
+// versionName is the key, in an edit, of the version that the edit is based on.
 const versionName = "version"
 
-// NewEdit returns an edit of fields, with values that encode to JSON.
+// NewEdit returns an edit that sets the given fields. The values must encode to
+// JSON.
 func NewEdit(values map[string]any) (Edit, error) {
 	e := make(Edit, len(values))
 	for name, value := range values {
@@ -34,22 +35,21 @@ func (e Edit) Has(field string) bool {
 	return ok && string(value) != "null"
 }
 
-// Version returns the version that the edit was made from, or 0 if it names
-// none.
+// Version returns the version that the edit is based on, or 0 if it names none.
 func (e Edit) Version() (uint64, error) {
 	if !e.Has(versionName) {
 		return 0, nil
 	}
 	var version uint64
 	if err := json.Unmarshal(e[versionName], &version); err != nil || version == 0 {
-		return 0, InvalidError{versionName, errors.New("want the version that the token was read with, from 1")}
+		return 0, InvalidError{versionName, errors.New("invalid version: expected the version that was read with the token, a number from 1")}
 	}
 	return version, nil
 }
 
-// Apply sets the edit's fields in record and checks them. A record of version 0
-// is a new one: all of its fields are checked. Errors are InvalidErrors; the
-// record is then half edited.
+// Apply sets the edit's fields in record and checks them. A record with version
+// 0 is new, and all of its fields are checked. Every error is an InvalidError,
+// and leaves the record partly edited.
 func (e Edit) Apply(record *Record, now time.Time) error {
 	isNew := record.Version == 0
 	if err := e.checkNames(isNew); err != nil {
@@ -60,7 +60,7 @@ func (e Edit) Apply(record *Record, now time.Time) error {
 			continue
 		}
 		if f.CreateOnly && !isNew {
-			return InvalidError{f.Name, fmt.Errorf("the %s of a token cannot be changed; create a new one", f.Name)}
+			return InvalidError{f.Name, fmt.Errorf("the %s of a token cannot be changed: create a new token", f.Name)}
 		}
 		if err := f.set(record, e[f.Name], now); err != nil {
 			return InvalidError{f.Name, err}
@@ -68,7 +68,7 @@ func (e Edit) Apply(record *Record, now time.Time) error {
 	}
 	for _, f := range fields {
 		if f.check == nil || !isNew && !e.Has(f.Name) {
-			continue // an expired token can be renamed
+			continue // so that an expired token can be renamed
 		}
 		if err := f.check(record, now); err != nil {
 			return InvalidError{f.Name, err}
@@ -77,8 +77,8 @@ func (e Edit) Apply(record *Record, now time.Time) error {
 	return nil
 }
 
-// checkNames rejects unknown field names: a misspelt restriction would silently be
-// dropped.
+// checkNames rejects unknown field names: a misspelled restriction would
+// otherwise be dropped silently.
 func (e Edit) checkNames(isNew bool) error {
 	known := make(map[string]bool, len(fields)+1)
 	names := make([]string, len(fields))
@@ -88,18 +88,18 @@ func (e Edit) checkNames(isNew bool) error {
 	known[versionName] = true
 	for name := range e {
 		if !known[name] {
-			return InvalidError{"body", fmt.Errorf("unknown field %q: want %s or %s", name, strings.Join(names, ", "), versionName)}
+			return InvalidError{"body", fmt.Errorf("unknown field %q: expected %s or %s", name, strings.Join(names, ", "), versionName)}
 		}
 	}
 	if isNew && e.Has(versionName) {
-		return InvalidError{versionName, errors.New("a new token has none")}
+		return InvalidError{versionName, errors.New("a new token has no version: leave it out")}
 	}
 	return nil
 }
 
 // InvalidError reports invalid input.
 type InvalidError struct {
-	// Field names the input, as in JSON.
+	// Field is the JSON name of the invalid input.
 	Field string
 	Err   error
 }

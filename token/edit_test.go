@@ -10,8 +10,7 @@ import (
 
 var editNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// everyField sets all fields of the table; a new field is missing here until it
-// is added.
+// everyField sets every field of the table. Add new fields here.
 var everyField = map[string]any{
 	"owner": "alice", "name": "BI", "scope": "write", "account": "reporting",
 	"allow_ip": []string{"10.0.0.0/8"}, "deny_ip": []string{"10.0.0.1/32"},
@@ -29,8 +28,8 @@ func newEdit(t *testing.T, values map[string]any) Edit {
 	return edit
 }
 
-// TestFieldsAreReadAsTheyAreWritten: what a program reads of a token it can send
-// back.
+// TestFieldsAreReadAsTheyAreWritten checks that programs can send back the
+// values that they read.
 func TestFieldsAreReadAsTheyAreWritten(t *testing.T) {
 	record := new(Record)
 	edit := newEdit(t, everyField)
@@ -41,7 +40,7 @@ func TestFieldsAreReadAsTheyAreWritten(t *testing.T) {
 	for _, field := range Fields() {
 		got, err := json.Marshal(field.Value(record))
 		if err != nil || !sameJSON(t, got, edit[field.Name]) {
-			t.Errorf("%s is %s, %v; it was set to %s", field.Name, got, err, edit[field.Name])
+			t.Errorf("%s reads %s, %v, but was set to %s", field.Name, got, err, edit[field.Name])
 		}
 		if err := field.Set(again, got, editNow); err != nil {
 			t.Errorf("%s: %v", field.Name, err)
@@ -51,7 +50,7 @@ func TestFieldsAreReadAsTheyAreWritten(t *testing.T) {
 		}
 	}
 	if !reflect.DeepEqual(record, again) {
-		t.Errorf("sent back, %+v becomes %+v", record, again)
+		t.Errorf("%+v became %+v when sent back", record, again)
 	}
 }
 
@@ -87,7 +86,7 @@ func TestEditLeavesOtherFieldsAlone(t *testing.T) {
 func TestEditRefuses(t *testing.T) {
 	for _, test := range []struct {
 		edit    string
-		version uint64 // of the record: 0 is a new one
+		version uint64 // of the record; 0 for a new one
 		field   string
 	}{
 		{`{}`, 0, "owner"},
@@ -140,12 +139,12 @@ func TestEditRefuses(t *testing.T) {
 		var invalid InvalidError
 		err := edit.Apply(&Record{Version: test.version}, editNow)
 		if !errors.As(err, &invalid) || invalid.Field != test.field {
-			t.Errorf("%s of a record of version %d: %v (%q), want an error about %s", test.edit, test.version, err, invalid.Field, test.field)
+			t.Errorf("%s applied to version %d: error %v about %q, want one about %q", test.edit, test.version, err, invalid.Field, test.field)
 		}
 	}
 	for _, version := range []string{"0", "-1", `"1"`, "1.5"} {
 		if got, err := (Edit{"version": json.RawMessage(version)}).Version(); err == nil {
-			t.Errorf("version %s is %d", version, got)
+			t.Errorf("version %s was accepted as %d", version, got)
 		}
 	}
 }

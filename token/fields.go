@@ -10,37 +10,36 @@ import (
 	"time"
 )
 
-// Field is a field of a token that people set. Everything that treats fields
-// alike goes by the table of them: Edit, the JSON of a token, the command's
-// flags and what it prints, and the audit trail. A new field is an entry in the
-// table and one in Record.
+// Field describes a field of a token that users can set. Edit, the JSON of a
+// token, the command's flags and output and the audit trail all follow the table
+// of fields. To add a field, add an entry to the table and one to Record.
 type Field struct {
 	// Name is the field's name in JSON and in the audit trail.
 	Name string
-	// Flag is the command's flag for it, and Help the flag's help.
+	// Flag is the name of the command's flag, and Help its help text.
 	Flag, Help string
-	// Default is the flag's default when a token is created.
+	// Default is the flag's default on create.
 	Default string
-	// Zero is of the type that the flag has: string or []string. JSON has the
-	// same, and takes a number for max_concurrent. The flag of a field with Parts
-	// is a bool: it empties all of them when a token is changed.
+	// Zero has the type of the flag: string or []string. JSON uses the same type,
+	// except that max_concurrent may also be a number.
+	// The flag of a field with Parts is a bool that empties all of them on update.
 	Zero any
 	// Parts are the members of a field that is an object in JSON. Each has a flag
 	// of its own.
 	Parts []Part
-	// Required says that create needs the field, CreateOnly that nobody can
-	// change it afterwards.
+	// Required fields must be set on create; CreateOnly fields cannot be changed
+	// afterwards.
 	Required, CreateOnly bool
-	// Label names the field where a token is shown. An empty field is shown as
-	// Empty; without Empty it is not shown at all. Without a Label, another
-	// field's Text shows it too.
+	// Label names the field when a token is displayed. An empty field is displayed
+	// as Empty, or left out if there is no Empty. A field without a Label is
+	// covered by another field's Text.
 	Label, Empty string
-	// Text is how the field is shown; nil shows its value.
+	// Text formats the field for display. If nil, its value is displayed.
 	Text func(*Record) string
 
 	get   func(*Record) any
 	set   func(r *Record, value json.RawMessage, now time.Time) error
-	check func(r *Record, now time.Time) error // nil: set has checked all
+	check func(r *Record, now time.Time) error // nil if set checks everything
 }
 
 // Part is a member of a field that is an object in JSON.
@@ -52,11 +51,11 @@ type Part struct {
 	Zero       any
 }
 
-// Value returns the field's value in a record, as JSON has it.
+// Value returns the field's value in a record, ready to be encoded as JSON.
 func (f Field) Value(r *Record) any { return f.get(r) }
 
-// Set decodes value, which Value returned or people wrote, and sets the field in
-// a record. It does not check how the field goes with others.
+// Set decodes value, which is what Value returned or what a user wrote, and sets
+// the field in a record. It does not check the field against other fields.
 func (f Field) Set(r *Record, value json.RawMessage, now time.Time) error {
 	return f.set(r, value, now)
 }
@@ -64,30 +63,30 @@ func (f Field) Set(r *Record, value json.RawMessage, now time.Time) error {
 // Fields returns the table of fields.
 func Fields() []Field { return slices.Clone(fields) }
 
-// fields is the table, in the order in which fields are shown.
+// fields is the table of fields, in display order.
 var fields = []Field{
 	{
-		Name: "owner", Flag: "owner", Help: "Who the token is for: the user name it is presented with",
+		Name: "owner", Flag: "owner", Help: "User or service that the token is for: the user name to send with it",
 		Zero: "", Required: true, CreateOnly: true, Label: "owner",
 		get:   func(r *Record) any { return r.Owner },
 		set:   setter(func(r *Record, text string, _ time.Time) error { r.Owner = text; return nil }),
 		check: func(r *Record, _ time.Time) error { return CheckOwner(r.Owner) },
 	},
 	{
-		Name: "name", Flag: "name", Help: "What the token is for, 1 to 100 characters",
+		Name: "name", Flag: "name", Help: "Purpose of the token, 1 to 100 characters",
 		Zero: "", Required: true, Label: "name",
 		get:   func(r *Record) any { return r.Name },
 		set:   setter(func(r *Record, text string, _ time.Time) error { r.Name = text; return nil }),
 		check: func(r *Record, _ time.Time) error { return CheckName(r.Name) },
 	},
 	{
-		Name: "scope", Flag: "scope", Help: "What it may do: read, read-all (content and administration), write or admin",
+		Name: "scope", Flag: "scope", Help: "What the token may do: read, read-all (content and administration), write or admin",
 		Zero: "", Default: "read", Label: "scope",
 		get: func(r *Record) any { return r.Scope.String() },
 		set: setter(func(r *Record, text string, _ time.Time) (err error) { r.Scope, err = ParseScope(text); return err }),
 	},
 	{
-		Name: "account", Flag: "account", Help: "The Jira account it is forwarded with",
+		Name: "account", Flag: "account", Help: "Jira account to forward its requests with",
 		Zero: "", Default: DefaultAccount, Label: "account",
 		get: func(r *Record) any { return r.Account },
 		set: setter(setAccount),
@@ -99,19 +98,19 @@ var fields = []Field{
 		set: setConfinement,
 	},
 	{
-		Name: "allow_ip", Flag: "allow-ip", Help: "Network it works from, a CIDR range or an address; can be repeated; '' for all",
+		Name: "allow_ip", Flag: "allow-ip", Help: "Network that the token works from: a CIDR range or an address (repeatable; '' for all)",
 		Zero: []string(nil), Label: "networks", Text: networksText,
 		get: func(r *Record) any { return networkTexts(r.Networks.Allow) },
 		set: setter(func(r *Record, texts []string, _ time.Time) error { return setNetworks(&r.Networks.Allow, texts) }),
 	},
 	{
-		Name: "deny_ip", Flag: "deny-ip", Help: "Network it does not work from, also inside an allowed one; can be repeated",
+		Name: "deny_ip", Flag: "deny-ip", Help: "Network that the token does not work from, even within an allowed one (repeatable)",
 		Zero: []string(nil),
 		get:  func(r *Record) any { return networkTexts(r.Networks.Deny) },
 		set:  setter(func(r *Record, texts []string, _ time.Time) error { return setNetworks(&r.Networks.Deny, texts) }),
 	},
 	{
-		Name: "not_before", Flag: "not-before", Help: "When it begins working: as --expires",
+		Name: "not_before", Flag: "not-before", Help: "When the token starts to work, in the same forms as --expires",
 		Zero: "", Label: "works from",
 		get: func(r *Record) any { return timeOrNull(r.NotBefore) },
 		set: setter(func(r *Record, text string, now time.Time) (err error) {
@@ -121,7 +120,7 @@ var fields = []Field{
 		check: checkNotBefore,
 	},
 	{
-		Name: "expires_at", Flag: "expires", Help: "When it stops working: from now (90d, 12h), a date (2027-01-31), a time (RFC 3339) or never",
+		Name: "expires_at", Flag: "expires", Help: "When the token stops working: a time from now (90d, 12h), a date (2027-01-31), a time (RFC 3339) or never",
 		Zero: "", Default: "never", Label: "expires", Empty: "never",
 		get: func(r *Record) any { return timeOrNull(r.ExpiresAt) },
 		set: setter(func(r *Record, text string, now time.Time) (err error) {
@@ -131,13 +130,13 @@ var fields = []Field{
 		check: checkExpiry,
 	},
 	{
-		Name: "limit", Flag: "limit", Help: "How fast it may be used: 600/m, '600/m burst 50', or off for no limit, whatever the gateway sets; '' for the gateway's limit",
+		Name: "limit", Flag: "limit", Help: "Rate limit, such as 600/m or '600/m burst 50'; off for none, even if the gateway sets one; '' for the gateway's",
 		Zero: "", Label: "limit", Text: limitsText,
 		get: func(r *Record) any { return r.Limit.String() },
 		set: setter(func(r *Record, text string, _ time.Time) error { return r.Limit.UnmarshalText([]byte(text)) }),
 	},
 	{
-		Name: "max_concurrent", Flag: "max-concurrent", Help: "How many requests it may have in flight on each gateway, or off for any number, whatever the gateway sets; '' for the gateway's limit",
+		Name: "max_concurrent", Flag: "max-concurrent", Help: "Maximum number of requests in flight on each gateway; off for no limit, even if the gateway sets one; '' for the gateway's",
 		Zero: "",
 		get:  func(r *Record) any { return r.MaxConcurrent },
 		set: func(r *Record, value json.RawMessage, _ time.Time) error {
@@ -146,7 +145,7 @@ var fields = []Field{
 	},
 }
 
-// DefaultAccount is the account of a token that names none.
+// DefaultAccount is the account of tokens that do not name one.
 const DefaultAccount = "default"
 
 // setAccount changes the account. It may be one of another Jira, in which the same
@@ -158,16 +157,17 @@ func setAccount(r *Record, name string, _ time.Time) error {
 	return nil
 }
 
-// setter returns a Field's set that decodes the value for set.
+// setter returns a function for Field.set that decodes the value and passes it
+// to set.
 func setter[T string | []string](set func(r *Record, value T, now time.Time) error) func(*Record, json.RawMessage, time.Time) error {
 	return func(r *Record, text json.RawMessage, now time.Time) error {
 		var value T
 		if err := json.Unmarshal(text, &value); err != nil {
-			want := "a string"
+			expected := "a string"
 			if _, ok := any(value).([]string); ok {
-				want = "an array of strings"
+				expected = "an array of strings"
 			}
-			return fmt.Errorf("want %s", want)
+			return fmt.Errorf("wrong type: expected %s", expected)
 		}
 		return set(r, value, now)
 	}
@@ -180,13 +180,14 @@ func timeOrNull(t time.Time) *time.Time {
 	return &t
 }
 
-// latest bounds times so that every store can hold them.
+// latest is the latest time that a field can be set to, so that every store can
+// hold it.
 var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func checkNotBefore(r *Record, now time.Time) error {
 	switch {
 	case r.NotBefore.After(latest):
-		return fmt.Errorf("time after %d: want an earlier one", latest.Year())
+		return fmt.Errorf("time is too late: it must be before %d", latest.Year())
 	case r.NotBefore.IsZero():
 		return nil
 	}
@@ -198,18 +199,18 @@ func checkExpiry(r *Record, now time.Time) error {
 	case r.ExpiresAt.IsZero():
 		return nil
 	case r.ExpiresAt.After(latest):
-		return fmt.Errorf("time after %d: leave the expiry out for a token that never expires", latest.Year())
+		return fmt.Errorf("expiry is too late: it must be before %d; for a token that never expires, use never", latest.Year())
 	case !r.ExpiresAt.After(now):
-		return fmt.Errorf("expiry %s: is past: want a time in the future, or never", r.ExpiresAt.Format(time.RFC3339))
+		return fmt.Errorf("expiry %s is in the past: expected a time in the future, or never", r.ExpiresAt.Format(time.RFC3339))
 	case !r.ExpiresAt.After(r.NotBefore):
-		return errors.New("expiry: must be after not-before")
+		return errors.New("expiry must be after not-before")
 	}
 	return nil
 }
 
 func setNetworks(networks *[]netip.Prefix, texts []string) (err error) {
 	if len(texts) > MaxNetworks {
-		return fmt.Errorf("%d networks: want at most %d", len(texts), MaxNetworks)
+		return fmt.Errorf("too many networks: got %d, expected at most %d", len(texts), MaxNetworks)
 	}
 	*networks, err = ParseNetworks(texts)
 	return err
@@ -239,7 +240,7 @@ func limitsText(r *Record) string {
 	switch r.Limit {
 	case Limit{}:
 	case Unlimited:
-		text = "off: as many requests as it makes"
+		text = "off: any number of requests"
 	default:
 		text = r.Limit.String()
 	}

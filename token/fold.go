@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Fold returns s such that Fold(a) == Fold(b) exactly when
-// strings.EqualFold(a, b), for valid UTF-8: indexes use it to find
-// owners as Record.OwnedBy compares them.
+// Fold folds the case of s such that, for valid UTF-8, Fold(a) == Fold(b) if and
+// only if strings.EqualFold(a, b). Indexes use it to find owners the way
+// Record.OwnedBy compares them.
 func Fold(s string) string {
 	ascii, folded := true, true
 	for i := range len(s) {
@@ -24,9 +24,9 @@ func Fold(s string) string {
 	return strings.Map(foldRune, s)
 }
 
-// foldRune returns the smallest of the characters that differ from r in case
-// only, except that ASCII letters become small ones: strings.ToLower and
-// ToUpper keep some apart that EqualFold takes for one.
+// foldRune returns the smallest of the characters that differ from r only in
+// case, or its lower case if that is an ASCII letter. strings.ToLower and ToUpper
+// would not do: they leave some characters distinct that EqualFold equates.
 func foldRune(r rune) rune {
 	smallest := r
 	for c := unicode.SimpleFold(r); c != r; c = unicode.SimpleFold(c) {

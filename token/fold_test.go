@@ -12,7 +12,7 @@ func TestFoldIsEqualFold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := letters.Draw(t, "a"), letters.Draw(t, "b")
 		if equal := Fold(a) == Fold(b); equal != strings.EqualFold(a, b) {
-			t.Fatalf("%q and %q: folded equal %t", a, b, equal)
+			t.Fatalf("%q and %q: Fold says equal: %t", a, b, equal)
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// maxDecodings bounds how often text is decoded: each time costs its length, and
-// nothing that a token was put into by mistake is encoded so often.
+// maxDecodings bounds how many times text is decoded, since each pass takes time
+// in proportion to its length. Nobody encodes a token that often by mistake.
 const maxDecodings = 8
 
-// HeldBy reports whether text holds something of the form of a token: as it is,
-// percent-encoded any usual number of times, or within base64, as Basic
-// credentials are. It is for places where no token belongs, such as a URL's query.
-// It does not check the checksum: a damaged token is nearly a token.
+// HeldBy reports whether text contains anything that has the form of a token:
+// plain, percent-encoded a few times over, or inside base64, as in Basic
+// credentials. It is for places where no token belongs, such as a URL's query.
+// It ignores the checksum, since a token with a typo gives away most of the token.
 func HeldBy(text string) bool {
 	if len(text) < Length {
 		return false
@@ -54,8 +54,8 @@ func isTokenForm(s string) bool {
 	return true
 }
 
-// holdsEncodedToken looks into every run of base64 that is long enough, in both
-// alphabets.
+// holdsEncodedToken decodes every run of base64 that is long enough, in either
+// alphabet.
 func holdsEncodedToken(text string) bool {
 	shortest := base64.RawStdEncoding.EncodedLen(Length)
 	for start := 0; start+shortest <= len(text); {
@@ -71,8 +71,8 @@ func holdsEncodedToken(text string) bool {
 	return false
 }
 
-// isEncodedToken decodes a run from each of the four places where a group of
-// base64 can begin, since what was before it may look like base64 as well.
+// isEncodedToken tries all four alignments of base64's groups, since the text
+// before the encoded part may look like base64 too.
 func isEncodedToken(run string) bool {
 	encoding := base64.RawStdEncoding
 	if strings.ContainsAny(run, "-_") {
@@ -83,7 +83,7 @@ func isEncodedToken(run string) bool {
 		if len(whole)%4 == 1 { // a single last character is not base64
 			whole = whole[:len(whole)-1]
 		}
-		decoded, _ := encoding.DecodeString(whole) // as far as it goes
+		decoded, _ := encoding.DecodeString(whole) // up to the first invalid character
 		if holdsToken(string(decoded)) {
 			return true
 		}

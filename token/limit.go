@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Limit is a rate limit: each request takes one from a bucket that holds up to
-// Burst and gains Requests every Period. The zero Limit is unset, so that a
+// Limit is a rate limit: a token bucket that holds up to Burst requests and
+// refills at the rate of Requests per Period. The zero Limit is unset, so that a
 // default applies.
 type Limit struct {
 	Requests int
@@ -20,55 +20,55 @@ type Limit struct {
 // Unlimited means no limit; it also overrides a default.
 var Unlimited = Limit{Requests: -1}
 
-// Grant is what was taken out of a limit's bucket.
+// Grant is what was taken from a limit's bucket.
 type Grant struct {
 	// Granted is the number of requests; 0 when the bucket is empty.
 	Granted int
-	// RetryAfter is how long until the bucket has one again, if none was
+	// RetryAfter is the time until the bucket allows a request again, if none was
 	// granted.
 	RetryAfter time.Duration
 }
 
-// maxRequests bounds Requests and Burst: what a store can count with.
+// maxRequests bounds Requests and Burst, so that every store can count them.
 const maxRequests = 1_000_000
 
-// off is how people write that there is no limit.
+// off is how users write that there is no limit.
 const off = "off"
 
-const wantLimit = "want one such as 600/m or 600/m burst 50, with s, m, h or d, or off for no limit"
+const expectedLimit = "expected a rate such as 600/m or 600/m burst 50, with s, m, h or d, or off for no limit"
 
-// errZero refuses a limit of 0, which some programs take for none and others
-// for one that nothing passes.
-var errZero = errors.New("0 could mean no limit or the default: write off for no limit, or leave it empty for the default")
+// errZero rejects a limit of 0, which some programs understand as no limit and
+// others as no requests.
+var errZero = errors.New("0 is ambiguous: use off for no limit, or leave it empty for the default")
 
 var periods = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 
-// ParseLimit reads a limit as people write it: 600/m, 600/m burst 50, or off.
-// Without a burst all requests of a period may come at once.
+// ParseLimit parses a limit such as 600/m or 600/m burst 50, or off. Without a
+// burst, all requests of a period may come at once.
 func ParseLimit(text string) (Limit, error) {
 	fields := strings.Fields(text)
 	if len(fields) == 1 && fields[0] == off {
 		return Unlimited, nil
 	}
 	if len(fields) == 1 && fields[0] == "0" {
-		return Limit{}, fmt.Errorf("limit: %w", errZero)
+		return Limit{}, fmt.Errorf("invalid limit: %w", errZero)
 	}
 	if len(fields) != 1 && (len(fields) != 3 || fields[1] != "burst") {
-		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
+		return Limit{}, fmt.Errorf("invalid limit %q: %s", text, expectedLimit)
 	}
 	count, unit, _ := strings.Cut(fields[0], "/")
 	l := Limit{Period: periods[unit]}
 	if l.Period == 0 {
-		return Limit{}, fmt.Errorf("limit %q: %s", text, wantLimit)
+		return Limit{}, fmt.Errorf("invalid limit %q: %s", text, expectedLimit)
 	}
 	var err error
 	if l.Requests, err = parseRequests(count); err != nil {
-		return Limit{}, fmt.Errorf("limit %q: %w", text, err)
+		return Limit{}, fmt.Errorf("invalid limit %q: %w", text, err)
 	}
 	l.Burst = l.Requests
 	if len(fields) == 3 {
 		if l.Burst, err = parseRequests(fields[2]); err != nil {
-			return Limit{}, fmt.Errorf("limit %q: burst: %w", text, err)
+			return Limit{}, fmt.Errorf("invalid limit %q: burst: %w", text, err)
 		}
 	}
 	return l, nil
@@ -77,12 +77,12 @@ func ParseLimit(text string) (Limit, error) {
 func parseRequests(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxRequests {
-		return 0, fmt.Errorf("%q requests: want a number from 1 to %d; off sets no limit", text, maxRequests)
+		return 0, fmt.Errorf("invalid number of requests %q: expected 1 to %d, or off for no limit", text, maxRequests)
 	}
 	return n, nil
 }
 
-// String returns the limit as ParseLimit reads it; nothing for the zero one.
+// String formats l for ParseLimit: empty if l is unset.
 func (l Limit) String() string {
 	switch l {
 	case Limit{}:
@@ -122,7 +122,7 @@ func (l Limit) check() error {
 		return nil
 	}
 	if parsed, err := ParseLimit(l.String()); err != nil || parsed != l {
-		return errors.New("limit: " + wantLimit)
+		return errors.New("invalid limit: " + expectedLimit)
 	}
 	return nil
 }

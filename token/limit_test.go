@@ -22,7 +22,7 @@ func TestParseLimit(t *testing.T) {
 		}
 		again, err := ParseLimit(got.String())
 		if err != nil || again != want {
-			t.Errorf("%q is written %q and read as %+v, %v", text, got, again, err)
+			t.Errorf("%q is formatted as %q and parsed as %+v, %v", text, got, again, err)
 		}
 		if err := got.check(); err != nil {
 			t.Errorf("%q: %v", text, err)
@@ -33,7 +33,7 @@ func TestParseLimit(t *testing.T) {
 		"600/m 50", "600/m burst 50 more", "1000001/s", "6e2/m", "off off", "OFF", "600 /m",
 	} {
 		if got, err := ParseLimit(text); err == nil || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q is read as %+v, %v", text, got, err)
+			t.Errorf("%q: got %+v, %v, want a one-line error", text, got, err)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestLimitInJSON(t *testing.T) {
 		}
 		var got Record
 		if err := json.Unmarshal(text, &got); err != nil || got.Limit != want {
-			t.Errorf("%+v is written %s and read as %+v, %v", want, text, got.Limit, err)
+			t.Errorf("%+v is encoded as %s and decoded as %+v, %v", want, text, got.Limit, err)
 		}
 	}
 }
@@ -60,7 +60,7 @@ func FuzzParseLimit(f *testing.F) {
 			return
 		}
 		if again, err := ParseLimit(l.String()); err != nil || again != l {
-			t.Errorf("%q: %+v is written %q and read as %+v, %v", text, l, l, again, err)
+			t.Errorf("%q: %+v is formatted as %q and parsed as %+v, %v", text, l, l, again, err)
 		}
 	})
 }

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// ParseMoment reads a moment as people write it: a time from now (90d, 12h,
-// 30m), a date (2027-01-31: its beginning in UTC), a time (RFC 3339), or never
-// for the zero time.
+// ParseMoment parses a time from now (90d, 12h, 30m), a date (2027-01-31, meaning
+// midnight UTC), a time (RFC 3339), or never, which gives the zero time.
 func ParseMoment(text string, now time.Time) (time.Time, error) {
 	if text == "never" {
 		return time.Time{}, nil
@@ -22,22 +21,22 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 			return t.UTC().Truncate(time.Second), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("time %q: want a time from now in d, h, m or s such as 90d or 12h, a date such as 2027-01-31, a time such as 2027-01-31T18:00:00Z, or never", text)
+	return time.Time{}, fmt.Errorf("invalid time %q: expected a time from now such as 90d or 12h, a date such as 2027-01-31, a time such as 2027-01-31T18:00:00Z, or never", text)
 }
 
-// ParseSpan reads a length of time: 90d, 12h, 30m, 45s.
+// ParseSpan parses a length of time such as 90d, 12h, 30m or 45s.
 func ParseSpan(text string) (time.Duration, error) {
-	span := fmt.Errorf("length of time %q: want one such as 90d, 12h, 30m or 45s", text)
+	invalid := fmt.Errorf("invalid length of time %q: expected one such as 90d, 12h, 30m or 45s", text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
-			return 0, span
+			return 0, invalid
 		}
 		return time.Duration(n) * 24 * time.Hour, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return 0, span
+		return 0, invalid
 	}
 	return d, nil
 }

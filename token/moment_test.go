@@ -20,7 +20,7 @@ func TestParseMoment(t *testing.T) {
 	}
 	for _, text := range []string{"", "90", "-1d", "-5m", "1.5d", "99999999d", "31.01.2027", "2027-02-30", "tomorrow", "never "} {
 		if got, err := ParseMoment(text, now); err == nil {
-			t.Errorf("%q is %s", text, got)
+			t.Errorf("%q was accepted as %s", text, got)
 		}
 	}
 }

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// MaxNetworks bounds how many ranges a token allows, and how many it denies: all
-// are in memory, and each is compared on every request.
+// MaxNetworks is the maximum number of ranges that a token can allow, and that
+// it can deny. All are kept in memory and checked on every request.
 const MaxNetworks = 100
 
-// Networks are the client addresses from which a token works.
+// Networks restricts the client addresses from which a token works.
 type Networks struct {
-	// Allow lists the ranges that are allowed. None listed: all are.
+	// Allow lists the allowed ranges. If empty, all addresses are allowed.
 	Allow []netip.Prefix `json:"allow,omitempty"`
-	// Deny lists ranges that are denied, also inside an allowed one.
+	// Deny lists ranges that are denied, even within an allowed one.
 	Deny []netip.Prefix `json:"deny,omitempty"`
 }
 
@@ -38,8 +38,8 @@ func (n Networks) Permits(addr netip.Addr) bool {
 // IsZero reports whether n has no restrictions.
 func (n Networks) IsZero() bool { return len(n.Allow) == 0 && len(n.Deny) == 0 }
 
-// valid reports whether ParseNetwork could have returned all ranges. Others, such
-// as IPv4-mapped IPv6 ranges, would match nothing.
+// valid reports whether all ranges are in the form that ParseNetwork returns.
+// Others, such as IPv4-mapped IPv6 ranges, would match nothing.
 func (n Networks) valid() bool {
 	for _, list := range [][]netip.Prefix{n.Allow, n.Deny} {
 		for _, p := range list {
@@ -78,22 +78,22 @@ func containedIn(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return false
 }
 
-// ParseNetwork reads a CIDR range, or a single address as the range of itself.
-// Host bits must be zero: 10.1.2.3/8 is more likely a typo than intended. Ranges of
-// IPv6 addresses that stand for IPv4 become IPv4 ranges, see PlainAddr.
+// ParseNetwork parses a CIDR range, or a single address as a range of one. Host
+// bits must be zero, because 10.1.2.3/8 is most likely a mistake. Ranges of IPv6
+// addresses that stand for IPv4 become IPv4 ranges: see PlainAddr.
 func ParseNetwork(s string) (netip.Prefix, error) {
-	const want = "want one range such as 10.0.0.0/8 or 2001:db8::/32, or one address"
+	const expected = "expected a range such as 10.0.0.0/8 or 2001:db8::/32, or an address"
 	if !strings.Contains(s, "/") {
 		addr, err := netip.ParseAddr(s)
 		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("network %q: %s", s, want)
+			return netip.Prefix{}, fmt.Errorf("invalid network %q: %s", s, expected)
 		}
 		addr = PlainAddr(addr)
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("network %q: %s", s, want)
+		return netip.Prefix{}, fmt.Errorf("invalid network %q: %s", s, expected)
 	}
 	if plain := PlainAddr(p.Addr()); plain.BitLen() != p.Addr().BitLen() {
 		if p.Bits() < 96 {
@@ -107,7 +107,7 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// ParseNetworks reads each of list with ParseNetwork.
+// ParseNetworks parses each item of list with ParseNetwork.
 func ParseNetworks(list []string) ([]netip.Prefix, error) {
 	if len(list) == 0 {
 		return nil, nil

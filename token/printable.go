@@ -5,12 +5,13 @@ import (
 	"unicode"
 )
 
-// Printable cuts what others say of themselves down to what fits into a store,
-// or on a screen: about longest bytes, none of which moves a cursor.
-func Printable(s string, longest int) string {
+// Printable drops unprintable characters from s and truncates it to about
+// maxBytes bytes. It is for what clients say about themselves, before that goes
+// into a store or onto a terminal.
+func Printable(s string, maxBytes int) string {
 	var b strings.Builder
 	for _, c := range s {
-		if b.Len() >= longest {
+		if b.Len() >= maxBytes {
 			break
 		}
 		if unicode.IsPrint(c) {

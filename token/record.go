@@ -11,48 +11,47 @@ import (
 
 // Maximum lengths, in characters.
 const (
-	MaxOwnerLength = 254 // an e-mail address's longest, RFC 5321
+	MaxOwnerLength = 254 // the longest e-mail address that RFC 5321 allows
 	MaxNameLength  = 100
 
-	// maxAccountLength bounds the name of a Jira account.
 	maxAccountLength = 254
 )
 
-// MaxVersion is the highest version of a record. Redis scripts count in doubles,
-// which are exact up to here.
+// MaxVersion is the highest version of a record: Redis scripts count in doubles,
+// which are exact only up to this number.
 const MaxVersion = 1 << 53
 
-// Record is what the store keeps of a token: everything but the token.
-// Records are shared between requests and must not be changed in place.
+// Record is what the store keeps about a token: everything but the token itself.
+// Records are shared between requests and must not be modified.
 type Record struct {
 	ID       string   `json:"id"`
 	Owner    string   `json:"owner"`
 	Name     string   `json:"name"`
 	Scope    Scope    `json:"scope"`
 	Networks Networks `json:"networks,omitzero"`
-	// Account names the Jira credential used upstream; "default" is one.
+	// Account is the name of the Jira account used upstream, such as "default".
 	Account string `json:"account"`
 	Status  Status `json:"status"`
 	// Confine is what the token may see; zero: whatever its account sees.
 	Confine Confinement `json:"confine,omitzero"`
 	// Limit is the token's own rate limit. Zero means the gateway's default.
 	Limit Limit `json:"limit,omitzero"`
-	// MaxConcurrent is how many requests may be in flight at once. Zero means the
+	// MaxConcurrent is the maximum number of requests in flight. Zero means the
 	// gateway's default.
 	MaxConcurrent Concurrency `json:"max_concurrent,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	RotatedAt time.Time `json:"rotated_at,omitzero"`
-	// NotBefore is when the token begins working; zero: at once.
+	// NotBefore is when the token starts to work. Zero means at once.
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// ExpiresAt is when it stops working; zero: never.
+	// ExpiresAt is when it stops working. Zero means never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 
-	// Digest is of the token in force.
+	// Digest is the digest of the current token.
 	Digest Digest `json:"digest"`
-	// PreviousDigest is of the token before the last rotation; it works
-	// until PreviousUntil, and is still recognized after that.
+	// PreviousDigest is the digest of the token that the last rotation replaced.
+	// That token works until PreviousUntil, and is still recognized afterwards.
 	PreviousDigest Digest    `json:"previous_digest,omitzero"`
 	PreviousUntil  time.Time `json:"previous_until,omitzero"`
 
@@ -61,18 +60,18 @@ type Record struct {
 	Version uint64 `json:"version"`
 }
 
-// Status is what was decided about a token, as opposed to what time makes of
-// it: see State.
+// Status is what an administrator made of a token. State also takes the time
+// into account.
 type Status string
 
-// The statuses. Revoked is for ever.
+// The statuses. Revocation is permanent.
 const (
 	StatusActive   Status = "active"
 	StatusDisabled Status = "disabled"
 	StatusRevoked  Status = "revoked"
 )
 
-// State is what a token is at a moment, as people and clients see it.
+// State is the state of a token at a given time, as users and clients see it.
 type State string
 
 // The states.
@@ -83,24 +82,24 @@ const (
 	StateDisabled    State = "disabled"
 	StateRevoked     State = "revoked"
 
-	// StateDamaged is the state of a token whose record the store holds but that
-	// cannot be used: see Record.Check. Nothing but deleting it is possible.
+	// StateDamaged is the state of a token whose stored record cannot be used: see
+	// Record.Check. It can only be deleted.
 	StateDamaged State = "damaged"
 )
 
-// States lists all states, for messages and checks.
+// States returns all states.
 func States() []State {
 	return []State{StateActive, StateNotYetValid, StateExpired, StateDisabled, StateRevoked, StateDamaged}
 }
 
-// ParseState reads the name of a state.
+// ParseState parses the name of a state.
 func ParseState(s string) (State, error) {
 	for _, state := range States() {
 		if s == string(state) {
 			return state, nil
 		}
 	}
-	return "", fmt.Errorf("state %q: want active, not_yet_valid, expired, disabled, revoked or damaged", s)
+	return "", fmt.Errorf("invalid state %q: expected active, not_yet_valid, expired, disabled, revoked or damaged", s)
 }
 
 // State returns the record's state at now.
@@ -108,8 +107,8 @@ func (r *Record) State(now time.Time) State {
 	return StateAt(r.Status, r.NotBefore, r.ExpiresAt, now)
 }
 
-// StateAt returns the state that status and validity make at now. A zero time
-// sets no bound.
+// StateAt returns the state that follows at now from a status and a period of
+// validity. A zero time means no bound.
 func StateAt(status Status, notBefore, expiresAt, now time.Time) State {
 	switch {
 	case status == StatusRevoked:
@@ -117,7 +116,7 @@ func StateAt(status Status, notBefore, expiresAt, now time.Time) State {
 	case status == StatusDisabled:
 		return StateDisabled
 	case status != StatusActive:
-		return StateRevoked // a status of a later version: fail closed
+		return StateRevoked // written by a later version: fail closed
 	case !expiresAt.IsZero() && !now.Before(expiresAt):
 		return StateExpired
 	case now.Before(notBefore):
@@ -127,64 +126,65 @@ func StateAt(status Status, notBefore, expiresAt, now time.Time) State {
 }
 
 // Matches reports whether digest is that of the current token, or of the previous
-// one while that still works. It always compares both.
+// one while that still works. It always compares both, to take the same time.
 func (r *Record) Matches(digest Digest, now time.Time) bool {
 	current := r.Digest.Equal(digest)
 	previous := r.PreviousDigest.Equal(digest) && !r.PreviousDigest.IsZero() && now.Before(r.PreviousUntil)
 	return current || previous
 }
 
-// Replaced reports whether digest is of the token that the last rotation
-// replaced. Whoever holds that token guesses nothing.
+// Replaced reports whether digest is that of the token that the last rotation
+// replaced. Whoever presents that token is not guessing.
 func (r *Record) Replaced(digest Digest) bool {
 	return r.PreviousDigest.Equal(digest) && !r.PreviousDigest.IsZero()
 }
 
-// RotatedWithOverlap reports whether the token before the last rotation went on
-// working for a while.
+// RotatedWithOverlap reports whether the last rotation let the old token work
+// for a while longer.
 func (r *Record) RotatedWithOverlap() bool { return r.PreviousUntil.After(r.RotatedAt) }
 
-// OwnedBy reports whether name is the record's owner, ignoring case.
+// OwnedBy reports whether name is the owner of the token, ignoring case.
 func (r *Record) OwnedBy(name string) bool { return strings.EqualFold(r.Owner, name) }
 
-// CheckOwner returns what is wrong with an owner's name, if anything.
+// CheckOwner returns an error if owner cannot be the name of an owner.
 func CheckOwner(owner string) error {
 	if err := checkText("owner", owner, MaxOwnerLength); err != nil {
 		return err
 	}
 	if strings.Contains(owner, ":") {
-		return fmt.Errorf("owner %q: a colon ends the user name of Basic authentication and cannot be part of it", owner)
+		return fmt.Errorf("invalid owner %q: it must not contain a colon, which ends the user name in Basic authentication", owner)
 	}
 	return nil
 }
 
-// CheckName returns what is wrong with a token's name, if anything.
+// CheckName returns an error if name cannot be the name of a token.
 func CheckName(name string) error { return checkText("name", name, MaxNameLength) }
 
-func checkText(what, s string, longest int) error {
+func checkText(what, s string, maxLength int) error {
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):
-		return fmt.Errorf("%s: is no valid UTF-8", what)
-	case n < 1 || n > longest:
-		return fmt.Errorf("%s: want 1 to %d characters, got %d", what, longest, n)
+		return fmt.Errorf("invalid %s: not valid UTF-8", what)
+	case n < 1 || n > maxLength:
+		return fmt.Errorf("invalid %s: expected 1 to %d characters, got %d", what, maxLength, n)
 	case strings.TrimSpace(s) != s:
-		return fmt.Errorf("%s %q: must not begin or end with a space", what, s)
+		return fmt.Errorf("invalid %s %q: it must not begin or end with a space", what, s)
 	}
 	for _, c := range s {
-		// Not only control characters: text direction, zero-width characters and
-		// line separators make one name look like another (Unicode TR 36).
+		// This rejects more than control characters: changes of text direction,
+		// zero-width characters and line separators can make one name look like
+		// another (Unicode TR 36).
 		if !unicode.IsPrint(c) {
-			return fmt.Errorf("%s %q: must not contain %U, which is not printable", what, s, c)
+			return fmt.Errorf("invalid %s %q: %U is not printable", what, s, c)
 		}
 	}
 	return nil
 }
 
-// Check returns what is wrong with the record, if anything. Expiry in the past
-// is no fault here: an imported record may be expired.
+// Check returns an error if the record is invalid. An expiry in the past is fine:
+// imported records may have expired.
 func (r *Record) Check() error {
 	if !ValidID(r.ID) {
-		return fmt.Errorf("id %q: want %d characters of 0-9, A-Z, a-z", r.ID, idLength)
+		return fmt.Errorf("invalid id %q: expected %d characters of 0-9, A-Z, a-z", r.ID, idLength)
 	}
 	if err := CheckOwner(r.Owner); err != nil {
 		return err
@@ -206,19 +206,19 @@ func (r *Record) Check() error {
 	}
 	switch {
 	case r.Scope.String() == "":
-		return errors.New("scope: must be read, read-all, write or admin")
+		return errors.New("missing or invalid scope: expected read, read-all, write or admin")
 	case r.Status != StatusActive && r.Status != StatusDisabled && r.Status != StatusRevoked:
-		return fmt.Errorf("status %q: want active, disabled or revoked", r.Status)
+		return fmt.Errorf("invalid status %q: expected active, disabled or revoked", r.Status)
 	case len(r.Networks.Allow) > MaxNetworks || len(r.Networks.Deny) > MaxNetworks:
-		return fmt.Errorf("networks: want at most %d allowed and %d denied ones", MaxNetworks, MaxNetworks)
+		return fmt.Errorf("too many networks: expected at most %d allowed and %d denied", MaxNetworks, MaxNetworks)
 	case r.Digest.IsZero():
-		return errors.New("digest: must not be empty")
+		return errors.New("missing digest")
 	case r.Version == 0 || r.Version > MaxVersion:
-		return fmt.Errorf("version %d: want a number from 1 to %d", r.Version, uint64(MaxVersion))
+		return fmt.Errorf("invalid version %d: expected a number from 1 to %d", r.Version, uint64(MaxVersion))
 	case !r.Networks.valid():
-		return errors.New("networks: want CIDR ranges without host bits, IPv4 ones as such")
+		return errors.New("invalid networks: expected CIDR ranges without host bits, and no IPv4-mapped IPv6 ranges")
 	case !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(r.NotBefore):
-		return fmt.Errorf("expiry %s: must be after not-before %s",
+		return fmt.Errorf("expiry %s must be after not-before %s",
 			r.ExpiresAt.Format(time.RFC3339), r.NotBefore.Format(time.RFC3339))
 	}
 	return nil

@@ -22,7 +22,7 @@ func TestState(t *testing.T) {
 		{Record{Status: StatusActive, NotBefore: before, ExpiresAt: before}, StateExpired},
 		{Record{Status: StatusDisabled, ExpiresAt: before}, StateDisabled},
 		{Record{Status: StatusRevoked, ExpiresAt: before}, StateRevoked},
-		{Record{Status: "from a later version"}, StateRevoked},
+		{Record{Status: "written by a later version"}, StateRevoked},
 		{Record{}, StateRevoked},
 	} {
 		if got := test.record.State(now); got != test.want {
@@ -36,17 +36,17 @@ func TestMatches(t *testing.T) {
 	current, previous, other := New(), New(), New()
 	record := Record{Digest: current.Digest(), PreviousDigest: previous.Digest(), PreviousUntil: now.Add(time.Minute)}
 	if !record.Matches(current.Digest(), now) || !record.Matches(previous.Digest(), now) {
-		t.Error("the token, or the one before while it still works, does not match")
+		t.Error("the current token, or the previous one while it still works, does not match")
 	}
 	if record.Matches(previous.Digest(), now.Add(time.Minute)) {
-		t.Error("the token before the rotation matches after its time")
+		t.Error("the previous token still matches after PreviousUntil")
 	}
 	if record.Matches(other.Digest(), now) {
 		t.Error("another token matches")
 	}
 	record.PreviousDigest = Digest{}
 	if record.Matches(Digest{}, now) {
-		t.Error("no digest matches a record without a previous one")
+		t.Error("the zero digest matches a record without a previous token")
 	}
 }
 
@@ -63,7 +63,7 @@ func TestOwnersAndNames(t *testing.T) {
 		}
 	}
 	if CheckName(strings.Repeat("x", 100)) != nil || CheckName("a: b") != nil {
-		t.Error("a good name was refused")
+		t.Error("a valid name was rejected")
 	}
 	for _, name := range []string{"", strings.Repeat("x", 101), "a\tb", "a\u202eb", "a\u200bb", "a\u2028b"} {
 		if CheckName(name) == nil {
@@ -71,7 +71,7 @@ func TestOwnersAndNames(t *testing.T) {
 		}
 	}
 	if !(&Record{Owner: "Alice@Example.com"}).OwnedBy("alice@example.COM") {
-		t.Error("owners are compared with case")
+		t.Error("OwnedBy is case-sensitive")
 	}
 }
 
@@ -89,7 +89,7 @@ func TestScopes(t *testing.T) {
 			}
 		}
 		if parsed, err := ParseScope(scope.String()); err != nil || parsed != scope {
-			t.Errorf("scope %s came back as %s, %v", scope, parsed, err)
+			t.Errorf("scope %s is parsed as %s, %v", scope, parsed, err)
 		}
 	}
 	for _, s := range []string{"", "all", "READ", "read "} {
@@ -98,6 +98,6 @@ func TestScopes(t *testing.T) {
 		}
 	}
 	if Scope(0).Includes(ScopeRead) {
-		t.Error("no scope includes read")
+		t.Error("the zero scope includes read")
 	}
 }

@@ -12,7 +12,7 @@ const (
 	ScopeReadAll
 	// ScopeWrite reads and changes content.
 	ScopeWrite
-	// ScopeAdmin does all that any scope does, and changes administration.
+	// ScopeAdmin does what all other scopes do, and changes administration.
 	ScopeAdmin
 )
 
@@ -25,12 +25,12 @@ func ParseScope(s string) (Scope, error) {
 			return scope, nil
 		}
 	}
-	return 0, fmt.Errorf("scope %q: must be read, read-all, write or admin", s)
+	return 0, fmt.Errorf("invalid scope %q: expected read, read-all, write or admin", s)
 }
 
-// Includes reports whether a token of scope s may do what needs scope needed.
-// Each scope includes the ones before it, except that write does not include
-// read-all.
+// Includes reports whether a token with scope s may do what requires the scope
+// needed. Each scope includes the ones before it, except that write does not
+// include read-all.
 func (s Scope) Includes(needed Scope) bool {
 	if s == ScopeWrite && needed == ScopeReadAll {
 		return false
@@ -38,7 +38,7 @@ func (s Scope) Includes(needed Scope) bool {
 	return s >= needed
 }
 
-// Changes reports whether a token of this scope may change anything in Jira.
+// Changes reports whether a token with scope s may change anything in Jira.
 func (s Scope) Changes() bool { return s >= ScopeWrite }
 
 func (s Scope) String() string {
@@ -56,7 +56,7 @@ func (s Scope) MarshalText() ([]byte, error) {
 	return []byte(scopeNames[s]), nil
 }
 
-// UnmarshalText decodes what MarshalText wrote.
+// UnmarshalText decodes the name of a scope.
 func (s *Scope) UnmarshalText(text []byte) (err error) {
 	*s, err = ParseScope(string(text))
 	return err

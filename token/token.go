@@ -1,6 +1,5 @@
-// Package token says what a token is: its format, its digest, its scope, the
-// networks it works from and the states it goes through. It imports nothing
-// of the project.
+// Package token defines what a token is: its format, digest, scope, networks and
+// states. It imports no other package of the project.
 package token
 
 import (
@@ -30,12 +29,12 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// ErrMalformed is returned by Parse for anything that is not exactly a token.
-// It says nothing of what was wrong: the answer to a client is one for all.
+// ErrMalformed is returned by Parse for anything but a well-formed token. It does
+// not say what is wrong, since clients get the same answer in every case.
 var ErrMalformed = errors.New("not a token")
 
-// Token is a well-formed token: a secret. It formats as its id, so that no
-// log line or error can show more.
+// Token is a well-formed token, which is a secret. It formats as its id, so that
+// logs and errors cannot show more.
 type Token struct {
 	text string
 }
@@ -45,11 +44,11 @@ func New() Token {
 	return withID(randomBase62(idLength))
 }
 
-// WithID returns a token with a new random secret for the id of an existing
-// record, for rotation.
+// WithID returns a token with an existing id and a new random secret. Rotation
+// uses it.
 func WithID(id string) (Token, error) {
 	if !ValidID(id) {
-		return Token{}, fmt.Errorf("token id %q: want %d characters of 0-9, A-Z, a-z", id, idLength)
+		return Token{}, fmt.Errorf("invalid token id %q: expected %d characters of 0-9, A-Z, a-z", id, idLength)
 	}
 	return withID([]byte(id)), nil
 }
@@ -60,8 +59,8 @@ func withID(id []byte) Token {
 	return Token{text + string(sum[:])}
 }
 
-// Parse reads a token. Anything else, down to one wrong character, is
-// ErrMalformed: garbage costs no lookup.
+// Parse parses a token. It returns ErrMalformed for anything else, down to a
+// single wrong character, so that garbage costs no lookup.
 func Parse(s string) (Token, error) {
 	if len(s) != Length || s[:len(prefix)] != prefix || s[secretStart-1] != '_' {
 		return Token{}, ErrMalformed
@@ -77,29 +76,29 @@ func Parse(s string) (Token, error) {
 	return Token{s}, nil
 }
 
-// ID returns the token's public name. It is a part of the token: whoever keeps
-// it keeps a copy, or the secret stays in memory with it.
+// ID returns the token's public name. It is a substring of the token: to keep it,
+// clone it, or the secret stays in memory too.
 func (t Token) ID() string {
 	if t.text == "" {
-		return "" // no token
+		return "" // the zero Token
 	}
 	return t.text[len(prefix) : len(prefix)+idLength]
 }
 
-// Reveal returns the token itself. It is for the one answer that shows a new
-// token to who asked for it.
+// Reveal returns the token itself. It is for the one response that shows a new
+// token.
 func (t Token) Reveal() string { return t.text }
 
-// String returns the token with its secret left out.
+// String returns the token without its secret.
 func (t Token) String() string { return prefix + t.ID() + "_…" }
 
 // GoString keeps %#v from showing the secret.
 func (t Token) GoString() string { return t.String() }
 
-// Digest returns what the store keeps instead of the token. The secret has
-// 190 random bits, so a fast hash is enough: there is nothing to guess.
+// Digest returns what the store keeps instead of the token. A fast hash is
+// enough, since nobody can guess a secret of 190 random bits.
 func (t Token) Digest() Digest {
-	var text [Length]byte // on the stack, where the conversion of a string is not
+	var text [Length]byte // on the stack; []byte(t.text) would be on the heap
 	n := copy(text[:], t.text)
 	return sha256.Sum256(text[:n])
 }
@@ -117,10 +116,10 @@ func ValidID(s string) bool {
 	return true
 }
 
-// Digest is the SHA-256 of a whole token.
+// Digest is the SHA-256 hash of a whole token.
 type Digest [sha256.Size]byte
 
-// Equal compares in constant time.
+// Equal compares two digests in constant time.
 func (d Digest) Equal(other Digest) bool {
 	return subtle.ConstantTimeCompare(d[:], other[:]) == 1
 }
@@ -136,16 +135,16 @@ func (d Digest) MarshalText() ([]byte, error) {
 // UnmarshalText decodes what MarshalText wrote.
 func (d *Digest) UnmarshalText(text []byte) error {
 	if len(text) != hex.EncodedLen(len(d)) {
-		return fmt.Errorf("digest: want %d hexadecimal characters, got %d", hex.EncodedLen(len(d)), len(text))
+		return fmt.Errorf("invalid digest: expected %d hexadecimal characters, got %d", hex.EncodedLen(len(d)), len(text))
 	}
 	if _, err := hex.Decode(d[:], text); err != nil {
-		return fmt.Errorf("digest: %w", err)
+		return fmt.Errorf("invalid digest: %w", err)
 	}
 	return nil
 }
 
 func checksum(text string) (sum [checksumLength]byte) {
-	// As crc32.ChecksumIEEE, which takes bytes, and has them on the heap.
+	// Like crc32.ChecksumIEEE, which would need the text as bytes on the heap.
 	n := ^uint32(0)
 	for i := range len(text) {
 		n = crc32.IEEETable[byte(n)^text[i]] ^ n>>8
@@ -162,8 +161,8 @@ func isBase62(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// randomBase62 draws n characters, each of the 62 equally likely: bytes of 248
-// and above are drawn again.
+// randomBase62 returns n random characters. It discards bytes from 248 up, so that
+// all 62 characters are equally likely.
 func randomBase62(n int) []byte {
 	out := make([]byte, 0, n)
 	draw := make([]byte, n)

@@ -14,10 +14,10 @@ func TestNewTokenHasTheFormat(t *testing.T) {
 		made := New()
 		text := made.Reveal()
 		if !format.MatchString(text) || len(text) != Length {
-			t.Fatalf("token %s has not the format", text)
+			t.Fatalf("token %s does not match the format", text)
 		}
 		if seen[text] || seen[made.ID()] {
-			t.Fatal("a token or an id came twice")
+			t.Fatal("a token or an id was generated twice")
 		}
 		seen[text], seen[made.ID()] = true, true
 		parsed, err := Parse(text)
@@ -58,10 +58,10 @@ func TestRotatedTokenKeepsTheID(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rotated.ID() != old.ID() || rotated == old {
-		t.Errorf("rotated %v from %v", rotated.Reveal(), old.Reveal())
+		t.Errorf("token %v became %v", rotated.Reveal(), old.Reveal())
 	}
 	if _, err := WithID("short"); err == nil {
-		t.Error("a token was made for an id that is none")
+		t.Error("an invalid id was accepted")
 	}
 }
 
@@ -84,7 +84,7 @@ func TestDigestRoundTrip(t *testing.T) {
 	}
 	var back Digest
 	if err := back.UnmarshalText(text); err != nil || !back.Equal(digest) {
-		t.Errorf("digest %s came back as %x, %v", text, back, err)
+		t.Errorf("digest %s is decoded as %x, %v", text, back, err)
 	}
 	for _, bad := range []string{"", "zz", string(text[1:]), string(text) + "00", "x" + string(text[1:])} {
 		if back.UnmarshalText([]byte(bad)) == nil {

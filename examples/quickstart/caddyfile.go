@@ -50,7 +50,7 @@ http://localhost:PORT, http://127.0.0.1:PORT {
 	jira_gateway JIRA_URL
 }
 
-# Any other host.
+# Requests for any other host.
 http://:PORT {
 	bind 127.0.0.1
 	respond "This host is not a Jira gateway." 421

@@ -53,7 +53,7 @@ func workDirectly(t *testing.T, client Client, dress fakejira.Dress) {
 			t.Errorf("%s: %v\n%s", action, result.Err, result.Output())
 		}
 		if len(requests) == 0 {
-			t.Errorf("%s reached nothing", action)
+			t.Errorf("%s sent no request", action)
 		}
 		return result
 	}
@@ -103,7 +103,7 @@ func workDirectly(t *testing.T, client Client, dress fakejira.Dress) {
 	result := client.Run(t, wrong, Search, Arguments{})
 	t.Logf("with wrong credentials: %v\n%.600s", result.Err, result.Output())
 	if result.Err == nil {
-		t.Errorf("wrong credentials were no error: %s", result.Output())
+		t.Errorf("wrong credentials did not cause an error: %s", result.Output())
 	}
 	if n := len(server.Requests()); n > 20 {
 		t.Errorf("wrong credentials were sent %d times", n)
@@ -128,7 +128,7 @@ func TestClientsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	npm, err := jiraJSPackage.ReadFile("npm/package.json")
+	npm, err := jiraJSFiles.ReadFile("npm/package.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ function search(jql) {
     : jira.issueSearch.searchForIssuesUsingJqlPost(wanted);
 }
 
-// By the links that Jira gave, where another script would use the key.
+// Uses the link from Jira's response, where another script would use the key.
 const update = (issue, summary) => jira.sendRequest({ url: issue.self, method: "PUT", data: { fields: { summary } } });
 const remove = (issue) => jira.sendRequest({ url: issue.self, method: "DELETE" });
 
@@ -55,7 +55,7 @@ const actions = {
     console.log((await jira.issueAttachments.addAttachment({ issueIdOrKey: "DEMO-3", attachment: file }))[0].id);
   },
   async download() {
-    // Data Center has no attachment/content: there the link leads on.
+    // Data Center has no attachment/content, so use the content link there.
     const bytes = cloud
       ? await jira.issueAttachments.getAttachmentContent({ id: attachment })
       : await jira.sendRequest({

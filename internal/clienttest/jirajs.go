@@ -14,7 +14,7 @@ import (
 //go:embed jirajs.cjs
 var jiraJSScript string
 
-// jiraJSFiles pin jira.js and all that it needs, by checksum.
+// jiraJSFiles pins jira.js and its dependencies by checksum.
 //
 //go:embed npm
 var jiraJSFiles embed.FS

@@ -10,7 +10,7 @@ try:
     jira = JIRA(
         base,
         basic_auth=(os.environ["JIRA_USER"], os.environ["JIRA_SECRET"]),
-        # By default it asks four times and more, waiting in between.
+        # By default it retries several times, with pauses.
         max_retries=0,
         timeout=30,
     )

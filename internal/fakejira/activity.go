@@ -512,7 +512,7 @@ func linkGet(c *call) (reply, error) {
 	})
 }
 
-// linkDelete takes a link away.
+// linkDelete deletes a link.
 func linkDelete(c *call) (reply, error) {
 	l, err := c.linkNamed()
 	if err != nil {
@@ -522,7 +522,7 @@ func linkDelete(c *call) (reply, error) {
 	return done()
 }
 
-// remoteLinkList lists the links to elsewhere: the sample has none.
+// remoteLinkList returns an empty list: the sample data has no remote links.
 func remoteLinkList(c *call) (reply, error) {
 	if _, err := c.issue(); err != nil {
 		return reply{}, err

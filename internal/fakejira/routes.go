@@ -8,34 +8,33 @@ import (
 
 // Operation is one operation that the stand-in serves.
 type Operation struct {
-	// Method and Template are written as in Atlassian's descriptions: {…}
-	// stands for one segment, and operations of the platform are named under
-	// /rest/api/2 although /rest/api/latest, and on Cloud /rest/api/3, serve
-	// them too.
+	// Method and Template are written as in Atlassian's descriptions: {…} stands
+	// for one segment, and platform operations are listed under /rest/api/2
+	// although /rest/api/latest and, on Cloud, /rest/api/3 serve them too.
 	Method, Template string
-	// Cloud and DataCenter say who serves it.
+	// Cloud and DataCenter say which products serve it.
 	Cloud, DataCenter bool
 }
 
-// operation is an Operation with what it does.
+// operation is an Operation and its implementation.
 type operation struct {
 	Operation
-	// json answers JSON, with the site's lock held.
+	// json returns JSON, with the site's lock held.
 	json func(*call) (reply, error)
-	// stream answers by itself, without the lock.
+	// stream writes the response itself, without the lock.
 	stream func(*call) error
-	// writes says that the operation changes the site.
+	// writes is set if the operation changes the site.
 	writes bool
 	// public operations need no credentials at all.
 	public bool
-	// anonymous operations answer anonymous callers, with next to nothing,
-	// when Faults.AnonymousFallback lets these in.
+	// anonymous operations are open to anonymous callers, who see next to
+	// nothing, if Faults.AnonymousFallback admits them.
 	anonymous bool
-	// oldSearch marks what Faults.SearchRemoved removes.
+	// oldSearch marks operations that Faults.SearchRemoved removes.
 	oldSearch bool
 }
 
-// platform is where the operations of Jira's platform live.
+// platform is the prefix of the platform's operations.
 const platform = "/rest/api/2"
 
 // Operations returns the operations that the server's dress serves.
@@ -50,18 +49,18 @@ func (s *Server) Operations() []Operation {
 // routes finds the operation of a request.
 type routes struct {
 	all []*operation
-	// bySize holds the templates by their number of segments, the more literal first.
+	// bySize holds the templates by number of segments, those with more literals first.
 	bySize map[int][]route
 }
 
-// route is one template of one operation.
+// route is a template of an operation.
 type route struct {
 	segments []string
 	op       *operation
 	version  int
 }
 
-// newRoutes makes the table for a dress.
+// newRoutes returns the routes for a dress.
 func newRoutes(options Options) *routes {
 	t := &routes{bySize: map[int][]route{}}
 	for _, op := range operations(options) {
@@ -75,8 +74,8 @@ func newRoutes(options Options) *routes {
 			continue
 		}
 		t.add("/rest/api/2/"+rest, op, 2)
-		// What "latest" means on Cloud is not written down; clients that use
-		// it expect version 2.
+		// Atlassian does not document what "latest" means on Cloud; clients that
+		// use it expect version 2.
 		t.add("/rest/api/latest/"+rest, op, 2)
 		if options.Dress == Cloud {
 			t.add("/rest/api/3/"+rest, op, 3)
@@ -99,17 +98,17 @@ func newRoutes(options Options) *routes {
 	return t
 }
 
-// add puts a template into the table.
+// add adds a template.
 func (t *routes) add(template string, op *operation, version int) {
 	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
 	t.bySize[len(segments)] = append(t.bySize[len(segments)], route{segments, op, version})
 }
 
-// isParameter reports whether a segment of a template stands for any segment.
+// isParameter reports whether a template's segment stands for any segment.
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// match finds the operation of a method and path. Without one it returns the
-// methods that the path allows; none when the path is unknown.
+// match finds the operation for a method and path. If there is none, it returns the
+// methods that the path allows, if any.
 func (t *routes) match(method string, path []string) (op *operation, params []string, version int, allowed []string) {
 	for _, candidate := range t.bySize[len(path)] {
 		values, fits := candidate.fit(path)
@@ -132,7 +131,7 @@ func (t *routes) match(method string, path []string) (op *operation, params []st
 	return nil, nil, 0, allowed
 }
 
-// fit compares a path with the route's template.
+// fit matches a path against the route's template.
 func (r route) fit(path []string) (params []string, fits bool) {
 	for i, segment := range r.segments {
 		switch {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// maxBody is the largest JSON body that is accepted.
+// maxBody is the maximum size of a JSON body.
 const maxBody = 10 << 20
 
 // Server is the stand-in. It is an http.Handler; Start also puts it, and on
@@ -121,7 +121,7 @@ func (s *Server) Close() error {
 	return s.site.close()
 }
 
-// closeServers shuts the listeners; listening must be held.
+// closeServers shuts down the listeners; the caller holds listening.
 func (s *Server) closeServers() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -142,8 +142,7 @@ func (s *Server) Requests() []Request { return s.recorder.all(false) }
 // Take returns the recorded requests and clears the record.
 func (s *Server) Take() []Request { return s.recorder.all(true) }
 
-// SetFaults replaces the simulated faults. The count of
-// RateLimit.After starts again.
+// SetFaults replaces the simulated faults. The count for RateLimit.After starts over.
 func (s *Server) SetFaults(faults Faults) {
 	s.access.Lock()
 	defer s.access.Unlock()
@@ -158,22 +157,22 @@ func (s *Server) currentFaults() Faults {
 	return s.faults
 }
 
-// call is one request on its way through the server.
+// call is a request being handled.
 type call struct {
 	server *Server
 	r      *http.Request
 	w      http.ResponseWriter
-	// entry is the request's record.
+	// entry is the request's entry in the record.
 	entry *Request
-	// who is the caller; nil for anonymous callers.
+	// who is the caller, or nil if anonymous.
 	who *principal
-	// version of the API in the path: 2 or 3.
+	// version is the API version in the path: 2 or 3.
 	version int
 	// scoped is set for requests below /ex/jira/{cloudId}.
 	scoped bool
 	// params are the values of the template's segments, in order.
 	params []string
-	// body of a request to a JSON operation.
+	// body is the body of a request to a JSON operation.
 	body []byte
 }
 

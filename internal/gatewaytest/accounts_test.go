@@ -9,8 +9,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 )
 
-// withJira starts a gateway in front of a stand-in Jira that takes the
-// gateway's account, and returns both.
+// withJira starts a gateway in front of a stand-in Jira that accepts the gateway's
+// account, and returns both.
 func withJira(t *testing.T, jiraOptions fakejira.Options, o options) (*gateway, *fakejira.Server) {
 	t.Helper()
 	jira := fakejira.New(jiraOptions)
@@ -24,8 +24,8 @@ func withJira(t *testing.T, jiraOptions fakejira.Options, o options) (*gateway, 
 	return startGateway(t, o), jira
 }
 
-// takesAccount is what the stand-in takes: the account of every gateway under
-// test, as the dress calls it.
+// takesAccount is the account that the stand-in accepts: the one of every gateway
+// under test.
 func takesAccount() []fakejira.Account {
 	return []fakejira.Account{{User: accountUser, Secret: accountSecret}}
 }
@@ -65,17 +65,17 @@ func TestRefusedAccountIsNotTheCallersFault(t *testing.T) {
 					t.Error("no Retry-After")
 				}
 			}
-			// One answer may be about one resource: Jira is asked who the account
-			// is, while few further requests go on.
+			// A refusal may concern one resource only: the gateway asks Jira for the
+			// account's user, and meanwhile lets few other requests through.
 			if n := len(jira.Take()); n < 1 || n > 4 {
-				t.Errorf("Jira got %d requests of an account that it refuses, want at most 4", n)
+				t.Errorf("Jira got %d requests with an account that it refuses, want at most 4", n)
 			}
 			g.eventuallyLogged(t, "Jira does not accept the account")
 			if a := g.send(get("/rest/api/2/serverInfo", tok.basic())); a.reason() != "jira_rejected_account" || len(jira.Take()) > 5 {
 				t.Errorf("%s", a)
 			}
 			if a := g.send(get("/rest/api/2/serverInfo", tok.basic())); a.reason() != "jira_rejected_account" || len(jira.Take()) != 0 {
-				t.Errorf("Jira was asked while the account rests: %s", a)
+				t.Errorf("Jira got a request while the account is paused: %s", a)
 			}
 			status, health := g.adminCall("GET", "/jira_tokens/health", "")
 			if status != http.StatusServiceUnavailable || !strings.Contains(health, `"default":{"ok":false`) {
@@ -83,14 +83,14 @@ func TestRefusedAccountIsNotTheCallersFault(t *testing.T) {
 			}
 			eventually(t, "the audit event", func() error {
 				if trail := g.token("audit").out; !strings.Contains(trail, "account_refused  account default") {
-					return fmt.Errorf("the trail is %s", trail)
+					return fmt.Errorf("the trail has %s", trail)
 				}
 				return nil
 			})
 			g.loggedOnce(t, "Jira does not accept the account")
 			_, metrics := g.adminCall("GET", "/metrics", "")
 			if !strings.Contains(metrics, `jira_tokens_account_up{account="default"} 0`) {
-				t.Error("the metric says nothing of the account")
+				t.Error("the metric does not show the refusal")
 			}
 		})
 	}
@@ -109,7 +109,7 @@ func TestRestingAccountIsAskedForAgain(t *testing.T) {
 	}
 	g.eventuallyLogged(t, "Jira does not accept the account")
 	jira.SetAccounts(takesAccount())
-	eventually(t, "the account to be taken again", func() error {
+	eventually(t, "the account to be accepted again", func() error {
 		if a := g.send(get(myself, tok.basic())); a.status != http.StatusOK {
 			return fmt.Errorf("%s", a)
 		}
@@ -121,8 +121,8 @@ func TestRestingAccountIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestOneRefusedResourceIsNotTheAccount: a 401 for one path, while Jira takes
-// the account, stops nobody else.
+// TestOneRefusedResourceIsNotTheAccount: a 401 for one path affects nobody else if
+// Jira accepts the account.
 func TestOneRefusedResourceIsNotTheAccount(t *testing.T) {
 	g, _ := withJira(t, fakejira.Options{Accounts: takesAccount(), Faults: fakejira.Faults{
 		Intercept: func(w http.ResponseWriter, r *http.Request) bool {
@@ -143,7 +143,7 @@ func TestOneRefusedResourceIsNotTheAccount(t *testing.T) {
 	}
 }
 
-// TestAccountsOfOneJira: with several Jiras each gets its own accounts only.
+// TestAccountsOfOneJira: each of several Jiras only gets its own accounts.
 func TestAccountsOfOneJira(t *testing.T) {
 	g, jira := withJira(t, fakejira.Options{Accounts: takesAccount()}, options{
 		site: "accounts default",
@@ -154,13 +154,12 @@ func TestAccountsOfOneJira(t *testing.T) {
 	if a := g.send(get(myself, tok.basic())); a.status != http.StatusForbidden || a.reason() != "path_denied" {
 		t.Errorf("%s", a)
 	}
-	// An account that is of no use is named; what is asked of Jira is below.
 	if check := g.token("check"); check.code == 0 || !strings.Contains(check.out, "accepted as") || !strings.Contains(oneLine(check.out), "no gateway uses this account") {
 		t.Errorf("check: %s", check)
 	}
 	for _, r := range jira.Take() {
 		if strings.Contains(strings.Join(r.Header("Authorization"), " "), "other-secret") {
-			t.Error("an account's secret went to a Jira that is not its own")
+			t.Error("an account's secret reached another Jira")
 		}
 	}
 }
@@ -181,7 +180,7 @@ func TestJirasOwnRefusalsPass(t *testing.T) {
 			t.Errorf("%d is limited by %q", status, limited)
 		}
 		if status == http.StatusTooManyRequests && a.header.Get("X-Ratelimit-Limit") == "" && a.header.Get("Ratelimit-Reason") == "" {
-			t.Errorf("the rate-limit headers are gone: %v", a.header)
+			t.Errorf("the rate limit headers are missing: %v", a.header)
 		}
 	}
 }
@@ -194,7 +193,7 @@ func TestAccountByCloudID(t *testing.T) {
 		"oauth":  "oauth client-id client-secret\ntoken_url API/oauth/token",
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The API by cloud id is on a host of its own.
+			// The API by cloud ID is on a separate host.
 			api := fakejira.New(fakejira.Options{
 				Accounts:     []fakejira.Account{scoped},
 				OAuthClients: []fakejira.OAuthClient{{ID: "client-id", Secret: "client-secret", User: scoped.User}},
@@ -214,7 +213,7 @@ func TestAccountByCloudID(t *testing.T) {
 					t.Fatalf("%s", a)
 				}
 				if strings.Contains(a.body, "/ex/jira/6d1c5a0e-9f2b-4c3a-8e57-0b1f4d2a7c11/rest/") {
-					t.Errorf("a link leads past the gateway: %s", a)
+					t.Errorf("a link bypasses the gateway: %s", a)
 				}
 			}
 			counts := make(map[string]int)
@@ -223,7 +222,7 @@ func TestAccountByCloudID(t *testing.T) {
 				counts[path[:min(len(path), 12)]]++
 			}
 			if counts["/_edge/tenan"] != 1 || counts["/ex/jira/6d1"] != 3 || counts["/oauth/token"] > 1 {
-				t.Errorf("Jira was asked %v", counts)
+				t.Errorf("Jira got %v", counts)
 			}
 			if check := g.token("check", "--account", "scoped"); check.code != 0 {
 				t.Errorf("check: %s", check)
@@ -266,13 +265,13 @@ func TestExplain(t *testing.T) {
 	g := startGateway(t, options{site: "reads POST /rest/other/1/find"})
 	tok := g.issue("alice", "read", "deny_ip", []string{"10.0.0.0/8"})
 	for _, test := range []struct{ question, want string }{
-		{"GET /rest/api/2/issue/A-1", "It would be forwarded"},
-		{"POST /rest/api/3/search/jql", "It would be forwarded"},
+		{"GET /rest/api/2/issue/A-1", "The request would be forwarded"},
+		{"POST /rest/api/3/search/jql", "The request would be forwarded"},
 		{"POST /rest/other/1/find", "(reads)"},
-		{"POST /rest/api/2/issue", "It would be answered 403 scope_insufficient"},
-		{"GET /rest/auth/1/session", "It would be answered 403 path_denied"},
-		{"GET /rest/api/2/issue/../x", "It would be answered 400 ambiguous_request"},
-		{"GET /rest/api/2/myself --from 10.1.2.3", "It would be answered 403 network_denied"},
+		{"POST /rest/api/2/issue", "The request would be denied with 403 scope_insufficient"},
+		{"GET /rest/auth/1/session", "The request would be denied with 403 path_denied"},
+		{"GET /rest/api/2/issue/../x", "The request would be denied with 400 ambiguous_request"},
+		{"GET /rest/api/2/myself --from 10.1.2.3", "The request would be denied with 403 network_denied"},
 	} {
 		got := g.token(append([]string{"explain", "--token", tok.ID}, strings.Fields(test.question)...)...)
 		if got.code != 0 || !strings.Contains(oneLine(got.out), test.want) || !strings.Contains(got.out, g.up.url()) {
@@ -280,7 +279,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	if seen := g.up.take(); len(seen) != 0 {
-		t.Errorf("explaining sent %v", seen)
+		t.Errorf("explain sent %v", seen)
 	}
 	for _, bad := range []string{"--token zzzzzzzzzz GET /rest", "--token " + tok.ID + " GET rest", "--token " + tok.ID + " GET"} {
 		if got := g.token(append([]string{"explain"}, strings.Fields(bad)...)...); got.code == 0 || got.err == "" {
@@ -289,12 +288,12 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// eventuallyLogged waits for a line of the log.
+// eventuallyLogged waits for a log line.
 func (g *gateway) eventuallyLogged(t *testing.T, text string) {
 	t.Helper()
-	eventually(t, "a line of the log", func() error {
+	eventually(t, "a log line", func() error {
 		if !strings.Contains(g.log.String(), text) {
-			return fmt.Errorf("the log does not say %q", text)
+			return fmt.Errorf("the log does not contain %q", text)
 		}
 		return nil
 	})

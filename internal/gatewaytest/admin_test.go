@@ -80,15 +80,15 @@ func TestAdminAPI(t *testing.T) {
 			status, answer := g.adminCall(c.method, c.path, c.body)
 			var api struct{ Error string }
 			if err := json.Unmarshal([]byte(answer), &api); err != nil || status != c.status || !strings.Contains(api.Error, c.says) || api.Error == "" {
-				t.Errorf("HTTP %d: %.500s; want %d: …%s…", status, answer, c.status, c.says)
+				t.Errorf("HTTP %d: %.500s; want %d and %q", status, answer, c.status, c.says)
 			}
 		})
 	}
-	g.check200(t, i) // none of this did anything to it
+	g.check200(t, i) // nothing of this changed it
 }
 
-// TestTokenInABody: a token that is pasted into a field is refused, named as
-// leaked, and neither shown nor kept.
+// TestTokenInABody: a token pasted into a field is rejected and reported as leaked,
+// but neither shown nor stored.
 func TestTokenInABody(t *testing.T) {
 	g := startGateway(t, options{})
 	i := g.issue("alice", "read")
@@ -146,8 +146,8 @@ func TestConcurrentChanges(t *testing.T) {
 		t.Errorf("the expiry was lost: %s", answer)
 	}
 
-	// Of two rotations at once one token works in the end, and everybody else
-	// has learnt that theirs does not.
+	// If two rotations race, one token works in the end, and everybody else has
+	// been told that theirs does not.
 	tokens := make(chan issued, 8)
 	for range cap(tokens) {
 		wait.Go(func() {
@@ -178,7 +178,7 @@ func TestConcurrentChanges(t *testing.T) {
 	if working != 1 {
 		t.Errorf("%d tokens work", working)
 	}
-	// With a version there is one winner.
+	// With a version, only one wins.
 	var view issued
 	g.call("GET", one, nil, 200, &view)
 	won := make(chan bool, 8)
@@ -194,7 +194,7 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 	wait.Wait()
 	if len(won) != 1 {
-		t.Errorf("%d changes of one version won", len(won))
+		t.Errorf("%d changes to the same version succeeded", len(won))
 	}
 	status, events := g.adminCall("GET", "/jira_tokens/audit?limit=1000&token="+i.ID, "")
 	g.call("GET", one, nil, 200, &view)
@@ -203,8 +203,8 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 }
 
-// metric reads a metric from the admin endpoint; 0 when it is not there. What a
-// request adds may be there only after its answer.
+// metric reads a metric from the admin endpoint, or returns 0 if it is missing. A
+// request may be counted only after its response.
 func (g *gateway) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	_, text := g.adminCall("GET", "/metrics", "")
@@ -247,7 +247,7 @@ func TestMetricsAndAccessLog(t *testing.T) {
 	for _, label := range []string{read.ID, "alice", "Alice", "mallory", "127.0.0.1:", "ABC-1", "FOO"} {
 		for _, line := range strings.Split(text, "\n") {
 			if strings.HasPrefix(line, "jira_tokens") && strings.Contains(line, label) {
-				t.Errorf("a label holds %q: %s", label, line)
+				t.Errorf("a label contains %q: %s", label, line)
 			}
 		}
 	}

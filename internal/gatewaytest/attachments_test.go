@@ -9,7 +9,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 )
 
-// upload attaches a file to DEMO-1 through the gateway and returns its id.
+// upload attaches a file to DEMO-1 through the gateway and returns its ID.
 func upload(t *testing.T, g *gateway, jira *fakejira.Server, tok issued, content string) string {
 	t.Helper()
 	body := "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.json\"\r\nContent-Type: application/json\r\n\r\n" + content + "\r\n--b--\r\n"
@@ -25,7 +25,7 @@ func upload(t *testing.T, g *gateway, jira *fakejira.Server, tok issued, content
 func TestAttachmentsComeThroughTheGateway(t *testing.T) {
 	g, jira := withJira(t, fakejira.Options{Accounts: takesAccount()}, options{})
 	tok := g.issue("alice", "write")
-	// JSON that holds links is a user's bytes like any other.
+	// JSON with links in it is a user's file like any other.
 	content := `{"self":"` + jira.URL() + `/rest/api/2/issue/1"}`
 	id := upload(t, g, jira, tok, content)
 	for _, query := range []string{"", "?redirect=true", "?redirect=true&x=1", "?redirect=false"} {
@@ -36,7 +36,7 @@ func TestAttachmentsComeThroughTheGateway(t *testing.T) {
 	}
 	part := g.send(get("/rest/api/3/attachment/content/"+id, tok.basic()+"Range: bytes=2-5\r\n"))
 	if part.status != http.StatusPartialContent || part.body != content[2:6] {
-		t.Errorf("a range: %s", part)
+		t.Errorf("range request: %s", part)
 	}
 	head := g.send("HEAD /rest/api/3/attachment/content/" + id + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + tok.basic() + "Connection: close\r\n\r\n")
 	if head.status != http.StatusOK || head.header.Get("Content-Length") != strconv.Itoa(len(content)) {

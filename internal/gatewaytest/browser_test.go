@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestWebApp is a web application of another origin that uses a token from a
-// browser: it is asked for in a preflight, let in, and can read why it is not.
+// TestWebApp uses a token from a web application on another origin: the browser
+// sends a preflight request, and the application can also read denials.
 func TestWebApp(t *testing.T) {
 	g := startGateway(t, options{site: "cors {\norigins https://app.example http://localhost:5173\n}"})
 	read, write := g.issue("alice", "read"), g.issue("alice", "write")
@@ -41,7 +41,7 @@ func TestWebApp(t *testing.T) {
 		t.Errorf("preflight allows %q", got)
 	}
 
-	// Jira's own say about origins never counts.
+	// Jira's own CORS headers never count.
 	g.up.answerWith(reply("200 OK", "Content-Type: application/json\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\nAccess-Control-Expose-Headers: Set-Cookie\r\n", "{}"))
 	for what, c := range map[string]struct {
 		method, target, headers string
@@ -74,7 +74,7 @@ func TestWebApp(t *testing.T) {
 			}
 			allowed(what, a.header, c.origin)
 			if c.want == passes && !slices.Contains(a.header["Vary"], "Accept") {
-				t.Errorf("Jira's Vary is lost: %q", a.header["Vary"])
+				t.Errorf("Jira's Vary is missing: %q", a.header["Vary"])
 			}
 		})
 	}
@@ -84,8 +84,8 @@ func TestWebApp(t *testing.T) {
 	allowed("Jira is down", a.header, "https://app.example")
 }
 
-// TestOtherSitesPages is a page of another site that makes a browser send a form
-// with the Basic credentials that it remembers: nothing of that reaches Jira.
+// TestOtherSitesPages makes a browser send a form from another site's page, with
+// Basic credentials that it remembers: nothing reaches Jira.
 func TestOtherSitesPages(t *testing.T) {
 	g := startGateway(t, options{})
 	write := g.issue("alice", "write")

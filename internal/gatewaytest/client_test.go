@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// answer is what came back for one request.
+// answer is the response to a request.
 type answer struct {
 	status  int
 	header  http.Header
 	trailer http.Header
 	body    string
 	raw     string
-	// err is what ended the reading, if it was not the answer's own end.
+	// err is why reading ended before the end of the response.
 	err error
-	// early are the 1xx answers before this one.
+	// early are the 1xx responses before this one.
 	early []*http.Response
 }
 
@@ -46,11 +46,11 @@ func dial(t *testing.T, address string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience)) // a test connection has one
+	_ = conn.SetDeadline(time.Now().Add(patience)) // cannot fail on a test connection
 	return conn
 }
 
-// send sends bytes as they are and reads the one answer.
+// send sends raw bytes and reads the single response.
 func (g *gateway) send(raw string) answer {
 	g.t.Helper()
 	return g.sendTo(g.addr, raw)
@@ -72,7 +72,7 @@ func (g *gateway) sendTo(address, raw string) answer {
 	return a
 }
 
-// read reads one answer.
+// read reads a response.
 func (g *gateway) read(r *bufio.Reader, method string) (a answer) {
 	var raw bytes.Buffer
 	tee := bufio.NewReader(io.TeeReader(r, &raw))
@@ -99,7 +99,7 @@ func (g *gateway) read(r *bufio.Reader, method string) (a answer) {
 	}
 }
 
-// request writes a plain request that closes its connection.
+// request writes a plain request that asks to close the connection.
 func (g *gateway) request(method, target, headers string, body ...string) string {
 	length := ""
 	if len(body) > 0 {
@@ -111,24 +111,24 @@ func (g *gateway) request(method, target, headers string, body ...string) string
 	return method + " " + target + " HTTP/1.1\r\nHost: " + g.addr + "\r\n" + headers + length + "Connection: close\r\n\r\n" + strings.Join(body, "")
 }
 
-// do makes a plain request.
+// do sends a plain request.
 func (g *gateway) do(method, target, headers string, body ...string) answer {
 	g.t.Helper()
 	return g.send(g.request(method, target, headers, body...))
 }
 
-// want says what must become of a request.
+// want is the expected outcome of a request.
 type want struct {
 	status int
 	reason string
-	hits   int // how often it arrives at Jira
+	hits   int // how often it reaches Jira
 }
 
 var passes = want{200, "", 1}
 
 func refused(status int, reason string) want { return want{status, reason, 0} }
 
-// check compares an answer, and what has arrived at Jira since the last check.
+// check checks a response, and what has reached Jira since the last check.
 func (g *gateway) check(t *testing.T, a answer, w want) []*arrival {
 	t.Helper()
 	seen := g.up.take()
@@ -136,7 +136,7 @@ func (g *gateway) check(t *testing.T, a answer, w want) []*arrival {
 		t.Errorf("got %s\nwant HTTP %d %s", a, w.status, w.reason)
 	}
 	if len(seen) != w.hits {
-		t.Errorf("%d requests arrived at Jira, want %d: %v (answer %s)", len(seen), w.hits, seen, a)
+		t.Errorf("%d requests reached Jira, want %d: %v (response %s)", len(seen), w.hits, seen, a)
 	}
 	if w.reason != "" {
 		checkErrorBody(t, a)
@@ -144,7 +144,7 @@ func (g *gateway) check(t *testing.T, a answer, w want) []*arrival {
 	return seen
 }
 
-// checkErrorBody wants Jira's error body and nothing else in it.
+// checkErrorBody checks that the body is Jira's error body without other fields.
 func checkErrorBody(t *testing.T, a answer) {
 	t.Helper()
 	challenge := a.header.Values("WWW-Authenticate")
@@ -156,7 +156,7 @@ func checkErrorBody(t *testing.T, a answer) {
 		t.Errorf("WWW-Authenticate %q with status %d", challenge, a.status)
 	}
 	if a.body == "" {
-		return // HEAD; others are found by their status
+		return // HEAD; the status shows everything else
 	}
 	var body struct {
 		ErrorMessages []string           `json:"errorMessages"`
@@ -176,7 +176,7 @@ func checkErrorBody(t *testing.T, a answer) {
 	}
 }
 
-// decode returns what a Basic credential holds.
+// decode returns the content of a Basic credential.
 func decode(authorization string) string {
 	_, encoded, _ := strings.Cut(authorization, "Basic ")
 	text, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded)) // as far as it goes

@@ -19,8 +19,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 )
 
-// TestClients has real clients read, write, and be refused, through a gateway
-// in front of each kind of Jira.
+// TestClients has real clients read, write, and be denied, through a gateway in
+// front of each kind of Jira.
 func TestClients(t *testing.T) {
 	for _, dress := range []fakejira.Dress{fakejira.Cloud, fakejira.DataCenter} {
 		for _, client := range clienttest.All() {
@@ -29,7 +29,7 @@ func TestClients(t *testing.T) {
 			}
 			t.Run(client.Name+" "+dress.String(), func(t *testing.T) {
 				t.Parallel()
-				client.Find(t) // skips before anything is started
+				client.Find(t) // skips before starting anything
 				newClientSite(t, client, dress).work(t)
 			})
 		}
@@ -41,10 +41,10 @@ type clientSite struct {
 	client clienttest.Client
 	g      *gateway
 	jira   *fakejira.Server
-	// elsewhere is where the links in Jira's answers lead.
+	// elsewhere is where the links in Jira's responses point.
 	elsewhere *elsewhere
-	// context is the path that Jira is installed at. Clients leave it out of
-	// their URL; links have it.
+	// context is Jira's context path. Clients omit it from their URL; links
+	// include it.
 	context string
 	// read and write are the client with a token of that scope.
 	read, write clienttest.Target
@@ -60,7 +60,7 @@ func newClientSite(t *testing.T, client clienttest.Client, dress fakejira.Dress)
 	base := s.elsewhere.url + s.context
 	s.g, s.jira = withJira(t, fakejira.Options{
 		Dress: dress, BaseURL: base, ContextPath: s.context, Issues: 100, Accounts: takesAccount(),
-		// Data Center has had none since version 9; only go-jira asks for it.
+		// Data Center has had no sessions since version 9; only go-jira asks for one.
 		LegacyCreateMeta: client.Name == "go-jira",
 	}, options{site: "jira_base_url " + base})
 	target := func(scope string) clienttest.Target {
@@ -74,7 +74,7 @@ func newClientSite(t *testing.T, client clienttest.Client, dress fakejira.Dress)
 	return s
 }
 
-// work goes through everything that the client can do.
+// work does everything that the client can do.
 func (s *clientSite) work(t *testing.T) {
 	shows := func(result clienttest.Result, texts ...string) {
 		t.Helper()
@@ -90,7 +90,7 @@ func (s *clientSite) work(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Reads, with a token that can no more.
+	// Reads, with a read token.
 	s.succeeds(t, s.read, clienttest.ServerInfo, clienttest.Arguments{})
 	if s.client.Can(clienttest.Myself) {
 		shows(s.succeeds(t, s.read, clienttest.Myself, clienttest.Arguments{}), accountUser)
@@ -98,17 +98,17 @@ func (s *clientSite) work(t *testing.T) {
 	shows(s.succeeds(t, s.read, clienttest.Search, clienttest.Arguments{}), "DEMO-1", "DEMO-6", "Order beans")
 	shows(s.succeeds(t, s.read, clienttest.View, clienttest.Arguments{}), "Choose a coffee machine")
 
-	// Its writes are refused, and its user sees why.
+	// Its writes are denied, and its user sees why.
 	for _, action := range []clienttest.Action{clienttest.Create, clienttest.Comment, clienttest.Upload, clienttest.Update, clienttest.Delete, clienttest.Follow} {
 		if s.client.Can(action) {
 			s.refused(t, action, clienttest.Arguments{Key: "DEMO-5", Text: "Not to be seen", File: file})
 		}
 	}
 	if summary := s.summary(t, "DEMO-5"); summary != "Write down who likes milk" {
-		t.Errorf("a read token left DEMO-5 as %q", summary)
+		t.Errorf("a read token changed DEMO-5 to %q", summary)
 	}
 
-	// Writes, with a token that may; each is looked for in Jira itself.
+	// Writes, with a write token; Jira itself must show each one.
 	created := "DEMO-101"
 	shows(s.succeeds(t, s.write, clienttest.Create, clienttest.Arguments{Text: "Made by a client"}), created)
 	if summary := s.summary(t, created); summary != "Made by a client" {
@@ -124,7 +124,7 @@ func (s *clientSite) work(t *testing.T) {
 	}
 	s.succeeds(t, s.write, clienttest.Delete, clienttest.Arguments{Key: created})
 	if status, text := s.ask(t, "/rest/api/2/issue/"+created); status != http.StatusNotFound {
-		t.Errorf("deleted, it is still there: HTTP %d %s", status, text)
+		t.Errorf("still there after deletion: HTTP %d %s", status, text)
 	}
 	if s.client.Can(clienttest.Upload) {
 		s.succeeds(t, s.write, clienttest.Upload, clienttest.Arguments{File: file})
@@ -145,29 +145,29 @@ func (s *clientSite) work(t *testing.T) {
 			t.Errorf("the first issue is %q", summary)
 		}
 		if _, search := s.ask(t, "/rest/api/2/search?maxResults=100&fields=summary&jql=summary~Followed"); strings.Count(search, `"Followed"`) != 90 {
-			t.Errorf("%d issues were followed, want 90 without those deleted", strings.Count(search, `"Followed"`))
+			t.Errorf("followed %d issues, want the 90 that were not deleted", strings.Count(search, `"Followed"`))
 		}
 	}
 
-	// What Jira itself no longer answers is told as Jira tells it.
+	// Operations that Jira has removed fail with Jira's own message.
 	if s.read.Cloud {
 		s.jira.SetFaults(fakejira.Faults{SearchRemoved: true})
 		result, _ := s.run(t, s.read, clienttest.Search, clienttest.Arguments{})
 		const gone = "The requested API has been removed."
 		if failed := result.Err != nil && strings.Contains(result.Output(), gone); failed != s.client.OldSearch {
-			t.Errorf("searches by the old operation: %t, and yet: %v\n%s", s.client.OldSearch, result.Err, result.Output())
+			t.Errorf("uses the old search operation: %t, but got %v\n%s", s.client.OldSearch, result.Err, result.Output())
 		}
 	}
 
 	if seen := s.elsewhere.take(); len(seen) > 0 {
-		t.Errorf("the client went past the gateway: %q", seen)
+		t.Errorf("the client bypassed the gateway: %q", seen)
 	}
 	if seen := s.jira.Media().Requests(); len(seen) > 0 {
-		t.Errorf("the client went to the media host: %v", seen)
+		t.Errorf("the client contacted the media host: %v", seen)
 	}
 }
 
-// succeeds has the client do something that must succeed.
+// succeeds runs an action of the client that must succeed.
 func (s *clientSite) succeeds(t *testing.T, as clienttest.Target, action clienttest.Action, with clienttest.Arguments) clienttest.Result {
 	t.Helper()
 	result, arrived := s.run(t, as, action, with)
@@ -175,21 +175,21 @@ func (s *clientSite) succeeds(t *testing.T, as clienttest.Target, action clientt
 		t.Errorf("%s: %v\n%s", action, result.Err, result.Output())
 	}
 	if len(arrived) == 0 {
-		t.Errorf("%s reached nothing", action)
+		t.Errorf("%s sent no request to Jira", action)
 	}
 	return result
 }
 
-// refused has the client try to write with a read token.
+// refused runs an action that must be denied to a read token.
 func (s *clientSite) refused(t *testing.T, action clienttest.Action, with clienttest.Arguments) {
 	t.Helper()
 	result, arrived := s.run(t, s.read, action, with)
 	if (result.Err == nil) != s.client.Blind[action] {
-		t.Errorf("%s was refused, and the client says all is well:\n%s", action, result.Output())
+		t.Errorf("%s was denied, but the client reports success:\n%s", action, result.Output())
 	}
 	const why = "This API token has scope read, this request needs scope write."
 	if !strings.Contains(result.Output(), why) {
-		t.Errorf("%s was refused, and its user does not see why:\n%s", action, result.Output())
+		t.Errorf("%s was denied, but the client does not show why:\n%s", action, result.Output())
 	}
 	for _, r := range arrived {
 		if r.Method != http.MethodGet && !strings.Contains(r.RequestURI, "/search") {
@@ -197,11 +197,11 @@ func (s *clientSite) refused(t *testing.T, action clienttest.Action, with client
 		}
 	}
 	if len(arrived) > 20 {
-		t.Errorf("%s, refused, made %d requests", action, len(arrived))
+		t.Errorf("%s was denied, but sent %d requests to Jira", action, len(arrived))
 	}
 }
 
-// run runs the client, and looks at what it showed and at what arrived at Jira.
+// run runs the client, and checks its output and the requests that reached Jira.
 func (s *clientSite) run(t *testing.T, as clienttest.Target, action clienttest.Action, with clienttest.Arguments) (clienttest.Result, []fakejira.Request) {
 	t.Helper()
 	s.jira.Take()
@@ -218,16 +218,16 @@ func (s *clientSite) run(t *testing.T, as clienttest.Target, action clienttest.A
 		s.check(t, r)
 	}
 	t.Logf("%s (%v)\n%s\n%s", result.Command, result.Err, abridged(result.Output()), strings.Join(lines, "\n"))
-	// Links for people, and to pictures, may lead to Jira; those that programs follow may not.
+	// Links for people, and to images, may point to Jira; those that programs follow may not.
 	for _, path := range []string{"/rest/", "/secure/attachment/", "/secure/thumbnail/"} {
 		if strings.Contains(result.Output(), s.elsewhere.url+s.context+path) {
-			t.Errorf("%s shows a link past the gateway:\n%s", action, result.Output())
+			t.Errorf("%s shows a link that bypasses the gateway:\n%s", action, result.Output())
 		}
 	}
 	return result, arrived
 }
 
-// abridged is the beginning and, where messages often are, the end of a text.
+// abridged returns the beginning and the end of a text, where messages often are.
 func abridged(text string) string {
 	if len(text) <= 1200 {
 		return text
@@ -235,8 +235,8 @@ func abridged(text string) string {
 	return text[:600] + " … " + text[len(text)-600:]
 }
 
-// check looks whether a request arrived as the account's, and with nothing of
-// the client's credentials.
+// check checks that a request arrived with the account's credential and without the
+// client's.
 func (s *clientSite) check(t *testing.T, r fakejira.Request) {
 	t.Helper()
 	what := r.Method + " " + r.RequestURI
@@ -254,13 +254,13 @@ func (s *clientSite) check(t *testing.T, r fakejira.Request) {
 	for _, token := range s.tokens {
 		for _, secret := range []string{token.Token, base64.StdEncoding.EncodeToString([]byte(token.Owner + ":" + token.Token))} {
 			if strings.Contains(all.String(), secret) {
-				t.Errorf("%s took a client's token to Jira: %s", what, lineWith(all.String(), secret))
+				t.Errorf("%s sent a client's token to Jira: %s", what, lineWith(all.String(), secret))
 			}
 		}
 	}
 }
 
-// ask asks Jira itself, past the gateway.
+// ask asks Jira directly, bypassing the gateway.
 func (s *clientSite) ask(t *testing.T, path string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, s.jira.URL()+path, nil)
@@ -280,7 +280,7 @@ func (s *clientSite) ask(t *testing.T, path string) (status int, body string) {
 	return response.StatusCode, string(text)
 }
 
-// summary is that of an issue, as Jira itself has it.
+// summary returns an issue's summary, as stored in Jira.
 func (s *clientSite) summary(t *testing.T, key string) string {
 	t.Helper()
 	status, text := s.ask(t, "/rest/api/2/issue/"+key)
@@ -291,10 +291,10 @@ func (s *clientSite) summary(t *testing.T, key string) string {
 	return issue.Fields.Summary
 }
 
-// elsewhere is Jira's own host, where the links in its answers lead. Through a
-// gateway nobody must ever come there, so it keeps what comes and answers
-// nothing. It can be reached, unlike a name that does not exist: a client that
-// does not tell of its failure is caught too.
+// elsewhere is Jira's own host, where the links in its responses point. Clients of a
+// gateway must never contact it, so it records what arrives and does not respond. It
+// can be reached, unlike a name that does not exist, so that it also catches clients
+// that do not report a failure.
 type elsewhere struct {
 	url string
 
@@ -309,7 +309,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	// Another host than the gateway's, by name.
+	// By name, so that it is not the gateway's host.
 	e := &elsewhere{url: "http://localhost:" + port(listener.Addr().String())}
 	go func() {
 		for {
@@ -323,16 +323,16 @@ func newElsewhere(t *testing.T) *elsewhere {
 	return e
 }
 
-// keep notes a connection at once, and then what it says first.
+// keep records a connection at once, and then the first data on it.
 func (e *elsewhere) keep(conn net.Conn) {
 	defer conn.Close()
 	e.mu.Lock()
 	n := len(e.seen)
 	e.seen = append(e.seen, "a connection")
 	e.mu.Unlock()
-	_ = conn.SetDeadline(time.Now().Add(time.Second)) // a test connection has one
+	_ = conn.SetDeadline(time.Now().Add(time.Second)) // cannot fail on a test connection
 	said := make([]byte, 2000)
-	length, _ := conn.Read(said) // nothing said is a finding too
+	length, _ := conn.Read(said) // sending nothing counts too
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.seen[n] += ": " + string(said[:length])

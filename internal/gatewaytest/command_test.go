@@ -29,7 +29,7 @@ func TestCommand(t *testing.T) {
 	}
 	g.guard(made.Owner, made.Token)
 
-	// The curl line works as it is pasted.
+	// The curl line works as pasted.
 	r = g.tokenCommand("create", "--owner", "o'hara $x", "--name", "curl")
 	token := regexp.MustCompile(`jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}`).FindString(r.out)
 	line := lineWith(r.out, "curl -u")
@@ -81,7 +81,7 @@ func TestCommand(t *testing.T) {
 				part = asJSON.out
 			}
 			if !json.Valid([]byte(part)) {
-				t.Errorf("%q: no JSON: %s", args, part)
+				t.Errorf("%q: not JSON: %s", args, part)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func TestCommand(t *testing.T) {
 		t.Error(r)
 	}
 
-	// Mistakes: one line, the flag that is wrong, what is allowed.
+	// A mistake gets one line that names the flag and what is allowed.
 	for _, c := range []struct {
 		args string
 		want []string
@@ -149,7 +149,7 @@ func TestCommand(t *testing.T) {
 		{"show", []string{"id"}},
 		{"show a b", []string{"one argument"}},
 		{"show zzzzzzzzzz", []string{"zzzzzzzzzz", "no such token"}},
-		{"show ../../config", []string{"want one argument"}},
+		{"show ../../config", []string{"expected one argument"}},
 		{"list --state gone", []string{"--state", "active", "revoked"}},
 		{"list --limit -1", []string{"--limit"}},
 		{"list --limit x", []string{"--limit"}},
@@ -179,7 +179,7 @@ func TestCommand(t *testing.T) {
 			t.Errorf("%q: %s\nin this process: %s", args, outside, inside)
 		}
 	}
-	// A whole token in the place of its id: the command cuts it down, and says so.
+	// If a whole token is given in place of its ID, the command cuts it and says so.
 	for _, args := range [][]string{
 		{"show", token}, {"show", token[3:]}, {"list", "--search", token}, {"audit", "--token", token},
 		{"explain", "--token", token, "GET", issuePath},
@@ -202,7 +202,7 @@ func TestCommand(t *testing.T) {
 
 	gone := newGateway(t, options{})
 	if r := gone.token("list"); r.code == 0 || !strings.Contains(r.err, "is Caddy running") || !strings.Contains(r.err, gone.admin) {
-		t.Errorf("no Caddy: %s", r)
+		t.Errorf("without Caddy: %s", r)
 	}
 }
 
@@ -227,13 +227,13 @@ func TestCommandManyTokens(t *testing.T) {
 		seen[token.ID] = true
 	}
 	if r.code != 0 || len(page.Tokens) != count+1 || len(seen) != count+1 {
-		t.Errorf("%d tokens, %d of them different; exit status %d, %s", len(page.Tokens), len(seen), r.code, r.err)
+		t.Errorf("%d tokens, %d of them distinct; exit status %d, %s", len(page.Tokens), len(seen), r.code, r.err)
 	}
 	r = g.token("list")
 	if rows := strings.Count(r.out, "\n"); r.code != 0 || rows != count+2 {
 		t.Errorf("%d rows; exit status %d, %s", rows, r.code, r.err)
 	}
-	// Columns keep their places from page to page.
+	// Columns keep their positions from page to page.
 	rows := strings.Split(r.out, "\n")
 	place := strings.Index(rows[0], "SCOPE")
 	for i, row := range rows[1 : count+2] {
@@ -260,7 +260,7 @@ func TestCommandManyTokens(t *testing.T) {
 		}
 	}
 	importAll(t, other, lines.String(), 101)
-	if r := other.tokenWith(lines.String(), "import"); r.code != 0 || !strings.Contains(r.out, "Imported 0, 101") {
+	if r := other.tokenWith(lines.String(), "import"); r.code != 0 || !strings.Contains(r.out, "imported: 0; already present: 101") {
 		t.Error(r)
 	}
 	other.guard(first.Owner, first.Token)
@@ -276,7 +276,7 @@ func TestCommandManyTokens(t *testing.T) {
 	other.check(t, other.do("GET", issuePath, first.basic()), passes)
 }
 
-// importAll imports records in parts: see TestSlowAdminCalls.
+// importAll imports records in batches: see TestSlowAdminCalls.
 func importAll(t *testing.T, g *gateway, records string, count int) {
 	t.Helper()
 	lines := slices.Collect(strings.Lines(records))
@@ -291,7 +291,7 @@ func importAll(t *testing.T, g *gateway, records string, count int) {
 		imported += result.Imported
 	}
 	if imported != count {
-		t.Errorf("%d records were imported, want %d", imported, count)
+		t.Errorf("imported %d records, want %d", imported, count)
 	}
 }
 

@@ -101,7 +101,7 @@ func TestCredentials(t *testing.T) {
 		for _, header := range []string{"Authorization: Basic ", "Authorization: Bearer jt_", "Authorization: ", a.basic() + "X-Big: "} {
 			got := g.do("GET", issuePath, header+strings.Repeat("A", size)+"\r\n")
 			if seen := g.up.take(); got.status != 431 && got.err == nil || len(seen) > 0 {
-				t.Errorf("%d bytes: got %s, %v arrived", size, got, seen)
+				t.Errorf("%d bytes: got %s; %v reached Jira", size, got, seen)
 			}
 		}
 	}
@@ -111,8 +111,8 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("got %s", a)
 		}
 	})
-	// Elsewhere than in Authorization a token is nothing. It is one that only
-	// this part knows, because the access log shows query and odd headers.
+	// A token only counts in Authorization. This one is only used here, because
+	// the access log contains the query and unknown headers.
 	d := g.decoy("dora", "read")
 	for name, request := range map[string]string{
 		"query":         g.request("GET", issuePath+"?token="+d.Token+"&access_token="+d.Token, ""),
@@ -126,13 +126,13 @@ func TestCredentials(t *testing.T) {
 		t.Run("not in "+name, func(t *testing.T) {
 			a := g.send(request)
 			if seen := g.up.take(); a.status != 401 && a.status != 400 || len(seen) > 0 {
-				t.Errorf("got %s, %v arrived", a, seen)
+				t.Errorf("got %s; %v reached Jira", a, seen)
 			}
 		})
 	}
 }
 
-// TestStates wants that only who has the secret learns a token's state.
+// TestStates: only a client with the right secret learns a token's state.
 func TestStates(t *testing.T) {
 	g := startGateway(t, options{})
 	disabled, revoked, deleted := g.issue("carl", "write"), g.issue("carl", "write"), g.issue("carl", "write")
@@ -140,7 +140,7 @@ func TestStates(t *testing.T) {
 	future := g.issue("carl", "write", "not_before", "30d")
 	expired := g.imported(token.Record{Owner: "carl", Scope: token.ScopeWrite, ExpiresAt: time.Now().Add(-time.Hour)})
 	for _, i := range []issued{disabled, revoked, deleted, rotated} {
-		g.check(t, g.do("GET", issuePath, i.basic()), passes) // now all are cached
+		g.check(t, g.do("GET", issuePath, i.basic()), passes) // now all of them are cached
 	}
 	g.call("POST", "/jira_tokens/tokens/"+disabled.ID+"/disable", nil, 200, nil)
 	g.call("POST", "/jira_tokens/tokens/"+revoked.ID+"/revoke", nil, 200, nil)
@@ -160,7 +160,7 @@ func TestStates(t *testing.T) {
 			g.check(t, g.do("GET", issuePath, c.token.basic()), refused(401, c.reason))
 			g.check(t, g.do("GET", issuePath, c.token.bearer()), refused(401, c.reason))
 			g.check(t, g.do("GET", issuePath, basic("mallory", c.token.Token)), invalid)
-			// A well-formed token with this id and another secret.
+			// A well-formed token with this ID and another secret.
 			g.check(t, g.do("GET", issuePath, basic("carl", forged(c.token.ID))), invalid)
 			g.check(t, g.do("POST", "/rest/api/3/search;x", c.token.basic(), "{}"), refused(401, c.reason))
 		})
@@ -179,8 +179,8 @@ func TestStates(t *testing.T) {
 	})
 }
 
-// imported puts a new token into the store as an export of another gateway has
-// it. Only so is a token there whose time is over.
+// imported puts a new token into the store by importing it from another gateway,
+// which is the only way to get one that has expired.
 func (g *gateway) imported(r token.Record) issued {
 	g.t.Helper()
 	secret := token.New()
@@ -192,7 +192,7 @@ func (g *gateway) imported(r token.Record) issued {
 	return issued{ID: r.ID, Token: secret.Reveal(), Owner: r.Owner}
 }
 
-// forged is a well-formed token with an id and a secret that nobody issued.
+// forged returns a well-formed token with an ID and a secret that nobody issued.
 func forged(id string) string {
 	made, err := token.WithID(id)
 	if err != nil {

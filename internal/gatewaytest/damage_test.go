@@ -10,8 +10,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
-// TestDamagedRecord: one record that cannot be read is an outage of that token
-// alone, and the log says so.
+// TestDamagedRecord: a record that cannot be read is an outage for that token only,
+// and is logged.
 func TestDamagedRecord(t *testing.T) {
 	for name, damage := range map[string]func(s *redistest.Server, key string){
 		"no JSON": func(s *redistest.Server, key string) { s.Do("set", key, "{]") },
@@ -33,7 +33,7 @@ func TestDamagedRecord(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			// Nobody can hold such a token: whoever presents it guesses.
+			// Nobody can hold such a token, so presenting it counts as guessing.
 			if err := g.get(damaged, http.StatusTooManyRequests, "too_many_failures"); err != nil {
 				t.Error(err)
 			}
@@ -41,7 +41,7 @@ func TestDamagedRecord(t *testing.T) {
 				t.Error(err)
 			}
 			g.loggedOnce(t, "the record of a token is damaged")
-			// Neither is a use that cannot be read.
+			// An unreadable last use is no outage either.
 			server.Do("hset", "{jira_tokens}:uses", good.ID, "garbage")
 			if r := g.token("show", good.ID); r.code != 0 {
 				t.Errorf("show: %s", r)
@@ -50,9 +50,9 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-// TestChangesThatAreNotHeardOf: the store answers, and only its notifications do
-// not come: the log says so, and that they come again.
-func TestChangesThatAreNotHeardOf(t *testing.T) {
+// TestLostNotifications: if the store answers but notifications are lost, the log
+// says so, and says when they are back.
+func TestLostNotifications(t *testing.T) {
 	server := redistest.Start(t)
 	server.Do("acl", "setuser", "gateway", "on", ">s3cret", "~*", "&*", "+@all", "-subscribe")
 	g := startGateway(t, options{store: redisStore(server, "username gateway", "password s3cret")})
@@ -60,12 +60,12 @@ func TestChangesThatAreNotHeardOf(t *testing.T) {
 	server.Do("acl", "setuser", "gateway", "+subscribe")
 	g.loggedOnce(t, "notifications of changes by other nodes are restored")
 	if log := g.log.String(); strings.Contains(log, "the token store does not answer") {
-		t.Error("the log tells of an outage, though tokens are read")
+		t.Error("the log reports an outage although tokens can be read")
 	}
 }
 
-// TestBadCacheSize: a configuration that is refused leaves Caddy as it was, also
-// the second time.
+// TestBadCacheSize: a rejected configuration leaves Caddy as it was, the second time
+// too.
 func TestBadCacheSize(t *testing.T) {
 	g := startGateway(t, options{})
 	for range 2 {
@@ -75,7 +75,7 @@ func TestBadCacheSize(t *testing.T) {
 			status, answer, err = g.tryAdmin("POST", "/load", `{"admin":{"listen":"`+g.admin+`"},"apps":{"jira_tokens":{"cache":{"size":-5}}}}`)
 			return err
 		})
-		if status != http.StatusBadRequest || !strings.Contains(answer, "cache size -5: want at least 1") {
+		if status != http.StatusBadRequest || !strings.Contains(answer, "cache size -5: must be at least 1") {
 			t.Errorf("HTTP %d %s", status, answer)
 		}
 	}
@@ -84,7 +84,7 @@ func TestBadCacheSize(t *testing.T) {
 	}
 }
 
-// TestClientThatLeavesIsCounted: the proxy panics then.
+// TestClientThatLeavesIsCounted: the proxy panics when a client disconnects.
 func TestClientThatLeavesIsCounted(t *testing.T) {
 	g := startGateway(t, options{})
 	tok := g.issue("alice", "read")

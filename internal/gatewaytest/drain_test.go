@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestRefusedBodyIsAnswered: a client that reads nothing before it has sent its
-// whole body gets the answer, whatever becomes of the connection. A server that
-// closes it on unread data resets it instead.
+// TestRefusedBodyIsAnswered: a client that reads nothing until it has sent its whole
+// body gets the response, whatever happens to the connection. A server that closes
+// it with unread data would reset it instead.
 func TestRefusedBodyIsAnswered(t *testing.T) {
 	jira := newUpstream(t)
 	g := startGateway(t, options{upstream: jira, apps: "max_failures 1000/h\naccount refused {\nbasic nobody wrong\n}"})
@@ -28,7 +28,7 @@ func TestRefusedBodyIsAnswered(t *testing.T) {
 		}
 		x.send("HTTP/1.1 401 Unauthorized\r\nX-Seraph-LoginReason: AUTHENTICATED_FAILED\r\nContent-Length: 0\r\n\r\n")
 	})
-	eventually(t, "the refused account to rest", func() error {
+	eventually(t, "the refused account to be paused", func() error {
 		g.up.take()
 		if a := g.do("GET", issuePath, unaccepted.basic()); len(g.up.take()) > 0 {
 			return fmt.Errorf("%s", a)
@@ -72,7 +72,7 @@ func TestRefusedBodyIsAnswered(t *testing.T) {
 				reader := bufio.NewReader(conn)
 				a := test.g.read(reader, "POST")
 				if a.err != nil {
-					t.Fatalf("no whole answer: %s", a)
+					t.Fatalf("incomplete response: %s", a)
 				}
 				test.g.check(t, a, test.want)
 				if !f.keep {
@@ -81,14 +81,14 @@ func TestRefusedBodyIsAnswered(t *testing.T) {
 					}
 					return
 				}
-				_, _ = io.WriteString(conn, "GET "+issuePath+" HTTP/1.1\r\nHost: "+test.g.addr+"\r\n\r\n") // the answer tells
+				_, _ = io.WriteString(conn, "GET "+issuePath+" HTTP/1.1\r\nHost: "+test.g.addr+"\r\n\r\n") // the response shows whether it worked
 				test.g.check(t, test.g.read(reader, "GET"), refused(401, "no_credentials"))
 			})
 		}
 	}
 }
 
-// sendSlowly sends a body in pieces, as over a network.
+// sendSlowly sends a body in pieces, as a network would.
 func sendSlowly(conn net.Conn, head string, length int, chunked bool) error {
 	if _, err := io.WriteString(conn, head); err != nil {
 		return err
@@ -111,8 +111,8 @@ func sendSlowly(conn net.Conn, head string, length int, chunked bool) error {
 	return nil
 }
 
-// TestRefusedBodyWithoutEnd: a body that never comes, or never ends, keeps
-// neither the answer nor the gateway.
+// TestRefusedBodyWithoutEnd: a body that never arrives, or never ends, holds up
+// neither the response nor the gateway.
 func TestRefusedBodyWithoutEnd(t *testing.T) {
 	g := startGateway(t, options{})
 	for name, test := range map[string]struct {
@@ -124,14 +124,14 @@ func TestRefusedBodyWithoutEnd(t *testing.T) {
 		"never ends": {"Content-Length: 100000000000\r\n", func(conn net.Conn) {
 			for piece := []byte(strings.Repeat("x", 64<<10)); ; {
 				if _, err := conn.Write(piece); err != nil {
-					return // the gateway has had enough
+					return // the gateway stopped reading
 				}
 			}
 		}},
 		"waits to be asked":          {"Expect: 100-continue\r\nContent-Length: 1000\r\n", nil},
 		"waits to be asked, chunked": {"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n", nil},
 		"asks and sends at once": {"Expect: 100-continue\r\nContent-Length: 300000\r\n", func(conn net.Conn) {
-			_, _ = io.WriteString(conn, strings.Repeat("x", 300_000)) // the answer tells
+			_, _ = io.WriteString(conn, strings.Repeat("x", 300_000)) // the response shows whether it worked
 		}},
 	} {
 		for _, closing := range []string{"", "Connection: close\r\n"} {
@@ -153,7 +153,7 @@ func TestRefusedBodyWithoutEnd(t *testing.T) {
 				if a.status != 401 || a.reason() != "no_credentials" || a.err != nil || len(a.early) > 0 {
 					t.Errorf("%s after %v", a, a.early)
 				}
-				_, _ = io.Copy(io.Discard, reader) // until the gateway closes, in whatever way
+				_, _ = io.Copy(io.Discard, reader) // until the gateway closes or resets the connection
 				<-done
 			})
 		}

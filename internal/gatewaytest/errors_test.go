@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestOtherBackends wants that error routes and response routes, which may hand
-// requests to another backend, hand over no credential.
+// TestOtherBackends: error routes and response routes, which may send requests to
+// another backend, do not send it any credential.
 func TestOtherBackends(t *testing.T) {
 	second := newUpstream(t)
 	upstream := newUpstream(t)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// sendFrom sends bytes from another loopback address.
+// sendFrom sends raw bytes from another loopback address.
 func (g *gateway) sendFrom(address, raw string) answer {
 	g.t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
@@ -21,15 +21,15 @@ func (g *gateway) sendFrom(address, raw string) answer {
 		g.t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience)) // a test connection has one
+	_ = conn.SetDeadline(time.Now().Add(patience)) // cannot fail on a test connection
 	if _, err := io.WriteString(conn, raw); err != nil {
 		g.t.Fatal(err)
 	}
 	return g.read(bufio.NewReader(conn), "GET")
 }
 
-// TestGuessing: whoever fails too often is stopped before anything is looked up,
-// with whatever credentials that are not known already; others are not.
+// TestGuessing: a client that fails too often is blocked before any lookup, whatever
+// unknown credentials it sends; other clients are not.
 func TestGuessing(t *testing.T) {
 	g := startGateway(t, options{apps: "max_failures 5/h"})
 	tok, other := g.issue("alice", "read"), g.issue("bob", "read")
@@ -49,36 +49,36 @@ func TestGuessing(t *testing.T) {
 			t.Errorf("Retry-After: %s, want nearly an hour", a.header.Get("Retry-After"))
 		}
 	}
-	// A token that is in use goes on working at the same address.
+	// A token in use still works at the same address.
 	g.check(t, g.sendFrom("127.0.0.2", get(tok.basic())), passes)
-	// Without credentials nothing is guessed.
+	// Requests without credentials are not guesses.
 	g.check(t, g.sendFrom("127.0.0.2", get("")), refused(401, "no_credentials"))
 	g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)
 
-	// Neither a right token nor a request that is already blocked counts.
+	// Neither the right token nor requests that are already blocked count.
 	g.call("POST", "/jira_tokens/tokens/"+other.ID+"/revoke", nil, http.StatusOK, nil)
 	for range 10 {
 		g.check(t, g.sendFrom("127.0.0.3", get(tok.basic())), passes)
 		g.check(t, g.sendFrom("127.0.0.3", get(other.basic())), refused(401, "token_revoked"))
 	}
 
-	// The log tells of the network, not of each request.
+	// The log mentions the network, not each request.
 	g.loggedOnce(t, "too many requests from a client network had no valid API token")
 	for line := range strings.Lines(g.log.String()) {
 		if strings.Contains(line, "too_many_failures") && strings.Contains(line, "request denied") && !strings.Contains(line, `"level":"debug"`) {
-			t.Errorf("a line for a request of a blocked network: %s", line)
+			t.Errorf("a line for a request from a blocked network: %s", line)
 		}
 	}
 
-	// A reload forgets nothing.
+	// Failures survive a reload.
 	if r := g.reload(); r.code != 0 {
 		t.Fatal(r)
 	}
 	g.check(t, g.sendFrom("127.0.0.2", get(bad[0])), refused(429, "too_many_failures"))
 }
 
-// TestGuessingOneOwnerFromEverywhere: each address tries once or twice; the
-// owner is not locked out.
+// TestGuessingOneOwnerFromEverywhere: guesses from many addresses, once or twice from
+// each, do not lock the owner out.
 func TestGuessingOneOwnerFromEverywhere(t *testing.T) {
 	g := startGateway(t, options{apps: "max_failures 5/h"})
 	tok := g.issue("alice", "read")
@@ -99,7 +99,7 @@ func TestGuessingMayBeLeftAlone(t *testing.T) {
 	}
 }
 
-// TestGuessingByDefault: a hundred a minute.
+// TestGuessingByDefault: the default limit is 100 failures a minute.
 func TestGuessingByDefault(t *testing.T) {
 	g := startGateway(t, options{site: "front site"})
 	tok := g.issue("alice", "read")
@@ -107,12 +107,12 @@ func TestGuessingByDefault(t *testing.T) {
 		g.check(t, g.do("GET", issuePath, basic("alice", "jt_nonsense")), refused(401, "invalid_token"))
 	}
 	g.check(t, g.do("GET", issuePath, tok.basic()), refused(429, "too_many_failures"))
-	// Browsers at the same address go on.
+	// Browsers at the same address are not affected.
 	g.check(t, g.do("GET", "/secure/Dashboard.jspa", "Cookie: JSESSIONID=a\r\n"), passes)
 }
 
-// wantRateHeaders wants those that Jira's clients read from a 429: python-jira
-// ends with a KeyError without them.
+// wantRateHeaders checks the headers that Jira's clients read from a 429: python-jira
+// fails with a KeyError without them.
 func wantRateHeaders(t *testing.T, a answer, limit, fillRate, interval string) {
 	t.Helper()
 	for name, want := range map[string]string{

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestKeptConnectionThatCloses: Jira closes a kept connection just as a request
-// comes. Reads are sent once more, searches by POST too; changes are not.
+// TestKeptConnectionThatCloses: Jira closes an idle connection just as a request
+// arrives. Reads are retried, including searches by POST; changes are not.
 func TestKeptConnectionThatCloses(t *testing.T) {
 	g := startGateway(t, options{})
 	tok := g.issue("alice", "write")
@@ -27,7 +27,7 @@ func TestKeptConnectionThatCloses(t *testing.T) {
 			"resets": func(x *exchange) { x.reset() },
 		} {
 			t.Run(name+" "+how, func(t *testing.T) {
-				g.check(t, g.do("GET", issuePath, tok.basic()), passes) // its connection is kept
+				g.check(t, g.do("GET", issuePath, tok.basic()), passes) // leaves an idle connection
 				var came atomic.Int32
 				g.up.answer(func(x *exchange) {
 					if came.Add(1) == 1 {
@@ -43,7 +43,7 @@ func TestKeptConnectionThatCloses(t *testing.T) {
 					t.Errorf("got %s; %d requests reached Jira", a, len(seen))
 				}
 				if c.status == http.StatusOK && seen[len(seen)-1].body != c.body {
-					t.Errorf("the second had %d bytes of %d", len(seen[len(seen)-1].body), len(c.body))
+					t.Errorf("the retry had %d bytes of %d", len(seen[len(seen)-1].body), len(c.body))
 				}
 				for _, arrived := range seen {
 					if arrived.values("Idempotency-Key") != nil {
@@ -55,7 +55,7 @@ func TestKeptConnectionThatCloses(t *testing.T) {
 	}
 }
 
-// TestOneClientsBrokenUploads: they do not make the proxy take Jira for down.
+// TestOneClientsBrokenUploads: broken uploads do not make the proxy consider Jira down.
 func TestOneClientsBrokenUploads(t *testing.T) {
 	g := startGateway(t, options{site: "fail_duration 1h\nmax_fails 1"})
 	bad, good := g.issue("mallory", "write"), g.issue("alice", "write")
@@ -71,12 +71,12 @@ func TestOneClientsBrokenUploads(t *testing.T) {
 			head(target, "Transfer-Encoding: chunked\r\n") + "5\r\n{",
 		} {
 			conn := g.dial()
-			_, _ = io.WriteString(conn, cut) // the gateway may have closed it already
+			_, _ = io.WriteString(conn, cut) // the gateway may have closed the connection already
 			conn.Close()
 		}
 	}
-	// All of them have been dealt with once the last is.
-	eventually(t, "the cut requests to end", func() error {
+	// Once the last one has been handled, all have.
+	eventually(t, "the truncated requests to end", func() error {
 		_, metrics := g.adminCall("GET", "/metrics", "")
 		if !strings.Contains(metrics, `caddy_http_requests_in_flight{handler="subroute",server="srv0"} 0`) {
 			return io.ErrNoProgress
@@ -84,12 +84,12 @@ func TestOneClientsBrokenUploads(t *testing.T) {
 		return nil
 	})
 	if a := g.do("GET", issuePath, good.basic()); a.status != http.StatusOK {
-		t.Errorf("others are refused: %s", a)
+		t.Errorf("others are denied: %s", a)
 	}
 }
 
-// TestBrokenUploadsWithoutToken: nor do those of anonymous clients that front site
-// lets pass.
+// TestBrokenUploadsWithoutToken: nor do uploads of anonymous clients that front site
+// lets through.
 func TestBrokenUploadsWithoutToken(t *testing.T) {
 	g := startGateway(t, options{site: "front site\nfail_duration 1h\nmax_fails 1"})
 	good := g.issue("alice", "write")
@@ -101,10 +101,10 @@ func TestBrokenUploadsWithoutToken(t *testing.T) {
 	}
 	for _, cut := range []string{head("Content-Length: 1000\r\n") + "{", head("Transfer-Encoding: chunked\r\n") + "5\r\n{"} {
 		conn := g.dial()
-		_, _ = io.WriteString(conn, cut) // the gateway may have closed it already
+		_, _ = io.WriteString(conn, cut) // the gateway may have closed the connection already
 		conn.Close()
 	}
-	eventually(t, "the cut requests to end", func() error {
+	eventually(t, "the truncated requests to end", func() error {
 		_, metrics := g.adminCall("GET", "/metrics", "")
 		if !strings.Contains(metrics, `caddy_http_requests_in_flight{handler="subroute",server="srv0"} 0`) {
 			return io.ErrNoProgress
@@ -112,12 +112,12 @@ func TestBrokenUploadsWithoutToken(t *testing.T) {
 		return nil
 	})
 	if a := g.do("GET", issuePath, good.basic()); a.status != http.StatusOK {
-		t.Errorf("others are refused: %s", a)
+		t.Errorf("others are denied: %s", a)
 	}
 }
 
-// TestNodesOfDataCenter: lb_policy cookie keeps a client on one node. The cookie
-// is between the client and the gateway.
+// TestNodesOfDataCenter: lb_policy cookie keeps a client on one node. The cookie stays
+// between the client and the gateway.
 func TestNodesOfDataCenter(t *testing.T) {
 	for _, policy := range []string{"cookie", "cookie node secret", "ip_hash", "client_ip_hash"} {
 		t.Run(policy, func(t *testing.T) {
@@ -151,14 +151,14 @@ func TestNodesOfDataCenter(t *testing.T) {
 				t.Errorf("one client went to both nodes: %v", nodes)
 			}
 			if strings.HasPrefix(policy, "cookie") && cookie == "" {
-				t.Error("no cookie came")
+				t.Error("no cookie was set")
 			}
 		})
 	}
 }
 
-// TestLongHand: jira_token_auth and a reverse_proxy with the jira transport are
-// what jira_gateway is shorthand for.
+// TestLongHand: jira_gateway is shorthand for jira_token_auth and a reverse_proxy with
+// the jira transport.
 func TestLongHand(t *testing.T) {
 	up := newUpstream(t)
 	g := startGateway(t, options{upstream: up, instead: `
@@ -182,8 +182,8 @@ func TestLongHand(t *testing.T) {
 	}
 }
 
-// TestContextPathOfTheClient: a gateway that stands below Jira's own path hands
-// out links below it, where it stands itself.
+// TestContextPathOfTheClient: a gateway mounted at Jira's own context path produces
+// links below that path.
 func TestContextPathOfTheClient(t *testing.T) {
 	up := newUpstream(t)
 	g := startGateway(t, options{upstream: up, instead: `

@@ -27,12 +27,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/freeport"
 )
 
-// patience is how long anything may take before a test gives up: minutes,
-// because the machine may be busy with much else. Nothing is measured with it,
-// and a test that succeeds never waits so long.
+// patience is how long anything may take before a test gives up: minutes, because the
+// machine may be busy. It measures nothing, and a passing test never waits that long.
 const patience = 2 * time.Minute
 
-// What the default account of a gateway under test is.
+// The default account of a gateway under test.
 const (
 	accountUser   = "svc-bi@example.com"
 	accountSecret = "s3cret-account-7f2"
@@ -40,27 +39,27 @@ const (
 
 var accountBasic = base64.StdEncoding.EncodeToString([]byte(accountUser + ":" + accountSecret))
 
-// options say what is special about a gateway.
+// options are the settings of a gateway.
 type options struct {
-	// global and site are more lines of the global options and of jira_gateway.
+	// global and site are additional global options and lines of jira_gateway.
 	global, site string
-	// store is the store line; a file in the gateway's directory otherwise.
+	// store is the store line; by default a file in the gateway's directory.
 	store string
-	// apps is more lines of jira_tokens: accounts, cache.
+	// apps are additional lines of jira_tokens: accounts, cache.
 	apps string
-	// jiraPath is the path that Jira is installed at.
+	// jiraPath is Jira's context path.
 	jiraPath string
-	// outside is more lines of the site, beside jira_gateway.
+	// outside are additional lines of the site, next to jira_gateway.
 	outside string
-	// instead replaces the site's whole inside.
+	// instead replaces the whole content of the site.
 	instead string
-	// more are more sites.
+	// more are additional sites.
 	more string
-	// upstream to use; a new one otherwise.
+	// upstream is the Jira to use; by default a new one.
 	upstream *upstream
 }
 
-// gateway is a Caddy that runs with the plugin.
+// gateway is a running Caddy with the plugin.
 type gateway struct {
 	t         *testing.T
 	dir       string
@@ -77,13 +76,13 @@ type gateway struct {
 	log    *logBuffer
 
 	mu      sync.Mutex
-	tokens  []string // secrets of clients: in no log, not at Jira
-	account []string // secrets of the gateway: in no log, in no answer
+	tokens  []string // clients' secrets: must not reach the log or Jira
+	account []string // the gateway's secrets: must not reach the log or clients
 	answers bytes.Buffer
 }
 
-// startGateway starts a gateway and stops it when the test ends; then looks
-// for secrets where they do not belong.
+// startGateway starts a gateway. When the test ends, it stops the gateway and checks
+// that no secret has leaked.
 func startGateway(t *testing.T, o options) *gateway {
 	t.Helper()
 	g := newGateway(t, o)
@@ -153,14 +152,14 @@ func port(address string) string {
 	return p
 }
 
-// start runs Caddy and waits until it serves.
+// start runs Caddy and waits until it is ready.
 func (g *gateway) start() {
 	g.t.Helper()
 	g.launch()
 	eventually(g.t, "the gateway to start", func() error {
 		select {
 		case <-g.exited:
-			g.t.Fatalf("Caddy ended with %d:\n%s", g.code, g.log.String())
+			g.t.Fatalf("Caddy exited with status %d:\n%s", g.code, g.log.String())
 		default:
 		}
 		for _, address := range []string{g.admin, g.addr} {
@@ -188,13 +187,13 @@ func (g *gateway) launch() {
 	exited, cmd := make(chan struct{}), g.cmd
 	g.exited = exited
 	go func() {
-		_ = cmd.Wait() // the exit code tells
+		_ = cmd.Wait() // the exit code shows it
 		g.code = cmd.ProcessState.ExitCode()
 		close(exited)
 	}()
 }
 
-// command is Caddy with arguments.
+// command returns a command that runs Caddy with arguments.
 func (g *gateway) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir = g.dir
@@ -204,19 +203,19 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// stop ends Caddy as a service manager does.
+// stop stops Caddy as a service manager does.
 func (g *gateway) stop() {
 	g.t.Helper()
 	if g.exited == nil {
 		return
 	}
-	_ = g.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	_ = g.cmd.Process.Signal(syscall.SIGTERM) // it may have exited already
 	select {
 	case <-g.exited:
 	case <-time.After(patience):
 		_ = g.cmd.Process.Kill()
 		<-g.exited
-		g.t.Error("Caddy did not end after SIGTERM")
+		g.t.Error("Caddy did not exit after SIGTERM")
 	}
 }
 
@@ -228,7 +227,7 @@ func (g *gateway) end() {
 	}
 }
 
-// sweep looks for secrets where they do not belong, and for faults in the log.
+// sweep looks for leaked secrets, and for faults in the log.
 func (g *gateway) sweep() {
 	g.t.Helper()
 	g.mu.Lock()
@@ -246,7 +245,7 @@ func (g *gateway) sweep() {
 	}
 	for _, secret := range g.account {
 		if line := lineWith(answers, secret); line != "" {
-			g.t.Errorf("the account's secret %q is in an answer: %s", secret, line)
+			g.t.Errorf("the account's secret %q is in a response: %s", secret, line)
 		}
 	}
 	for _, fault := range []string{"DATA RACE", "panic", "goroutine "} {
@@ -266,7 +265,7 @@ func lineWith(text, part string) string {
 	return line[:min(len(line), 1000)]
 }
 
-// guard remembers what a client knows and nobody else may see.
+// guard records a secret that only the client may see.
 func (g *gateway) guard(owner, secret string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -275,7 +274,7 @@ func (g *gateway) guard(owner, secret string) {
 		base64.StdEncoding.EncodeToString([]byte(secret)))
 }
 
-// issued is a token as its owner has it.
+// issued is a token as its owner sees it.
 type issued struct {
 	ID      string `json:"id"`
 	Token   string `json:"token"`
@@ -295,8 +294,7 @@ func basic(user, password string) string {
 	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + "\r\n"
 }
 
-// issue creates a token through the admin API. fields are pairs of name and
-// value.
+// issue creates a token through the admin API. fields are pairs of names and values.
 func (g *gateway) issue(owner, scope string, fields ...any) issued {
 	g.t.Helper()
 	i := g.decoy(owner, scope, fields...)
@@ -304,7 +302,7 @@ func (g *gateway) issue(owner, scope string, fields ...any) issued {
 	return i
 }
 
-// decoy is a token that the test itself puts where no secret belongs.
+// decoy issues a token that the test itself puts where no secret belongs.
 func (g *gateway) decoy(owner, scope string, fields ...any) issued {
 	g.t.Helper()
 	body := map[string]any{"owner": owner, "name": "test", "scope": scope}
@@ -316,7 +314,7 @@ func (g *gateway) decoy(owner, scope string, fields ...any) issued {
 	return made
 }
 
-// call makes a request to the admin API that must have the given status.
+// call sends a request to the admin API and checks the status.
 func (g *gateway) call(method, path string, body any, status int, into any) {
 	g.t.Helper()
 	text := []byte{}
@@ -337,7 +335,7 @@ func (g *gateway) call(method, path string, body any, status int, into any) {
 	}
 }
 
-// adminCall makes any request to the admin API.
+// adminCall sends a request to the admin API.
 func (g *gateway) adminCall(method, path, body string) (status int, answer string) {
 	g.t.Helper()
 	status, answer, err := g.tryAdmin(method, path, body)
@@ -354,7 +352,7 @@ func (g *gateway) tryAdmin(method, path, body string) (status int, answer string
 	if err != nil {
 		return 0, "", err
 	}
-	// A reload closes kept connections, and a POST on one of them is not repeated.
+	// A reload closes idle connections, and a POST on one of them is not retried.
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -365,7 +363,7 @@ func (g *gateway) tryAdmin(method, path, body string) (status int, answer string
 	return response.StatusCode, string(text), err
 }
 
-// result is what a command left behind.
+// result is the outcome of a command.
 type result struct {
 	out, err string
 	code     int
@@ -381,8 +379,8 @@ func (g *gateway) token(args ...string) result {
 	return g.tokenWith("", args...)
 }
 
-// tokenWith runs `caddy jira-token` with text on standard input. It does so in
-// this process: starting a Caddy for each takes long, with the race detector.
+// tokenWith runs `caddy jira-token` with text on standard input. It does so in this
+// process: with the race detector, starting a Caddy for each takes too long.
 func (g *gateway) tokenWith(input string, args ...string) result {
 	g.t.Helper()
 	var out, errs bytes.Buffer
@@ -400,13 +398,13 @@ func (g *gateway) tokenWith(input string, args ...string) result {
 	return result{out.String(), errs.String(), code}
 }
 
-// tokenCommand runs `caddy jira-token` as people do.
+// tokenCommand runs `caddy jira-token` in a process of its own, as people do.
 func (g *gateway) tokenCommand(args ...string) result {
 	g.t.Helper()
 	return g.run("", append(append([]string{"jira-token"}, args...), "--address", g.admin)...)
 }
 
-// run runs Caddy to its end.
+// run runs Caddy until it exits.
 func (g *gateway) run(input string, args ...string) result {
 	g.t.Helper()
 	var out, errs bytes.Buffer
@@ -425,8 +423,8 @@ func (g *gateway) run(input string, args ...string) result {
 	return r
 }
 
-// reload loads the Caddyfile as it is now. Caddy replaces its admin server while
-// that still answers, and may reset the connection: then it is asked again.
+// reload loads the current Caddyfile. Caddy replaces its admin server while that is
+// still responding, and may reset the connection: in that case reload tries again.
 func (g *gateway) reload() result {
 	g.t.Helper()
 	for {
@@ -437,7 +435,7 @@ func (g *gateway) reload() result {
 	}
 }
 
-// eventually tries until there is no error.
+// eventually retries until there is no error.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	var err error
@@ -446,10 +444,10 @@ func eventually(t *testing.T, what string, try func() error) {
 			return
 		}
 	}
-	t.Fatalf("waited in vain for %s: %v", what, err)
+	t.Fatalf("gave up waiting for %s: %v", what, err)
 }
 
-// freeAddress is a loopback address that nothing listens on.
+// freeAddress returns a loopback address that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", freeport.Find(t))

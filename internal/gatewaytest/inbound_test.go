@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// secretHeaders are what Jira tells of the account.
+// secretHeaders are headers in which Jira reveals the account.
 const secretHeaders = "Set-Cookie: JSESSIONID=x\r\nSet-Cookie: atlassian.xsrf.token=y\r\nset-cookie2: z\r\nX-AUSERNAME: svc\r\nX-ASESSIONID: 1\r\nX-AACCOUNTID: 5\r\n" +
 	"X-Seraph-LoginReason: OK\r\nWWW-Authenticate: OAuth realm=\"x\"\r\nWWW-Authenticate: Basic realm=\"y\"\r\nX-Jira-Token-Reason: fake\r\n" +
 	"Remote-User: svc\r\nX-Atlassian-Account-Id: 5\r\nNEL: {}\r\nReport-To: {}\r\nStrict-Transport-Security: max-age=1\r\n" +
@@ -30,7 +30,8 @@ func checkInboundHeaders(t *testing.T, what string, header http.Header) {
 	}
 }
 
-// TestInboundHeadersKept wants what clients of Jira's API read, as Jira spells it.
+// TestInboundHeadersKept: headers that clients of Jira's API read are kept, as Jira
+// spells them.
 func TestInboundHeadersKept(t *testing.T) {
 	g := startGateway(t, options{site: "headers X-Tempo-Total"})
 	read := g.issue("alice", "read")
@@ -54,10 +55,10 @@ func TestInboundHeadersKept(t *testing.T) {
 	if got := a.header.Values("X-Jira-Token-Limited-By"); got != nil {
 		t.Errorf("X-Jira-Token-Limited-By: %q came from Jira", got)
 	}
-	// Connection makes a header that would pass one of Jira's connection only.
+	// Connection turns a header that would pass into one of Jira's connection only.
 	g.up.answerWith(reply("200 OK", "Content-Type: text/plain\r\nConnection: X-AREQUESTID\r\nX-AREQUESTID: 1\r\n", "x"))
 	if a := g.do("GET", issuePath, read.basic()); a.header.Get("X-Arequestid") != "" {
-		t.Errorf("a header of the connection came back: %q", a.header)
+		t.Errorf("a hop-by-hop header came back: %q", a.header)
 	}
 }
 
@@ -172,7 +173,7 @@ func TestInboundBodies(t *testing.T) {
 				t.Errorf("%q: got %s, %q", headers, a, a.header)
 			}
 		}
-		// A download stays as it is, also packed.
+		// A download is left alone, even if compressed.
 		a := g.do("GET", "/secure/attachment/1/x.json", read.basic()+"Accept-Encoding: gzip\r\n")
 		g.check(t, a, passes)
 		if a.body != zipped.String() || a.header.Get("Content-Encoding") != "gzip" {
@@ -223,7 +224,7 @@ func TestInboundBodies(t *testing.T) {
 			g.request("POST", "/rest/api/3/issue", write.basic(), ""),
 		} {
 			t.Run(name+" "+request[:4], func(t *testing.T) {
-				// First a good one, so that a kept connection is used.
+				// A good one first, so that an idle connection is used.
 				g.check(t, g.do("GET", issuePath, read.basic()), passes)
 				g.up.answer(c)
 				defer g.up.answer(nil)
@@ -235,7 +236,7 @@ func TestInboundBodies(t *testing.T) {
 				checkErrorBody(t, a)
 				checkInboundOnly(t, a)
 				if strings.Contains(a.body, g.up.listener.Addr().String()) {
-					t.Errorf("Jira's address is in the answer: %s", a.body)
+					t.Errorf("Jira's address is in the response: %s", a.body)
 				}
 				if request[:4] == "POST" && len(seen) != 1 {
 					t.Errorf("%d requests arrived: %v", len(seen), seen)
@@ -257,7 +258,7 @@ func TestInboundBodies(t *testing.T) {
 			a := g.do("GET", issuePath, read.basic())
 			g.up.take()
 			if a.err == nil && a.status == 200 || a.status == 500 {
-				t.Errorf("a truncated answer looks whole: %s", a)
+				t.Errorf("a truncated response looks complete: %s", a)
 			}
 		})
 	}
@@ -282,7 +283,7 @@ func TestInboundBodies(t *testing.T) {
 	})
 }
 
-// checkInboundOnly allows the gateway's own reason.
+// checkInboundOnly accepts the gateway's own reason header.
 func checkInboundOnly(t *testing.T, a answer) {
 	t.Helper()
 	header := a.header.Clone()
@@ -290,7 +291,7 @@ func checkInboundOnly(t *testing.T, a answer) {
 	checkInboundHeaders(t, "header", header)
 }
 
-// TestTimeout wants an answer also from a Jira that never gives one.
+// TestTimeout: the client gets a response even if Jira never sends one.
 func TestTimeout(t *testing.T) {
 	g := startGateway(t, options{site: "transport http {\nresponse_header_timeout 100ms\n}"})
 	read := g.issue("alice", "read")
@@ -334,7 +335,7 @@ func TestLinks(t *testing.T) {
 					t.Errorf("got %s", a)
 				}
 			}
-			// Downloads and other hosts stay.
+			// Links in downloads and to other hosts are left alone.
 			for target, headers := range map[string]string{
 				"/secure/attachment/1/x.json":         "Content-Type: application/json\r\n",
 				"/rest/api/3/attachment/content/1":    "Content-Type: application/json\r\n",

@@ -10,8 +10,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
-// spend sends n requests with a token and returns how many were allowed; the
-// others must be refused in order.
+// spend sends n requests with a token and returns how many were allowed. The others must
+// be denied with 429 rate_limited.
 func (g *gateway) spend(t *testing.T, tok issued, n int) (allowed int) {
 	t.Helper()
 	for range n {
@@ -28,8 +28,8 @@ func (g *gateway) spend(t *testing.T, tok issued, n int) (allowed int) {
 	return allowed
 }
 
-// TestRateLimit: a token's own limit, the one for all that have none, and off.
-// What is refused does not reach Jira.
+// TestRateLimit: a token's own limit, the default limit, and no limit. Denied requests
+// do not reach Jira.
 func TestRateLimit(t *testing.T) {
 	redis := redistest.Start(t)
 	for name, store := range map[string]string{"file": "", "redis": redisStore(redis)} {
@@ -55,7 +55,7 @@ func testRateLimit(t *testing.T, store string) {
 	wantRateHeaders(t, g.do("GET", issuePath, common.basic()), "7", "7", "86400")
 	wantRateHeaders(t, g.do("GET", issuePath, own.basic()), "2", "2", "86400")
 
-	// A reload refills nothing; another limit begins anew.
+	// A reload with the same limit refills nothing; a new limit starts full.
 	if r := g.reload(); r.code != 0 {
 		t.Fatal(r)
 	}
@@ -80,8 +80,7 @@ func testRateLimit(t *testing.T, store string) {
 	}
 }
 
-// TestRateLimitOfTwoGateways: they count together, and each by itself while
-// Redis is away.
+// TestRateLimitOfTwoGateways: they count together, or separately while Redis is down.
 func TestRateLimitOfTwoGateways(t *testing.T) {
 	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	o := options{store: redisStore(redis), apps: "limit 10/d"}
@@ -100,15 +99,14 @@ func TestRateLimitOfTwoGateways(t *testing.T) {
 	b.spend(t, other, 1)
 	redis.Kill()
 	if onA, onB := a.spend(t, other, 20), b.spend(t, other, 20); onA != 10 || onB != 10 {
-		t.Errorf("Redis is away: %d allowed on a and %d on b, want each node's own 10", onA, onB)
+		t.Errorf("Redis is down: %d allowed on a and %d on b, want 10 on each node", onA, onB)
 	}
 	a.loggedOnce(t, "limits are each node's own")
 	redis.Restart()
 	a.loggedOnce(t, "the token store answers again")
 }
 
-// TestMaxConcurrent: what is under way is counted until it ends, also when it
-// ends badly.
+// TestMaxConcurrent: a request in flight counts until it ends, even if it fails.
 func TestMaxConcurrent(t *testing.T) {
 	g := newGateway(t, options{apps: "max_concurrent 3\naccount busy {\nbearer " + accountSecret + "\nmax_concurrent 4\n}"})
 	g.start()
@@ -124,8 +122,8 @@ func TestMaxConcurrent(t *testing.T) {
 	}
 }
 
-// fill holds requests with the tokens open in Jira; then one more is too many,
-// until the others have ended.
+// fill holds requests with the tokens open in Jira: one more is denied until they have
+// ended.
 func (g *gateway) fill(t *testing.T, tokens []issued, more issued) {
 	t.Helper()
 	arrived, release := make(chan struct{}), make(chan struct{})
@@ -144,7 +142,7 @@ func (g *gateway) fill(t *testing.T, tokens []issued, more issued) {
 			}
 			<-release
 			if i == 0 {
-				return // and leaves before the answer
+				return // disconnects before the response
 			}
 			if _, err := conn.Read(make([]byte, 1)); err != nil {
 				t.Error(err)
@@ -161,7 +159,7 @@ func (g *gateway) fill(t *testing.T, tokens []issued, more issued) {
 	g.up.answer(usual)
 	close(release)
 	held.Wait()
-	eventually(t, "a place to become free", func() error {
+	eventually(t, "a slot to become free", func() error {
 		if a := g.do("GET", issuePath, more.basic()); a.status != http.StatusOK {
 			return errors.New(a.String())
 		}

@@ -6,13 +6,13 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
-	// What the Caddy under test is made of.
+	// The modules of the Caddy under test.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/jiratokens/caddy-jira-tokens"
 )
 
-// beCaddy is the environment variable that makes Caddy of this test binary.
+// beCaddy is the environment variable that makes this test binary run as Caddy.
 const beCaddy = "GATEWAYTEST_BE_CADDY"
 
 func TestMain(m *testing.M) {

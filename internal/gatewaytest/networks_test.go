@@ -31,8 +31,8 @@ func TestNetworks(t *testing.T) {
 		"strict, zone":           {global: strict, site: "deny_ip fe80::/10", headers: "X-Forwarded-For: fe80::1%eth0\r\n", want: denied},
 		"strict, IPv6 with port": {global: strict, site: "deny_ip 2001:db8::/32", headers: "X-Forwarded-For: [2001:db8::1]:443\r\n", want: denied},
 	}
-	// The nearest entry that no trusted proxy has is the client, in whatever form
-	// the proxy writes it; one that cannot be read is nobody.
+	// The client is the last entry that is not a trusted proxy, in whatever form the
+	// proxy writes it; an entry that cannot be parsed matches nobody.
 	for name, forwarded := range map[string]struct {
 		headers string
 		want    want
@@ -58,7 +58,7 @@ func TestNetworks(t *testing.T) {
 		cases["strict, from "+name] = networkCase{global: strict, allow: []string{"203.0.113.7"}, headers: forwarded.headers, want: forwarded.want}
 		cases["lax, from "+name] = networkCase{global: lax, allow: []string{"203.0.113.7"}, headers: forwarded.headers, want: forwarded.want}
 	}
-	// All sites of one kind are in one Caddy, each on a port of its own.
+	// All sites of one kind are in the same Caddy, each on its own port.
 	for _, global := range []string{"", strict, lax} {
 		up, sites, addresses := newUpstream(t), "", make(map[string]string)
 		for name, c := range cases {
@@ -74,7 +74,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// networkCase is a site and a token, and whether they let a client pass.
+// networkCase is a site and a token, and whether they admit a client.
 type networkCase struct {
 	global, site string
 	allow, deny  []string
@@ -96,19 +96,19 @@ func (c networkCase) check(t *testing.T, g *gateway, address string) {
 	}
 	g.check(t, get(token.basic()), c.want)
 	if c.want.hits == 0 {
-		// Only who has the secret learns of networks, and of no scope.
+		// Only somebody with the right secret learns about networks, and nothing about scope.
 		g.check(t, get(basic("alice", damaged(token.Token, 30))), refused(401, "invalid_token"))
 		g.check(t, g.sendTo(address, g.request("POST", "/rest/api/3/issue", token.basic()+c.headers, "{}")), c.want)
 	}
 }
 
-// TestPrivateRanges wants the name that the documentation allows to work.
+// TestPrivateRanges: the documented name is accepted.
 func TestPrivateRanges(t *testing.T) {
 	g := startGateway(t, options{site: "allow_ip private_ranges"})
 	g.check(t, g.do("GET", issuePath, g.issue("alice", "read").basic()), passes)
 }
 
-// lax is the same without the option that only Caddy's own reading depends on.
+// lax is the same without trusted_proxies_strict, which only Caddy's own parsing uses.
 const lax = "servers {\ntrusted_proxies static 127.0.0.0/8\n}"
 
 const strict = "servers {\ntrusted_proxies static 127.0.0.0/8\ntrusted_proxies_strict\n}"

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestTargetsWithoutPath: what Go takes for an opaque URL has no path to judge,
-// but would be sent as it is.
+// TestTargetsWithoutPath: a target that Go parses as an opaque URL has no path to
+// check, but would be forwarded unchanged.
 func TestTargetsWithoutPath(t *testing.T) {
 	site := startGateway(t, options{site: "front site"})
 	rewritten := startGateway(t, options{})
@@ -32,8 +32,8 @@ func TestTargetsWithoutPath(t *testing.T) {
 	}
 }
 
-// TestChangesThatOtherPagesAskFor: a browser that remembers the token sends it
-// for any page.
+// TestChangesThatOtherPagesAskFor: a browser that remembers the token sends it for any
+// page.
 func TestChangesThatOtherPagesAskFor(t *testing.T) {
 	g := startGateway(t, options{})
 	tok := g.issue("alice", "write")
@@ -45,8 +45,8 @@ func TestChangesThatOtherPagesAskFor(t *testing.T) {
 	}
 }
 
-// TestRefusedAccountIsNoFailureOfJira: with passive health checks and retries,
-// one refused resource neither takes Jira down nor is asked for again.
+// TestRefusedAccountIsNoFailureOfJira: with passive health checks and retries, a single
+// refused resource neither marks Jira as down nor is requested again.
 func TestRefusedAccountIsNoFailureOfJira(t *testing.T) {
 	g := startGateway(t, options{site: "fail_duration 30s\nlb_try_duration 2s"})
 	tok := g.issue("alice", "read")
@@ -60,16 +60,16 @@ func TestRefusedAccountIsNoFailureOfJira(t *testing.T) {
 	if a := g.do("GET", "/rest/api/2/issue/A-1/watchers", tok.basic()); a.status != 502 || a.reason() != "jira_rejected_account" {
 		t.Errorf("%s", a)
 	}
-	// The gateway asks for myself behind the client's back.
+	// The gateway asks for myself in the background.
 	var seen []*arrival
 	eventually(t, "the request and myself to reach Jira", func() error {
 		if seen = append(seen, g.up.take()...); len(seen) < 2 {
-			return fmt.Errorf("it was asked %v", seen)
+			return fmt.Errorf("Jira got %v", seen)
 		}
 		return nil
 	})
 	if len(seen) != 2 {
-		t.Errorf("Jira was asked %v, want the request and myself", seen)
+		t.Errorf("Jira got %v, want the request and myself", seen)
 	}
 	if a := g.do("GET", myself, tok.basic()); a.status != 200 {
 		t.Errorf("afterwards: %s", a)

@@ -16,20 +16,20 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// slowReply is how long a slow server takes for each answer: longer than the
-// store waits.
+// slowReply is how long a slow server takes for each response: longer than the store
+// waits.
 const storeTimeout, slowReply = 1500 * time.Millisecond, 2 * time.Second
 
-// outage is one way in which a real redis-server is away, and comes back.
+// outage is one way in which a real redis-server fails and recovers.
 type outage struct {
 	name string
 	// args are the server's.
 	args []string
-	// direct is for servers that are not reached through the proxy.
+	// direct means that the server is not reached through the proxy.
 	direct bool
-	// cluster is for a server that is one.
+	// cluster means that the server is a cluster.
 	cluster bool
-	// begin and end are told of the server and the network in front of it.
+	// begin and end get the server and the network in front of it.
 	begin, end func(t *testing.T, s *redistest.Server, network *redistest.Proxy)
 }
 
@@ -91,7 +91,7 @@ var outages = []outage{
 			client := s.Client()
 			redistest.Eventually(t, "the server is loading", func() error {
 				if err := client.Get(t.Context(), "x").Err(); !redis.IsLoadingError(err) {
-					return fmt.Errorf("it says %w", err)
+					return fmt.Errorf("the server returned %w", err)
 				}
 				return nil
 			})
@@ -117,7 +117,7 @@ var outages = []outage{
 	{
 		name:    "cluster down",
 		args:    []string{"--cluster-enabled", "yes"},
-		direct:  true, // a cluster names its nodes itself
+		direct:  true, // a cluster announces its nodes' addresses itself
 		cluster: true,
 		begin: func(_ *testing.T, s *redistest.Server, _ *redistest.Proxy) {
 			s.Do("cluster", "delslotsrange", 0, 16383)
@@ -128,9 +128,9 @@ var outages = []outage{
 	},
 }
 
-// TestOutages: known tokens work through grace, others get 503 and never what
-// looks like bad credentials; only the first request waits; nothing can be
-// changed, with a clear error; and all goes on by itself, with nothing lost.
+// TestOutages: known tokens work through grace, others get 503 and never a response
+// that looks like bad credentials; only the first request waits; changes fail with a
+// clear error; and everything recovers by itself, with nothing lost.
 func TestOutages(t *testing.T) {
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
@@ -150,15 +150,15 @@ func TestOutages(t *testing.T) {
 					return nil
 				})
 			}
-			// A busy machine stops for longer than the default timeout now and
-			// then, which is an outage too, but not the one that is tested.
+			// Now and then a busy machine stalls for longer than the default timeout,
+			// which is an outage too, but not the one under test.
 			g, known, unknown := startWithTokens(t, fmt.Sprintf("store redis {\naddress %s\ntimeout %s\ndial_timeout %[2]s\n%s\n}", address, storeTimeout, more))
 			up := func(want string) func() error {
 				return func() error { return g.wantMetric(t, "jira_tokens_store_up", want) }
 			}
 			o.begin(t, server, network)
 			g.wantAway(t, known, unknown)
-			eventually(t, "the metric to say it", up("0"))
+			eventually(t, "the metric to show the outage", up("0"))
 			g.wantReadsBounded(t, unknown)
 			g.wantStale(t, known)
 			g.wantNoChanges(t, known)
@@ -167,12 +167,12 @@ func TestOutages(t *testing.T) {
 			eventually(t, "the store to be used again", func() error {
 				return g.get(unknown, http.StatusOK, "")
 			})
-			eventually(t, "the metric to say it", up("1"))
+			eventually(t, "the metric to show the recovery", up("1"))
 			g.loggedOnce(t, "the token store does not answer")
 			g.loggedOnce(t, "the token store answers again")
 			for line := range strings.Lines(g.log.String()) {
 				if strings.Contains(line, "store_unavailable") && strings.Contains(line, "request denied") && !strings.Contains(line, `"level":"debug"`) {
-					t.Errorf("a line for a request in the outage: %s", line)
+					t.Errorf("a line for a request during the outage: %s", line)
 				}
 			}
 			if r := g.token("list"); r.code != 0 || !strings.Contains(r.out, known.ID) || !strings.Contains(r.out, unknown.ID) {
@@ -186,17 +186,18 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// startWithTokens starts a gateway that has one token in memory, and another
-// one in the store only.
+// startWithTokens starts a gateway with one token in memory, and another one only in the
+// store.
 func startWithTokens(t *testing.T, store string) (g *gateway, known, unknown issued) {
 	t.Helper()
 	g = startGateway(t, options{store: store, apps: "cache {\nttl 1s\ngrace 1h\n}"})
-	known, unknown = g.issue("alice", "read"), g.issue("bob", "read") // neither is in memory before it is used
+	known, unknown = g.issue("alice", "read"), g.issue("bob", "read") // a token is only in memory once it has been used
 	eventually(t, "the token to be read", func() error { return g.get(known, http.StatusOK, "") })
 	return g, known, unknown
 }
 
-// get sends a request with a token and tells when the answer is another one.
+// get sends a request with a token and returns an error if the response is not the
+// expected one.
 func (g *gateway) get(tok issued, status int, reason string) error {
 	if a := g.do("GET", issuePath, tok.basic()); a.status != status || a.reason() != reason {
 		return fmt.Errorf("%s, want %d %s", a, status, reason)
@@ -208,7 +209,7 @@ func (g *gateway) wantAway(t *testing.T, known, unknown issued) {
 	t.Helper()
 	for range 5 {
 		if err := g.get(known, http.StatusOK, ""); err != nil {
-			t.Errorf("a known token: %v", err)
+			t.Errorf("known token: %v", err)
 		}
 		g.up.take()
 		a := g.do("GET", issuePath, unknown.basic())
@@ -219,8 +220,8 @@ func (g *gateway) wantAway(t *testing.T, known, unknown issued) {
 	}
 }
 
-// wantReadsBounded wants requests that nobody can answer to ask the store no
-// more than the breaker does by itself.
+// wantReadsBounded: requests that cannot be answered do not read the store more often
+// than the breaker does by itself.
 func (g *gateway) wantReadsBounded(t *testing.T, unknown issued) {
 	t.Helper()
 	const reads, requests = `jira_tokens_store_seconds_count{op="get"}`, 100
@@ -230,18 +231,18 @@ func (g *gateway) wantReadsBounded(t *testing.T, unknown issued) {
 			t.Fatal(err)
 		}
 	}
-	// It probes four times a second.
+	// The breaker probes four times a second.
 	if n, most := g.metric(t, reads)-before, 4*time.Since(began).Seconds()+2; n > most {
 		t.Errorf("%v reads of the store for %d requests, want at most %v", n, requests, most)
 	}
 }
 
-// wantStale wants a known token to work beyond the cache's ttl.
+// wantStale: a known token works beyond the cache's ttl.
 func (g *gateway) wantStale(t *testing.T, known issued) {
 	t.Helper()
 	eventually(t, "the ttl to pass", func() error {
 		if err := g.get(known, http.StatusOK, ""); err != nil {
-			t.Errorf("a known token: %v", err)
+			t.Errorf("known token: %v", err)
 		}
 		if g.metric(t, `jira_tokens_cache_total{result="stale"}`) == 0 {
 			return errors.New("it has not passed")
@@ -250,7 +251,7 @@ func (g *gateway) wantStale(t *testing.T, known issued) {
 	})
 }
 
-// wantNoChanges wants the management to say clearly that it cannot work.
+// wantNoChanges: the admin API says clearly that it cannot work.
 func (g *gateway) wantNoChanges(t *testing.T, known issued) {
 	t.Helper()
 	for _, call := range [][2]string{
@@ -268,7 +269,7 @@ func (g *gateway) wantNoChanges(t *testing.T, known issued) {
 		t.Errorf("disable: %s", r)
 	}
 	if err := g.get(known, http.StatusOK, ""); err != nil {
-		t.Errorf("after changes that were refused: %v", err)
+		t.Errorf("after failed changes: %v", err)
 	}
 }
 
@@ -279,8 +280,7 @@ func (g *gateway) wantMetric(t *testing.T, name, want string) error {
 	return nil
 }
 
-// TestStoreThatCannotWrite: tokens work, known or not; changes are refused and
-// say why.
+// TestStoreThatCannotWrite: tokens work, known or not; changes fail and say why.
 func TestStoreThatCannotWrite(t *testing.T) {
 	server := redistest.Start(t)
 	g, known, unknown := startWithTokens(t, redisStore(server))
@@ -303,18 +303,18 @@ func TestStoreThatCannotWrite(t *testing.T) {
 			t.Errorf("%s: disable: HTTP %d %s", test.name, status, answer)
 		}
 		if err := g.get(known, http.StatusOK, ""); err != nil {
-			t.Errorf("%s: after a change that was refused: %v", test.name, err)
+			t.Errorf("%s: after a failed change: %v", test.name, err)
 		}
 		server.Do(test.end...)
 		g.call("POST", "/jira_tokens/tokens/"+known.ID+"/disable", nil, http.StatusOK, nil)
 		g.call("POST", "/jira_tokens/tokens/"+known.ID+"/enable", nil, http.StatusOK, nil)
 	}
 	if log := g.log.String(); strings.Contains(log, "the token store does not answer") {
-		t.Error("the log tells of an outage, though tokens are read")
+		t.Error("the log reports an outage although tokens can be read")
 	}
 }
 
-// TestStoreThatWasNeverThere: nobody is told that the credentials are bad.
+// TestStoreThatWasNeverThere: nobody is told that their credentials are bad.
 func TestStoreThatWasNeverThere(t *testing.T) {
 	server := redistest.Start(t)
 	g := newGateway(t, options{store: redisStore(server)})
@@ -329,7 +329,7 @@ func TestStoreThatWasNeverThere(t *testing.T) {
 	g.loggedOnce(t, "the token store answers again")
 }
 
-// launchAndListen starts a gateway whose store may be away.
+// launchAndListen starts a gateway whose store may be down.
 func (g *gateway) launchAndListen(t *testing.T) {
 	t.Helper()
 	g.launch()
@@ -342,10 +342,10 @@ func (g *gateway) launchAndListen(t *testing.T) {
 	})
 }
 
-// strangeToken is a well-formed token that no store has.
+// strangeToken is a well-formed token that is in no store.
 func strangeToken() issued { return issued{Owner: "alice", Token: token.New().Reveal()} }
 
-// TestWrongNodeOfACluster: MOVED is no bad credential.
+// TestWrongNodeOfACluster: MOVED does not look like bad credentials.
 func TestWrongNodeOfACluster(t *testing.T) {
 	cluster, asked := redistest.StartCluster(t, 2), 0
 	for _, server := range cluster.Servers {
@@ -364,11 +364,11 @@ func TestWrongNodeOfACluster(t *testing.T) {
 		}
 	}
 	if asked != 1 {
-		t.Errorf("%d nodes have the slot of the tokens not, want 1", asked)
+		t.Errorf("%d nodes do not have the slot of the tokens, want 1", asked)
 	}
 }
 
-// TestGraceEnds: a known token does not work for ever without its store.
+// TestGraceEnds: a known token does not work forever without its store.
 func TestGraceEnds(t *testing.T) {
 	server := redistest.Start(t)
 	g := startGateway(t, options{store: redisStore(server), apps: "cache {\nttl 1s\ngrace 2s\n}"})
@@ -385,8 +385,8 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// TestRestartedEmpty: tokens that are gone are not served for long, and the log
-// says what happened.
+// TestRestartedEmpty: tokens that are gone are not accepted for long, and the log says
+// what happened.
 func TestRestartedEmpty(t *testing.T) {
 	server := redistest.Start(t)
 	g, known, _ := startWithTokens(t, redisStore(server))

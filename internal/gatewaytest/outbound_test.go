@@ -12,14 +12,14 @@ import (
 	"testing"
 )
 
-// TestOutboundHeaders wants to see exactly what arrives at Jira.
+// TestOutboundHeaders checks exactly what reaches Jira.
 func TestOutboundHeaders(t *testing.T) {
 	g := startGateway(t, options{site: "headers X-Tempo-Version"})
 	read, write := g.issue("alice", "read"), g.issue("alice", "write")
 	host := "host"
 	always := []string{host, "authorization", "user-agent", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "accept-encoding"}
 
-	// Headers that arrive as they were sent.
+	// Headers that arrive unchanged.
 	kept := []string{
 		"Accept: application/json", "Accept-Language: de", "If-None-Match: \"x\"", "X-Requested-With: Thing", "X-ExperimentalApi: opt-in",
 		"X-Force-Accept-Language: true", "traceparent: 00-1-2-01", "X-Request-Id: 7", "Cache-Control: no-cache",
@@ -60,7 +60,7 @@ func TestOutboundHeaders(t *testing.T) {
 			if c.method != "GET" {
 				body = []string{"{}"}
 			}
-			// The client's User-Agent and Accept-Encoding never decide either.
+			// The client's User-Agent and Accept-Encoding never reach Jira.
 			seen := g.check(t, g.do(c.method, c.target, "User-Agent: Mozilla/5.0 (X11)\r\n"+c.headers, body...), passes)
 			if len(seen) != 1 {
 				return
@@ -138,7 +138,7 @@ func TestOutboundQuery(t *testing.T) {
 			}
 		})
 	}
-	// Not one of the gateway's: the access log has the query as it came.
+	// Not issued by the gateway: the access log contains the query as sent.
 	const leaked = "jt_4fT0aB9xYz_0123456789abcdefghijklmnopqrstuvwxyzAB"
 	for _, query := range []string{
 		"access_token=" + leaked, leaked, "x=%6A" + leaked[1:], "jql=text~" + leaked + "x",
@@ -182,7 +182,7 @@ func TestOutboundForms(t *testing.T) {
 	}
 }
 
-// TestOutboundBodies sends bodies in all ways and wants them whole.
+// TestOutboundBodies sends bodies in every way, and expects them complete.
 func TestOutboundBodies(t *testing.T) {
 	g := startGateway(t, options{})
 	read, write := g.issue("alice", "read"), g.issue("alice", "write")
@@ -217,12 +217,12 @@ func TestOutboundBodies(t *testing.T) {
 		})
 	}
 
-	t.Run("a refused upload is not asked for", func(t *testing.T) {
+	t.Run("a denied upload is not requested", func(t *testing.T) {
 		conn := g.dial()
 		_, _ = io.WriteString(conn, "POST /rest/api/3/issue HTTP/1.1\r\nHost: "+g.addr+"\r\n"+read.basic()+"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
 		a := g.read(bufio.NewReader(conn), "POST")
 		if len(a.early) > 0 {
-			t.Error("100 Continue before the refusal")
+			t.Error("100 Continue before the denial")
 		}
 		g.check(t, a, refused(403, "scope_insufficient"))
 	})
@@ -285,7 +285,7 @@ func TestOutboundBodies(t *testing.T) {
 		}
 	})
 
-	t.Run("a client that leaves", func(t *testing.T) {
+	t.Run("a client that disconnects", func(t *testing.T) {
 		left := make(chan error, 1)
 		g.up.answer(func(x *exchange) {
 			_, err := io.ReadAll(x.body)
@@ -303,12 +303,12 @@ func TestOutboundBodies(t *testing.T) {
 		})
 		conn.Close()
 		if err := <-left; err == nil {
-			t.Error("Jira took the broken upload for a whole one")
+			t.Error("Jira took the truncated upload for a complete one")
 		}
 	})
 }
 
-// residentPeak is the most memory that Caddy ever had, in bytes.
+// residentPeak returns the maximum memory of Caddy so far, in bytes.
 func residentPeak(t *testing.T, g *gateway) int64 {
 	t.Helper()
 	if runtime.GOOS != "linux" {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestPaths sends paths that two parsers could read differently, with a token
-// that may do everything.
+// TestPaths sends paths that two parsers could read differently, with a token that may
+// do anything.
 func TestPaths(t *testing.T) {
 	g := startGateway(t, options{})
 	read, admin := g.issue("alice", "read"), g.issue("alice", "admin")
@@ -30,7 +30,7 @@ func TestPaths(t *testing.T) {
 				a := g.do(method, path, admin.basic(), "{}")
 				seen := g.up.take()
 				if a.status != 400 || len(seen) > 0 {
-					t.Errorf("%s: got %s, arrived %v", method, a, seen)
+					t.Errorf("%s: got %s, Jira got %v", method, a, seen)
 				}
 				if a.reason() != "" {
 					checkErrorBody(t, a)
@@ -38,7 +38,7 @@ func TestPaths(t *testing.T) {
 			}
 		})
 	}
-	// What has one reading, but should have been encoded, arrives encoded.
+	// Unambiguous paths that should have been encoded arrive encoded.
 	for path, arrives := range map[string]string{
 		"/rest/api/2/issue/A|B": "/rest/api/2/issue/A%7CB", `/rest/api/2/issue/"`: "/rest/api/2/issue/%22", "/rest/api/2/issue/<x>": "/rest/api/2/issue/%3Cx%3E",
 		"/rest/api/2/issue/A^1": "/rest/api/2/issue/A%5E1", "/rest/api/2/issue/{x}": "/rest/api/2/issue/%7Bx%7D", "/rest/api/2/issue/é": "/rest/api/2/issue/%C3%A9",
@@ -51,7 +51,7 @@ func TestPaths(t *testing.T) {
 	}
 	no := refused(403, "scope_insufficient")
 	for target, w := range map[string]want{
-		"/rest/api/2/search.json":                          no, // Cloud knows no such operation
+		"/rest/api/2/search.json":                          no, // not an operation on Cloud
 		"/rest/api/2/issue.json":                           no,
 		"/rest/api/2/issue/A-1/comment.xml":                no,
 		"/REST/api/2/issue":                                refused(403, "path_denied"),
@@ -81,7 +81,7 @@ func TestPaths(t *testing.T) {
 			a := g.do("POST", target, read.basic(), "{}")
 			if w.status == 400 { // by Caddy or by the gateway
 				if seen := g.up.take(); a.status != 400 || len(seen) > 0 {
-					t.Errorf("got %s, arrived %v", a, seen)
+					t.Errorf("got %s, Jira got %v", a, seen)
 				}
 				return
 			}
@@ -94,7 +94,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestRequestTargets sends request lines of other forms.
+// TestRequestTargets sends request lines in other forms.
 func TestRequestTargets(t *testing.T) {
 	g := startGateway(t, options{})
 	read := g.issue("alice", "read")
@@ -104,7 +104,7 @@ func TestRequestTargets(t *testing.T) {
 	absolute := "http://" + g.addr
 	for name, c := range map[string]struct {
 		raw    string
-		target string // how it arrives; "" for not at all
+		target string // as it reaches Jira; "" if it must not
 	}{
 		"absolute":                 {line("GET "+absolute+issuePath+" HTTP/1.1", ""), issuePath},
 		"absolute https":           {line("GET https://"+g.addr+issuePath+" HTTP/1.1", ""), issuePath},
@@ -154,23 +154,22 @@ func TestRequestTargets(t *testing.T) {
 			case c.target == "" && len(seen) > 0:
 				t.Errorf("arrived: %v", seen)
 			case c.target != "" && (len(seen) != 1 || seen[0].target() != c.target || a.status != 200):
-				t.Errorf("got %s, arrived %v; want %s", a, seen, c.target)
+				t.Errorf("got %s, Jira got %v, want %s", a, seen, c.target)
 			}
 			for _, s := range seen {
 				if strings.Contains(s.get("Host"), "evil") || s.get("Authorization") != "Basic "+accountBasic {
-					t.Errorf("arrived %v", s)
+					t.Errorf("Jira got %v", s)
 				}
 			}
 		})
 	}
 }
 
-// TestSmuggling sends requests whose end two parsers could see at different
-// places. Whatever the gateway thinks of the first one, no second one may come
-// out of its body.
+// TestSmuggling sends requests that two parsers could see ending at different places.
+// Whatever the gateway makes of the first one, its body must not become a second one.
 func TestSmuggling(t *testing.T) {
 	g := startGateway(t, options{})
-	read := g.decoy("alice", "read") // it is in bodies here
+	read := g.decoy("alice", "read") // appears in bodies here
 	arrived := make(map[string]int)
 	smuggled := "DELETE /rest/api/2/issue/SMUGGLED-1 HTTP/1.1\r\nHost: x\r\nX: "
 	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled)
@@ -213,8 +212,8 @@ func TestSmuggling(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := g.dial()
-			// A last request, long enough to fill whatever body is waited for,
-			// ends the connection.
+			// The last request ends the connection. It is long enough to complete
+			// whatever body the gateway may be waiting for.
 			last := "GET /rest/api/2/myself HTTP/1.1\r\nHost: " + g.addr + "\r\n" + read.basic() + "X-Pad: " + strings.Repeat("A", 2000) + "\r\nConnection: close\r\n\r\n"
 			raw := "POST /rest/api/2/search?" + url.QueryEscape(name) + " HTTP/1.1\r\nHost: " + g.addr + "\r\n" + read.basic() + "Content-Type: application/json\r\n" + c.headers + "\r\n" + c.body
 			if _, err := io.WriteString(conn, raw+last); err != nil {
@@ -236,14 +235,14 @@ func TestSmuggling(t *testing.T) {
 			}
 		})
 	}
-	// One that was cut off may arrive after its refusal, so that they are
-	// counted in the end.
+	// A truncated request may reach Jira after its denial, so count them at the
+	// end.
 	for line, times := range arrived {
 		if !strings.HasPrefix(line, "POST /rest/api/2/search") && line != "GET /rest/api/2/myself HTTP/1.1" || times > 1 && line[0] == 'P' {
 			t.Errorf("%s arrived %d times", line, times)
 		}
 	}
-	// Another request on the same connection to Jira is not touched by any.
+	// Other requests on the same connection to Jira are unaffected.
 	eventually(t, "the last request", func() error {
 		if a := g.do("GET", issuePath, read.basic()); a.status != 200 {
 			return fmt.Errorf("got %s", a)

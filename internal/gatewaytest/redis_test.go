@@ -11,13 +11,13 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
-// redisStore is the store line for a server, with more options. Its timeouts are
-// so long that a busy machine is no outage.
+// redisStore returns the store line for a server, with additional options. Its timeouts
+// are long enough that a busy machine does not look like an outage.
 func redisStore(server *redistest.Server, more ...string) string {
 	return fmt.Sprintf("store redis {\naddress %s\ntimeout 20s\ndial_timeout 20s\n%s\n}", server.Addr, strings.Join(more, "\n"))
 }
 
-// TestTwoGatewaysOnOneRedis: what is created or revoked on one holds on the
+// TestTwoGatewaysOnOneRedis: creating or revoking a token on one takes effect on the
 // other.
 func TestTwoGatewaysOnOneRedis(t *testing.T) {
 	redis := redistest.Start(t)
@@ -42,8 +42,8 @@ func TestTwoGatewaysOnOneRedis(t *testing.T) {
 	}
 }
 
-// TestRedisAway: known tokens work, others are told to come back, nothing can be
-// changed, and all goes on by itself when Redis is back.
+// TestRedisAway: known tokens work, others get Retry-After, nothing can be changed, and
+// everything recovers by itself when Redis is back.
 func TestRedisAway(t *testing.T) {
 	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	g := startGateway(t, options{store: redisStore(redis)})
@@ -53,17 +53,17 @@ func TestRedisAway(t *testing.T) {
 	}
 	redis.Kill()
 	for i := range 5 {
-		// A cache with other bounds goes on with what the one before knew.
+		// A cache with other bounds takes over what the previous one knew.
 		g.configure(options{store: redisStore(redis), apps: fmt.Sprintf("cache {\nsize %d\n}", 500+i), upstream: g.up})
 		if r := g.reload(); r.code != 0 {
 			t.Fatal(r)
 		}
 		if got := g.do("GET", issuePath, known.basic()); got.status != http.StatusOK {
-			t.Errorf("a known token: %s", got)
+			t.Errorf("known token: %s", got)
 		}
 		got := g.do("GET", issuePath, unknown.basic())
 		if got.status != http.StatusServiceUnavailable || got.reason() != "store_unavailable" || got.header.Get("Retry-After") == "" {
-			t.Errorf("an unknown token: %s %v", got, got.header)
+			t.Errorf("unknown token: %s %v", got, got.header)
 		}
 	}
 	status, answer := g.adminCall("POST", "/jira_tokens/tokens/"+known.ID+"/revoke", "")
@@ -85,8 +85,8 @@ func TestRedisAway(t *testing.T) {
 	g.call("POST", "/jira_tokens/tokens/"+known.ID+"/revoke", nil, http.StatusOK, nil)
 }
 
-// loggedOnce waits for a line in the log, which comes through a pipe after the
-// answer, and wants no second one.
+// loggedOnce waits for a log line, which may come after the response, and checks that it
+// is the only one.
 func (g *gateway) loggedOnce(t *testing.T, text string) {
 	t.Helper()
 	eventually(t, "the log line "+text, func() error {
@@ -96,14 +96,13 @@ func (g *gateway) loggedOnce(t *testing.T, text string) {
 		return nil
 	})
 	if n := strings.Count(g.log.String(), text); n != 1 {
-		t.Errorf("%d log lines %q, want 1", n, text)
+		t.Errorf("got %d log lines %q, want 1", n, text)
 	}
 }
 
-// TestAddressOfRedisMoves: the address leads to another server, and the one
-// before keeps its connections. A revocation that was acknowledged through the
-// new one holds on the gateway that still has the old connections, well before
-// its cache's ttl.
+// TestAddressOfRedisMoves: the address leads to another server while the old one keeps
+// its connections. A revocation acknowledged by the new server takes effect on the
+// gateway that still has the old connections, well before its cache's ttl.
 func TestAddressOfRedisMoves(t *testing.T) {
 	old := redistest.Start(t)
 	host, port, _ := net.SplitHostPort(old.Addr)
@@ -119,7 +118,7 @@ func TestAddressOfRedisMoves(t *testing.T) {
 	next.Do("replicaof", "no", "one")
 	there := startGateway(t, options{store: "store redis " + next.URL(), apps: cache})
 	// The gateway must have seen the server before it moves.
-	eventually(t, "the server to be asked who it is", func() error {
+	eventually(t, "the gateway to identify the server", func() error {
 		if info := fmt.Sprint(old.Do("info", "commandstats")); !strings.Contains(info, "cmdstat_info:") {
 			return errors.New(info)
 		}
@@ -127,7 +126,7 @@ func TestAddressOfRedisMoves(t *testing.T) {
 	})
 	network.Switch(next)
 	there.call("POST", "/jira_tokens/tokens/"+tok.ID+"/revoke", nil, http.StatusOK, nil)
-	eventually(t, "the revocation to hold", func() error {
+	eventually(t, "the revocation to take effect", func() error {
 		return here.get(tok, http.StatusUnauthorized, "token_revoked")
 	})
 	here.loggedOnce(t, "leads to another server now")

@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// load are clients that keep their connections and ask without a pause.
+// load is a set of clients that keep their connections and send requests without pause.
 type load struct {
 	stop     chan struct{}
 	wait     sync.WaitGroup
-	numbers  atomic.Int64 // of requests
-	asked    atomic.Int64 // and answered
+	numbers  atomic.Int64 // number of requests
+	asked    atomic.Int64 // number of requests that got a response
 	failures chan string
 
-	// reloads counts the beginnings and the ends of reloads: it is odd during
-	// one.
+	// reloads counts the beginnings and ends of reloads, so it is odd during a
+	// reload.
 	reloads atomic.Int64
 
 	mu         sync.Mutex
@@ -43,13 +43,13 @@ func (g *gateway) load(clients int, token issued) *load {
 	return l
 }
 
-// mostAttempts is how often a client sends a request that is not answered. Each
-// attempt but the last fell to a reload, and there is time for one attempt or
-// two between two reloads.
+// mostAttempts is how often a client sends a request that gets no response. Every
+// attempt but the last was lost to a reload, and there is time for one or two attempts
+// between reloads.
 const mostAttempts = 3
 
-// client asks until it is told to stop. What was not answered because of a
-// reload is asked again, as careful clients do.
+// client sends requests until it is told to stop. It retries those that a reload left
+// without a response, as careful clients do.
 func (l *load) client(address, credentials string) error {
 	c := &loadClient{load: l, address: address, credentials: credentials}
 	defer c.hangUp()
@@ -72,15 +72,15 @@ func (l *load) client(address, credentials string) error {
 	}
 }
 
-// loadClient is a client and its kept connection, if it has one.
+// loadClient is a client and its open connection, if any.
 type loadClient struct {
 	*load
 	address, credentials string
 
 	conn   net.Conn
 	reader *bufio.Reader
-	// dialled is what reloads was when the connection was asked for.
-	dialled int64
+	// dialed is the value of reloads when the connection was dialed.
+	dialed int64
 }
 
 func (c *loadClient) hangUp() {
@@ -90,19 +90,19 @@ func (c *loadClient) hangUp() {
 	}
 }
 
-// fellToReload reports whether a reload can have broken the connection: one
-// began after it was dialled, or was not over then. Any Caddy closes the
-// connections that it believes idle when it reloads, and Linux resets those that
-// no process has accepted from the old socket (net.ipv4.tcp_migrate_req is 0).
-func (c *loadClient) fellToReload() bool { return c.reloads.Load() != c.dialled || c.dialled%2 == 1 }
+// fellToReload reports whether a reload may have broken the connection: one began after
+// it was dialed, or was still running then. On a reload, any Caddy closes connections
+// that it considers idle, and Linux resets those that no process has accepted from the
+// old socket (net.ipv4.tcp_migrate_req is 0).
+func (c *loadClient) fellToReload() bool { return c.reloads.Load() != c.dialed || c.dialed%2 == 1 }
 
-// unexpected is an answer that the request should not have had.
+// unexpected is a response that the request should not have got.
 type unexpected string
 
 func (u unexpected) Error() string { return string(u) }
 
-// ask sends one request and reads its answer. The connection is gone when there
-// is none.
+// ask sends a request and reads the response. If there is none, it drops the
+// connection.
 func (c *loadClient) ask() (err error) {
 	target := fmt.Sprint(loadPath, c.numbers.Add(1))
 	defer func() {
@@ -114,14 +114,14 @@ func (c *loadClient) ask() (err error) {
 		}
 	}()
 	if c.conn == nil {
-		c.dialled = c.reloads.Load()
+		c.dialed = c.reloads.Load()
 		if c.conn, err = net.Dial("tcp", c.address); err != nil {
 			c.conn = nil
 			return err
 		}
 		c.reader = bufio.NewReader(c.conn)
 	}
-	_ = c.conn.SetDeadline(time.Now().Add(patience)) // a TCP connection has one
+	_ = c.conn.SetDeadline(time.Now().Add(patience)) // cannot fail on a TCP connection
 	if _, err = io.WriteString(c.conn, "GET "+target+" HTTP/1.1\r\nHost: "+c.address+"\r\n"+c.credentials+"\r\n"); err != nil {
 		return err
 	}
@@ -142,18 +142,18 @@ func (c *loadClient) ask() (err error) {
 	return nil
 }
 
-// loadPath begins the path of every request of the load; its number follows.
+// loadPath is the prefix of the load's request paths; the request's number follows.
 const loadPath = "/rest/api/3/issue/LOAD-"
 
-// reload loads the Caddyfile as it is now, under load.
+// reload loads the current Caddyfile, under load.
 func (l *load) reload(g *gateway) result {
 	l.reloads.Add(1)
 	defer l.reloads.Add(1)
 	return g.reload()
 }
 
-// wantUntouched wants every answered request to have reached Jira once, and none
-// of the unanswered: asking again does nothing twice.
+// wantUntouched: every request with a response has reached Jira once, and none without
+// one has: retrying does nothing twice.
 func (l *load) wantUntouched(t *testing.T, seen []*arrival) {
 	t.Helper()
 	arrived := make(map[string]int)
@@ -162,7 +162,7 @@ func (l *load) wantUntouched(t *testing.T, seen []*arrival) {
 	}
 	for _, target := range l.unanswered {
 		if arrived[target] > 0 {
-			t.Errorf("%s was not answered, and reached Jira", target)
+			t.Errorf("%s got no response, but reached Jira", target)
 		}
 		delete(arrived, target)
 	}
@@ -176,7 +176,7 @@ func (l *load) wantUntouched(t *testing.T, seen []*arrival) {
 		}
 	}
 	if answered != int(l.asked.Load()) {
-		t.Errorf("%d requests were answered, %d reached Jira", l.asked.Load(), answered)
+		t.Errorf("%d requests got a response, %d reached Jira", l.asked.Load(), answered)
 	}
 	t.Logf("%d requests were answered, %d were asked again after a reload", answered, len(l.unanswered))
 }
@@ -191,11 +191,11 @@ func (l *load) end(t *testing.T) {
 	}
 }
 
-// more waits until clients got more answers.
+// more waits until the clients have got more responses.
 func (l *load) more(t *testing.T) {
 	t.Helper()
 	now := l.asked.Load()
-	eventually(t, "answers under load", func() error {
+	eventually(t, "responses under load", func() error {
 		if l.asked.Load() < now+100 && len(l.failures) == 0 {
 			return io.ErrNoProgress
 		}
@@ -215,8 +215,8 @@ func TestReloadUnderLoad(t *testing.T) {
 		if r := l.reload(g); r.code != 0 {
 			t.Fatalf("reload %d: %s", i, r)
 		}
-		// What is changed after a reload holds at once, whatever cache was
-		// in front before.
+		// A change after a reload takes effect at once, whatever cache was in use
+		// before.
 		other := g.issue("bob", "read")
 		g.check200(t, other)
 		g.call("POST", "/jira_tokens/tokens/"+other.ID+"/revoke", nil, 200, nil)
@@ -258,7 +258,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	eventually(t, "all requests to be counted", func() error {
 		counted := g.metric(t, `jira_tokens_requests_total{access="read",decision="allowed",reason=""}`)
 		if counted < float64(l.asked.Load()) {
-			return fmt.Errorf("%v requests were counted, %d were made: reloads lost some", counted, l.asked.Load())
+			return fmt.Errorf("counted %v of %d requests: reloads lost some", counted, l.asked.Load())
 		}
 		return nil
 	})
@@ -289,18 +289,18 @@ func TestValidateAndSecondCaddy(t *testing.T) {
 	<-second.exited
 	log := second.log.String()
 	if second.code == 0 || strings.Count(log, `"level":"error"`) != 1 || !strings.Contains(lineWith(log, `"level":"error"`), "is open in another process") {
-		t.Errorf("a second Caddy ended with %d: %s", second.code, second.log.tail(5))
+		t.Errorf("a second Caddy exited with %d: %s", second.code, second.log.tail(5))
 	}
 	g.check200(t, read)
 
 	broken := newGateway(t, options{store: "store file " + g.caddyfile})
 	broken.launch()
 	<-broken.exited
-	if log := broken.log.String(); broken.code == 0 || !strings.Contains(lineWith(log, `"level":"error"`), "is no token store file") {
-		t.Errorf("a Caddy with a wrong file ended with %d: %s", broken.code, broken.log.tail(5))
+	if log := broken.log.String(); broken.code == 0 || !strings.Contains(lineWith(log, `"level":"error"`), "is not a token store file") {
+		t.Errorf("a Caddy with a damaged file exited with %d: %s", broken.code, broken.log.tail(5))
 	}
 
-	// With Redis away requests are refused, one by one and clearly.
+	// While Redis is down, requests are denied with a clear reason.
 	away.launch()
 	eventually(t, "the gateway without a store to start", func() error {
 		conn, err := net.Dial("tcp", away.addr)
@@ -319,7 +319,7 @@ func TestValidateAndSecondCaddy(t *testing.T) {
 		t.Errorf("list with Redis down: %s", r)
 	}
 
-	// What was stored is there after a restart.
+	// Stored tokens are there after a restart.
 	g.stop()
 	g.start()
 	g.check200(t, read)

@@ -2,7 +2,7 @@ package gatewaytest
 
 import "testing"
 
-// TestScope asks with tokens of each scope for operations of each kind.
+// TestScope sends operations of every kind with tokens of every scope.
 func TestScope(t *testing.T) {
 	g := startGateway(t, options{site: "reads POST /rest/tempo-timesheets/4/worklogs/search"})
 	read, write, admin := g.issue("alice", "read"), g.issue("alice", "write"), g.issue("alice", "admin")
@@ -74,7 +74,7 @@ func TestScope(t *testing.T) {
 	}
 }
 
-// TestScopeReadAll reads administration, and changes nothing.
+// TestScopeReadAll: read-all reads administrative data, and changes nothing.
 func TestScopeReadAll(t *testing.T) {
 	g := startGateway(t, options{})
 	all, write := g.issue("alice", "read-all"), g.issue("alice", "write")

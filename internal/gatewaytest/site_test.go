@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestFrontSite wants browser sessions untouched, and passwords refused.
+// TestFrontSite: browser sessions pass untouched, passwords are denied.
 func TestFrontSite(t *testing.T) {
 	deny := startGateway(t, options{site: "front site"})
 	pass := startGateway(t, options{site: "front site\npasswords pass"})
@@ -24,7 +24,7 @@ func TestFrontSite(t *testing.T) {
 		"session, odd query":   {"GET", "/issues/?jql=a%20b&%E4=1&x%=y", session, gates{passes, passes}},
 		"session, write":       {"POST", "/rest/api/2/issue", session + "Origin: https://x.example\r\nReferer: https://x.example/\r\nX-Atlassian-Token: abc\r\n", gates{passes, passes}},
 		"anonymous":            {"GET", "/rest/api/2/serverInfo", "", gates{passes, passes}},
-		"log-in page":          {"POST", "/login.jsp", "Content-Type: application/x-www-form-urlencoded\r\n", gates{passes, passes}},
+		"login page":           {"POST", "/login.jsp", "Content-Type: application/x-www-form-urlencoded\r\n", gates{passes, passes}},
 		"empty authorization":  {"GET", "/rest/api/2/myself", "Authorization: \r\n", gates{passes, passes}},
 		"password":             {"GET", "/rest/api/2/myself", basic("alice", "hunter2"), gates{refusedPassword, passes}},
 		"password on a page":   {"GET", "/secure/Dashboard.jspa", basic("alice", "hunter2"), gates{refusedPassword, passes}},
@@ -33,15 +33,15 @@ func TestFrontSite(t *testing.T) {
 		"native token":         {"GET", "/rest/api/2/myself", "Authorization: Bearer NjE2MDc4NzQy\r\n", gates{refusedPassword, passes}},
 		"os_username":          {"GET", "/rest/api/2/myself?os_username=a&os_password=b", "", gates{refusedPassword, passes}},
 		"os_username, session": {"GET", "/rest/api/2/myself?os%5fusername=a&os_password=b", session, gates{refusedPassword, passes}},
-		"REST log-in":          {"POST", "/rest/auth/1/session", "", gates{refusedPassword, passes}},
-		"REST log-in, latest":  {"POST", "/rest/auth/latest/session", session, gates{refusedPassword, passes}},
-		"REST log-in, odd":     {"POST", "/rest/./au%74h;x/1/session", "", gates{refusedPassword, passes}},
-		// The form on Jira's own dashboard: people begin their sessions by it.
-		"gadget log-in":          {"POST", "/rest/gadget/1.0/login", "", gates{passes, passes}},
+		"REST login":           {"POST", "/rest/auth/1/session", "", gates{refusedPassword, passes}},
+		"REST login, latest":   {"POST", "/rest/auth/latest/session", session, gates{refusedPassword, passes}},
+		"REST login, odd":      {"POST", "/rest/./au%74h;x/1/session", "", gates{refusedPassword, passes}},
+		// The form on Jira's own dashboard, with which people start their sessions.
+		"gadget login":           {"POST", "/rest/gadget/1.0/login", "", gates{passes, passes}},
 		"negotiate":              {"GET", "/rest/api/2/myself", "Authorization: Negotiate YIIJ\r\n", gates{passes, passes}},
 		"oauth":                  {"GET", "/rest/api/2/myself", "Authorization: OAuth oauth_token=\"x\"\r\n", gates{passes, passes}},
 		"odd scheme":             {"GET", "/rest/api/2/myself", "Authorization: Basic2 YTpi\r\n", gates{refusedPassword, passes}},
-		"scheme with no-break":   {"GET", "/rest/api/2/myself", "Authorization: Basic\xa0YTpi\r\n", gates{refusedPassword, passes}},
+		"scheme with no-break":   {"GET", "/rest/api/2/myself", "Authorization: Basic\xa0YTpi\r\n", gates{invalid, invalid}},
 		"bad base64":             {"GET", "/rest/api/2/myself", "Authorization: Basic !!!\r\n", gates{invalid, invalid}},
 		"two authorizations":     {"GET", "/rest/api/2/myself", basic("a", "b") + basic("c", "d"), gates{refused(400, "ambiguous_request"), refused(400, "ambiguous_request")}},
 		"damaged token":          {"GET", "/rest/api/2/myself", basic("alice", "jt_0123456789_damaged"), gates{invalid, invalid}},
@@ -69,22 +69,22 @@ func TestFrontSite(t *testing.T) {
 		}
 	}
 	for g, token := range token {
-		// A token is one also here, and never the session's.
+		// Tokens work here too, and are never combined with the session.
 		for _, seen := range g.check(t, g.do("GET", issuePath, token.basic()+session), passes) {
 			if seen.get("Cookie") != "" || seen.get("Authorization") != "Basic "+accountBasic {
 				t.Errorf("arrived: %v", seen)
 			}
 		}
 		g.check(t, g.do("GET", "/secure/Dashboard.jspa", token.basic()+session), refused(403, "path_denied"))
-		// Jira's answers to sessions come back untouched.
+		// Jira's responses to sessions come back untouched.
 		g.up.answerWith(reply("200 OK", "Content-Type: application/json\r\nETag: \"x\"\r\n"+secretHeaders, `{"self":"`+g.up.url()+`/rest/api/2/x"}`))
 		a := g.do("GET", "/rest/api/2/x", session)
 		if len(a.header["Set-Cookie"]) != 2 || a.header.Get("X-Ausername") == "" || len(a.header["Www-Authenticate"]) != 2 || a.header.Get("Etag") != `"x"` || a.body != `{"self":"`+g.up.url()+`/rest/api/2/x"}` {
-			t.Errorf("a session's answer came back as %s %q", a, a.header)
+			t.Errorf("a session's response came back as %s %q", a, a.header)
 		}
 		g.up.take()
-		// Whatever a client does with a token, it never reaches Jira: with
-		// each of these the sweep at the end would find it.
+		// Whatever a client does with a token, it never reaches Jira: the sweep at
+		// the end would find each of these.
 		for _, headers := range []string{
 			basic(token.Token, ""), basic(token.Token, "x-oauth-basic"), basic("alice", " "+token.Token), basic("alice", token.Token+" "),
 			"Authorization: Token " + token.Token + "\r\n", "Authorization: " + token.Token + "\r\n", "Authorization: Bearer\xa0" + token.Token + "\r\n",
@@ -98,12 +98,12 @@ func TestFrontSite(t *testing.T) {
 				}
 			}
 		}
-		g.tokens = nil // found above already
+		g.tokens = nil // already checked above
 		g.up.answer(nil)
 	}
 }
 
-// TestContextPath wants both spellings of a path to be one.
+// TestContextPath: both spellings of a path are the same.
 func TestContextPath(t *testing.T) {
 	g := startGateway(t, options{jiraPath: "/jira"})
 	read := g.issue("alice", "read")

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// adminReadTimeout is what Caddy gives a request to its admin endpoint to be
-// read whole: a body that is still read after it breaks off.
+// adminReadTimeout is how long Caddy's admin endpoint waits for a complete request:
+// after that, reading a body fails.
 const adminReadTimeout = 10 * time.Second
 
-// TestSlowAdminCalls wants what takes long by its nature to come to its end:
-// an import, and a check of a slow Jira.
+// TestSlowAdminCalls: calls that naturally take long complete: an import, and a check of
+// a slow Jira.
 func TestSlowAdminCalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes longer than the admin endpoint's timeout")

@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// soakTokens is how many tokens are in use at a time.
+// soakTokens is the number of tokens in use at a time.
 const soakTokens = 40
 
-// admin is the life of one who creates and changes tokens.
+// admin creates and changes tokens until the end.
 func (s *soak) admin(r *rand.Rand) {
 	for s.on() {
 		if t := s.reserve(r); t != nil {
-			s.pause(r, 0, 60*time.Millisecond) // clients begin to use it
+			s.pause(r, 0, 60*time.Millisecond) // clients start to use it
 			s.work(r, t)
 			s.giveBack(t)
 		} else {
@@ -32,7 +32,7 @@ func (s *soak) admin(r *rand.Rand) {
 	}
 }
 
-// reserve takes a token to work on, nil to make a new one.
+// reserve takes a token to work on, or returns nil if a new one is needed.
 func (s *soak) reserve(r *rand.Rand) *soakToken {
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *soak) giveBack(t *soakToken) {
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()
 	t.busy = false
-	// What may or may not be there, and could not be found out, is left to
+	// Tokens whose existence could not be determined are left to the check of
 	// the audit trail.
 	states := t.states()
 	open := 0
@@ -75,7 +75,7 @@ func (s *soak) giveBack(t *soakToken) {
 	}
 }
 
-// work makes a change of a token.
+// work changes a token.
 func (s *soak) work(r *rand.Rand, t *soakToken) {
 	s.model.mu.Lock()
 	states := t.states()
@@ -86,8 +86,8 @@ func (s *soak) work(r *rand.Rand, t *soakToken) {
 	}
 	node := r.IntN(soakNodes)
 	if len(states) > 1 {
-		// Whether the last change was made is told by what a further one
-		// finds. An update always changes something.
+		// A further change finds out whether the last one was made: an update always
+		// changes something.
 		s.change(t, s.draft(r, t, node, "update"), true)
 		return
 	}
@@ -110,12 +110,12 @@ func (s *soak) work(r *rand.Rand, t *soakToken) {
 	}
 }
 
-// duel revokes a token on one node while the other changes it.
+// duel revokes a token on one node while the other one changes it.
 func (s *soak) duel(r *rand.Rand, t *soakToken, node int) {
 	actions := []string{"update", "rotate"}
 	other := s.draft(r, t, 1-node, actions[r.IntN(len(actions))])
 	revoke := s.draft(r, t, node, "revoke")
-	// Of the two the revocation can only be the last.
+	// Of the two, only the revocation can be the last.
 	s.model.mu.Lock()
 	other.begin, revoke.begin = time.Now(), time.Now()
 	t.history = append(t.history, other, revoke)
@@ -126,7 +126,7 @@ func (s *soak) duel(r *rand.Rand, t *soakToken, node int) {
 	both.Wait()
 }
 
-// draft is a change that is not under way yet.
+// draft returns a change that has not begun.
 func (s *soak) draft(r *rand.Rand, t *soakToken, node int, action string) *soakChange {
 	c := &soakChange{token: t, node: node, action: action, secret: noSecret}
 	if action == "create" || action == "update" {
@@ -156,8 +156,8 @@ func (s *soak) create(r *rand.Rand) {
 	}
 }
 
-// change makes a change of a token that nobody else works on. mayFail says that
-// the token may have ended before, by a change whose outcome is unknown.
+// change makes a change to a token that nobody else is working on. mayFail means that
+// the token may have ended before, through a change whose outcome is unknown.
 func (s *soak) change(t *soakToken, c *soakChange, mayFail bool) {
 	s.model.mu.Lock()
 	c.begin = time.Now()
@@ -166,7 +166,7 @@ func (s *soak) change(t *soakToken, c *soakChange, mayFail bool) {
 	s.send(c, mayFail)
 }
 
-// call returns what to ask the admin endpoint for.
+// call returns the admin request for the change.
 func (c *soakChange) call() (method, path string, body map[string]any) {
 	path = "/jira_tokens/tokens/" + c.token.id
 	switch c.action {
@@ -184,7 +184,7 @@ func (c *soakChange) call() (method, path string, body map[string]any) {
 	return "POST", path + "/" + c.action, body
 }
 
-// send requests a change and records its outcome.
+// send sends a change and records its outcome.
 func (s *soak) send(c *soakChange, mayFail bool) {
 	select {
 	case s.begun <- struct{}{}:
@@ -233,10 +233,10 @@ func (s *soak) send(c *soakChange, mayFail bool) {
 	}
 }
 
-// hidden leaves a token's secret out of what is printed.
+// hidden removes a token's secret from output.
 func hidden(answer string) string { return plainToken.ReplaceAllString(answer, "jt_…") }
 
-// mustBe reports an answer that nothing explains.
+// mustBe reports an inexplicable response.
 func (s *soak) mustBe(what string, c *soakChange, is bool) {
 	if !is {
 		s.model.violation("a change got an answer that only %s explains: %s\nhistory of the token:\n%sreloads and outages around:\n%s",
@@ -262,8 +262,8 @@ func (s *soak) shown(c *soakChange, answer string) {
 	}
 }
 
-// endedBefore resolves the change of unknown outcome that has ended the token,
-// as a refusal for that tells. It cannot have come after this answer.
+// endedBefore resolves the change of unknown outcome that must have ended the token,
+// since another change was rejected for that. It cannot be later than that response.
 func (s *soak) endedBefore(c *soakChange, status int) {
 	for _, earlier := range c.token.history {
 		if earlier.outcome == unknown &&
@@ -273,8 +273,8 @@ func (s *soak) endedBefore(c *soakChange, status int) {
 	}
 }
 
-// ask makes a call to the admin endpoint of the change's node. The change's
-// number is who it says to be, and is in the audit trail.
+// ask calls the admin endpoint of the change's node. The change's number serves as the
+// actor, and appears in the audit trail.
 func (s *soak) ask(c *soakChange, method, path string, body map[string]any) (status int, answer string, err error) {
 	text := []byte{}
 	if body != nil {
@@ -287,7 +287,7 @@ func (s *soak) ask(c *soakChange, method, path string, body map[string]any) (sta
 
 func (c *soakChange) actor() string { return fmt.Sprintf("soak/%d", c.number) }
 
-// adminCall makes any call to the admin endpoint of a node.
+// adminCall calls the admin endpoint of a node.
 func (s *soak) adminCall(node int, method, path, actor, contentType, body string) (status int, answer string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -8,11 +8,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// chaos troubles Redis until the end, and leaves it up.
+// chaos disturbs Redis until the end, and leaves it running.
 func (s *soak) chaos(r *rand.Rand, end time.Time) {
 	client := s.redis.Client()
 	for s.on() {
-		// Some calm is long enough for every node to find its way back.
+		// Some calm spells are long enough for every node to recover.
 		calm := time.Second
 		if r.IntN(2) == 0 {
 			calm = 8 * time.Second
@@ -31,11 +31,11 @@ func (s *soak) chaos(r *rand.Rand, end time.Time) {
 		default:
 			s.cut(client, connectionsCut, "normal")
 		}
-		s.nodes[0].up.take() // nobody looks at them: not to be kept
+		s.nodes[0].up.take() // nobody looks at them, so they need not be kept
 	}
 }
 
-// kill ends Redis and starts it again after a while.
+// kill kills Redis and starts it again after a while.
 func (s *soak) kill(r *rand.Rand) {
 	if r.IntN(3) > 0 {
 		s.awaitChange(r)
@@ -50,11 +50,10 @@ func (s *soak) kill(r *rand.Rand) {
 	ends()
 }
 
-// awaitChange returns when a change is under way: some are made by then and not
-// answered.
+// awaitChange returns when a change is in flight, sent but not answered.
 func (s *soak) awaitChange(r *rand.Rand) {
 	select {
-	case <-s.begun: // one of a while ago
+	case <-s.begun: // drop an old one
 	default:
 	}
 	select {
@@ -64,7 +63,7 @@ func (s *soak) awaitChange(r *rand.Rand) {
 	}
 }
 
-// freeze stops Redis for a while: connections stay, nothing answers.
+// freeze stops Redis for a while: connections stay open, but nothing responds.
 func (s *soak) freeze(r *rand.Rand) {
 	of := &spell{trouble: storeAway, how: "stopped"}
 	ends := s.trouble(of)
@@ -76,7 +75,7 @@ func (s *soak) freeze(r *rand.Rand) {
 	ends()
 }
 
-// cut has Redis close connections of the gateways.
+// cut makes Redis close the gateways' connections.
 func (s *soak) cut(client *redis.Client, t trouble, kind string) {
 	defer s.trouble(&spell{trouble: t})()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -15,29 +15,29 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// A client's address may fail so often before it takes another: the gateway
-// counts what failed by address.
+// The number of failures after which a client takes another address: the gateway counts
+// failures by address.
 const soakFailures = 15
 
-// soakClient asks with tokens, good ones and ended ones, over connections that
-// it keeps.
+// soakClient sends requests with valid and ended tokens, over connections that it keeps
+// open.
 type soakClient struct {
 	*soak
 	rand  *rand.Rand
 	conns [soakNodes]*soakConn
 }
 
-// soakConn is a kept connection from an address of its own.
+// soakConn is an open connection from an address of its own.
 type soakConn struct {
 	net.Conn
 	reader   *bufio.Reader
 	used     bool
 	failures int
-	// alive is when it was seen to stand: since then it may have been closed.
+	// alive is when the connection last worked; it may have been closed since.
 	alive time.Time
 }
 
-// client is the life of one client.
+// client runs a client until the end.
 func (s *soak) client(r *rand.Rand) {
 	c := &soakClient{soak: s, rand: r}
 	defer c.hangUp()
@@ -62,8 +62,8 @@ func (c *soakClient) drop(node int) {
 	}
 }
 
-// choose picks a token and what to ask with it: rather one that is just being
-// changed than others, rather one that works than one that does not.
+// choose picks a token and a request. It prefers tokens that are being changed, and
+// tokens that work.
 func (c *soakClient) choose() (r *soakRequest, secret string) {
 	c.model.mu.Lock()
 	defer c.model.mu.Unlock()
@@ -86,19 +86,19 @@ func (c *soakClient) choose() (r *soakRequest, secret string) {
 	}, t.secrets[index]
 }
 
-// pick returns a token. The model's lock is held.
+// pick returns a token. The caller holds the model's lock.
 func (c *soakClient) pick() *soakToken {
 	tokens := c.model.tokens
 	switch n := len(c.hot); {
 	case n > 0 && c.rand.IntN(2) == 0:
 		return c.hot[c.rand.IntN(n)]
 	case c.rand.IntN(50) == 0:
-		return tokens[c.rand.IntN(len(tokens))] // what ended long ago stays ended
+		return tokens[c.rand.IntN(len(tokens))] // tokens that ended long ago stay ended
 	}
 	return tokens[len(tokens)-1-c.rand.IntN(min(len(tokens), 2*soakTokens))]
 }
 
-// credentials are the headers that present a secret.
+// credentials returns the headers that present a secret.
 func (t *soakToken) credentials(secret string, bearer bool) string {
 	i := issued{Owner: t.owner, Token: secret}
 	if bearer {
@@ -107,7 +107,7 @@ func (t *soakToken) credentials(secret string, bearer bool) string {
 	return i.basic()
 }
 
-// ask makes a request and has its answer judged.
+// ask sends a request and has the response judged.
 func (c *soakClient) ask(r *soakRequest, credentials string) {
 	method := "GET"
 	if r.write {
@@ -115,7 +115,7 @@ func (c *soakClient) ask(r *soakRequest, credentials string) {
 	}
 	conn, err := c.connection(r.node)
 	if err != nil {
-		c.unreachable(r.node, time.Now(), fmt.Errorf("dialling: %w", err))
+		c.unreachable(r.node, time.Now(), fmt.Errorf("dialing: %w", err))
 		return
 	}
 	fresh := !conn.used
@@ -140,7 +140,7 @@ func (c *soakClient) ask(r *soakRequest, credentials string) {
 	}
 }
 
-// settle compares the answer with what Jira has seen, and has it judged.
+// settle compares the response with what Jira has seen, and has it judged.
 func (c *soakClient) settle(r *soakRequest, status int) {
 	switch {
 	case status == http.StatusOK && r.result == "":
@@ -161,9 +161,9 @@ func (c *soakClient) settle(r *soakRequest, status int) {
 	c.model.judge(r)
 }
 
-// broken is for a request without an answer. Only a reload makes them: it
-// closes connections that it believes idle, and the kernel resets those that
-// nobody has accepted. What arrived at Jira all the same must have been allowed.
+// broken handles a request without a response. Only a reload may cause that: it closes
+// connections that it considers idle, and the kernel resets those that nobody has
+// accepted. If the request reached Jira anyway, it must have been allowed.
 func (c *soakClient) broken(r *soakRequest, alive time.Time, fresh bool, err error) {
 	c.drop(r.node)
 	c.count("no answer")
@@ -178,8 +178,8 @@ func (c *soakClient) broken(r *soakRequest, alive time.Time, fresh bool, err err
 	}
 }
 
-// unreachable reports the error of a connection to a node, unless there was a
-// reload since it was seen to stand.
+// unreachable reports a connection error, unless the node was reloaded since the
+// connection last worked.
 func (c *soakClient) unreachable(node int, alive time.Time, err error) {
 	now := time.Now()
 	c.model.mu.Lock()
@@ -189,7 +189,7 @@ func (c *soakClient) unreachable(node int, alive time.Time, err error) {
 	}
 }
 
-// connection returns the kept connection to a node, or a new one.
+// connection returns the open connection to a node, or a new one.
 func (c *soakClient) connection(node int) (*soakConn, error) {
 	if conn := c.conns[node]; conn != nil {
 		return conn, nil
@@ -203,10 +203,10 @@ func (c *soakClient) connection(node int) (*soakConn, error) {
 	return c.conns[node], nil
 }
 
-// exchange sends a request and reads its answer.
+// exchange sends a request and reads the response.
 func (c *soakConn) exchange(host, method, target, credentials string) (*http.Response, string, error) {
 	c.used = true
-	_ = c.SetDeadline(time.Now().Add(patience)) // a TCP connection has one
+	_ = c.SetDeadline(time.Now().Add(patience)) // cannot fail on a TCP connection
 	body := ""
 	if method == "PUT" {
 		body = "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -224,8 +224,8 @@ func (c *soakConn) exchange(host, method, target, credentials string) (*http.Res
 	return response, string(text), err
 }
 
-// stranger asks with what is no token, now and then and from ever new
-// addresses: none of it may pass.
+// stranger occasionally sends invalid credentials, always from new addresses: none of
+// them may pass.
 func (s *soak) stranger(r *rand.Rand) {
 	c := &soakClient{soak: s, rand: r}
 	defer c.hangUp()
@@ -265,8 +265,8 @@ func (s *soak) stranger(r *rand.Rand) {
 	}
 }
 
-// badCredentials are headers that must not pass, what they must get, and
-// whether the store is needed to know.
+// badCredentials returns headers that must not pass, the expected response, and whether
+// the store is needed for it.
 func (s *soak) badCredentials(r *rand.Rand, t *soakToken) (headers, want string, needsStore bool) {
 	switch r.IntN(5) {
 	case 0:
@@ -275,7 +275,7 @@ func (s *soak) badCredentials(r *rand.Rand, t *soakToken) (headers, want string,
 		return basic(t.owner, "no-token"), "invalid_token", false
 	case 2:
 		return basic(t.owner, token.New().Reveal()), "invalid_token", true
-	case 3: // the right id, the right form, another secret
+	case 3: // the right ID, the right form, another secret
 		guess, err := token.WithID(t.id)
 		if err != nil {
 			s.model.fail("%v", err)

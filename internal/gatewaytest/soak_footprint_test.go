@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// footprint is what a gateway holds when nobody uses it.
+// footprint is what an idle gateway uses.
 type footprint struct {
 	goroutines int
 	heap, rss  int64 // bytes
 }
 
-// How much more a gateway may hold after the soak than before it. Goroutines
-// vary with the connections of Redis and of the admin endpoint; the heap with
-// what Caddy's logs and metrics have pooled; resident memory with what the
-// runtime gives back late.
+// How much more a gateway may use after the soak than before. Goroutines vary with the
+// connections to Redis and the admin endpoint, the heap with what Caddy's logs and
+// metrics pool, resident memory with what the runtime returns late.
 const (
 	moreGoroutines = 8
 	moreHeap       = 8 << 20
@@ -29,8 +28,8 @@ func (f footprint) String() string {
 	return fmt.Sprintf("%d goroutines, %.1f MB of heap, %.1f MB resident", f.goroutines, float64(f.heap)/(1<<20), float64(f.rss)/(1<<20))
 }
 
-// footprints measures all gateways, after a last reload: it closes the
-// connections to Jira, whose number is that of the requests at once.
+// footprints measures all gateways after a last reload, which closes the connections to
+// Jira: their number depends on concurrent requests.
 func (s *soak) footprints() (all [soakNodes]footprint) {
 	s.t.Helper()
 	for node := range s.nodes {
@@ -48,7 +47,7 @@ func (s *soak) footprint(node int) (f footprint) {
 	s.t.Helper()
 	g := s.nodes[node]
 	defer s.http.CloseIdleConnections()
-	// The collection's first round finds what can go, the second what that kept.
+	// The first collection frees garbage, the second what that kept alive.
 	s.read(node, "/debug/pprof/heap?gc=1&debug=1")
 	f.heap = number(s.read(node, "/debug/pprof/heap?gc=1&debug=1"), "\n# HeapAlloc = ")
 	f.goroutines = int(number(s.read(node, "/debug/pprof/goroutine?debug=1"), "goroutine profile: total "))
@@ -69,7 +68,7 @@ func (s *soak) read(node int, path string) string {
 	return answer
 }
 
-// number is the number that follows a label; -1 if there is none.
+// number returns the number after a label, or -1 if there is none.
 func number(text, label string) int64 {
 	_, rest, _ := strings.Cut(text, label)
 	fields := strings.Fields(rest)
@@ -83,15 +82,15 @@ func number(text, label string) int64 {
 	return n
 }
 
-// checkRest waits until the gateways hold no more than before.
+// checkRest waits until the gateways use no more than before.
 func (s *soak) checkRest(before [soakNodes]footprint) {
 	s.t.Helper()
 	s.footprints()
 	for node := range s.nodes {
-		eventually(s.t, fmt.Sprintf("node %d to hold no more than before (%s)", node, before[node]), func() error {
+		eventually(s.t, fmt.Sprintf("node %d to use no more than before (%s)", node, before[node]), func() error {
 			now := s.footprint(node)
 			if now.goroutines > before[node].goroutines+moreGoroutines || now.heap > before[node].heap+moreHeap || now.rss > before[node].rss+moreRSS {
-				time.Sleep(time.Second) // each look is a garbage collection
+				time.Sleep(time.Second) // each measurement is a garbage collection
 				return fmt.Errorf("%s", now)
 			}
 			return nil

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// soakModel knows what was done to every token and when, and judges from that
-// what came back for a request. All times are of this process's monotonic clock.
+// soakModel knows what was done to every token and when, and judges the response to
+// every request by that. All times are from this process's monotonic clock.
 //
-// A change was made at a moment between its call's begin and end. A node may
-// answer from the state before it until the change's deadline there; from then
-// on never again.
+// A change takes place at a moment between the beginning and the end of its call. A node
+// may respond by the state before it until the change's deadline there, and never after
+// that.
 type soakModel struct {
 	seed  uint64
 	start time.Time
@@ -31,51 +31,51 @@ func newSoakModel(seed uint64) *soakModel {
 	return &soakModel{seed: seed, start: time.Now(), found: make(chan struct{})}
 }
 
-// soakToken is a token of the soak. Guarded by the model's lock.
+// soakToken is a token of the soak, guarded by the model's lock.
 type soakToken struct {
 	id, owner string
-	// secrets are all that were shown of it, oldest first.
+	// secrets are all secrets that it has had, oldest first.
 	secrets []string
-	// history has all changes, in the order in which they can have been made.
+	// history has all changes, in an order in which they can have been made.
 	history []*soakChange
-	// busy says that an admin works on it, ended that none needs to any more.
+	// busy means that an admin is working on it, ended that none will any more.
 	busy, ended bool
-	// refusals counts requests that were refused since the last change.
+	// refusals counts denied requests since the last change.
 	refusals int
 }
 
-// outcome is what is known of a change.
+// outcome is what is known about a change.
 type outcome int
 
 const (
 	underWay outcome = iota
 	made
 	notMade
-	unknown // the answer said so, or there was none
+	unknown // the response said so, or there was none
 )
 
 func (o outcome) String() string { return [...]string{"under way", "made", "not made", "unknown"}[o] }
 
 // soakChange is a call that changes a token.
 type soakChange struct {
-	number     int // also the name of its actor in the audit trail
+	number     int // also the name of the actor in the audit trail
 	token      *soakToken
-	node       int // -1 when it was found out later that it was made
+	node       int // -1 if it only turned out later to have been made
 	action     string
-	scope      string // of create and update
-	name       string // of create and update
-	keeps      bool   // rotate: the old secret works on
-	secret     int    // rotate and create: the new secret's index; noSecret if it was not shown
-	version    uint64 // that the answer told; 0 if none
+	scope      string // for create and update
+	name       string // for create and update
+	keeps      bool   // for rotate: the old secret still works
+	secret     int    // for rotate and create: the new secret's index; noSecret if it was not shown
+	version    uint64 // as returned; 0 if none was
 	begin, end time.Time
 	outcome    outcome
 	answer     string
 }
 
-// Indexes of secrets that nobody has.
+// Indexes for secrets that nobody has.
 const noSecret = -1
 
-// soakState is what a token is after some changes.
+// soakState is the state of a token after some changes.
 type soakState struct {
 	exists            bool
 	status            string
@@ -84,7 +84,7 @@ type soakState struct {
 	version           uint64
 }
 
-// apply returns the state after a change, and whether that could be made.
+// apply returns the state after a change, and whether the change was possible.
 func (c *soakChange) apply(s soakState) (soakState, bool) {
 	s.version++
 	switch {
@@ -119,7 +119,7 @@ func (c *soakChange) apply(s soakState) (soakState, bool) {
 	return s, true
 }
 
-// step returns the states that are possible after a change.
+// step returns the possible states after a change.
 func (c *soakChange) step(states []soakState) []soakState {
 	var after []soakState
 	for _, s := range states {
@@ -134,7 +134,7 @@ func (c *soakChange) step(states []soakState) []soakState {
 	return slices.Compact(after)
 }
 
-// states are those that the token can be in now.
+// states returns the states that the token can be in now.
 func (t *soakToken) states() []soakState {
 	states := []soakState{{}}
 	for _, c := range t.history {
@@ -145,10 +145,10 @@ func (t *soakToken) states() []soakState {
 	return states
 }
 
-// What is to become of a request that passes.
+// The result of a request that is allowed.
 const soakPasses = "passes"
 
-// soakRequest is a request with a token, and what came back.
+// soakRequest is a request with a token, and its result.
 type soakRequest struct {
 	number     int
 	node       int
@@ -156,12 +156,12 @@ type soakRequest struct {
 	secret     int
 	write      bool
 	begin, end time.Time
-	// result is soakPasses or the reason of a denial.
+	// result is soakPasses or the reason for the denial.
 	result string
 	answer string
 }
 
-// expect returns what a request gets from a node that sees the token so.
+// expect returns the result of a request at a node that sees the token in this state.
 func (s soakState) expect(r *soakRequest) string {
 	switch {
 	case !s.exists || r.secret != s.current && r.secret != s.previous:
@@ -176,7 +176,7 @@ func (s soakState) expect(r *soakRequest) string {
 	return soakPasses
 }
 
-// judge reports a request whose answer no state explains that its node may see.
+// judge reports a request whose result no state explains that its node may see.
 func (m *soakModel) judge(r *soakRequest) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -207,8 +207,7 @@ func (m *soakModel) judge(r *soakRequest) {
 	}
 }
 
-// visible returns the states that the node may see the token in during a
-// request.
+// visible returns the states in which the node may see the token during a request.
 func (m *soakModel) visible(r *soakRequest) []soakState {
 	states := []soakState{{}}
 	visible := states
@@ -231,17 +230,17 @@ func (m *soakModel) visible(r *soakRequest) []soakState {
 // never is later than any request.
 const never = 1000 * time.Hour
 
-// deadline returns from when on the node of a request must keep to a change
-// that was made. docs/architecture.md, "The cache", says what that follows from.
+// deadline returns when the node of a request must start to honor a change that was
+// made. It follows from docs/architecture.md, "The cache".
 func (m *soakModel) deadline(r *soakRequest, change int) time.Time {
 	c := r.token.history[change]
 	switch {
 	case c.action == "create":
-		return c.end // no node can remember anything of it
+		return c.end // no node can have it in memory
 	case c.node == r.node && !m.weather.reloading(r.node, c.begin, c.end, 0, reloadedWithACache):
 		return c.end
 	}
-	// The node believes what it read before the change, or wrote itself.
+	// The node trusts what it read before the change, or wrote itself.
 	believed := c.end
 	for _, earlier := range r.token.history[:change] {
 		if earlier.node == r.node && earlier.outcome == underWay {
@@ -253,11 +252,11 @@ func (m *soakModel) deadline(r *soakRequest, change int) time.Time {
 	}
 	pushed := believed.Add(soakPush)
 	if m.weather.any(c.begin, pushed, soakSubscribed, storeAway) {
-		pushed = c.end.Add(never) // it may not have heard
+		pushed = c.end.Add(never) // the node may not have been notified
 	}
 	if m.weather.storeMayBeAway(r.begin, r.end) {
-		// A node that knows of the change serves nothing older, even now. One
-		// that only knows that it missed something does, through the grace.
+		// A node that knows about the change never serves an older state. One that
+		// only knows that it missed something may, through the grace period.
 		if m.weather.any(c.begin, pushed, 0, subscriptionsCut, connectionsCut) ||
 			m.weather.reloading(r.node, c.begin, pushed, 0, reloadedWithACache) {
 			pushed = c.end.Add(never)
@@ -274,7 +273,7 @@ func earliest(a, b time.Time) time.Time {
 	return b
 }
 
-// report is violation for a request. The lock is held.
+// report records a violation by a request. The caller holds the lock.
 func (m *soakModel) report(r *soakRequest, why string) {
 	method := "GET"
 	if r.write {
@@ -285,7 +284,7 @@ func (m *soakModel) report(r *soakRequest, why string) {
 		r.answer, r.token.describe(m.start), m.weather.describe(m.start, r.begin, r.end))
 }
 
-// fail records a violation that is not tied to a request.
+// fail records a violation that no request belongs to.
 func (m *soakModel) fail(format string, args ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -337,14 +336,14 @@ func (m *soakModel) begins(s *spell) (ends func()) {
 	}
 }
 
-// gone records that, from now on, the store answers no one during this spell.
+// gone records that the store does not respond to anybody from now on in this spell.
 func (m *soakModel) gone(s *spell) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.gone = time.Now()
 }
 
-// answersAgain records that the store may answer again.
+// answersAgain records that the store may respond again.
 func (m *soakModel) answersAgain(s *spell) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

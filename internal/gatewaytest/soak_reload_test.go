@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The configurations of a node: with several caches, of which one is smaller
-// than what is in use, and several logs.
+// The configurations of a node: with different caches, one of them smaller than needed,
+// and different logs.
 var soakConfigurations = []struct{ cache, log string }{
 	{"size 1000", "INFO"},
 	{"size 1000", "WARN"},
@@ -25,7 +25,7 @@ func (s *soak) options(variant int) options {
 		upstream: s.nodes[0].upstreamOrNone(),
 		store:    "store redis " + s.redis.URL(),
 		apps:     "cache {\n" + c.cache + "\nttl " + soakTTL.String() + "\ngrace " + soakGrace.String() + "\n}",
-		// Not what debug would log: it is much.
+		// Without the debug level, which logs too much.
 		global: "log {\nlevel " + c.log + "\n}",
 	}
 }

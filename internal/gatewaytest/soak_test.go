@@ -18,19 +18,19 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
-// soakNodes is how many gateways share the one Redis.
+// soakNodes is the number of gateways that share a Redis.
 const soakNodes = 2
 
-// What a short soak is, as part of all tests. `make soak` sets another.
+// The defaults of a short soak, as part of all tests. `make soak` sets others.
 const (
 	shortSoakSeed = 1
 	shortSoakTime = 10 * time.Second
 )
 
-// soak is gateways under load, whose tokens change, whose configuration is
-// reloaded and whose Redis comes and goes: at random, from a seed. Every actor
-// has its own random numbers, so that its plan is the same in every run with
-// one seed; how the actors meet is not.
+// soak runs gateways under load while their tokens change, their configuration is
+// reloaded and their Redis comes and goes, at random, from a seed. Every actor has its
+// own random numbers, so its plan is the same in every run with the same seed, but how
+// the actors interleave is not.
 type soak struct {
 	t     *testing.T
 	model *soakModel
@@ -41,17 +41,17 @@ type soak struct {
 
 	actors  sync.WaitGroup
 	over    chan struct{}
-	begun   chan struct{} // a change is under way
-	numbers atomic.Int64  // of requests
-	places  atomic.Int64  // client addresses
+	begun   chan struct{} // a change is in flight
+	numbers atomic.Int64  // number of requests
+	places  atomic.Int64  // number of client addresses
 
 	// Guarded by the model's lock.
-	hot    []*soakToken // are being changed now or were just now
+	hot    []*soakToken // being changed, or recently changed
 	counts map[string]int
 }
 
-// TestSoak runs for SOAK_TIME with the seed SOAK_SEED; without them a short
-// time with always the same seed.
+// TestSoak runs for SOAK_TIME with the seed SOAK_SEED. By default it runs for a short
+// time, always with the same seed.
 func TestSoak(t *testing.T) {
 	seed, duration := soakSettings(t)
 	t.Logf("SOAK_SEED=%d SOAK_TIME=%s", seed, duration)
@@ -88,7 +88,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	s := &soak{
 		t: t, model: model, jira: newSoakJira(model), counts: make(map[string]int), begun: make(chan struct{}, 1),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 10}},
-		// What was acknowledged outlives kill -9.
+		// Acknowledged changes survive kill -9.
 		redis: redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always"),
 	}
 	t.Cleanup(s.http.CloseIdleConnections)
@@ -101,7 +101,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	return s
 }
 
-// warmUp uses everything once, and measures what the gateways hold then.
+// warmUp uses everything once, and then measures the gateways.
 func (s *soak) warmUp() [soakNodes]footprint {
 	s.begin()
 	for i := range soakClients {
@@ -121,7 +121,7 @@ func (s *soak) warmUp() [soakNodes]footprint {
 	return s.footprints()
 }
 
-// run lets all actors act.
+// run runs all actors.
 func (s *soak) run(seed uint64, duration time.Duration) {
 	s.begin()
 	actors := []func(*rand.Rand){s.admin, s.admin, s.reloader, s.stranger}
@@ -131,20 +131,20 @@ func (s *soak) run(seed uint64, duration time.Duration) {
 	for i, actor := range actors {
 		s.actors.Go(func() { actor(rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
-	// Here and in no goroutine, as starting a Redis can fail the test.
+	// Not in a goroutine: starting a Redis can fail the test.
 	s.chaos(rand.New(rand.NewPCG(seed, uint64(len(actors)))), time.Now().Add(duration))
 	s.stop()
 }
 
 const soakClients = 8
 
-// begin lets actors begin.
+// begin starts actors.
 func (s *soak) begin() {
 	s.over = make(chan struct{})
 	s.actors.Go(s.witness)
 }
 
-// stop ends all actors.
+// stop stops all actors.
 func (s *soak) stop() {
 	close(s.over)
 	s.actors.Wait()
@@ -174,7 +174,7 @@ func (s *soak) pause(r *rand.Rand, least, most time.Duration) {
 
 func (s *soak) number() int { return int(s.numbers.Add(1)) }
 
-// address is a loopback address that no client has had.
+// address returns a loopback address that no client has used.
 func (s *soak) address() net.IP {
 	n := s.places.Add(1)
 	return net.IPv4(127, byte(1+n>>14), byte(n>>7&0x7f), byte(1+n&0x7f))
@@ -201,7 +201,7 @@ func (s *soak) count(what string) {
 	s.counts[what]++
 }
 
-// report tells what was done, and fails with what was found.
+// report logs what was done, and fails with the violations.
 func (s *soak) report() {
 	s.t.Helper()
 	s.model.mu.Lock()

@@ -11,16 +11,16 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// soakEvent is an event of the audit trail as the soak sees it.
+// soakEvent is an event in the audit trail, as far as the soak needs it.
 type soakEvent struct {
 	storage.Event
 	change *soakChange
 }
 
-// checkTrail compares the audit trail with what was done: of every change that
-// was acknowledged there is one event, of one whose outcome is unknown one or
-// none, of all others none; those of a token are in order, each begins with what
-// the one before left, and the last leaves what the token is now.
+// checkTrail compares the audit trail with what was done. There is one event for every
+// acknowledged change, at most one for a change whose outcome is unknown, and none
+// otherwise. The events of a token are in order, each continues where the previous one
+// ended, and the last one leads to the token's current state.
 func (s *soak) checkTrail() {
 	s.t.Helper()
 	s.settleStore()
@@ -28,14 +28,14 @@ func (s *soak) checkTrail() {
 	for _, e := range s.trail("") {
 		change := s.changeOf(e)
 		if change == nil {
-			s.t.Errorf("seed %d: event %s %s of token %s is of no change that was made: %+v", s.model.seed, e.ID, e.Action, e.TokenID, e.Actor)
+			s.t.Errorf("seed %d: event %s %s of token %s belongs to no change: %+v", s.model.seed, e.ID, e.Action, e.TokenID, e.Actor)
 			continue
 		}
 		byToken[e.TokenID] = append(byToken[e.TokenID], soakEvent{e, change})
 	}
 	for _, c := range s.model.changes {
 		if c.action == "create" && c.outcome == unknown {
-			// Nobody was told its id; the trail was, if it was made.
+			// Nobody was told its ID, but if it was made, it is in the trail.
 			for id, events := range byToken {
 				if events[0].change == c {
 					c.token.id = id
@@ -53,7 +53,7 @@ func (s *soak) checkTrail() {
 		}
 	}
 	for id, events := range byToken {
-		s.t.Errorf("seed %d: token %s has events, and was not created: %v", s.model.seed, id, events)
+		s.t.Errorf("seed %d: token %s has events, but was not created: %v", s.model.seed, id, events)
 	}
 }
 
@@ -71,8 +71,7 @@ func (s *soak) settleStore() {
 	}
 }
 
-// trail reads the audit trail, of one token or of all, each page on another
-// node.
+// trail reads the audit trail, of one token or of all, each page on a different node.
 func (s *soak) trail(id string) []storage.Event {
 	s.t.Helper()
 	var events []storage.Event
@@ -95,7 +94,7 @@ func (s *soak) trail(id string) []storage.Event {
 	}
 }
 
-// changeOf returns the change that an event is of: who made it says so.
+// changeOf returns the change that an event belongs to, found by its actor.
 func (s *soak) changeOf(e storage.Event) *soakChange {
 	var n int
 	if _, err := fmt.Sscanf(e.Actor.Name, "soak/%d", &n); err != nil || n < 1 || n > len(s.model.changes) {
@@ -151,8 +150,8 @@ func (s *soak) checkEvents(t *soakToken, events []soakEvent) {
 	}
 }
 
-// chain follows the values of fields through the changes of an event, and
-// returns what does not begin where the event before ended.
+// chain follows the values of fields through the changes of an event, and returns those
+// that do not continue from the previous event.
 func chain(values map[string]string, changes []storage.FieldChange) (fault string) {
 	for _, change := range changes {
 		if values[change.Field] != string(change.Old) {
@@ -163,7 +162,7 @@ func chain(values map[string]string, changes []storage.FieldChange) (fault strin
 	return fault
 }
 
-// differs compares a token on a node with what its events made of it.
+// differs compares a token on a node with the result of its events.
 func (s *soak) differs(node int, id string, want soakState) string {
 	status, answer, err := s.adminCall(node, "GET", "/jira_tokens/tokens/"+id, "soak", "", "")
 	if err != nil {
@@ -185,8 +184,8 @@ func (s *soak) differs(node int, id string, want soakState) string {
 	return ""
 }
 
-// checkSecrets looks for tokens in the logs and in what Jira was sent. The
-// gateways' own sweep looks for the account.
+// checkSecrets looks for tokens in the logs and in what reached Jira. The gateways' own
+// sweep looks for the account's secrets.
 func (s *soak) checkSecrets() {
 	s.t.Helper()
 	for node, g := range s.nodes {

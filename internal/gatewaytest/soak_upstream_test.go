@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// soakPath begins the path of every request of the soak; its number follows.
+// soakPath is the prefix of the soak's request paths; the request's number follows.
 const soakPath = "/rest/api/2/issue/SOAK-"
 
-// soakJira is what the upstream of the soak knows: which requests arrived. Each
-// is asked for once, so each arrives once or never.
+// soakJira records which requests arrived at the soak's upstream. Each is sent once, so
+// each arrives at most once.
 type soakJira struct {
 	model *soakModel
 
@@ -59,7 +59,7 @@ func (j *soakJira) arrival(n int) (fault string) {
 	return fault
 }
 
-// refuse records that a request was refused, and reports whether it arrived.
+// refuse records that a request was denied, and reports whether it arrived.
 func (j *soakJira) refuse(n int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -74,7 +74,7 @@ func (j *soakJira) hasArrived(n int) bool {
 	return j.arrived[n]
 }
 
-// foreign returns what an arrival has of its client's credentials.
+// foreign returns what an arrival contains of its client's credentials.
 func foreign(a *arrival) string {
 	if got := a.get("Authorization"); got != "Basic "+accountBasic {
 		return "another Authorization than the account's"
@@ -96,7 +96,7 @@ var (
 	encoded    = regexp.MustCompile(`[A-Za-z0-9+/]{60,}`)
 )
 
-// tokenIn finds a token in a text, as it is or as Basic credentials.
+// tokenIn finds a token in a text, plain or in Basic credentials.
 func tokenIn(text string) string {
 	if found := plainToken.FindString(text); found != "" {
 		return found

@@ -7,32 +7,31 @@ import (
 	"time"
 )
 
-// What the gateways of the soak are configured with. An outage can be longer than
-// the grace, and a subscription away for longer than the ttl.
+// The configuration of the soak's gateways. An outage can be longer than grace, and a
+// subscription can be lost for longer than ttl.
 const (
 	soakTTL   = time.Second
 	soakGrace = 3 * time.Second
 )
 
-// What is promised beyond that. The node that made a change keeps to it from
-// its answer on; these are for the others and for what comes after an outage.
+// Further promises. The node that made a change honors it from its response on; these
+// are for other nodes, and for the time after an outage.
 const (
-	// soakPush is how long after a change was acknowledged another node may not
-	// have heard of it, while the store is up. It takes about a millisecond;
-	// a subscription that was cut just then is back after 50 ms more, and then
-	// everything is read again.
+	// soakPush is how long, after a change was acknowledged, another node may not have
+	// been notified while the store is up. Usually it takes about a millisecond; a
+	// subscription that was just cut is back after another 50 ms, and then everything
+	// is read again.
 	soakPush = time.Second
-	// soakUp is how long after the store answers again a node may still say
-	// that it does not: it asks every 250 ms and waits 500 ms for the answer.
+	// soakUp is how long, after the store responds again, a node may still consider it
+	// down: it probes every 250 ms and waits 500 ms for the response.
 	soakUp = 1500 * time.Millisecond
-	// soakSubscribed is how long after the store answers again a node may not
-	// hear of changes: it tries at least every 2 s and waits 500 ms for each
-	// step of it.
+	// soakSubscribed is how long, after the store responds again, a node may miss
+	// changes: it retries at least every 2 s and waits 500 ms for each step.
 	soakSubscribed = 3500 * time.Millisecond
 	// soakUnknown is how long a node remembers that an ID is unknown.
 	soakUnknown = 5 * time.Second
-	// soakDrained is how long after a reload the server of the configuration
-	// before may close connections: it looks every 500 ms which are idle.
+	// soakDrained is how long, after a reload, the previous configuration's server may
+	// close connections: it looks for idle ones every 500 ms.
 	soakDrained = time.Second
 )
 
@@ -51,13 +50,13 @@ func (t trouble) String() string {
 	return [...]string{"store away", "subscriptions cut", "connections cut", "reload", "reload with another cache"}[t]
 }
 
-// spell is a time of trouble.
+// spell is a spell of trouble.
 type spell struct {
 	trouble  trouble
 	node     int // of a reload
 	how      string
 	from, to time.Time // to is zero while it lasts
-	// gone is from when on the store has answered nobody.
+	// gone is since when the store has not responded to anybody.
 	gone time.Time
 }
 
@@ -65,7 +64,7 @@ func (s *spell) overlaps(from, to time.Time, after time.Duration) bool {
 	return !s.from.After(to) && (s.to.IsZero() || !s.to.Add(after).Before(from))
 }
 
-// weather is the history of all trouble. The model's lock guards it.
+// weather is the history of all trouble, guarded by the model's lock.
 type weather []*spell
 
 // any reports whether there was trouble of these kinds between two moments, or
@@ -101,7 +100,7 @@ func (w weather) goneFor(at time.Time) time.Duration {
 	return 0
 }
 
-// describe lists the trouble around a moment.
+// describe lists the trouble around a given moment.
 func (w weather) describe(start, from, to time.Time) string {
 	var b strings.Builder
 	for _, s := range w {

@@ -7,15 +7,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// soakSlow is from when on an answer of Redis counts as late. The gateways give
-// up after 500 ms.
+// soakSlow is the response time from which Redis counts as slow. The gateways give up
+// after 500 ms.
 const soakSlow = 150 * time.Millisecond
 
-// witness asks Redis all the time for a write, from outside of the gateways. A
-// disk or a machine that stalls is an outage that nobody planned; this makes it
-// known. It cannot excuse a gateway: it knows nothing of them.
+// witness continually writes to Redis, independently of the gateways. If a disk or the
+// machine stalls, that is an unplanned outage, and the witness records it. It cannot
+// excuse a fault of a gateway, since it knows nothing about them.
 func (s *soak) witness() {
-	redis.SetLogger(silence{}) // it says at every dial that Redis is away
+	redis.SetLogger(silence{}) // it logs every failed dial
 	client := redis.NewClient(&redis.Options{
 		Addr: s.redis.Addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 1,
 		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience,
@@ -24,15 +24,15 @@ func (s *soak) witness() {
 	for s.on() {
 		asleep := time.Now()
 		time.Sleep(20 * time.Millisecond)
-		if time.Since(asleep) > soakSlow { // this process had to wait; others had too
+		if time.Since(asleep) > soakSlow { // this process was stalled, so others were too
 			s.trouble(&spell{trouble: storeAway, how: "machine stalled", from: asleep})()
 		}
 		s.write(client)
 	}
 }
 
-// write writes once and records how long the response took, if it was late. It
-// ignores errors: whoever plans an outage records it.
+// write writes once and records how long the response took if it was late. It ignores
+// errors: whoever plans an outage records it.
 func (s *soak) write(client *redis.Client) {
 	asked, answered := time.Now(), make(chan struct{})
 	go func() {

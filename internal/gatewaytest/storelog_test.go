@@ -10,8 +10,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
-// TestStoreLogFollowsReload: a store outlives the configuration that opened it,
-// and writes its log where the running configuration has it, nowhere else.
+// TestStoreLogFollowsReload: a store outlives the configuration that opened it, and only
+// writes to the log of the running configuration.
 func TestStoreLogFollowsReload(t *testing.T) {
 	const away, back = "the token store does not answer", "the token store answers again"
 	redis := redistest.Start(t, "--appendonly", "yes")
@@ -37,7 +37,7 @@ func TestStoreLogFollowsReload(t *testing.T) {
 	eventually(t, "the end of the outage to be noticed", func() error { return inFile(logs[1], back) })
 	for name, written := range map[string]error{"standard error": inText(g.log.String(), away), "the log of the reload before": inFile(logs[0], away)} {
 		if written == nil {
-			t.Errorf("%s has what the store logged after the last reload", name)
+			t.Errorf("%s contains what the store logged after the last reload", name)
 		}
 	}
 	g.check200(t, tok)

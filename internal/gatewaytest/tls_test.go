@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestUpstreamByHTTPS: Jira gets its own name in the handshake and as Host, and
-// is spoken to by HTTP/2, over connections that are kept.
+// TestUpstreamByHTTPS: Jira gets its own name in the handshake and as Host, over HTTP/2
+// and persistent connections.
 func TestUpstreamByHTTPS(t *testing.T) {
 	var (
 		mu          sync.Mutex
@@ -45,7 +45,7 @@ func TestUpstreamByHTTPS(t *testing.T) {
 	if err := os.WriteFile(authority, certificate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The test certificate is for example.com; the resolver knows it as loopback.
+	// The test certificate is for example.com; the host resolves to loopback.
 	host := "localhost:" + port(strings.TrimPrefix(jira.URL, "https://"))
 	g := startGateway(t, options{instead: "jira_gateway https://" + host + ` {
 		transport http {
@@ -68,16 +68,16 @@ func TestUpstreamByHTTPS(t *testing.T) {
 		}
 	}
 	if len(connections) != 1 {
-		t.Errorf("%d connections for 5 requests in a row", len(connections))
+		t.Errorf("%d connections for 5 consecutive requests", len(connections))
 	}
 	for _, name := range names {
 		if name != "example.com" {
-			t.Errorf("the handshake names %q", name)
+			t.Errorf("the handshake has the name %q", name)
 		}
 	}
 }
 
-// TestServerNameIsJiras: without an option the handshake names the URL's host.
+// TestServerNameIsJiras: by default the handshake names the URL's host.
 func TestServerNameIsJiras(t *testing.T) {
 	named := make(chan string, 1)
 	jira := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -92,16 +92,16 @@ func TestServerNameIsJiras(t *testing.T) {
 	t.Cleanup(jira.Close)
 	g := startGateway(t, options{instead: "jira_gateway https://localhost:" + port(strings.TrimPrefix(jira.URL, "https://"))})
 	tok := g.issue("alice", "read")
-	// A certificate that nobody vouches for: fail closed.
+	// An untrusted certificate: fail closed.
 	if a := g.send(get(myself, tok.basic())); a.status != http.StatusBadGateway || a.reason() != "jira_unreachable" {
 		t.Errorf("%s", a)
 	}
 	if name := <-named; name != "localhost" {
-		t.Errorf("the handshake names %q", name)
+		t.Errorf("the handshake has the name %q", name)
 	}
 }
 
-// TestClientsByHTTP2: a client that speaks HTTP/2 over TLS gets the same.
+// TestClientsByHTTP2: a client that uses HTTP/2 over TLS gets the same responses.
 func TestClientsByHTTP2(t *testing.T) {
 	g := newGateway(t, options{})
 	secure := freeAddress(t)
@@ -118,7 +118,7 @@ func TestClientsByHTTP2(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.URL.Opaque = "//localhost:" + port(secure) + path // as it is
+		request.URL.Opaque = "//localhost:" + port(secure) + path // unchanged
 		request.SetBasicAuth(tok.Owner, tok.Token)
 		response, err := client.Do(request)
 		if err != nil {
@@ -131,7 +131,7 @@ func TestClientsByHTTP2(t *testing.T) {
 	}
 }
 
-// certificateFiles writes a certificate and its key, as httptest has them.
+// certificateFiles writes httptest's certificate and key to files.
 func certificateFiles(t *testing.T) (certificate, key string) {
 	t.Helper()
 	server := httptest.NewTLSServer(http.NotFoundHandler())

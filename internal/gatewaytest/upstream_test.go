@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// upstream is a Jira that records every byte that reaches it. It reads HTTP by
-// itself and repairs nothing.
+// upstream is a Jira that records every byte that reaches it. It parses HTTP itself, and
+// repairs nothing.
 type upstream struct {
 	listener net.Listener
 
@@ -27,8 +27,8 @@ type upstream struct {
 	done  sync.WaitGroup
 }
 
-// arrival is one request as it reached Jira. Once it is among those seen, only
-// body and trailer change, under the upstream's lock.
+// arrival is a request as it reached Jira. Once it has been recorded, only body and
+// trailer change, under the upstream's lock.
 type arrival struct {
 	line    string // GET /path HTTP/1.1
 	headers []field
@@ -50,7 +50,7 @@ func (a *arrival) method() string {
 	return method
 }
 
-// values are those of all headers with this name, without case.
+// values returns the values of all headers with this name, ignoring case.
 func (a *arrival) values(name string) []string {
 	var values []string
 	for _, f := range a.headers {
@@ -63,7 +63,7 @@ func (a *arrival) values(name string) []string {
 
 func (a *arrival) get(name string) string { return strings.Join(a.values(name), "|") }
 
-// names are the names of all headers in order, in lower case.
+// names returns the names of all headers in order, in lower case.
 func (a *arrival) names() []string {
 	var names []string
 	for _, f := range a.headers {
@@ -135,9 +135,8 @@ func (u *upstream) bytes() string {
 	return u.raw.String()
 }
 
-// take returns what has arrived since the last call. The arrivals are copies:
-// the upstream may still be reading the bodies of its own, since a client can
-// have its answer before that.
+// take returns what has arrived since the last call. It copies the arrivals: the upstream
+// may still be reading their bodies, since a client can get its response earlier.
 func (u *upstream) take() []*arrival {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -150,7 +149,7 @@ func (u *upstream) take() []*arrival {
 	return seen
 }
 
-// answer sets how requests are answered; nil: as usual.
+// answer sets how requests are answered; nil restores the default.
 func (u *upstream) answer(reply func(*exchange)) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -281,7 +280,7 @@ func (x *exchange) addTrailer(line string) {
 	x.arrival.trailer += line + "\n"
 }
 
-// readBody reads what is left of the body and returns all of it.
+// readBody reads the rest of the body and returns all of it.
 func (x *exchange) readBody() string {
 	text, err := io.ReadAll(x.body)
 	if err != nil {
@@ -293,7 +292,7 @@ func (x *exchange) readBody() string {
 	return x.arrival.body
 }
 
-// send answers with bytes as they are.
+// send responds with raw bytes.
 func (x *exchange) send(raw string) {
 	if _, err := io.WriteString(x.conn, raw); err != nil && !errors.Is(err, net.ErrClosed) {
 		x.close = true
@@ -302,12 +301,12 @@ func (x *exchange) send(raw string) {
 
 // reset ends the connection with a TCP reset.
 func (x *exchange) reset() {
-	_ = x.conn.(*net.TCPConn).SetLinger(0) // as good as it gets
+	_ = x.conn.(*net.TCPConn).SetLinger(0) // best effort
 	x.conn.Close()
 	x.close = true
 }
 
-// usual answers as Jira does, with what the client must not see.
+// usual responds as Jira does, including what the client must not see.
 func usual(x *exchange) {
 	x.readBody()
 	body := ""

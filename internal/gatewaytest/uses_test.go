@@ -9,7 +9,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
-// lastUse is a token's last use, as the admin API tells it.
+// lastUse is a token's last use, as shown by the admin API.
 type lastUse struct {
 	At        time.Time  `json:"at"`
 	Address   netip.Addr `json:"address"`
@@ -25,8 +25,8 @@ func (g *gateway) lastUse(id string) *lastUse {
 	return view.LastUsed
 }
 
-// TestLastUsed: show and list say when a token was used, from where and by
-// what; refused requests are no use; an end that is waited for loses nothing.
+// TestLastUsed: show and list say when, from where and by what a token was used; denied
+// requests do not count; and a graceful shutdown loses nothing.
 func TestLastUsed(t *testing.T) {
 	redis := redistest.Start(t)
 	for name, store := range map[string]string{"file": "", "redis": redisStore(redis)} {
@@ -35,7 +35,7 @@ func TestLastUsed(t *testing.T) {
 			tok, idle := g.issue("alice", "read"), g.issue("bob", "read")
 			g.check(t, g.do("POST", "/rest/api/3/issue", tok.basic(), "{}"), refused(403, "scope_insufficient"))
 			if use := g.lastUse(tok.ID); use != nil {
-				t.Errorf("a token that was refused was used: %+v", use)
+				t.Errorf("a denied token has a last use: %+v", use)
 			}
 			before := time.Now().UTC().Truncate(time.Minute)
 			g.check(t, g.do("GET", issuePath, tok.basic()+"User-Agent: BI tool/1.0\r\n"), passes)
@@ -49,7 +49,7 @@ func TestLastUsed(t *testing.T) {
 			}
 			want("at once")
 			if use := g.lastUse(idle.ID); use != nil {
-				t.Errorf("a token that was not used: %+v", use)
+				t.Errorf("an unused token has a last use: %+v", use)
 			}
 			g.stop()
 			g.start()

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// oneLine undoes the folding of tables.
+// oneLine undoes the wrapping in tables.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// TestReloadWithAnotherStore: a slip in the store's path refuses the reload, and
-// leaves all as it was.
+// TestReloadWithAnotherStore: a typo in the store's path fails the reload, and changes
+// nothing.
 func TestReloadWithAnotherStore(t *testing.T) {
 	g := startGateway(t, options{})
 	g.loggedOnce(t, `"msg":"token store"`)
@@ -21,11 +21,11 @@ func TestReloadWithAnotherStore(t *testing.T) {
 	typo := filepath.Join(g.dir, "token.db")
 	g.configure(options{store: "store file " + typo})
 	if r := g.reload(); r.code == 0 || !strings.Contains(r.err, typo) || !strings.Contains(r.err, "create") {
-		t.Errorf("a store that is not there: %s", r)
+		t.Errorf("missing store: %s", r)
 	}
 	g.check(t, g.do("GET", issuePath, tok.basic()), passes)
 	if _, err := os.Stat(typo); err == nil {
-		t.Error("the refused configuration has made its store")
+		t.Error("the rejected configuration created its store")
 	}
 	g.configure(options{store: "store file " + typo + " {\ncreate\n}"})
 	if r := g.reload(); r.code != 0 {
@@ -34,8 +34,8 @@ func TestReloadWithAnotherStore(t *testing.T) {
 	g.check(t, g.do("GET", issuePath, tok.basic()), refused(401, "invalid_token"))
 }
 
-// TestWhomTheCommandSpeaksTo: what is not the gateway that is meant is an error,
-// not a list of no tokens or of another one's.
+// TestWhomTheCommandSpeaksTo: if the admin endpoint is not the intended gateway, that is an
+// error, not an empty list or another gateway's.
 func TestWhomTheCommandSpeaksTo(t *testing.T) {
 	g := startGateway(t, options{})
 	g.issue("alice", "read")

@@ -80,7 +80,7 @@ func (s *store) Documents(ctx context.Context, query storage.DocumentQuery) (pag
 		for key, data := c.Seek([]byte(start + "\x00")); key != nil && string(key) < end; key, data = c.Next() {
 			name, ok := storage.ParseDocumentName(string(key))
 			if !ok {
-				continue // written by something else
+				continue // not written by us
 			}
 			if listed == query.PageSize() {
 				page.Next = last

@@ -11,8 +11,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// checkEvery is after how many entries a scan looks whether it is still
-// wanted.
+// checkEvery is the number of entries after which a scan checks whether its context
+// is done.
 const checkEvery = 4096
 
 // List returns the page of records that query asks for, newest first.
@@ -31,7 +31,7 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 			var damaged storage.DamagedError
 			switch {
 			case errors.Is(err, storage.ErrNotFound):
-				return true, nil // an entry that something else left behind
+				return true, nil // a stray entry
 			case errors.As(err, &damaged):
 			case err != nil:
 				return false, err
@@ -92,7 +92,7 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (page stor
 		return entries(ctx, tx, start, end, func(entry string) (bool, error) {
 			id, err := storage.EventOfEntry(entry)
 			if err != nil {
-				return true, nil // not an entry that EventEntry made
+				return true, nil // not from EventEntry
 			}
 			return add(id, events.Get([]byte(id.Key()))), nil
 		})
@@ -107,8 +107,8 @@ func (s *store) Events(ctx context.Context, query storage.EventQuery) (page stor
 	return page, nil
 }
 
-// entries calls visit for the entries of the index from start to before end,
-// until it wants no more.
+// entries calls visit for the entries of the index from start up to but not
+// including end, until visit returns false or an error.
 func entries(ctx context.Context, tx *bbolt.Tx, start, end string, visit func(entry string) (more bool, err error)) error {
 	c := tx.Bucket(bucketIndex).Cursor()
 	n := 0
@@ -127,7 +127,7 @@ func entries(ctx context.Context, tx *bbolt.Tx, start, end string, visit func(en
 	return nil
 }
 
-// Count returns how many records there are. It makes no file.
+// Count returns the number of records. It does not create the file.
 func (s *store) Count(ctx context.Context) (n int, err error) {
 	s.mu.Lock()
 	open := s.db != nil

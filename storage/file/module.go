@@ -1,5 +1,5 @@
-// Package filestore keeps tokens and the audit trail in one file, with bbolt:
-// for one Caddy on one machine, with nothing else to run.
+// Package filestore keeps tokens and the audit trail in a bbolt file. It is for a
+// single Caddy on one machine, and needs nothing else to run.
 package filestore
 
 import (
@@ -17,23 +17,23 @@ import (
 
 func init() { caddy.RegisterModule(new(Store)) }
 
-// Store keeps tokens and the audit trail in a file on this machine. One
-// process has the file open at a time; it is opened when it is first needed,
-// so that a configuration can be validated while another Caddy runs on it.
+// Store keeps tokens and the audit trail in a local file. Only one process at a time
+// can have the file open. It is opened when it is first needed, so that a
+// configuration can be validated while another Caddy is running with it.
 type Store struct {
-	// Path is the file. It is made, readable by Caddy's user alone, when it
-	// does not exist, and so are the directories above it. A relative path
-	// begins at the working directory. Placeholders such as {env.HOME} are
+	// Path is the path of the file. If it does not exist, it is created, readable
+	// only by Caddy's user, along with its parent directories. A relative path is
+	// relative to the working directory. Placeholders such as {env.HOME} are
 	// replaced.
 	//
 	// Default: jira_tokens/tokens.db in Caddy's data directory.
 	Path string `json:"path,omitempty"`
 
-	// Create says that the file may be empty, or not there yet, where the running
-	// configuration has a store with tokens. Without it such a reload is refused:
-	// a slip in the path would refuse every token.
+	// Create allows a reload to switch from a store that has tokens to a file that
+	// is empty or does not exist. Without it, such a reload fails, because a
+	// misspelled path would stop every token from working.
 	//
-	// Default: false. A Caddy that just starts makes the file anyway.
+	// Default: false. When Caddy starts, it creates the file regardless.
 	Create bool `json:"create,omitempty"`
 
 	resolved string
@@ -52,22 +52,22 @@ func (s *Store) Provision(caddy.Context) error {
 	}
 	path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
 	if err != nil {
-		return fmt.Errorf("path of the token store file: %w", err)
+		return fmt.Errorf("invalid path of the token store file: %w", err)
 	}
 	if s.resolved, err = filepath.Abs(path); err != nil {
-		return fmt.Errorf("path of the token store file: %w", err)
+		return fmt.Errorf("invalid path of the token store file: %w", err)
 	}
 	return nil
 }
 
-// Key returns the file's path: who opens it twice in one process waits for
-// itself.
+// Key returns the file's path: a second open of the same file in one process would
+// wait for the first to be closed.
 func (s *Store) Key() string { return "file " + s.resolved }
 
-// String names the file, for messages.
+// String describes the store in messages.
 func (s *Store) String() string { return "the token store file " + s.resolved }
 
-// MayBeginEmpty reports whether the configuration says create.
+// MayBeginEmpty reports whether Create is set.
 func (s *Store) MayBeginEmpty() bool { return s.Create }
 
 // NewStore returns the store. It does not touch the file.

@@ -19,7 +19,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// open returns the store in a file. The test closes it.
+// open returns the store in a file, and closes it at the end of the test.
 func open(t *testing.T, path string) storage.Store {
 	s := New(path, zaptest.NewLogger(t))
 	t.Cleanup(func() { s.Close() })
@@ -35,15 +35,15 @@ func provisioned(t *testing.T, path string) *Store {
 	return module
 }
 
-// wantRefusal expects that the file is refused, at Open and at use, in one
-// line with this text.
+// wantRefusal checks that Open and other methods fail with a one-line error that
+// contains path and text.
 func wantRefusal(t *testing.T, s storage.Store, path, text string) {
 	t.Helper()
 	_, used := s.Get(t.Context(), "0123456789")
 	for _, err := range []error{used, s.Open(t.Context()), s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "a", "a")))} {
 		switch {
 		case !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrNotFound):
-			t.Fatalf("%v: want an outage", err)
+			t.Fatalf("%v: want ErrUnavailable", err)
 		case !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "\n"):
 			t.Errorf("%v: want one line with the path and %q", err, text)
 		}
@@ -56,9 +56,9 @@ func TestFilesThatAreNoStore(t *testing.T) {
 		make func(t *testing.T, path string)
 		want string
 	}{
-		{"text", func(t *testing.T, path string) { write(t, path, []byte("not a database")) }, "no token store file"},
-		{"zeros", func(t *testing.T, path string) { write(t, path, make([]byte, 1<<16)) }, "no token store file"},
-		{"noise", func(t *testing.T, path string) { write(t, path, bytes.Repeat([]byte("noise"), 1<<14)) }, "no token store file"},
+		{"text", func(t *testing.T, path string) { write(t, path, []byte("not a database")) }, "is not a token store file"},
+		{"zeros", func(t *testing.T, path string) { write(t, path, make([]byte, 1<<16)) }, "is not a token store file"},
+		{"noise", func(t *testing.T, path string) { write(t, path, bytes.Repeat([]byte("noise"), 1<<14)) }, "is not a token store file"},
 		{"truncated", func(t *testing.T, path string) {
 			fill(t, path)
 			info, err := os.Stat(path)
@@ -69,13 +69,13 @@ func TestFilesThatAreNoStore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "is damaged"},
-		{"another program's", func(t *testing.T, path string) {
+		{"from another program", func(t *testing.T, path string) {
 			edit(t, path, func(tx *bbolt.Tx) error {
 				_, err := tx.CreateBucket([]byte("theirs"))
 				return err
 			})
 		}, "of another program"},
-		{"a later version's", func(t *testing.T, path string) {
+		{"from a later version", func(t *testing.T, path string) {
 			fill(t, path)
 			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("2")) })
 		}, `has format "2"`},
@@ -108,7 +108,7 @@ func TestModes(t *testing.T) {
 	path := filepath.Join(dir, "tokens.db")
 	s := open(t, path)
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("something is there before the first use: %v", err)
+		t.Fatalf("something was created before the first use: %v", err)
 	}
 	if err := s.Open(t.Context()); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestReopened(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Get(t.Context(), r.ID); !errors.Is(err, storage.ErrUnavailable) {
-		t.Errorf("a closed store answers: %v", err)
+		t.Errorf("after Close: %v, want ErrUnavailable", err)
 	}
 	s = open(t, path)
 	if _, err := s.Get(t.Context(), r.ID); err != nil {
@@ -157,10 +157,10 @@ func TestModule(t *testing.T) {
 		t.Errorf("key of a relative path: %q", got)
 	}
 	if err := (&Store{Path: "{env.NOT_SET}/x"}).Provision(caddy.Context{}); err == nil {
-		t.Error("an empty placeholder is accepted")
+		t.Error("an empty placeholder was accepted")
 	}
 	if _, err := new(Store).NewStore(zap.NewNop()); err == nil {
-		t.Error("a store without a path is accepted")
+		t.Error("a store without a path was accepted")
 	}
 }
 
@@ -189,7 +189,7 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 	}
 }
 
-// fill makes a store of some size.
+// fill creates a store with 100 records.
 func fill(t *testing.T, path string) {
 	t.Helper()
 	s := New(path, zap.NewNop())

@@ -18,8 +18,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// childFile names the file that this test binary works on when a test has
-// started it as another process.
+// childFile is the environment variable with the file that this test binary works
+// on if a test has started it as a child process.
 const childFile = "FILESTORE_TEST_CHILD_FILE"
 
 func TestMain(m *testing.M) {
@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// work makes changes for ever, several at a time, and prints each one that was
-// acknowledged: id and version, 0 when it was deleted.
+// work keeps making changes, several at a time, and prints each one that was
+// acknowledged: its action, id and version, which is 0 for a deletion.
 func work(path string) {
 	s := New(path, zap.NewNop())
 	if err := s.Open(context.Background()); err != nil {
@@ -58,7 +58,7 @@ func work(path string) {
 					if change.New != nil {
 						version = change.New.Version
 					}
-					// One write each: lines are whole also when it is killed.
+					// One write per line, so that lines are complete even when the process is killed.
 					fmt.Printf("%s %s %d\n", change.Event.Action, change.ID(), version)
 				}
 			}
@@ -67,8 +67,8 @@ func work(path string) {
 	wg.Wait()
 }
 
-// startChild starts another process that works on the file, and returns what
-// it prints once it has the file open.
+// startChild starts a child process that works on the file, and returns its output
+// once it has opened the file.
 func startChild(t *testing.T, path string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -87,13 +87,13 @@ func startChild(t *testing.T, path string) (*exec.Cmd, *bufio.Scanner) {
 	t.Cleanup(func() { child.Process.Kill(); child.Wait() })
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "open" {
-		t.Fatalf("the other process says %q", lines.Text())
+		t.Fatalf("the other process printed %q", lines.Text())
 	}
 	return child, lines
 }
 
-// TestKilled kills a process in the middle of its changes, several times:
-// whatever it has acknowledged is there, with its event.
+// TestKilled kills a process in the middle of its changes several times, and checks
+// that everything it acknowledged is in the file, with its event.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	versions, events := make(map[string]string), 0
@@ -102,11 +102,11 @@ func TestKilled(t *testing.T) {
 		child, lines := startChild(t, path)
 		for n := 0; lines.Scan(); n++ {
 			if n == 50+30*round {
-				child.Process.Kill() // what it has printed by then is read still
+				child.Process.Kill() // the loop still reads what it has printed
 			}
 			fields := strings.Fields(lines.Text())
 			if len(fields) != 3 {
-				t.Fatalf("the other process says %q", lines.Text())
+				t.Fatalf("the other process printed %q", lines.Text())
 			}
 			acknowledged[fields[0]+" "+fields[1]] = true
 			versions[fields[1]] = fields[2]
@@ -128,12 +128,12 @@ func TestKilled(t *testing.T) {
 			}
 		}
 		if len(recorded) < events {
-			t.Fatalf("round %d: %d events, there were %d", round, len(recorded), events)
+			t.Fatalf("round %d: %d events, but there were %d", round, len(recorded), events)
 		}
 		events = len(recorded)
 		for change := range acknowledged {
 			if !recorded[change] {
-				t.Errorf("round %d: no event of %s, which was acknowledged", round, change)
+				t.Errorf("round %d: no event for %s, which was acknowledged", round, change)
 			}
 		}
 		for id, version := range versions {
@@ -141,9 +141,9 @@ func TestKilled(t *testing.T) {
 			switch {
 			case err == storage.ErrNotFound && (version == "0" || recorded["delete "+id]):
 			case err != nil:
-				t.Errorf("round %d: token %s, version %s was acknowledged: %v", round, id, version, err)
+				t.Errorf("round %d: token %s, of which version %s was acknowledged: %v", round, id, version, err)
 			case version == "0" || fmt.Sprint(r.Version) < version:
-				t.Errorf("round %d: token %s has version %d, %s was acknowledged", round, id, r.Version, version)
+				t.Errorf("round %d: token %s has version %d, but %s was acknowledged", round, id, r.Version, version)
 			}
 		}
 		if err := s.Close(); err != nil {
@@ -157,7 +157,7 @@ func TestSecondProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	child, lines := startChild(t, path)
 
-	module := provisioned(t, path) // as caddy validate does
+	module := provisioned(t, path) // like caddy validate
 	s, err := module.NewStore(zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +170,6 @@ func TestSecondProcess(t *testing.T) {
 	}
 	child.Wait()
 	if err := open(t, path).Open(t.Context()); err != nil {
-		t.Errorf("after the other process ended: %v", err)
+		t.Errorf("after the other process exited: %v", err)
 	}
 }

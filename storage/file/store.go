@@ -19,7 +19,7 @@ type store struct {
 	path   string
 	logger *zap.Logger
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the next four fields
 	db       *bbolt.DB
 	closed   bool
 	failure  error
@@ -28,12 +28,12 @@ type store struct {
 	watchers watchers
 }
 
-// New returns the store in the file at path. The file is opened on first use.
+// New returns a store in the file at path. The file is opened on first use.
 func New(path string, logger *zap.Logger) storage.Store {
 	return &store{path: path, logger: logger}
 }
 
-// Close closes the file, after the changes that are under way.
+// Close waits for changes in progress and closes the file.
 func (s *store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,8 +63,8 @@ func get(tx *bbolt.Tx, id string) (*token.Record, error) {
 	return storage.DecodeRecord(id, data)
 }
 
-// Apply makes a change and writes its event. Changes that are made at the same
-// time share a transaction, and its fsync.
+// Apply makes a change and writes its event. Concurrent changes share a transaction
+// and its fsync.
 func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	err := s.change(ctx, "change the token "+change.ID(), func(tx *bbolt.Tx) error { return apply(ctx, tx, change) })
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	return nil
 }
 
-// change makes a change in a transaction. ErrConflict is returned as it is, every
+// change makes a change in a transaction. It returns ErrConflict as it is, and every
 // other error as an outage.
 func (s *store) change(ctx context.Context, doing string, apply func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
@@ -87,8 +87,8 @@ func (s *store) change(ctx context.Context, doing string, apply func(*bbolt.Tx) 
 	var conflict bool
 	err = db.Batch(func(tx *bbolt.Tx) error {
 		err := apply(tx)
-		// A conflict is found before anything is written. Returned from here,
-		// it would undo the other changes of the transaction for nothing.
+		// A conflict is found before anything is written. Returning it here would
+		// needlessly roll back the other changes in the transaction.
 		if conflict = errors.Is(err, storage.ErrConflict); conflict {
 			return nil
 		}
@@ -115,7 +115,7 @@ func apply(ctx context.Context, tx *bbolt.Tx, change storage.Change) error {
 			return storage.ErrConflict
 		}
 	case errors.Is(err, storage.ErrDamaged):
-		return storage.ErrConflict // whatever the change was made from, it was not this
+		return storage.ErrConflict // the change cannot be based on a damaged record
 	case err != nil:
 		return err
 	case change.Old == nil || change.Old.Version != old.Version:
@@ -143,8 +143,8 @@ func apply(ctx context.Context, tx *bbolt.Tx, change storage.Change) error {
 	return record(tx, change.Event)
 }
 
-// deleteDamaged deletes a record that cannot be read. Its index entries have to
-// be looked for.
+// deleteDamaged deletes a damaged record. It finds its index entries by scanning
+// the index, since they cannot be derived from the record.
 func deleteDamaged(ctx context.Context, tx *bbolt.Tx, change storage.Change) error {
 	id := change.Damaged
 	if _, err := get(tx, id); !errors.Is(err, storage.ErrDamaged) {
@@ -171,7 +171,7 @@ func deleteDamaged(ctx context.Context, tx *bbolt.Tx, change storage.Change) err
 	return record(tx, change.Event)
 }
 
-// AddEvent writes an audit event that comes with no change of a token.
+// AddEvent writes an audit event that does not come with a change.
 func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
 	return s.change(ctx, "write an audit event", func(tx *bbolt.Tx) error { return record(tx, event) })
 }
@@ -204,8 +204,8 @@ func putJSON(b *bbolt.Bucket, key []byte, value any) error {
 	return b.Put(key, data)
 }
 
-// view runs read in a transaction. What it returns is an outage, unless it is
-// about one record or the end of ctx.
+// view runs read in a transaction. It returns errors as outages, unless they are
+// about a single record or the end of ctx.
 func (s *store) view(ctx context.Context, doing string, read func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -32,7 +32,8 @@ func TestDamage(t *testing.T) {
 	})
 }
 
-// TestDamagedEvents: an event that cannot be read hides no other one.
+// TestDamagedEvents checks that an event which cannot be decoded does not hide
+// others.
 func TestDamagedEvents(t *testing.T) {
 	s := New(filepath.Join(t.TempDir(), "tokens.db"), zaptest.NewLogger(t))
 	t.Cleanup(func() { _ = s.Close() })

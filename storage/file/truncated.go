@@ -7,17 +7,17 @@ import (
 	"os"
 )
 
-// checkSize refuses a file that ends before its own pages do: a copy that ran
-// out of disk. bbolt maps the file into memory, and reading a page that is not
-// there would kill the process with SIGBUS instead of failing.
+// checkSize returns an error if the file is shorter than its own pages, for example
+// because it was copied to a full disk. bbolt maps the file into memory, so reading
+// a missing page would kill the process with SIGBUS instead of failing.
 //
-// It knows no more of the format than where a meta page has its page size and
-// its number of pages, and lets pass whatever it does not understand: bbolt
-// says better what is wrong with that.
+// It knows nothing about the format but where a meta page stores the page size and
+// the number of pages. Anything that it does not understand passes, since bbolt has
+// better error messages.
 func checkSize(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil // bbolt makes it, or tells why not
+		return nil // bbolt creates it, or reports why it cannot
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -52,7 +52,7 @@ func checkSize(path string) error {
 		pageSize = int64(size)
 	}
 	if have := uint64(info.Size()); have > 0 && have < needed {
-		return fmt.Errorf("the token store file %s is damaged: it has %d of %d bytes: restore a backup; it was left as it is", path, have, needed)
+		return fmt.Errorf("the token store file %s is damaged: it has %d of %d bytes: restore a backup; the file was not changed", path, have, needed)
 	}
 	return nil
 }

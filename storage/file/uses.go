@@ -11,7 +11,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// SaveUses keeps when tokens were last used.
+// SaveUses records the last uses of tokens.
 func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -36,8 +36,8 @@ func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error
 	return nil
 }
 
-// usesAtOnce bounds how many uses one transaction writes: changes of tokens wait
-// for it.
+// usesAtOnce is the maximum number of uses that one transaction writes, since
+// changes of tokens wait for it.
 const usesAtOnce = 1000
 
 func saveUse(tx *bbolt.Tx, id string, use storage.Use) error {
@@ -47,8 +47,8 @@ func saveUse(tx *bbolt.Tx, id string, use storage.Use) error {
 	return putJSON(tx.Bucket(bucketUses), []byte(id), use)
 }
 
-// readUse returns the zero Use of a token that was never used. What is no use
-// is as good as none: the next one covers it.
+// readUse returns the last use of a token, or the zero Use if there is none or it
+// cannot be decoded; the next use then overwrites it.
 func readUse(tx *bbolt.Tx, id string) (use storage.Use) {
 	data := tx.Bucket(bucketUses).Get([]byte(id))
 	if data == nil || json.Unmarshal(data, &use) != nil {
@@ -57,7 +57,7 @@ func readUse(tx *bbolt.Tx, id string) (use storage.Use) {
 	return use
 }
 
-// Uses returns the last uses of tokens.
+// Uses returns the last uses of the tokens with these ids.
 func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use, error) {
 	uses := make(map[string]storage.Use, len(ids))
 	err := s.view(ctx, "read when tokens were used", func(tx *bbolt.Tx) error {

@@ -7,9 +7,9 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// watchers are told of changes. All changes of a file are made by this
-// process, so that none can be missed. There can be several watchers: while a
-// configuration is reloaded, the old one and the new one share the store.
+// watchers are notified of changes. None can be missed, since only this process
+// changes the file. There can be several watchers, since during a reload the old and
+// the new configuration share the store.
 type watchers struct {
 	mu  sync.Mutex
 	all map[*watching]struct{}
@@ -17,7 +17,7 @@ type watchers struct {
 
 type watching struct{ storage.Watcher }
 
-// Watch tells watcher of changes until ctx is done.
+// Watch notifies watcher of changes until ctx is done.
 func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 	w := &watching{watcher}
 	s.watchers.mu.Lock()

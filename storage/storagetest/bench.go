@@ -12,29 +12,29 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// TokensVariable names the environment variable that says how many tokens Bench
-// fills a store with.
+// TokensVariable is the environment variable with the number of tokens that Bench
+// creates.
 const TokensVariable = "STORAGETEST_TOKENS"
 
 const defaultTokens = 10_000
 
-// Bench measures an empty store with many tokens in it: 10,000, or as many as
-// TokensVariable says. Each owner has ten; of a hundred tokens one is disabled,
-// two are revoked and five have expired. size returns how many bytes the store
-// has taken.
+// Bench fills an empty store with tokens and measures it. There are 10,000 tokens,
+// or as many as TokensVariable says. Each owner has ten; of every hundred, one is
+// disabled, two are revoked and five have expired. size returns the size of the
+// store in bytes.
 func Bench(b *testing.B, s storage.Store, size func() int64) {
 	b.Helper()
 	n := defaultTokens
 	if text := os.Getenv(TokensVariable); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil || n < 100 {
-			b.Fatalf("%s=%q: want a number, 100 or more", TokensVariable, text)
+			b.Fatalf("invalid %s=%q: expected a number of at least 100", TokensVariable, text)
 		}
 	}
 	before, began := size(), time.Now()
 	ids := Fill(b, s, n)
 	filled := time.Since(began)
-	b.Run("Fill", func(b *testing.B) { // is done: this is to have a line in the output
+	b.Run("Fill", func(b *testing.B) { // already done; this only adds a line to the output
 		b.ReportMetric(float64(size()-before)/float64(n), "bytes/token")
 		b.ReportMetric(float64(n)/filled.Seconds(), "tokens/s")
 		b.ReportMetric(0, "ns/op")
@@ -52,10 +52,10 @@ func Bench(b *testing.B, s storage.Store, size func() int64) {
 		{"Active", storage.Query{State: token.StateActive}},
 		{"Disabled", storage.Query{State: token.StateDisabled}},
 		{"Expired", storage.Query{State: token.StateExpired}},
-		{"NotYetValid", storage.Query{State: token.StateNotYetValid}}, // none is: all are looked at
+		{"NotYetValid", storage.Query{State: token.StateNotYetValid}}, // no matches: scans all
 		{"SearchCommon", storage.Query{Search: "Token 1"}},
-		{"SearchOne", storage.Query{Search: fmt.Sprintf("token %d of", n/2)}}, // all are looked at
-		{"SearchNone", storage.Query{Search: "nothing of that"}},              // all are looked at
+		{"SearchOne", storage.Query{Search: fmt.Sprintf("token %d of", n/2)}}, // scans all
+		{"SearchNone", storage.Query{Search: "no such text"}},                 // scans all
 		{"PageOf1000", storage.Query{Limit: storage.MaxPageSize}},
 	} {
 		bench.query.Now = now
@@ -106,7 +106,7 @@ func Bench(b *testing.B, s storage.Store, size func() int64) {
 // Fill creates n tokens and returns their ids, oldest first.
 func Fill(t testing.TB, s storage.Store, n int) []string {
 	t.Helper()
-	const creators = 512 // a store may make what comes at once in one go
+	const creators = 512 // a store may batch concurrent changes
 	ids := make([]string, n)
 	var wg sync.WaitGroup
 	for creator := range creators {

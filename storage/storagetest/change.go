@@ -47,10 +47,10 @@ func testLifecycle(t *testing.T, s storage.Store) {
 	_, err := s.Get(t.Context(), first.ID)
 	wantError(t, err, storage.ErrNotFound)
 	if ids := listAll(t, s, storage.Query{}); len(ids) != 0 {
-		t.Fatalf("deleted, but listed: %v", ids)
+		t.Fatalf("a deleted token is listed: %v", ids)
 	}
 
-	apply(t, s, Create(first)) // an import may bring it back
+	apply(t, s, Create(first)) // as an import may do
 	wantStored(t, s, first)
 
 	events, _ := readEvents(t, s, storage.EventQuery{})
@@ -76,11 +76,11 @@ func testConflicts(t *testing.T, s storage.Store) {
 	again.ID = first.ID
 	absent := NewRecord(1, "anna", "absent")
 	for name, change := range map[string]storage.Change{
-		"create what is there":       Create(again),
-		"update of an old version":   Update(first, func(r *token.Record) { r.Name = "late" }),
-		"delete of an old version":   Delete(first),
-		"update of what is not here": Update(absent, func(r *token.Record) { r.Name = "ghost" }),
-		"delete of what is not here": Delete(absent),
+		"create of an existing record": Create(again),
+		"update of an old version":     Update(first, func(r *token.Record) { r.Name = "late" }),
+		"delete of an old version":     Delete(first),
+		"update of a missing record":   Update(absent, func(r *token.Record) { r.Name = "ghost" }),
+		"delete of a missing record":   Delete(absent),
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantError(t, s.Apply(t.Context(), change), storage.ErrConflict)
@@ -89,14 +89,14 @@ func testConflicts(t *testing.T, s storage.Store) {
 				t.Errorf("list after a conflict: %v", ids)
 			}
 			if events, _ := readEvents(t, s, storage.EventQuery{}); len(events) != 2 {
-				t.Errorf("%d events, want 2: a change that was not made has none", len(events))
+				t.Errorf("%d events, want 2: a conflict must not leave an event", len(events))
 			}
 		})
 	}
 }
 
-// testConcurrentChanges lets many change one record: of those that start from
-// one version, exactly one gets through, and the others are told.
+// testConcurrentChanges makes many concurrent changes of one record: of those based
+// on the same version, exactly one must succeed and the others get ErrConflict.
 func testConcurrentChanges(t *testing.T, s storage.Store) {
 	const changers, rounds = 32, 5
 	current := NewRecord(1, "anna", "contended")
@@ -133,7 +133,7 @@ func testConcurrentChanges(t *testing.T, s storage.Store) {
 	}
 }
 
-// testConcurrentCreates mixes changes that succeed with ones that conflict.
+// testConcurrentCreates mixes changes that succeed with changes that conflict.
 func testConcurrentCreates(t *testing.T, s storage.Store) {
 	const creators = 32
 	taken := NewRecord(0, "anna", "taken")

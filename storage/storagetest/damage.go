@@ -12,34 +12,33 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Damage tests what a store does with records that something else has written.
-// open returns an empty store, and a function that makes data all that the store
-// holds of the record with this id, or, if it is nil, something that no record can
-// be.
+// Damage tests how a store handles records that something else has written. open
+// returns an empty store and a function that replaces the stored record with this
+// id by data or, if data is nil, by something that cannot be a record.
 func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite func(id string, data []byte))) {
 	t.Helper()
 	other := NewRecord(9, "mallory", "other")
 	for name, damage := range map[string]func(record string) []byte{
-		"nothing a store writes":  func(string) []byte { return nil },
-		"empty":                   func(string) []byte { return []byte{} },
-		"no JSON":                 func(string) []byte { return []byte("{]\x1b[2J") },
-		"cut off":                 func(record string) []byte { return []byte(record[:len(record)/2]) },
-		"null":                    func(string) []byte { return []byte("null") },
-		"another JSON":            func(string) []byte { return []byte(`[1,2]`) },
-		"another token's record":  func(string) []byte { return []byte(asJSON(t, other)) },
-		"no digest":               replace(`"digest":"`, `"dig":"`),
-		"an owner of two lines":   replace(`"anna"`, `"anna\nbert"`),
-		"an owner that turns":     replace(`"anna"`, `"anna\u202egro.elpmaxe"`),
-		"an invisible name":       replace(`"damaged"`, `"\u200b"`),
-		"an escape sequence":      replace(`"damaged"`, `"\u001b]0;x\u0007"`),
-		"a very long name":        replace(`"damaged"`, `"`+strings.Repeat("x", 100_000)+`"`),
-		"version 0":               replace(`"version":1`, `"version":0`),
-		"a version past 2^53":     replace(`"version":1`, `"version":9007199254740993`),
-		"the greatest version":    replace(`"version":1`, `"version":18446744073709551615`),
-		"a version past that":     replace(`"version":1`, `"version":18446744073709551616`),
-		"a status of its own":     replace(`"active"`, `"superuser"`),
-		"a scope of its own":      replace(`"read"`, `"root"`),
-		"a network of everywhere": replace(`"account"`, `"networks":{"allow":["0.0.0.0/99"]},"account"`),
+		"not a record at all":    func(string) []byte { return nil },
+		"empty":                  func(string) []byte { return []byte{} },
+		"not JSON":               func(string) []byte { return []byte("{]\x1b[2J") },
+		"cut off":                func(record string) []byte { return []byte(record[:len(record)/2]) },
+		"null":                   func(string) []byte { return []byte("null") },
+		"other JSON":             func(string) []byte { return []byte(`[1,2]`) },
+		"another token's record": func(string) []byte { return []byte(asJSON(t, other)) },
+		"no digest":              replace(`"digest":"`, `"dig":"`),
+		"an owner on two lines":  replace(`"anna"`, `"anna\nbert"`),
+		"a right-to-left owner":  replace(`"anna"`, `"anna\u202egro.elpmaxe"`),
+		"an invisible name":      replace(`"damaged"`, `"\u200b"`),
+		"an escape sequence":     replace(`"damaged"`, `"\u001b]0;x\u0007"`),
+		"a very long name":       replace(`"damaged"`, `"`+strings.Repeat("x", 100_000)+`"`),
+		"version 0":              replace(`"version":1`, `"version":0`),
+		"a version past 2^53":    replace(`"version":1`, `"version":9007199254740993`),
+		"the highest version":    replace(`"version":1`, `"version":18446744073709551615`),
+		"an overflowing version": replace(`"version":1`, `"version":18446744073709551616`),
+		"an unknown status":      replace(`"active"`, `"superuser"`),
+		"an unknown scope":       replace(`"read"`, `"root"`),
+		"an invalid network":     replace(`"account"`, `"networks":{"allow":["0.0.0.0/99"]},"account"`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, overwrite := open(t)
@@ -49,8 +48,8 @@ func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite fu
 
 			_, err := s.Get(t.Context(), damaged.ID)
 			wantError(t, err, storage.ErrDamaged)
-			var what storage.DamagedError
-			if !errors.As(err, &what) || what.ID != damaged.ID {
+			var damagedErr storage.DamagedError
+			if !errors.As(err, &damagedErr) || damagedErr.ID != damaged.ID {
 				t.Errorf("the error does not name the record: %v", err)
 			}
 			wantStored(t, s, good)
@@ -58,7 +57,7 @@ func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite fu
 				wantDamaged(t, s, q, damaged.ID)
 			}
 			if got := listAll(t, s, storage.Query{}); !slices.Equal(got, []string{good.ID}) {
-				t.Errorf("listed as whole: %v", got)
+				t.Errorf("undamaged records: %v", got)
 			}
 			wantDamaged(t, s, storage.Query{State: token.StateDamaged}, damaged.ID)
 
@@ -74,9 +73,9 @@ func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite fu
 			}
 			events, _ := readEvents(t, s, storage.EventQuery{TokenID: damaged.ID})
 			if got := described(events); !slices.Equal(got, []string{"create " + damaged.ID, "delete " + damaged.ID}) {
-				t.Errorf("the token's trail: %v", got)
+				t.Errorf("events of the token: %v", got)
 			}
-			// Nothing of it is left in the way of a new one.
+			// Nothing that is left of it prevents a new one.
 			apply(t, s, Create(damaged))
 			wantStored(t, s, damaged)
 		})
@@ -89,7 +88,7 @@ func replace(old, new string) func(string) []byte {
 	}
 }
 
-// wantDamaged reads all pages of a list and compares the damaged records in it.
+// wantDamaged reads all pages of a list and checks which records are damaged.
 func wantDamaged(t *testing.T, s storage.Store, q storage.Query, want ...string) {
 	t.Helper()
 	var got []string
@@ -106,11 +105,11 @@ func wantDamaged(t *testing.T, s storage.Store, q storage.Query, want ...string)
 		}
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%+v: damaged are %v, want %v", q, got, want)
+		t.Errorf("%+v: damaged records %v, want %v", q, got, want)
 	}
 }
 
-// testVet holds what Vet promises of a store that looks at nothing itself.
+// testVet tests Vet with a store that does not check its records.
 func testVet(t *testing.T, s storage.Store) {
 	bad, good := NewRecord(1, "anna", "bad"), NewRecord(2, "anna", "good")
 	apply(t, s, Create(bad), Create(good))
@@ -128,7 +127,7 @@ func testVet(t *testing.T, s storage.Store) {
 	}
 }
 
-// careless is a store that hands out one record as it should never be.
+// careless is a store that returns one record with an invalid owner.
 type careless struct {
 	storage.Store
 	id string

@@ -41,7 +41,7 @@ func wantDocument(t testing.TB, s storage.Store, name storage.DocumentName, vers
 	}
 }
 
-// testDocuments follows documents through their life.
+// testDocuments creates, updates, deletes and recreates documents.
 func testDocuments(t *testing.T, s storage.Store) {
 	bi := storage.DocumentName{Kind: "group", ID: "bi"}
 	_, err := s.Document(t.Context(), bi)
@@ -54,12 +54,12 @@ func testDocuments(t *testing.T, s storage.Store) {
 	wantDocument(t, s, storage.DocumentName{Kind: "account", ID: "bi"}, 1, `1`)
 
 	for name, conflicting := range map[string]storage.DocumentChange{
-		"create what is there":     documentChange("group", "bi", 0, `3`),
-		"update of an old version": documentChange("group", "bi", 1, `3`),
-		"update of a later one":    documentChange("group", "bi", 3, `3`),
-		"delete of an old version": documentChange("group", "bi", 1, ""),
-		"update of what is absent": documentChange("group", "other", 1, `3`),
-		"delete of what is absent": documentChange("group", "other", 1, ""),
+		"create of an existing one": documentChange("group", "bi", 0, `3`),
+		"update of an old version":  documentChange("group", "bi", 1, `3`),
+		"update of a later version": documentChange("group", "bi", 3, `3`),
+		"delete of an old version":  documentChange("group", "bi", 1, ""),
+		"update of a missing one":   documentChange("group", "other", 1, `3`),
+		"delete of a missing one":   documentChange("group", "other", 1, ""),
 	} {
 		if err := s.ApplyDocument(t.Context(), conflicting); !errors.Is(err, storage.ErrConflict) {
 			t.Errorf("%s: %v, want a conflict", name, err)
@@ -73,7 +73,7 @@ func testDocuments(t *testing.T, s storage.Store) {
 	applyDocuments(t, s, documentChange("group", "bi", 0, `null`), documentChange("group", "bi1", 0, `{}`))
 	wantDocument(t, s, bi, 1, `null`)
 
-	// Each change has left its event, and the conflicts none.
+	// Every change left its event, and the conflicts left none.
 	events, _ := readEvents(t, s, storage.EventQuery{Document: bi.String()})
 	if len(events) != 4 {
 		t.Fatalf("%d events of %s, want 4", len(events), bi)
@@ -91,8 +91,8 @@ func testDocuments(t *testing.T, s storage.Store) {
 	}
 }
 
-// testDocumentNames keeps documents under all sorts of names apart, and refuses
-// what is not a name.
+// testDocumentNames checks that documents with all sorts of names stay distinct,
+// and that invalid changes are rejected.
 func testDocumentNames(t *testing.T, s storage.Store) {
 	ids := []string{"a", "A", "a b", "a/b", "a%2Fb", "..", "anna@example.com", "j\u00fcrgen", "\u65e5\u672c", `"{}'`, strings.Repeat("x", 512)}
 	for i, id := range ids {
@@ -110,10 +110,10 @@ func testDocumentNames(t *testing.T, s storage.Store) {
 		documentChange("owner", "new", 1<<53, "1"), documentChange("owner", "new", 0, `"`+strings.Repeat("x", 1<<20)+`"`),
 	} {
 		if err := s.ApplyDocument(t.Context(), bad); err == nil {
-			t.Errorf("%s with %.20s is accepted", bad.DocumentName, bad.Data)
+			t.Errorf("%s with %.20s was accepted", bad.DocumentName, bad.Data)
 		}
 		if _, err := s.Document(t.Context(), bad.DocumentName); err == nil {
-			t.Errorf("%s is there", bad.DocumentName)
+			t.Errorf("%s exists", bad.DocumentName)
 		}
 	}
 }
@@ -145,11 +145,11 @@ func testDocumentPages(t *testing.T, s storage.Store) {
 			query.Cursor = page.Next
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("by %d: %v, want %v", limit, got, want)
+			t.Errorf("limit %d: %v, want %v", limit, got, want)
 		}
 	}
 	if page, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "none"}); err != nil || len(page.Documents) != 0 {
-		t.Errorf("of no kind: %+v, %v", page, err)
+		t.Errorf("kind without documents: %+v, %v", page, err)
 	}
 	for _, cursor := range []string{"n05", "groups/n00", "group/", "group/%zz"} {
 		_, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "group", Cursor: cursor})
@@ -157,7 +157,8 @@ func testDocumentPages(t *testing.T, s storage.Store) {
 	}
 }
 
-// testConcurrentDocuments: of changes made from one version, one is made.
+// testConcurrentDocuments checks that of concurrent changes based on the same
+// version, exactly one succeeds.
 func testConcurrentDocuments(t *testing.T, s storage.Store) {
 	applyDocuments(t, s, documentChange("group", "bi", 0, "0"))
 	for version := uint64(1); version <= 5; version++ {
@@ -175,7 +176,7 @@ func testConcurrentDocuments(t *testing.T, s storage.Store) {
 		}
 		changing.Wait()
 		if made.Load() != 1 {
-			t.Fatalf("version %d was changed by %d of 8", version, made.Load())
+			t.Fatalf("%[2]d of 8 changes of version %[1]d succeeded", version, made.Load())
 		}
 	}
 	if events, _ := readEvents(t, s, storage.EventQuery{Document: "group/bi"}); len(events) != 6 {
@@ -183,13 +184,14 @@ func testConcurrentDocuments(t *testing.T, s storage.Store) {
 	}
 }
 
-// HeardDocuments is Heard that is told of documents, too, by their names.
+// HeardDocuments is a Heard that also passes on the names of changed documents.
 type HeardDocuments struct{ Heard }
 
 // DocumentChanged implements storage.DocumentWatcher.
 func (h HeardDocuments) DocumentChanged(name storage.DocumentName) { h.Heard <- name.String() }
 
-// testWatchDocuments: watchers of documents hear of them, others do not.
+// testWatchDocuments checks that DocumentWatchers are notified of documents, and
+// that other watchers are not.
 func testWatchDocuments(t *testing.T, s storage.Store) {
 	all := HeardDocuments{make(Heard, 100)}
 	go s.Watch(t.Context(), all)

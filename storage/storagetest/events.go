@@ -51,14 +51,14 @@ func testEvents(t *testing.T, s storage.Store) {
 		{"since very much later", storage.EventQuery{Since: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}, nil},
 		{"since 1903", storage.EventQuery{Since: time.Date(1903, 1, 1, 0, 0, 0, 0, time.UTC)}, want},
 		{"after the fourth", storage.EventQuery{Cursor: all[3].ID, Limit: 3}, want[4:]},
-		{"after the fourth, since before", storage.EventQuery{Cursor: all[3].ID, Since: began}, want[4:]},
+		{"after the fourth, since earlier", storage.EventQuery{Cursor: all[3].ID, Since: began}, want[4:]},
 		{"since the cursor's future", storage.EventQuery{Cursor: all[3].ID, Since: time.Now().Add(time.Hour)}, nil},
 		{"of a token", storage.EventQuery{TokenID: b.ID}, ofB},
 		{"of a token, one at a time", storage.EventQuery{TokenID: b.ID, Limit: 1}, ofB},
 		{"of a token, after its first", storage.EventQuery{TokenID: b.ID, Cursor: all[1].ID}, ofB[1:]},
 		{"of a token, since before", storage.EventQuery{TokenID: b.ID, Since: began}, ofB},
-		{"of no token", storage.EventQuery{TokenID: "0000000000"}, nil},
-		{"of nonsense", storage.EventQuery{TokenID: a.ID[:5]}, nil},
+		{"of an unknown token", storage.EventQuery{TokenID: "0000000000"}, nil},
+		{"of an invalid id", storage.EventQuery{TokenID: a.ID[:5]}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, _ := readEvents(t, s, test.query)
@@ -69,7 +69,7 @@ func testEvents(t *testing.T, s storage.Store) {
 	}
 }
 
-// testEventsFollowed reads the trail as it grows, from before its beginning.
+// testEventsFollowed follows the trail as it grows, starting while it is empty.
 func testEventsFollowed(t *testing.T, s storage.Store) {
 	r := NewRecord(1, "anna", "a")
 	for _, query := range []storage.EventQuery{{}, {TokenID: r.ID}, {Since: time.Now().Add(-time.Minute)}} {
@@ -88,11 +88,11 @@ func testEventsFollowed(t *testing.T, s storage.Store) {
 		r = change.New
 		var got []storage.Event
 		if got, next = readEvents(t, s, storage.EventQuery{Cursor: next}); len(got) != 2 {
-			t.Fatalf("round %d: followed %v", i, described(got))
+			t.Fatalf("round %d: new events %v", i, described(got))
 		}
 		got, nextOfR = readEvents(t, s, storage.EventQuery{TokenID: r.ID, Cursor: nextOfR})
 		if len(got) != 1 || got[0].TokenID != r.ID {
-			t.Fatalf("round %d: followed of %s %v", i, r.ID, described(got))
+			t.Fatalf("round %d: new events of %s: %v", i, r.ID, described(got))
 		}
 	}
 }
@@ -126,7 +126,8 @@ func testCancelledContext(t *testing.T, s storage.Store) {
 	}
 }
 
-// testEventOfNoToken: an event without a change is in the trail, in its place.
+// testEventOfNoToken checks that an event without a change is in the trail, in
+// order.
 func testEventOfNoToken(t *testing.T, s storage.Store) {
 	before := NewRecord(1, "owner", "before")
 	apply(t, s, Create(before))
@@ -135,13 +136,13 @@ func testEventOfNoToken(t *testing.T, s storage.Store) {
 	}
 	page, err := s.Events(t.Context(), storage.EventQuery{})
 	if err != nil || len(page.Events) != 2 {
-		t.Fatalf("the trail has %+v, %v, want two events", page.Events, err)
+		t.Fatalf("the trail is %+v, %v, want two events", page.Events, err)
 	}
 	if first, last := page.Events[0], page.Events[1]; first.TokenID != before.ID || last.Action != "account_refused" || last.ID == "" {
-		t.Errorf("the trail has %+v", page.Events)
+		t.Errorf("the trail is %+v", page.Events)
 	}
 	page, err = s.Events(t.Context(), storage.EventQuery{TokenID: before.ID})
 	if err != nil || len(page.Events) != 1 {
-		t.Errorf("the token's trail has %+v, %v, want its own event", page.Events, err)
+		t.Errorf("the token's trail is %+v, %v, want only its own event", page.Events, err)
 	}
 }

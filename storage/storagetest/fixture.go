@@ -14,11 +14,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// epoch is when the suite's tokens begin: an arbitrary whole second.
+// epoch is the creation time of the suite's first token: an arbitrary whole second.
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// NewRecord returns the first version of a record that is like a real one,
-// created n seconds after the suite's epoch.
+// NewRecord returns the first version of a realistic record, created n seconds after
+// the suite's epoch.
 func NewRecord(n int, owner, name string) *token.Record {
 	secret := token.New()
 	return &token.Record{
@@ -35,7 +35,7 @@ func Create(r *token.Record) storage.Change {
 	return storage.Change{New: r, Event: event("create", r)}
 }
 
-// Update returns the change that makes edit to a copy of r.
+// Update returns the change that applies edit to a copy of r.
 func Update(r *token.Record, edit func(r *token.Record)) storage.Change {
 	changed := *r
 	changed.Version++
@@ -58,7 +58,7 @@ func event(action string, r *token.Record) storage.Event {
 	}
 }
 
-// fullRecord has something in every field.
+// fullRecord returns a record with every field set.
 func fullRecord() *token.Record {
 	r := NewRecord(7, "Łukasz Žižka@example.com", "日本語 “quotes” \\ <b>&amp;</b> 🎟")
 	r.Scope, r.Account, r.Status = token.ScopeAdmin, "reporting", token.StatusDisabled
@@ -89,7 +89,7 @@ func wantStored(t testing.TB, s storage.Store, want *token.Record) {
 		t.Fatalf("get %s: %v", want.ID, err)
 	}
 	if g, w := asJSON(t, got), asJSON(t, want); g != w {
-		t.Fatalf("record came back changed:\n got %s\nwant %s", g, w)
+		t.Fatalf("stored record:\n got %s\nwant %s", g, w)
 	}
 }
 
@@ -99,7 +99,7 @@ func wantError(t rapid.TB, err, want error) {
 		t.Fatalf("got error %v, want %v", err, want)
 	}
 	if want != storage.ErrUnavailable && errors.Is(err, storage.ErrUnavailable) {
-		t.Fatalf("%v: must not count as an outage", err)
+		t.Fatalf("%v must not count as an outage", err)
 	}
 }
 
@@ -112,7 +112,7 @@ func asJSON(t testing.TB, v any) string {
 	return string(data)
 }
 
-// listAll reads all pages of a list and returns the ids.
+// listAll returns the ids on all pages of a list.
 func listAll(t testing.TB, s storage.Store, q storage.Query) []string {
 	t.Helper()
 	ids := []string{}
@@ -136,7 +136,8 @@ func listAll(t testing.TB, s storage.Store, q storage.Query) []string {
 	return nil
 }
 
-// readEvents reads the audit trail to its end and returns the cursor there.
+// readEvents reads the audit trail to its end and returns the events and the cursor
+// to continue from.
 func readEvents(t testing.TB, s storage.Store, q storage.EventQuery) ([]storage.Event, string) {
 	t.Helper()
 	events := []storage.Event{}
@@ -149,7 +150,7 @@ func readEvents(t testing.TB, s storage.Store, q storage.EventQuery) ([]storage.
 			t.Fatalf("events %+v: page of %d", q, len(page.Events))
 		}
 		if page.Next == "" {
-			t.Fatalf("events %+v: no Next: nobody could follow the trail", q)
+			t.Fatalf("events %+v: no Next, so the trail cannot be followed", q)
 		}
 		events = append(events, page.Events...)
 		q.Cursor = page.Next

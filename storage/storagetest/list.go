@@ -13,14 +13,14 @@ import (
 
 func testListPages(t *testing.T, s storage.Store) {
 	if page, err := s.List(t.Context(), storage.Query{}); err != nil || len(page.Records) != 0 || page.Next != "" {
-		t.Fatalf("list of nothing: %+v, %v", page, err)
+		t.Fatalf("list of an empty store: %+v, %v", page, err)
 	}
 	const n = 57
 	records := make([]*token.Record, n)
 	for i := range records {
-		records[i] = NewRecord(i/3, "anna", fmt.Sprint(i)) // three in each second
+		records[i] = NewRecord(i/3, "anna", fmt.Sprint(i)) // three per second
 	}
-	for _, i := range []int{5, 50, 30, 0} { // not in the order of their times
+	for _, i := range []int{5, 50, 30, 0} { // not in order of creation
 		records[i], records[n-1-i] = records[n-1-i], records[i]
 	}
 	for _, r := range records {
@@ -35,7 +35,7 @@ func testListPages(t *testing.T, s storage.Store) {
 	}
 	page, err := s.List(t.Context(), storage.Query{Limit: n})
 	if err != nil || page.Next != "" {
-		t.Errorf("the page that ends with the last record names another one: %q, %v", page.Next, err)
+		t.Errorf("the page that ends with the last record has a next page: %q, %v", page.Next, err)
 	}
 }
 
@@ -50,8 +50,8 @@ func testListCursorSurvivesChanges(t *testing.T, s storage.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The record that the cursor was made of goes, newer ones come, one that
-	// is yet to be listed goes, one comes into the part yet to be listed.
+	// Delete the record that the cursor came from and one that is yet to be listed,
+	// and create a newer record and one within the part that is yet to be listed.
 	old := NewRecord(2, "anna", "late")
 	apply(t, s, Delete(records[3]), Create(NewRecord(99, "anna", "new")), Delete(records[6]), Create(old))
 	want := []*token.Record{records[4], records[5], records[7], old, records[8], records[9]}
@@ -103,7 +103,7 @@ func testListFilters(t *testing.T, s storage.Store) {
 		{Search: "äö"},
 		{Search: "prÜF"},
 		{Search: "KELVIN k"},
-		{Search: "nothing of that"},
+		{Search: "no such text"},
 		{Search: records[2].ID},
 		{Search: records[2].ID[2:8]},
 		{Search: "active"},
@@ -141,7 +141,7 @@ func testListFilters(t *testing.T, s storage.Store) {
 	}
 }
 
-// matches says plainly, and by itself, what storage.Query promises.
+// matches is a plain and independent implementation of storage.Query.
 func matches(q storage.Query, r *token.Record) bool {
 	return (q.Owner == "" || strings.EqualFold(q.Owner, r.Owner)) &&
 		(q.State == "" || r.State(q.Now) == q.State) &&
@@ -158,8 +158,8 @@ func containsFold(s, part string) bool {
 	return false
 }
 
-// testListFollowsUpdates changes what lists go by: no list keeps a record that
-// no longer belongs there.
+// testListFollowsUpdates changes the fields that lists depend on, and checks that no
+// list keeps a record that no longer belongs there.
 func testListFollowsUpdates(t *testing.T, s storage.Store) {
 	r := NewRecord(1, "anna", "one")
 	apply(t, s, Create(r))
@@ -222,7 +222,7 @@ func testBadCursors(t *testing.T, s storage.Store) {
 	for _, cursor := range []string{"x", "-", "1", "\x00", strings.Repeat("z", 22), strings.Repeat("9", 40) + "-1", "0123456789-0123456789"} {
 		_, err := s.List(t.Context(), storage.Query{Cursor: cursor})
 		wantError(t, err, storage.ErrBadCursor)
-		if cursor != "0123456789-0123456789" { // is one, of 1970
+		if cursor != "0123456789-0123456789" { // a valid cursor, from 1970
 			_, err = s.Events(t.Context(), storage.EventQuery{Cursor: cursor})
 			wantError(t, err, storage.ErrBadCursor)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// testModel does things at random to a store and to the plainest model of one,
-// and expects the same of both.
+// testModel applies random operations to a store and to a simple model of one, and
+// checks that both give the same results.
 func testModel(t *testing.T, open func(t *testing.T) storage.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{t: t, rt: rt, store: open(t), records: make(map[string]*token.Record)}
@@ -36,7 +36,7 @@ type model struct {
 	rt      *rapid.T
 	store   storage.Store
 	records map[string]*token.Record
-	old     []*token.Record // versions that are no longer
+	old     []*token.Record // versions that have been replaced
 	trail   []string
 }
 
@@ -46,7 +46,7 @@ var (
 	statuses = rapid.SampledFrom([]token.Status{token.StatusActive, token.StatusActive, token.StatusDisabled, token.StatusRevoked})
 )
 
-// moment returns no time, or one of the few seconds that matter.
+// moment returns the zero time or one of a few seconds around the epoch.
 func moment(rt *rapid.T, label string) time.Time {
 	if n := rapid.IntRange(-3, 3).Draw(rt, label); n != 0 {
 		return epoch.Add(time.Duration(n) * time.Second)
@@ -60,7 +60,7 @@ func (m *model) edit(rt *rapid.T) func(r *token.Record) {
 		r.Status = statuses.Draw(rt, "status")
 		r.NotBefore, r.ExpiresAt = moment(rt, "not before"), moment(rt, "expires")
 		if !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(r.NotBefore) {
-			r.NotBefore = time.Time{} // nobody writes such a record
+			r.NotBefore = time.Time{} // Record.Check rejects such records
 		}
 	}
 }
@@ -103,11 +103,11 @@ func (m *model) delete(rt *rapid.T) { m.apply(Delete(m.pick(rt))) }
 
 func (m *model) stale(rt *rapid.T) {
 	if len(m.old) == 0 {
-		rt.Skip("nothing is old")
+		rt.Skip("no old versions")
 	}
 	r := rapid.SampledFrom(m.old).Draw(rt, "old")
-	if now := m.records[r.ID]; now != nil && now.Version == r.Version {
-		rt.Skip("deleted and created again: not old any more")
+	if current := m.records[r.ID]; current != nil && current.Version == r.Version {
+		rt.Skip("deleted and created again, so no longer old")
 	}
 	wantError(rt, m.store.Apply(m.t.Context(), Update(r, m.edit(rt))), storage.ErrConflict)
 }

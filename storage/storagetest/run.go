@@ -1,4 +1,4 @@
-// Package storagetest is the one suite that every token store must pass.
+// Package storagetest is the conformance suite that every token store must pass.
 package storagetest
 
 import (
@@ -7,8 +7,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// Run tests the stores that open returns. Each call of open returns another,
-// empty store, and closes it at the end of the test that it was called for.
+// Run tests the stores that open returns. Each call of open must return a new, empty
+// store and close it at the end of the test.
 func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 	t.Helper()
 	for _, test := range []struct {

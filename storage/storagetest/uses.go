@@ -22,7 +22,7 @@ func testUses(t *testing.T, s storage.Store) {
 	wantUses(t, s, ids, map[string]storage.Use{known.ID: first})
 	saveUses(t, s, map[string]storage.Use{known.ID: second})
 	wantUses(t, s, ids, map[string]storage.Use{known.ID: second})
-	saveUses(t, s, map[string]storage.Use{known.ID: first}) // of a node that is late
+	saveUses(t, s, map[string]storage.Use{known.ID: first}) // from a node that is late
 	wantUses(t, s, ids, map[string]storage.Use{known.ID: second})
 
 	apply(t, s, Delete(known), Create(known))
@@ -31,7 +31,7 @@ func testUses(t *testing.T, s storage.Store) {
 	wantUses(t, s, nil, nil)
 }
 
-// testManyUses writes more than fits into one command.
+// testManyUses writes more uses than fit into one command.
 func testManyUses(t *testing.T, s storage.Store) {
 	const n = 1100
 	ids, uses := make([]string, n), make(map[string]storage.Use, n)

@@ -10,12 +10,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// patience is how long to wait for what must come: minutes, because the machine
-// may be busy with much else. A test that succeeds never waits so long.
+// patience is how long to wait for notifications. It is minutes, because the machine
+// may be busy; a test that passes never waits that long.
 const patience = 2 * time.Minute
 
-// Heard is a storage.Watcher that passes on what it is told: "restored",
-// "lost", or the id of what changed.
+// Heard is a storage.Watcher that passes on its notifications: "restored", "lost",
+// or the id of a changed token.
 type Heard chan string
 
 // Changed implements storage.Watcher.
@@ -27,22 +27,21 @@ func (h Heard) Lost(error) { h <- "lost" }
 // Restored implements storage.Watcher.
 func (h Heard) Restored() { h <- "restored" }
 
-// Want waits until the watcher is told want, and fails the test when it is not
-// or is told something else before.
+// Want waits for the next notification, and fails the test unless it is want.
 func (h Heard) Want(t testing.TB, want string) {
 	t.Helper()
 	select {
 	case got := <-h:
 		if got != want {
-			t.Fatalf("the watcher heard %q, want %q", got, want)
+			t.Fatalf("the watcher was notified of %q, want %q", got, want)
 		}
 	case <-time.After(patience):
-		t.Fatalf("the watcher did not hear %q", want)
+		t.Fatalf("the watcher was not notified of %q", want)
 	}
 }
 
-// Watch starts to watch s and returns what is heard. It stops with the test,
-// or when stop is called; stop returns what Watch did.
+// Watch watches s and returns its notifications. It stops at the end of the test or
+// when stop is called, which returns the result of s.Watch.
 func Watch(t testing.TB, s storage.Store) (heard Heard, stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	heard = make(Heard, 1000)
@@ -59,7 +58,7 @@ func Watch(t testing.TB, s storage.Store) (heard Heard, stop func() error) {
 		case err := <-done:
 			return err
 		case <-time.After(patience):
-			return errors.New("Watch does not end with its context")
+			return errors.New("Watch did not return when its context was done")
 		}
 	}
 	t.Cleanup(func() { stop() })
@@ -82,12 +81,12 @@ func testWatch(t *testing.T, s storage.Store) {
 	wantError(t, s.Apply(t.Context(), Delete(r)), storage.ErrConflict)
 
 	if err := stopTwo(); !errors.Is(err, context.Canceled) {
-		t.Fatalf("Watch ended with %v", err)
+		t.Fatalf("Watch returned %v", err)
 	}
 	other := NewRecord(2, "anna", "other")
 	apply(t, s, Create(other))
-	one.Want(t, other.ID) // and nothing of the conflict before
+	one.Want(t, other.ID) // nothing about the conflict came before
 	if err := stopOne(); !errors.Is(err, context.Canceled) {
-		t.Fatalf("Watch ended with %v", err)
+		t.Fatalf("Watch returned %v", err)
 	}
 }
