@@ -77,7 +77,7 @@ func TestConfinementCheckNamesThePart(t *testing.T) {
 		"jql: 4097":      {JQL: strings.Repeat("x", 4097)},
 		"jql: must":      {JQL: "a\xff"},
 		"hide: 101":      {Hide: many},
-		"hide: field":    {Hide: []string{strings.Repeat("x", 256)}},
+		"hide: invalid":  {Hide: []string{strings.Repeat("x", 256)}},
 	} {
 		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s…", err, want)
