@@ -102,9 +102,9 @@ func (d *document) step(value any, names []string, f func([]any) ([]any, error))
 	if err != nil {
 		return nil, err
 	}
-	if isArray && len(kept) != len(elements) {
+	if isArray {
 		object[name] = kept
-		d.changed = true
+		d.changed = d.changed || len(kept) != len(elements)
 	}
 	return value, nil
 }

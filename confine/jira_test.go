@@ -250,6 +250,7 @@ func (j *standIn) compares(c *jql.Comparison, issue *testIssue) (bool, error) {
 		operands = jql.List{c.Operand}
 	}
 	holds := false
+	var failed error
 	for _, operand := range operands {
 		text := ""
 		switch operand := operand.(type) {
@@ -268,7 +269,8 @@ func (j *standIn) compares(c *jql.Comparison, issue *testIssue) (bool, error) {
 		case "id", "key", "issuekey", "issue":
 			named := j.issue(text)
 			if named == nil {
-				return false, fmt.Errorf("An issue with key '%s' does not exist for field '%s'.", text, c.Field.Name)
+				failed = errors.Join(failed, fmt.Errorf("An issue with key '%s' does not exist for field '%s'.", text, c.Field.Name))
+				continue
 			}
 			holds = holds || named == issue
 		case "labels":
@@ -286,7 +288,7 @@ func (j *standIn) compares(c *jql.Comparison, issue *testIssue) (bool, error) {
 	if c.Operator == jql.NotEquals || c.Operator == jql.NotIn {
 		holds = !holds
 	}
-	return holds, nil
+	return holds, failed
 }
 
 // clock is a clock that tests set.

@@ -82,6 +82,17 @@ func current[T any](ctx context.Context, s *session, key string, lifetime time.D
 	return value, nil
 }
 
+// known returns what is remembered under key; nil if nothing is.
+func (s *session) known(key string) any {
+	s.mu.Lock()
+	value, ok := s.asked[key]
+	s.mu.Unlock()
+	if !ok {
+		value, _ = s.guard.memory.peek(s.key(key))
+	}
+	return value
+}
+
 // key returns the key under which the guard remembers something of this Jira.
 func (s *session) key(name string) string { return s.jira.Key() + "\n" + name }
 

@@ -2,6 +2,8 @@ package confine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -82,9 +84,38 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 	case err != nil:
 		return err
 	case !inside:
-		return missing
+		return s.explained(missing, thing, name)
 	}
 	return nil
+}
+
+// explained returns a refusal with a hint for administrators, from what is known
+// anyway.
+func (s *session) explained(refusal error, thing, name string) error {
+	var known *Error
+	if !errors.As(refusal, &known) {
+		return refusal
+	}
+	explained := *known
+	explained.Hint = "It does not exist, or its project is not among those that the token sees."
+	key := ""
+	switch {
+	case thing == thingProject || thing == thingProjects:
+		if p, ok := s.known("project now " + strings.ToUpper(name)).(project); ok {
+			key = p.Key
+		}
+	case thing == thingIssue || thing == thingIssues:
+		if s.view.condition != nil {
+			explained.Hint = "The issue does not exist, or does not match what the token is confined to."
+		}
+		if i, ok := s.known("issue " + strings.ToUpper(name)).(issue); ok {
+			key = i.Fields.Project.Key
+		}
+	}
+	if key != "" {
+		explained.Hint = fmt.Sprintf("It is in project %s, which the token would see with --project %s.", key, key)
+	}
+	return &explained
 }
 
 // numbered looks up a thing whose ID is a number. What is not a number is not

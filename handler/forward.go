@@ -50,9 +50,11 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 			return nil, t.refused(d.Account, err)
 		}
 	}
-	response, err := t.deliver(out, d.Access)
-	if err != nil {
-		return nil, err
+	response := d.confined.ownAnswer(out)
+	if response == nil {
+		if response, err = t.deliver(out, d.Access); err != nil {
+			return nil, err
+		}
 	}
 	if response.StatusCode < http.StatusOK {
 		// Upgrade is never forwarded, so Jira has nothing to agree to.
