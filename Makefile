@@ -4,7 +4,8 @@
 flags := -buildvcs=false -trimpath -tags=nobadger,nomysql,nopgx
 export GOFLAGS := $(strip $(filter-out $(flags),$(GOFLAGS)) $(flags))
 
-# How long each fuzz target runs under make test; 0 skips them.
+# How long each fuzz target runs: 5s under make test, where 0 skips them, and 1h
+# under make fuzz, unless set.
 FUZZTIME ?= 5s
 # How long make soak runs. The seed of an earlier run repeats its plan.
 SOAK_TIME ?= 3m
@@ -19,7 +20,7 @@ modules := . tools internal/clienttest/tools
 # go test with progress reports. Targets that use it depend on gotest.
 gotest := bin/gotest
 
-.PHONY: help run build gotest test test-clients soak lint fmt bench bench-gateway
+.PHONY: help run build gotest test test-clients fuzz soak lint fmt bench bench-gateway
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,10 @@ test: gotest ## all tests with the race detector, every fuzz target for FUZZTIME
 test-clients: gotest ## real Jira clients, directly against the stand-in Jira and through the gateway
 	@.ci/prepare
 	$(gotest) -count=1 -v -run=TestClients ./internal/clienttest ./internal/gatewaytest
+
+fuzz: gotest ## every fuzz target for an hour each: FUZZTIME=10m
+	@.ci/prepare
+	@.ci/fuzz '$(if $(filter file,$(origin FUZZTIME)),1h,$(FUZZTIME))'
 
 soak: gotest ## gateways under load while tokens change, configurations reload and Redis fails, at random: SOAK_TIME=3m SOAK_SEED=1
 	@.ci/prepare

@@ -26,28 +26,27 @@ func (s *session) isSprintInside(ctx context.Context, id string) (bool, error) {
 	return !slices.ContainsFunc(ids, func(id string) bool { return !containsProject(inside, id) }), err
 }
 
-// projectsOfBoard returns the IDs of the projects to which a board belongs: on
-// Cloud that of its location, if it is in a project, otherwise those of its
-// filter. It returns none for boards that do not exist or have more projects than
-// a page.
+// projectsOfBoard returns the IDs of the projects to which a board belongs: that
+// of its location or, where it has none, as on Data Center, those of its filter.
+// It returns none for boards that do not exist or have more projects than a page.
 func (s *session) projectsOfBoard(ctx context.Context, id string) ([]string, error) {
 	cloud, err := s.isCloud(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if cloud {
-		var board struct {
-			Location struct {
-				Project int64 `json:"projectId"`
-			} `json:"location"`
-		}
-		found, err := s.get(ctx, "/rest/agile/1.0/board/"+id, &board)
-		switch {
-		case err != nil || !found:
-			return nil, err
-		case board.Location.Project != 0:
-			return []string{strconv.FormatInt(board.Location.Project, 10)}, nil
-		}
+	var board struct {
+		Location struct {
+			Project int64 `json:"projectId"`
+		} `json:"location"`
+	}
+	found, err := s.get(ctx, "/rest/agile/1.0/board/"+id, &board)
+	switch {
+	case err != nil:
+		return nil, err
+	case board.Location.Project != 0:
+		return []string{strconv.FormatInt(board.Location.Project, 10)}, nil
+	case cloud && !found:
+		return nil, nil // there, boards in projects take as many questions
 	}
 	var page struct {
 		IsLast bool      `json:"isLast"`

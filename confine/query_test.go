@@ -37,6 +37,9 @@ func queried(t testing.TB, cloud bool) *standIn {
 	j.things["/rest/agile/1.0/board/3/project"] = map[string]any{"isLast": true, "values": list{{"id": "10000"}, {"id": "10001"}}}
 	j.things["/rest/agile/1.0/board/4/project"] = map[string]any{"isLast": true, "values": list{{"id": "10000"}, {"id": "20000"}}}
 	j.things["/rest/agile/1.0/board/2"] = map[string]any{"id": 2, "location": map[string]any{"projectId": 20000}}
+	if !cloud {
+		j.things["/rest/agile/1.0/board/2"] = map[string]any{"id": 2}
+	}
 	people := list{{"accountId": "5b10a2844c20165700ede21g", "displayName": "Ada Byron", "emailAddress": "ada@example.com"}}
 	if !cloud {
 		people = list{{"name": "ada", "key": "JIRAUSER10100", "displayName": "Ada Byron", "emailAddress": "ada@example.com"}}
