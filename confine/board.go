@@ -3,6 +3,7 @@ package confine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -13,9 +14,33 @@ const maxBoardPages = 10
 // boardInside reports whether a board is inside: its project is, or, where a board
 // has none of its own, as on Data Center, all projects whose issues it shows are.
 func (s *session) boardInside(ctx context.Context, id string) (bool, error) {
-	projects, err := current(ctx, s, "board "+id, thingLifetime, func(ctx context.Context) ([]string, error) {
-		return s.boardProjects(ctx, id)
+	return s.allInside(ctx, "board "+id, func(ctx context.Context) ([]string, error) { return s.boardProjects(ctx, id) })
+}
+
+// sprintInside reports whether the board is inside on which a sprint was created.
+// It asks as much about a sprint that does not exist, so that the time it takes
+// does not tell.
+func (s *session) sprintInside(ctx context.Context, id string) (bool, error) {
+	uri := "/rest/agile/1.0/sprint/" + id
+	return s.allInside(ctx, uri, func(ctx context.Context) ([]string, error) {
+		var sprint struct {
+			OriginBoardID jsontext.Value `json:"originBoardId"`
+		}
+		if _, err := s.get(ctx, uri, &sprint); err != nil {
+			return nil, err
+		}
+		board := trimmed(sprint.OriginBoardID)
+		if !isNumber(board) {
+			board = "0"
+		}
+		return s.boardProjects(ctx, board)
 	})
+}
+
+// allInside reports whether the projects that look finds, at least one, are all
+// inside.
+func (s *session) allInside(ctx context.Context, key string, look func(context.Context) ([]string, error)) (bool, error) {
+	projects, err := current(ctx, s, key, thingLifetime, look)
 	if err != nil || len(projects) == 0 {
 		return false, err
 	}
@@ -23,17 +48,16 @@ func (s *session) boardInside(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, project := range projects {
-		if !containsProject(inside, project) {
-			return false, nil
-		}
-	}
-	return true, nil
+	return !slices.ContainsFunc(projects, func(id string) bool { return !containsProject(inside, id) }), nil
 }
 
 // boardProjects returns the IDs of the projects that a board belongs to; none if
 // there is no such board, or nothing says what it belongs to.
 func (s *session) boardProjects(ctx context.Context, id string) ([]string, error) {
+	cloud, err := s.isCloud(ctx)
+	if err != nil {
+		return nil, err
+	}
 	uri := "/rest/agile/1.0/board/" + id
 	var board struct {
 		Location struct {
@@ -41,11 +65,16 @@ func (s *session) boardProjects(ctx context.Context, id string) ([]string, error
 		} `json:"location"`
 	}
 	found, err := s.get(ctx, uri, &board)
-	if err != nil || !found {
+	if err != nil {
 		return nil, err
 	}
 	if project := trimmed(board.Location.ProjectID); isNumber(project) {
 		return []string{project}, nil
+	}
+	// On Data Center a board that does not exist takes as many questions as one
+	// that does.
+	if cloud && !found {
+		return nil, nil
 	}
 	var ids []string
 	for range maxBoardPages {
@@ -64,20 +93,4 @@ func (s *session) boardProjects(ctx context.Context, id string) ([]string, error
 		}
 	}
 	return nil, nil
-}
-
-// sprintInside reports whether the board is inside on which a sprint was created.
-func (s *session) sprintInside(ctx context.Context, id string) (bool, error) {
-	uri := "/rest/agile/1.0/sprint/" + id
-	board, err := current(ctx, s, uri, thingLifetime, func(ctx context.Context) (string, error) {
-		var sprint struct {
-			OriginBoardID jsontext.Value `json:"originBoardId"`
-		}
-		_, err := s.get(ctx, uri, &sprint)
-		return trimmed(sprint.OriginBoardID), err
-	})
-	if err != nil || !isNumber(board) {
-		return false, err
-	}
-	return s.boardInside(ctx, board)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
 )
 
-// maxNamed is how many issues, users and sprints a query may name: Jira is asked
-// about each of them.
+// maxNamed is how many users and sprints a query may name: Jira is asked about
+// each of them.
 const maxNamed = 200
 
 // query returns the query that finds what text finds inside. It refuses queries
@@ -42,6 +42,9 @@ func (s *session) query(ctx context.Context, text string) (string, error) {
 			return "", err
 		}
 	}
+	if err := q.requireIssues(ctx); err != nil {
+		return "", err
+	}
 	if constraint == nil {
 		return query.String(), nil
 	}
@@ -51,8 +54,9 @@ func (s *session) query(ctx context.Context, text string) (string, error) {
 // querying is a query that is being confined.
 type querying struct {
 	*session
-	// named counts the values about which Jira is asked one at a time.
-	named int
+	// named counts the users and sprints that it names, issues are the issues.
+	named  int
+	issues []string
 }
 
 // badQuery refuses a query.
@@ -174,7 +178,7 @@ func (q *querying) sortable(ctx context.Context, named jql.Field) (jql.Field, er
 // count counts a value about which Jira is asked.
 func (q *querying) count() error {
 	if q.named++; q.named > maxNamed {
-		return badQuery("The query names more than %d issues, users and sprints: divide it into several.", maxNamed)
+		return badQuery("The query names more than %d users and sprints: divide it into several.", maxNamed)
 	}
 	return nil
 }

@@ -354,7 +354,10 @@ func TestQueriesAskLittle(t *testing.T) {
 	if _, err := s.query(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	j.asked() // the current keys of the projects
+	if _, err := s.isCloud(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	j.asked() // the current keys of the projects, and which product it is
 	ask("text ~ x and assignee = currentUser() and created > -7d and project = ABC and sprint in openSprints() order by rank")
 	ask("status = Open", "GET /rest/api/2/project/10000/statuses")
 	ask("status = Closed and type = Bug")
@@ -364,6 +367,7 @@ func TestQueriesAskLittle(t *testing.T) {
 	ask("cf[10] > 3 or notes ~ x")
 	ask("key = ABC-1", "GET /rest/api/2/issue/ABC-1")
 	ask("key in (ABC-1)")
+	ask("key in (ABC-1, ABC-2, DEF-1, 10011) or parent in (10012, 10021)", "POST /rest/api/3/issue/bulkfetch")
 }
 
 // A condition that pins no projects leaves nothing by which things could be known
@@ -429,6 +433,8 @@ func TestQueriesThatNameTooMuch(t *testing.T) {
 	if err != nil && !strings.Contains(err.Error(), "divide") {
 		t.Error(err)
 	}
+	_, err = inView(t, j).query(t.Context(), "key in (ABC-1"+strings.Repeat(",ABC-1", maxIssues)+")")
+	wantKind(t, err, BadQuery)
 	_, err = inView(t, j).query(t.Context(), "fixVersion = '"+strings.Repeat("ü", 1000)+"'")
 	wantKind(t, err, BadQuery)
 	if err != nil && len(err.Error()) > 400 {

@@ -54,20 +54,32 @@ func (q *querying) projectNamed(ctx context.Context, text string, number bool) (
 	return project{}, noThing("project", text)
 }
 
-// issueValue checks that an issue is inside.
-func (q *querying) issueValue(ctx context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
+// issueValue notes an issue, for [querying.requireIssues].
+func (q *querying) issueValue(_ context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
 	text, _ := textOf(operand)
-	if err := q.count(); err != nil {
-		return nil, err
-	}
-	inside, err := q.issueInside(ctx, text)
-	if err == nil && !inside {
-		err = noThing("issue", text)
-	}
+	q.issues = append(q.issues, text)
 	if isNumber(text) {
-		return jql.Number(text), err
+		return jql.Number(text), nil
 	}
-	return jql.Value(text), err
+	return jql.Value(text), nil
+}
+
+// requireIssues checks that all issues that the query names are inside, with few
+// questions.
+func (q *querying) requireIssues(ctx context.Context) error {
+	if len(q.issues) > maxIssues {
+		return badQuery("The query names more than %d issues: divide it into several.", maxIssues)
+	}
+	inside, err := q.issuesInside(ctx, q.issues)
+	if err != nil {
+		return err
+	}
+	for _, name := range q.issues {
+		if !inside[name] {
+			return noThing("issue", name)
+		}
+	}
+	return nil
 }
 
 // sprintValue checks that a sprint's board is inside. Sprints can only be named
@@ -83,7 +95,7 @@ func (q *querying) sprintValue(ctx context.Context, _ *queryField, operand jql.O
 	inside := false
 	if isNumber(text) {
 		var err error
-		if inside, err = q.isSprintInside(ctx, text); err != nil {
+		if inside, err = q.sprintInside(ctx, text); err != nil {
 			return nil, err
 		}
 	}
