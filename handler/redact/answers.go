@@ -6,7 +6,8 @@ var shapes map[string]*shape
 func init() {
 	shapes = make(map[string]*shape)
 	for _, subject := range []map[string]*shape{
-		issueAnswers, commentAnswers, worklogAnswers, changelogAnswers, projectAnswers, openAnswers,
+		issueAnswers, linkAnswers, commentAnswers, worklogAnswers, changelogAnswers, attachmentAnswers, projectAnswers,
+		versionAnswers, metaAnswers, peopleAnswers, agileAnswers, serviceDeskAnswers, queryAnswers, bulkAnswers, openAnswers,
 	} {
 		merge(shapes, subject)
 	}

@@ -5,21 +5,15 @@ import "bytes"
 // change is a set of changes that were made to an issue together. It is dropped if none of its items passes. Its metadata
 // is dropped: it names what caused the change, such as another issue.
 var change = judged(objectOf(with(
-	keepAll("id", "author", "created"),
+	kept("id", "author", "created"),
 	object{"items": arrayOf(changeItem)})), hasItems)
 
 // changeItem is the change of one field.
-var changeItem = judged(objectOf(keepAll("field", "fieldtype", "fieldId", "from", "fromString", "to", "toString",
+var changeItem = judged(objectOf(kept("field", "fieldtype", "fieldId", "from", "fromString", "to", "toString",
 	"tmpFromAccountId", "tmpToAccountId")), isItemShown)
 
-// changelogPage is a page of changes, named as the operation does.
-func changelogPage(name string) *shape { return countedPage(name, change) }
-
 var changelogAnswers = map[string]*shape{
-	"changelog": {
-		members: with(changelogPage("values").members, changelogPage("histories").members),
-		counted: true,
-	},
+	"changelog": countedPage(change, "values", "histories"),
 	"changelogs": objectOf(object{
 		"nextPageToken":   scalar,
 		"issueChangeLogs": arrayOf(objectOf(object{"issueId": scalar, "changeHistories": arrayOf(change)})),

@@ -2,20 +2,25 @@ package redact
 
 // comment is a comment that may be internal. Its rendered body is dropped: Jira writes the titles of mentioned issues in.
 var comment = judged(objectOf(with(
-	keepAll("self", "id", "parentId", "author", "body", "updateAuthor", "created", "updated", "visibility", "jsdPublic",
+	kept("self", "id", "parentId", "author", "body", "updateAuthor", "created", "updated", "visibility", "jsdPublic",
 		"jsdAuthorCanSeeRequest"),
 	object{"properties": arrayOf(property)})), isShown)
 
-// property is a property of an issue or a comment, which apps set.
-var property = objectOf(object{"self": scalar, "key": scalar, "value": unknown})
-
 // comments is a page of comments. Some may be internal.
-var comments = countedPage("comments", comment)
+var comments = countedPage(comment, "comments")
 
 var commentAnswers = map[string]*shape{
 	"comment":         comment,
 	"comments":        comments,
-	"pinned-comments": arrayOf(objectOf(object{"comment": comment, "pinnedBy": keep, "pinnedDate": keep})),
+	"pinned-comments": arrayOf(judged(pinned, isPinShown)),
+}
+
+// pinned is a comment that was pinned to an issue.
+var pinned = objectOf(object{"comment": comment, "pinnedBy": keep, "pinnedDate": keep})
+
+func isPinShown(in *view, pin []byte) bool {
+	comment := find(pin, "comment")
+	return len(comment) > 0 && isShown(in, comment)
 }
 
 // isShown decides about a comment: internal ones may be hidden.

@@ -4,7 +4,7 @@ package redact
 // issue's own things, such as its versions, sprints and people, are its own.
 var fields = &shape{
 	fields: true, custom: customField, members: with(
-		keepAll("summary", "description", "environment", "issuetype", "project", "status", "statusCategory", "resolution",
+		kept("summary", "description", "environment", "issuetype", "project", "status", "statusCategory", "resolution",
 			"priority", "security", "assignee", "reporter", "creator", "labels", "created", "updated", "duedate",
 			"resolutiondate", "statuscategorychangedate", "lastViewed", "archivedby", "archiveddate", "issuerestriction",
 			"fixVersions", "versions", "components", "timetracking", "timeestimate", "timeoriginalestimate", "timespent",
@@ -16,7 +16,7 @@ var fields = &shape{
 			"subtasks":   arrayOf(linkedIssue),
 			"issuelinks": arrayOf(link),
 			"comment":    comments,
-			"worklog":    page("worklogs", worklog),
+			"worklog":    page(worklog, "worklogs"),
 		}),
 }
 
@@ -24,7 +24,7 @@ var fields = &shape{
 var customField = &shape{unknown: true, nulled: true}
 
 // linkedFields are those that Jira tells of an issue that another one refers to.
-var linkedFields = &shape{fields: true, members: keepAll("summary", "status", "statusCategory", "priority", "issuetype",
+var linkedFields = &shape{fields: true, members: kept("summary", "status", "statusCategory", "priority", "issuetype",
 	"resolution", "assignee")}
 
 // epicReference is the epic of an issue, as Jira Software names it.

@@ -12,9 +12,9 @@ var issue = objectOf(object{
 	"fields":      fields,
 	"names":       fieldNames,
 	"schema":      byField(keep),
-	"changelog":   changelogPage("histories"),
+	"changelog":   countedPage(change, "histories"),
 	"transitions": arrayOf(transition),
-	"editmeta":    objectOf(object{"fields": metaByField}),
+	"editmeta":    editMeta,
 	"properties":  mapOf(unknown),
 })
 
@@ -40,40 +40,11 @@ var issueAnswers = map[string]*shape{
 	"created": created,
 	"created-issues": objectOf(object{
 		"issues": arrayOf(created),
-		"errors": arrayOf(objectOf(object{"status": scalar, "failedElementNumber": scalar, "elementErrors": failures})),
+		"errors": arrayOf(objectOf(object{
+			"status": scalar, "failedElementNumber": scalar, "elementErrors": objectOf(object{"status": scalar}),
+		})),
 	}),
 	"issues": objectOf(with(
 		scalars("expand", "startAt", "maxResults", "total", "isLast", "nextPageToken"),
 		object{"issues": arrayOf(issue), "names": fieldNames, "schema": byField(keep)})),
-	"link":     link,
-	"subtasks": arrayOf(linkedIssue),
-}
-
-// failures are errors of Jira without their texts, which name projects and values.
-var failures = objectOf(object{"status": scalar})
-
-// link is a link of an issue, judged by both ends; one of them may be the issue that has it, and then is missing.
-var link = judged(objectOf(object{
-	"id":           scalar,
-	"self":         scalar,
-	"type":         keep,
-	"inwardIssue":  linkedIssue,
-	"outwardIssue": linkedIssue,
-}), insideLink)
-
-func insideLink(in *view, value []byte) bool {
-	if value[0] != '{' {
-		return false
-	}
-	ends := 0
-	for _, name := range [...]string{"inwardIssue", "outwardIssue"} {
-		end := find(value, name)
-		if end == nil || end[0] == 'n' {
-			continue
-		}
-		if ends++; !insideIssue(in, end) {
-			return false
-		}
-	}
-	return ends > 0
 }

@@ -108,8 +108,10 @@ func (m *machine) end() error {
 // explain adds that it was Jira's response that could not be read. Errors of the decoder say where; they may quote a name
 // from the response, and so must reach logs only.
 func (m *machine) explain(err error) error {
-	if errors.Is(err, errTooLarge) {
-		return errTooLarge
+	for _, known := range [...]error{errTooLarge, ErrOutside} {
+		if errors.Is(err, known) {
+			return known
+		}
 	}
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -215,6 +217,9 @@ func (m *machine) value(s *shape) (passed bool, err error) {
 	}
 	m.largest = max(m.largest, len(value))
 	m.out, passed = appendShaped(m.in, m.out, value, s)
+	if !passed && s.vital {
+		return false, ErrOutside
+	}
 	return passed, nil
 }
 

@@ -1,25 +1,46 @@
 package redact
 
-// scoped is a status, issue type or field, which may belong to one project only.
-var scoped = judged(&shape{others: unknown}, insideScope)
+import "bytes"
+
+// status and issueType may belong to one project only. Where a status is used is dropped.
+var (
+	status = judged(objectOf(kept("self", "id", "name", "description", "iconUrl", "statusCategory", "scope",
+		"untranslatedName")), insideScope)
+	issueType = judged(objectOf(kept("self", "id", "name", "description", "iconUrl", "subtask", "avatarId", "entityId",
+		"hierarchyLevel", "scope", "untranslatedName", "expand")), insideScope)
+)
+
+// field is a field of Jira. How many projects and screens use it, and when, is dropped.
+var field = judged(objectOf(kept("id", "key", "name", "untranslatedName", "custom", "orderable", "navigable",
+	"searchable", "clauseNames", "scope", "schema", "description", "isLocked", "isUnscreenable", "searcherKey",
+	"typeDisplayName", "stableId", "self", "numericId", "type", "isManaged", "isTrusted")), isFieldInside)
+
+func isFieldInside(in *view, field []byte) bool {
+	return field[0] == '{' && insideScope(in, field) && isMetaShown(in, field)
+}
 
 // transition is a transition of an issue's workflow.
 var transition = objectOf(with(
-	keepAll("id", "name", "to", "hasScreen", "isGlobal", "isInitial", "isAvailable", "isConditional", "expand", "looped",
+	kept("id", "name", "to", "hasScreen", "isGlobal", "isInitial", "isAvailable", "isConditional", "expand", "looped",
 		"description", "opsbarSequence"),
 	object{"fields": metaByField}))
 
 // fieldMeta is what may be entered into a field. The allowed values of project pickers and the like name what is outside.
 var fieldMeta = objectOf(with(
-	keepAll("required", "schema", "name", "key", "fieldId", "autoCompleteUrl", "hasDefaultValue", "operations",
+	kept("required", "schema", "name", "key", "fieldId", "autoCompleteUrl", "hasDefaultValue", "operations",
 		"configuration"),
 	object{"allowedValues": arrayOf(unknown), "defaultValue": unknown}))
 
-// metaByField are such fields by ID.
-var metaByField = byField(judged(fieldMeta, isMetaShown))
+var (
+	metaByField = byField(shownMeta)
+	shownMeta   = judged(fieldMeta, isMetaShown)
+)
 
 // isMetaShown decides about a field that names itself.
 func isMetaShown(in *view, meta []byte) bool {
+	if meta[0] != '{' {
+		return false
+	}
 	for _, name := range [...]string{"fieldId", "key", "name", "id"} {
 		if field := text(find(meta, name)); len(field) > 0 && in.hides(field) {
 			return false
@@ -27,3 +48,43 @@ func isMetaShown(in *view, meta []byte) bool {
 	}
 	return true
 }
+
+// creatableType is an issue type with its fields, for creating issues.
+var creatableType = objectOf(with(issueType.members, object{"fields": metaByField}))
+
+// jqlField is a field that queries may name.
+var jqlField = judged(objectOf(kept("value", "displayName", "orderable", "searchable", "auto", "cfid", "operators",
+	"types")), isJQLFieldShown)
+
+func isJQLFieldShown(in *view, field []byte) bool {
+	if field[0] != '{' || in.hides(text(find(field, "value"))) || in.hides(text(find(field, "displayName"))) {
+		return false
+	}
+	id, custom := bytes.CutPrefix(text(find(field, "cfid")), []byte("cf["))
+	return !custom || !in.hides(append([]byte("customfield_"), bytes.TrimSuffix(id, []byte("]"))...))
+}
+
+var metaAnswers = map[string]*shape{
+	"status":     status,
+	"statuses":   either(countedPage(status, "values"), arrayOf(status)),
+	"issuetype":  issueType,
+	"issuetypes": either(countedPage(issueType, "values"), arrayOf(issueType)),
+	"fields":     either(countedPage(field, "values"), arrayOf(field)),
+	"editmeta":   editMeta,
+	"transitions": objectOf(object{
+		"expand": scalar, "transitions": arrayOf(transition),
+	}),
+	"createmeta": objectOf(object{
+		"expand": scalar,
+		"projects": arrayOf(objectOf(with(kept("expand", "self", "key", "name", "avatarUrls"), object{
+			"id": projectID, "issuetypes": arrayOf(creatableType),
+		}))),
+	}),
+	"createmeta-types":  countedPage(issueType, "issueTypes", "createMetaIssueType", "values"),
+	"createmeta-fields": countedPage(shownMeta, "fields", "results", "values"),
+	"jql-fields": objectOf(object{
+		"visibleFieldNames": arrayOf(jqlField), "visibleFunctionNames": keep, "jqlReservedWords": keep,
+	}),
+}
+
+var editMeta = objectOf(object{"fields": metaByField})

@@ -23,6 +23,8 @@ type shape struct {
 	untouched bool
 	// inside decides about the value before any of it is written. The value is read whole for that.
 	inside func(*view, []byte) bool
+	// vital is set if the response must not go on when inside denies the value, because what it identifies is outside.
+	vital bool
 	// unknown is set if what passes depends on the value alone. See appendUnknown.
 	unknown bool
 	// nulled is set if a member that does not pass becomes null instead of disappearing.
@@ -39,13 +41,8 @@ func arrayOf(s *shape) *shape    { return &shape{elements: s} }
 func mapOf(s *shape) *shape      { return &shape{others: s} }
 func byField(s *shape) *shape    { return &shape{others: s, fields: true} }
 func with(m, more object) object { return merge(merge(object{}, m), more) }
-func keepAll(n ...string) object { return named(keep, n) }
+func kept(n ...string) object    { return named(keep, n) }
 func scalars(n ...string) object { return named(scalar, n) }
-func judged(s *shape, f func(*view, []byte) bool) *shape {
-	c := *s
-	c.inside = f
-	return &c
-}
 
 var (
 	keep    = &shape{untouched: true}
@@ -70,6 +67,20 @@ func merge(m, more object) object {
 	return m
 }
 
+// judged is like s, but what f denies does not pass.
+func judged(s *shape, f func(*view, []byte) bool) *shape {
+	c := *s
+	c.inside = f
+	return &c
+}
+
+// vital is like judged, but what f denies ends the response.
+func vital(s *shape, f func(*view, []byte) bool) *shape {
+	c := judged(s, f)
+	c.vital = true
+	return c
+}
+
 // either is the union of the shape of an object and that of an array.
 func either(a, b *shape) *shape {
 	c := *a
@@ -77,19 +88,19 @@ func either(a, b *shape) *shape {
 	return &c
 }
 
-// page is a page of elements, named as the products' APIs do. All elements of the array called name are inside, because
-// Jira was asked for no others.
-func page(name string, s *shape) *shape {
-	m := scalars("startAt", "maxResults", "total", "isLast", "self", "nextPage", "nextPageToken", "size", "start", "limit",
-		"isLastPage")
-	m["_links"] = keep
-	m[name] = arrayOf(s)
-	return objectOf(m)
+// page is a page of elements, named as the products' APIs do. It has one of the arrays: their name differs between products
+// and versions. All elements are inside, because Jira was asked for no others.
+func page(elements *shape, arrays ...string) *shape {
+	m := with(
+		scalars("startAt", "maxResults", "total", "isLast", "self", "nextPage", "nextPageToken", "size", "start", "limit",
+			"isLastPage"),
+		kept("_links", "_expands"))
+	return objectOf(merge(m, named(arrayOf(elements), arrays)))
 }
 
 // countedPage is a page of which elements may be dropped. See counts.
-func countedPage(name string, s *shape) *shape {
-	p := page(name, s)
+func countedPage(elements *shape, arrays ...string) *shape {
+	p := page(elements, arrays...)
 	p.counted = true
 	return p
 }

@@ -1,0 +1,92 @@
+package redact
+
+// board is a board. Who administers it is dropped. Its location is the project that it belongs to; Data Center says it only
+// of some, and the others were checked before Jira was asked.
+var board = judged(objectOf(with(
+	kept("id", "self", "name", "type", "canEdit", "isPrivate", "favourite"),
+	object{"location": location})), insideBoard)
+
+var location = objectOf(kept("projectId", "displayName", "projectName", "projectKey", "projectTypeKey", "avatarURI",
+	"name", "id", "key", "type", "self", "projectKeyOrId", "uuid"))
+
+func insideBoard(in *view, board []byte) bool {
+	if board[0] != '{' {
+		return false
+	}
+	location := find(board, "location")
+	return len(location) == 0 || location[0] == 'n' || insideOwner(in, location)
+}
+
+// epic is an epic, known to be inside.
+var epic = objectOf(kept("id", "key", "self", "name", "summary", "color", "done", "issueColor"))
+
+// sprint is a sprint of a board inside.
+var sprint = objectOf(kept("id", "self", "state", "name", "startDate", "endDate", "completeDate", "activatedDate",
+	"createdDate", "originBoardId", "goal", "synced", "autoStartStop", "incompleteIssuesDestinationId"))
+
+// quickFilter is a filter of a board.
+var quickFilter = objectOf(object{
+	"id": scalar, "boardId": scalar, "name": scalar, "description": scalar, "position": scalar, "jql": jqlText,
+})
+
+// jqlText is a query that somebody else has written. It may name issues outside.
+var jqlText = judged(scalar, insideQuery)
+
+func insideQuery(in *view, query []byte) bool {
+	for key := range issueKeys(text(query)) {
+		if !in.Issue("", string(key)) {
+			return false
+		}
+	}
+	return true
+}
+
+// estimate is the value of the field that a board estimates in.
+var estimate = judged(objectOf(scalars("fieldId", "value")), isMetaShown)
+
+var agileAnswers = map[string]*shape{
+	"board":  board,
+	"boards": countedPage(board, "values"),
+	"board-configuration": objectOf(with(
+		kept("id", "name", "type", "self", "columnConfig", "ranking"),
+		object{
+			"location":   judged(location, insideLocation),
+			"filter":     objectOf(scalars("id", "self")),
+			"subQuery":   objectOf(object{"query": jqlText}),
+			"estimation": objectOf(object{"type": scalar, "field": judged(objectOf(scalars("fieldId", "displayName")), isEstimateShown)}),
+		})),
+	"board-features": objectOf(object{"features": keep}),
+	"quickfilter":    quickFilter,
+	"quickfilters":   page(quickFilter, "values"),
+	"sprint":         sprint,
+	"sprints":        page(sprint, "values"),
+	"epic":           epic,
+	"epics":          countedPage(judged(epic, insideIssue), "values"),
+	"estimation":     estimate,
+	"reports":        objectOf(object{"reports": arrayOf(unknown)}),
+	"velocity":       unknown,
+	// Errors of single issues are dropped: they are texts.
+	"ranked": objectOf(object{"entries": arrayOf(judged(objectOf(scalars("issueId", "issueKey", "status")), insideRanked))}),
+}
+
+func insideRanked(in *view, entry []byte) bool {
+	id, key := text(find(entry, "issueId")), text(find(entry, "issueKey"))
+	return (len(id) > 0 || len(key) > 0) && in.Issue(string(id), string(key))
+}
+
+func isEstimateShown(in *view, field []byte) bool {
+	return isMetaShown(in, field) && !in.hides(text(find(field, "displayName")))
+}
+
+// insideLocation decides about the location of a board's configuration: a project, named by key or ID.
+func insideLocation(in *view, location []byte) bool {
+	if location[0] != '{' {
+		return false
+	}
+	id, key := text(find(location, "id")), text(find(location, "key"))
+	if len(id) == 0 && len(key) == 0 {
+		either := text(find(location, "projectKeyOrId"))
+		return len(either) == 0 || in.Project(string(either), "") || in.Project("", string(either))
+	}
+	return in.Project(string(id), string(key))
+}

@@ -1,0 +1,15 @@
+package redact
+
+// insideMention decides about a text that may be the key of an issue.
+func insideMention(in *view, value []byte) bool {
+	key := text(value)
+	return !isIssueKey(key) || in.Issue("", string(key))
+}
+
+// notDone are the issues with which an operation failed. Jira's message about it is dropped.
+var notDone = objectOf(object{"count": scalar, "issueIdsOrKeys": arrayOf(judged(scalar, insideMention))})
+
+var bulkAnswers = map[string]*shape{
+	"task":     objectOf(scalars("taskId")),
+	"archived": objectOf(object{"numberOfIssuesUpdated": scalar, "errors": mapOf(notDone)}),
+}

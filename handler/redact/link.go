@@ -1,0 +1,38 @@
+package redact
+
+// link is a link of an issue, judged by both ends; one of them may be the issue that has it, and then is missing.
+var link = judged(objectOf(object{
+	"id":           scalar,
+	"self":         scalar,
+	"type":         keep,
+	"inwardIssue":  linkedIssue,
+	"outwardIssue": linkedIssue,
+}), insideLink)
+
+func insideLink(in *view, value []byte) bool {
+	if value[0] != '{' {
+		return false
+	}
+	ends := 0
+	for _, name := range [...]string{"inwardIssue", "outwardIssue"} {
+		end := find(value, name)
+		if end == nil || end[0] == 'n' {
+			continue
+		}
+		if ends++; !insideIssue(in, end) {
+			return false
+		}
+	}
+	return ends > 0
+}
+
+// remoteLink is a link of an issue to something elsewhere. It is the issue's own.
+var remoteLink = objectOf(kept("id", "self", "globalId", "application", "relationship", "object"))
+
+var linkAnswers = map[string]*shape{
+	"link":               link,
+	"subtasks":           arrayOf(linkedIssue),
+	"remotelink":         remoteLink,
+	"remotelinks":        either(remoteLink, arrayOf(remoteLink)), // one, if it was asked for by its global ID
+	"remotelink-created": objectOf(scalars("id", "self")),
+}
