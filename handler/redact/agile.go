@@ -64,7 +64,7 @@ var agileAnswers = map[string]*shape{
 	"epics":          countedPage(judged(epic, insideIssue), "values"),
 	"estimation":     estimate,
 	"reports":        objectOf(object{"reports": arrayOf(unknown)}),
-	"velocity":       unknown,
+	"velocity":       mapOf(scalar),
 	// Errors of single issues are dropped: they are texts.
 	"ranked": objectOf(object{"entries": arrayOf(judged(objectOf(scalars("issueId", "issueKey", "status")), insideRanked))}),
 }
