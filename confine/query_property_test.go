@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -258,5 +259,12 @@ func TestRandomQueries(t *testing.T) {
 }
 
 func FuzzRandomQueries(f *testing.F) {
+	// Random bytes are random choices.
+	random := rand.NewChaCha8([32]byte{})
+	for range 20 {
+		choices := make([]byte, 4096)
+		_, _ = random.Read(choices) // it never fails
+		f.Add(choices)
+	}
 	f.Fuzz(rapid.MakeFuzz(inDemo(f, fakejira.Cloud)))
 }
