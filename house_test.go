@@ -20,11 +20,12 @@ const module = "github.com/jiratokens/caddy-jira-tokens"
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
-	"limits":   {"storage", "registry", "handler", "pool", "accounts", "admin", "command"},
-	"storage":  {"limits", "registry", "handler", "pool", "accounts", "admin", "command"},
+	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
+	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
+	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "command"},
 	"handler":  {"storage", "registry", "pool", "accounts", "admin", "command"},
-	"registry": {"limits", "handler", "pool", "accounts", "admin", "command"},
-	"accounts": {"storage", "registry", "handler", "pool", "admin", "command"},
+	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "command"},
+	"accounts": {"confine", "storage", "registry", "handler", "pool", "admin", "command"},
 	"pool":     {"registry", "handler", "accounts", "admin", "command"},
 	"admin":    {"pool", "command"},
 }
@@ -32,7 +33,7 @@ var never = map[string][]string{
 // neverDirectly lists dependencies that must be indirect: the command knows the
 // store and the registry only by what admin sends.
 var neverDirectly = map[string][]string{
-	"command": {"storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
+	"command": {"confine", "storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
 	"admin":   {"storage"},
 }
 

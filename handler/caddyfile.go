@@ -35,11 +35,17 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		cors {
 //			origins <origins...>
 //		}
+//		confine {
+//			projects <keys...>
+//			jql      <condition>
+//			hide     <fields...>
+//			ttl      <duration>
+//		}
 //		context_path <path>
 //		affinity_cookie <name>
 //	}
 //
-// reads, allow_ip and deny_ip may be repeated. Ranges are CIDR ranges, single
+// reads, allow_ip, deny_ip and hide may be repeated. Ranges are CIDR ranges, single
 // addresses or private_ranges.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
@@ -65,6 +71,7 @@ func (h *Handler) options() option.Block {
 			return err
 		}),
 		option.Func("cors", h.unmarshalCORS),
+		option.Func("confine", h.unmarshalConfine),
 	}
 }
 

@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/handler/redact"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
-
-// confinementTTL is how long to remember by default what Jira says is inside.
-const confinementTTL = 10 * time.Second
 
 // maxConfinedError is how much of Jira's error body is read, in bytes.
 const maxConfinedError = 64 << 10

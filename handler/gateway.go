@@ -38,6 +38,12 @@ func init() {
 //		cors {
 //			origins <origins...>
 //		}
+//		confine {
+//			projects <keys...>
+//			jql      <condition>
+//			hide     <fields...>
+//			ttl      <duration>
+//		}
 //		rewrite_links on|off
 //		jira_base_url <urls...>
 //		attachments proxy|redirect

@@ -107,6 +107,10 @@ type Handler struct {
 	// browser. Default: none
 	CORS *CORS `json:"cors,omitempty"`
 
+	// What all tokens here see at most, in addition to their own confinements.
+	// Default: everything
+	Confine *Confinement `json:"confine,omitempty"`
+
 	app        App
 	cors       corsHeaders
 	headers    *headerLists
@@ -177,7 +181,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.cors = h.corsHeaders()
-	h.guard = confine.NewGuard(confinementTTL)
+	h.confinement = h.Confine.confinement()
+	h.guard = confine.NewGuard(h.Confine.ttl())
 	h.app.AddGateway(h)
 	return nil
 }
@@ -231,7 +236,7 @@ func (h *Handler) Validate() error {
 	if h.ContextPath != "" && jira.CheckPath(h.ContextPath) != nil {
 		return fmt.Errorf("context_path %q: expected a path such as /jira", h.ContextPath)
 	}
-	return h.CORS.validate()
+	return errors.Join(h.CORS.validate(), h.Confine.validate())
 }
 
 // ServeHTTP decides about a request, then forwards or denies it.

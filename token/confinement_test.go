@@ -11,7 +11,7 @@ import (
 func TestEditOfConfinement(t *testing.T) {
 	before := Confinement{
 		Projects: []Project{{ID: "10000", Key: "ACME"}, {ID: "10001", Key: "OPS"}},
-		JQL:      "labels = public", Hide: []string{"Margin"},
+		JQL:      "labels = partner", Hide: []string{"Margin"},
 	}
 	for edit, want := range map[string]Confinement{
 		`{}`:                                 before,

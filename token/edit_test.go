@@ -16,7 +16,7 @@ var everyField = map[string]any{
 	"allow_ip": []string{"10.0.0.0/8"}, "deny_ip": []string{"10.0.0.1/32"},
 	"not_before": "2026-12-01T00:00:00Z", "expires_at": "2027-01-31T00:00:00Z",
 	"limit": "600/m burst 50", "max_concurrent": 5,
-	"confine": map[string]any{"projects": []string{"ACME", "OPS"}, "jql": "labels = public", "hide": []string{"internal-comments", "Margin"}},
+	"confine": map[string]any{"projects": []string{"ACME", "OPS"}, "jql": "labels = partner", "hide": []string{"internal-comments", "Margin"}},
 }
 
 func newEdit(t *testing.T, values map[string]any) Edit {

@@ -1,0 +1,36 @@
+package handler
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func TestGatewayConfinement(t *testing.T) {
+	var none *Confinement
+	if !none.confinement().IsZero() || none.ttl() != 10*time.Second || none.validate() != nil {
+		t.Errorf("without the option: %+v, %s, %v", none.confinement(), none.ttl(), none.validate())
+	}
+	c := &Confinement{Projects: []string{"acme"}, JQL: "labels = partner", Hide: []string{token.HideInternalComments}, TTL: caddy.Duration(time.Second)}
+	if got := c.confinement().String(); got != "project ACME; only issues that match labels = partner; hidden: internal-comments" {
+		t.Error(got)
+	}
+	if c.ttl() != time.Second || c.validate() != nil {
+		t.Errorf("%s, %v", c.ttl(), c.validate())
+	}
+	for want, c := range map[string]*Confinement{
+		`confine: projects: "A B"`: {Projects: []string{"A B"}},
+		"confine: JQL: ":           {JQL: "a = 1) OR (b = 2"},
+		"confine: jql: ":           {JQL: "a = \x1b"},
+		"confine: hide: ":          {Hide: []string{""}},
+		"confine: ttl: ":           {TTL: -1},
+	} {
+		if err := c.validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s…", err, want)
+		}
+	}
+}
