@@ -2,6 +2,7 @@ package confine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"reflect"
@@ -279,4 +280,15 @@ func TestAdmission(t *testing.T) {
 	if !admission.Issue("", "OUT-1") || !admission.Project("20000", "OUT") {
 		t.Error("a view that hides fields sees everything else")
 	}
+}
+
+func escaped(text string) string { return url.QueryEscape(text) }
+
+func parsed(t *testing.T, body []byte) map[string]any {
+	t.Helper()
+	var value map[string]any
+	if err := json.Unmarshal(body, &value); err != nil {
+		t.Fatalf("body %q: %v", body, err)
+	}
+	return value
 }

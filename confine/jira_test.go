@@ -28,6 +28,8 @@ type standIn struct {
 	formerly  map[string]string  // former keys of projects and issues: the ID
 	issues    map[string]*testIssue
 	things    map[string]any // what GET answers, by path
+	// boards returns a page of the list of boards of a project.
+	boards func(project string, start int) string
 	// answer, if set, is asked first; it answers if the status is not 0.
 	answer func(ctx context.Context, method, path string) (status int, body string, err error)
 }
@@ -114,6 +116,12 @@ func (j *standIn) reply(method, path string, query url.Values, question map[stri
 		if issue := j.issue(name); issue != nil {
 			return 200, j.issueJSON(issue)
 		}
+	case path == "/rest/agile/1.0/board" && j.boards != nil:
+		start, err := strconv.Atoi(query.Get("startAt"))
+		if err != nil {
+			j.t.Error(err)
+		}
+		return 200, json.RawMessage(j.boards(query.Get("projectKeyOrId"), start))
 	case path == "/rest/api/3/issue/bulkfetch" && j.cloud:
 		return j.bulkFetch(question)
 	case path == "/rest/api/3/jql/match" && j.cloud:
