@@ -4,85 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
-
-// queried is a Jira with the things that queries name.
-func queried(t testing.TB, cloud bool) *standIn {
-	j := newStandIn(t, cloud)
-	type list = []map[string]any
-	j.things["/rest/api/2/project/10000/versions"] = list{{"id": "1", "name": "1.0"}, {"id": "2", "name": "Beta"}, {"id": "3", "name": "2024"}}
-	j.things["/rest/api/2/project/10001/versions"] = list{{"id": "11", "name": "DEF 1"}, {"id": "12", "name": "1.0"}}
-	j.things["/rest/api/2/project/20000/versions"] = list{{"id": "2024", "name": "Secret 2.0"}}
-	j.things["/rest/api/2/project/10000/components"] = list{{"id": "5", "name": "Engine"}}
-	j.things["/rest/api/2/project/10001/components"] = list{}
-	j.things["/rest/api/2/project/20000/components"] = list{{"id": "6", "name": "Secret"}}
-	statuses := list{{"id": "1", "name": "Open"}, {"id": "6", "name": "Closed"}}
-	j.things["/rest/api/2/project/10000/statuses"] = list{{"id": "10", "name": "Bug", "statuses": statuses}, {"id": "11", "name": "Task", "statuses": statuses}}
-	j.things["/rest/api/2/project/10001/statuses"] = list{{"id": "12", "name": "Story", "statuses": list{{"id": "7", "name": "Review"}}}}
-	j.things["/rest/api/2/project/20000/statuses"] = list{{"id": "13", "name": "Deal", "statuses": list{{"id": "8", "name": "Due diligence"}}}}
-	for id, board := range map[string]int{"31": 1, "32": 2, "33": 3, "34": 4, "35": 9} {
-		j.things["/rest/agile/1.0/sprint/"+id] = map[string]any{"id": id, "originBoardId": board, "name": "Sprint " + id}
-	}
-	j.things["/rest/agile/1.0/board/1"] = map[string]any{"id": 1, "location": map[string]any{"projectId": 10000}}
-	j.things["/rest/agile/1.0/board/2/project"] = map[string]any{"isLast": true, "values": list{{"id": "20000"}}}
-	j.things["/rest/agile/1.0/board/3"] = map[string]any{"id": 3}
-	j.things["/rest/agile/1.0/board/4"] = map[string]any{"id": 4}
-	j.things["/rest/agile/1.0/board/3/project"] = map[string]any{"isLast": true, "values": list{{"id": "10000"}, {"id": "10001"}}}
-	j.things["/rest/agile/1.0/board/4/project"] = map[string]any{"isLast": true, "values": list{{"id": "10000"}, {"id": "20000"}}}
-	j.things["/rest/agile/1.0/board/2"] = map[string]any{"id": 2, "location": map[string]any{"projectId": 20000}}
-	if !cloud {
-		j.things["/rest/agile/1.0/board/2"] = map[string]any{"id": 2}
-	}
-	people := list{{"accountId": "5b10a2844c20165700ede21g", "displayName": "Ada Byron", "emailAddress": "ada@example.com"}}
-	if !cloud {
-		people = list{{"name": "ada", "key": "JIRAUSER10100", "displayName": "Ada Byron", "emailAddress": "ada@example.com"}}
-	}
-	j.things["/rest/api/2/user/assignable/search"] = people
-	const plain = "com.atlassian.jira.plugin.system.customfieldtypes:"
-	custom := func(number int, name, kind string) map[string]any {
-		return map[string]any{
-			"id": fmt.Sprintf("customfield_%d", number), "name": name, "custom": true, "clauseNames": []string{fmt.Sprintf("cf[%d]", number), name, name + "[Type]"},
-			"schema": map[string]any{"custom": kind, "customId": number},
-		}
-	}
-	ours, theirs := custom(17, "Mood", plain+"textfield"), custom(18, "Mood", plain+"textfield")
-	ours["scope"] = map[string]any{"type": "PROJECT", "project": map[string]any{"id": "10001"}}
-	theirs["scope"] = map[string]any{"type": "PROJECT", "project": map[string]any{"id": "20000"}}
-	lost := custom(19, "Deal size", plain+"float")
-	lost["scope"] = theirs["scope"]
-	j.things["/rest/api/2/field"] = list{
-		{"id": "summary", "name": "Summary", "clauseNames": []string{"summary"}},
-		{"id": "duedate", "name": "Due date", "clauseNames": []string{"due", "duedate"}},
-		{"id": "comment", "name": "Comment", "clauseNames": []string{"comment"}},
-		custom(10, "Points", plain+"float"), custom(11, "Notes", plain+"textarea"), custom(12, "Start", plain+"datepicker"),
-		custom(13, "Team", plain+"select"), custom(14, "Tester", plain+"userpicker"), custom(15, "Seen in", plain+"multiversion"),
-		custom(16, "Time to resolution", "com.atlassian.servicedesk:sd-sla-field"), ours, theirs, lost,
-		custom(20, "Magic", "com.example.app:magic"), custom(21, "Twin", plain+"float"), custom(22, "Twin", plain+"textfield"),
-		custom(23, "Tags", plain+"labels"), custom(24, "Sprint", "com.pyxis.greenhopper.jira:gh-sprint"), custom(25, "Site", plain+"project"),
-		custom(26, "Epic Link", "com.pyxis.greenhopper.jira:gh-epic-link"),
-	}
-	return j
-}
-
-// inView returns a session of a token for ABC and DEF.
-func inView(t testing.TB, j Jira, hide ...string) *session {
-	t.Helper()
-	view, err := NewView(token.Confinement{Projects: []token.Project{{ID: "10000", Key: "ABC"}, {ID: "10001", Key: "DEF"}}, Hide: hide})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _ := guardAt()
-	return g.session(view, j, false)
-}
-
-const inABCAndDEF = "project IN (10000, 10001)"
 
 func TestConfinedQueries(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
@@ -234,110 +164,6 @@ func TestRefusedQueries(t *testing.T) {
 	}
 }
 
-var boards = regexp.MustCompile(`board/[0-9]+`)
-
-// What is outside or hidden is refused with the same words as what does not
-// exist, after as many questions.
-func TestQueriesDoNotTell(t *testing.T) {
-	for _, c := range []struct{ query, outside, absent string }{
-		{"project = %s", "OUT", "NIX"},
-		{"project in (ABC, %s)", "20000", "29999"},
-		{"project != '%s'", "Outside", "Nowhere"},
-		{"key = %s", "OUT-1", "NIX-1"},
-		{"id not in (%s)", "20011", "29999"},
-		{"parent = %s", "OUT-1", "ABC-9"},
-		{"'Epic Link' = '%s'", "OUT-1", "NIX-1"},
-		{"cf[26] != '%s'", "OUT-1", "NIX-1"},
-		{"fixVersion = '%s'", "Secret 2.0", "None 2.0"},
-		{"not affectedVersion in (EMPTY, '%s')", "Secret 2.0", "None 2.0"},
-		{"cf[15] = '%s'", "Secret 2.0", "None 2.0"},
-		{"fixVersion = %s", "20240", "20241"},
-		{"component = '%s' or component is empty", "Secret", "None"},
-		{"component = %s", "6", "60"},
-		{"status = '%s'", "Due diligence", "Nothing like this"},
-		{"status was '%s'", "Due diligence", "Nothing like this"},
-		{"issuetype != %s", "Deal", "None"},
-		{"type = %s", "13", "99"},
-		{"sprint = %s", "32", "99"},
-		{"sprint in (31, '%s')", "Sprint 32", "Sprint 99"},
-		{"assignee = %s", "stranger", "nobody"},
-		{"status was Open by %s", "stranger", "nobody"},
-		{"fixVersion in unreleasedVersions('%s')", "OUT", "NIX"},
-		{"%s = 1", "'Deal size'", "'No such field'"},
-		{"%s = 1", "cf[19]", "cf[99]"},
-		{"%s ~ x", "cf[11]", "cf[99]"},
-		{"%s ~ x", "Notes", "None"},
-		{"%s < now()", "DUE", "Dew"},
-		{"created > now() order by %s", "duedate", "dewdate"},
-		{"order by %s", "cf[11]", "cf[99]"},
-	} {
-		for _, cloud := range []bool{true, false} {
-			refusal := func(word string) string {
-				j := queried(t, cloud)
-				s := inView(t, j, "notes", "duedate")
-				if _, err := s.query(t.Context(), ""); err != nil {
-					t.Fatal(err)
-				}
-				j.asked() // the current keys of the projects
-				_, err := s.query(t.Context(), fmt.Sprintf(c.query, word))
-				wantKind(t, err, BadQuery)
-				if err == nil {
-					return ""
-				}
-				told := strings.ReplaceAll(fmt.Sprintf("%v\n%q", err, j.asked()), strings.Trim(word, "'"), "…")
-				return boards.ReplaceAllString(told, "board/…")
-			}
-			if hidden, absent := refusal(c.outside), refusal(c.absent); hidden != absent {
-				t.Errorf("%q tells %s\n%s\nfrom %s\n%s", c.query, c.outside, hidden, c.absent, absent)
-			}
-		}
-	}
-}
-
-func TestQueriesOfHiddenFields(t *testing.T) {
-	for _, c := range []struct {
-		hide, text string
-		refused    bool
-	}{
-		{"internal-comments", "comment ~ x", true},
-		{"internal-comments", "text ~ x", true},
-		{"internal-comments", "summary ~ x", false},
-		{"customfield_10011", "text ~ x", true}, // a field that Jira does not list
-		{"customfield_11", "text ~ x", true},
-		{"Notes", "text ~ x", true},
-		{"Notes", "notes is empty", true},
-		{"Notes", "order by cf[11]", true},
-		{"summary", "text ~ x", true},
-		{"summary", "summary ~ x", true},
-		{"duedate", "text ~ x", false},
-		{"Due date", "text ~ x", false},
-		{"Due date", "due < now()", true},
-		{"points", "text ~ x", false},
-		{"points", "cf[10] = 3", true},
-		{"points", "cf[12] < now()", false},
-		{"status", "statusCategory = Done", true},
-		{"status", "status was Open", true},
-		{"watches", "watchers > 3", true},
-		{"timetracking", "timespent > 1h", true},
-		{"worklog", "worklogComment ~ x", true},
-		{"attachment", "attachments is empty", true},
-		{"Sprint", "sprint in openSprints()", true},
-		{"customfield_24", "sprint in openSprints()", true},
-		{"customfield_24", "order by sprint", true},
-		{"customfield_26", "'epic link' is empty", true},
-		{"parent", "'epic link' is empty", true},
-		{"fixVersions", "fixVersion is empty", true},
-		{"versions", "fixVersion is empty", false},
-	} {
-		_, err := inView(t, queried(t, true), c.hide).query(t.Context(), c.text)
-		if c.refused {
-			wantKind(t, err, BadQuery)
-		} else if err != nil {
-			t.Errorf("with %s hidden, %q: %v", c.hide, c.text, err)
-		}
-	}
-}
-
 // A query with nothing to look up costs no question.
 func TestQueriesAskLittle(t *testing.T) {
 	j := queried(t, true)
@@ -445,11 +271,14 @@ func TestQueriesThatNameTooMuch(t *testing.T) {
 // recordingJira records what it is asked, with parameters.
 type recordingJira struct {
 	Jira
+	mu   sync.Mutex
 	uris []string
 }
 
 func (j *recordingJira) Ask(ctx context.Context, method, uri string, body []byte) (int, []byte, error) {
+	j.mu.Lock()
 	j.uris = append(j.uris, uri)
+	j.mu.Unlock()
 	return j.Jira.Ask(ctx, method, uri, body)
 }
 
@@ -518,4 +347,24 @@ func FuzzConfinedQuery(f *testing.F) {
 			checkConfined(t, text, confined)
 		}
 	})
+}
+
+// The documentation lists every field and function that queries may use.
+func TestQueriesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/confinement-jql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range systemFields {
+		for _, name := range f.names {
+			if !strings.Contains(string(text), "`"+name+"`") {
+				t.Errorf("docs/confinement-jql.md lacks the field %s", name)
+			}
+		}
+	}
+	for _, f := range queryFunctions {
+		if !strings.Contains(string(text), "`"+f.name+"()`") {
+			t.Errorf("docs/confinement-jql.md lacks the function %s()", f.name)
+		}
+	}
 }
