@@ -11,4 +11,10 @@ func init() {
 	} {
 		merge(shapes, subject)
 	}
+	for _, s := range shapes {
+		s.prepare()
+	}
+	for _, s := range [...]*shape{unknown, unknownMembers, person} {
+		s.prepare()
+	}
 }

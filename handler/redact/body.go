@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // chunk is how much a body prepares before it delivers, in bytes, unless the response ends earlier or holds a larger value.
@@ -96,21 +94,4 @@ func (b *body) release() {
 		b.machine.release()
 		b.machine, b.ready = nil, nil
 	}
-}
-
-// source reads a response for a decoder, and limits what it must hold at a time.
-type source struct {
-	reader  io.Reader
-	decoder *jsontext.Decoder
-	read    int64
-}
-
-// Read implements io.Reader. What was read beyond the last token is what the decoder holds.
-func (s *source) Read(p []byte) (int, error) {
-	if s.read-s.decoder.InputOffset() > maxValue {
-		return 0, errTooLarge
-	}
-	n, err := s.reader.Read(p)
-	s.read += int64(n)
-	return n, err
 }

@@ -33,7 +33,7 @@ func planted(to, value []byte, s *shape, chance *rand.Rand) []byte {
 		for quoted, v := range members(value) {
 			to = append(append(append(to, separator...), quoted...), ':')
 			separator = ","
-			if m := s.member(&view{Inside: ours{}}, unquote(quoted)); m == nil {
+			if m, _ := s.member(&view{Inside: ours{}}, unquote(quoted)); m == nil {
 				to = append(to, v...)
 			} else {
 				to = planted(to, v, m, chance)

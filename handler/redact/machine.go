@@ -1,12 +1,9 @@
 package redact
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxPooled limits the buffers that are kept for other responses, in bytes.
@@ -17,11 +14,9 @@ const maxPooled = 64 << 10
 type machine struct {
 	in      *view
 	root    *shape
-	source  source
-	decoder jsontext.Decoder
+	reader  reader
 	open    []frame
 	out     []byte
-	largest int // value that was read whole
 	started bool
 }
 
@@ -29,7 +24,9 @@ type machine struct {
 type frame struct {
 	shape *shape
 	array bool
-	wrote bool // something was written in it, so that a comma must come next
+	read  bool   // something was read in it, so that a comma must come next
+	wrote bool   // the same of what was written
+	named uint64 // bits of the named members that passed
 	counts
 }
 
@@ -39,17 +36,16 @@ func newMachine(root *shape, reader io.Reader, in Inside) *machine {
 	m := machines.Get().(*machine)
 	m.in, m.root, m.started = &view{Inside: in}, root, false
 	m.open, m.out = m.open[:0], m.out[:0]
-	m.source = source{reader: reader, decoder: &m.decoder}
-	m.decoder.Reset(&m.source)
+	m.reader.reset(reader)
 	return m
 }
 
 // release gives the machine back, unless it has grown.
 func (m *machine) release() {
-	if m.largest > maxPooled || cap(m.out) > maxPooled {
+	if cap(m.reader.buf) > maxPooled || cap(m.out) > maxPooled {
 		return
 	}
-	m.in, m.source.reader = nil, nil
+	m.in, m.reader.source = nil, nil
 	machines.Put(m)
 }
 
@@ -75,12 +71,8 @@ func (m *machine) next() ([]byte, error) {
 
 // begin reads the beginning of the response. It returns io.EOF if the response has no body.
 func (m *machine) begin() error {
-	if m.decoder.PeekKind() == jsontext.KindInvalid {
-		if _, err := m.decoder.ReadToken(); err == io.EOF {
-			return err
-		} else {
-			return m.explain(err)
-		}
+	if _, err := m.reader.begins(); err != nil {
+		return m.explain(err)
 	}
 	switch passed, err := m.value(m.root); {
 	case err != nil:
@@ -95,36 +87,35 @@ func (m *machine) begin() error {
 
 // end checks that nothing follows the response's value.
 func (m *machine) end() error {
-	switch _, err := m.decoder.ReadToken(); err {
-	case nil:
-		return errTrailing
-	case io.EOF:
-		return io.EOF
-	default:
+	if err := m.reader.end(); err != nil {
 		return m.explain(err)
 	}
+	return io.EOF
 }
 
-// explain adds that it was Jira's response that could not be read. Errors of the decoder say where; they may quote a name
-// from the response, and so must reach logs only.
+// explain says of an error of the source where it comes from.
 func (m *machine) explain(err error) error {
-	for _, known := range [...]error{errTooLarge, ErrOutside} {
-		if errors.Is(err, known) {
-			return known
-		}
+	if err == m.reader.err && err != io.EOF || err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("redact: reading Jira's response: %w", err)
 	}
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("redact: reading Jira's response: %w", err)
+	return err
 }
 
 // step reads one member, one element or one closing bracket.
 func (m *machine) step() error {
 	top := &m.open[len(m.open)-1]
-	switch kind := m.decoder.PeekKind(); {
-	case kind == jsontext.KindEndObject || kind == jsontext.KindEndArray:
-		return m.leave(top)
+	closer := byte('}')
+	if top.array {
+		closer = ']'
+	}
+	more, err := m.reader.more(closer, !top.read)
+	top.read = true
+	switch {
+	case err != nil:
+		return err
+	case !more:
+		m.leave(top, closer)
+		return nil
 	case top.array:
 		return m.element(top)
 	default:
@@ -132,19 +123,12 @@ func (m *machine) step() error {
 	}
 }
 
-func (m *machine) leave(top *frame) error {
-	if _, err := m.decoder.ReadToken(); err != nil {
-		return err
-	}
-	bracket := byte('}')
-	if top.array {
-		bracket = ']'
-	} else if top.shape.counted {
+func (m *machine) leave(top *frame, closer byte) {
+	if top.shape.counted && !top.array {
 		m.out = top.counts.append(m.out, !top.wrote)
 	}
-	m.out = append(m.out, bracket)
+	m.out = append(m.out, closer)
 	m.open = m.open[:len(m.open)-1]
-	return nil
 }
 
 func (m *machine) element(top *frame) error {
@@ -156,11 +140,10 @@ func (m *machine) element(top *frame) error {
 	if err != nil {
 		return err
 	}
-	top = &m.open[depth-1]
 	if !passed {
 		m.out = m.out[:mark]
 	} else {
-		top.wrote = true
+		m.open[depth-1].wrote = true
 	}
 	if depth > 1 && m.open[depth-2].shape.counted {
 		m.open[depth-2].counts.element(passed)
@@ -169,15 +152,22 @@ func (m *machine) element(top *frame) error {
 }
 
 func (m *machine) objectMember(top *frame) error {
-	quoted, err := m.decoder.ReadValue()
+	quoted, escaped, err := m.reader.name()
 	if err != nil {
 		return err
 	}
-	name := unquote(quoted)
-	s := top.shape.member(m.in, name)
-	if s == nil {
-		return m.decoder.SkipValue()
+	name := quoted[1 : len(quoted)-1]
+	if escaped {
+		name = unquote(quoted)
 	}
+	s, bit := top.shape.member(m.in, name)
+	switch {
+	case s == nil:
+		return m.reader.skip()
+	case top.named&bit != 0:
+		return errDuplicate
+	}
+	top.named |= bit
 	if top.shape.counted && top.counts.hold(name) {
 		return m.count(top)
 	}
@@ -201,40 +191,43 @@ func (m *machine) objectMember(top *frame) error {
 // value reads a value and writes what passes of it, or opens it if it is an object or an array to read piece by piece. It
 // reports whether anything passes.
 func (m *machine) value(s *shape) (passed bool, err error) {
-	kind := m.decoder.PeekKind()
+	c, err := m.reader.begins()
 	switch {
+	case err != nil:
+		return false, unexpected(err)
 	case s.untouched || s.whole():
-	case kind == jsontext.KindBeginObject && s.isObject():
-		return true, m.enter(frame{shape: s}, '{')
-	case kind == jsontext.KindBeginArray && s.isArray():
-		return true, m.enter(frame{shape: s, array: true}, '[')
-	case kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray:
-		return false, m.decoder.SkipValue()
+	case c == '{' && s.isObject():
+		m.enter(frame{shape: s}, c)
+		return true, nil
+	case c == '[' && s.isArray():
+		m.enter(frame{shape: s, array: true}, c)
+		return true, nil
+	case c == '{' || c == '[':
+		return false, m.reader.skip()
 	}
-	value, err := m.decoder.ReadValue()
+	value, err := m.reader.value()
 	if err != nil {
 		return false, err
 	}
-	m.largest = max(m.largest, len(value))
 	m.out, passed = appendShaped(m.in, m.out, value, s)
+	if m.in.duplicate {
+		return false, errDuplicate
+	}
 	if !passed && s.vital {
 		return false, ErrOutside
 	}
 	return passed, nil
 }
 
-func (m *machine) enter(f frame, bracket byte) error {
-	if _, err := m.decoder.ReadToken(); err != nil {
-		return err
-	}
+func (m *machine) enter(f frame, bracket byte) {
+	m.reader.open()
 	m.out = append(m.out, bracket)
 	m.open = append(m.open, f)
-	return nil
 }
 
 // count reads the value of a count that was held.
 func (m *machine) count(top *frame) error {
-	value, err := m.decoder.ReadValue()
+	value, err := m.reader.value()
 	if err != nil {
 		return err
 	}

@@ -42,10 +42,11 @@ var ErrOutside = errors.New("redact: the response is outside the confinement")
 const maxValue = 4 << 20
 
 var (
-	errClosed   = errors.New("redact: read from a closed body")
-	errTooLarge = fmt.Errorf("redact: a value in Jira's response exceeds %d bytes", maxValue)
-	errForm     = errors.New("redact: Jira's response does not have the form that its operation documents")
-	errTrailing = errors.New("redact: Jira's response continues after its end")
+	errDuplicate = errors.New("redact: an object in Jira's response has two members of the same name")
+	errClosed    = errors.New("redact: read from a closed body")
+	errTooLarge  = fmt.Errorf("redact: a value in Jira's response exceeds %d bytes", maxValue)
+	errForm      = errors.New("redact: Jira's response does not have the form that its operation documents")
+	errTrailing  = errors.New("redact: Jira's response continues after its end")
 )
 
 // Known reports whether there is a shape for the answer, as the table of package jira names it.

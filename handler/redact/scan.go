@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The functions here walk values that the decoder has read, and so are known to be valid JSON.
+// The functions here walk values that a reader has read, and so are known to be valid JSON.
 
 // members yields the members of an object, their names in quotes.
 func members(object []byte) iter.Seq2[[]byte, []byte] {
@@ -100,7 +100,7 @@ func unquote(quoted []byte) []byte {
 	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return inner
 	}
-	text, _ := jsontext.AppendUnquote(nil, quoted) // the decoder has found it valid
+	text, _ := jsontext.AppendUnquote(nil, quoted) // a reader has found it valid
 	return text
 }
 
@@ -130,4 +130,32 @@ func find(value []byte, name string) []byte {
 		}
 	}
 	return nil
+}
+
+// hasDuplicate reports whether two members of an object have the same name.
+func hasDuplicate(object []byte) bool {
+	const few = 24
+	var names [few][]byte
+	var seen map[string]bool
+	n := 0
+	for quoted := range members(object) {
+		name := unquote(quoted)
+		for i := range min(n, few) {
+			if string(names[i]) == string(name) {
+				return true
+			}
+		}
+		if n++; n <= few {
+			names[n-1] = name
+			continue
+		}
+		if seen[string(name)] {
+			return true
+		}
+		if seen == nil {
+			seen = make(map[string]bool)
+		}
+		seen[string(name)] = true
+	}
+	return false
 }

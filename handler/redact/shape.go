@@ -9,6 +9,8 @@ import (
 type shape struct {
 	// members of an object, by name. Those whose shape is nil are dropped.
 	members map[string]*shape
+	// table is made of members. See prepare.
+	table map[string]namedMember
 	// others is the shape of members that are not named. They are dropped if it is nil.
 	others *shape
 	// custom is the shape of members that are custom fields.
@@ -105,18 +107,41 @@ func countedPage(elements *shape, arrays ...string) *shape {
 	return p
 }
 
-// member returns the shape of the member with this name, nil if it is dropped.
-func (s *shape) member(in *view, name []byte) *shape {
-	if s.fields && in.hides(name) {
-		return nil
+// namedMember is a member that a shape names.
+type namedMember struct {
+	shape *shape
+	bit   uint64 // 1 of the shape's members, 0 for those after the 64th
+}
+
+// prepare makes the shape, and all in it, ready for use.
+func (s *shape) prepare() {
+	if s == nil || s.table != nil {
+		return
 	}
-	if m, ok := s.members[string(name)]; ok {
-		return m
+	s.table = make(map[string]namedMember, len(s.members))
+	bit := uint64(1)
+	for name, m := range s.members {
+		s.table[name] = namedMember{m, bit}
+		bit <<= 1
+		m.prepare()
+	}
+	s.custom.prepare()
+	s.others.prepare()
+	s.elements.prepare()
+}
+
+// member returns the shape of the member with this name, nil if it is dropped, and the bit of a named one.
+func (s *shape) member(in *view, name []byte) (*shape, uint64) {
+	if s.fields && in.hides(name) {
+		return nil, 0
 	}
 	if s.custom != nil && bytes.HasPrefix(name, []byte("customfield_")) {
-		return s.custom
+		return s.custom, 0
 	}
-	return s.others
+	if m, ok := s.table[string(name)]; ok {
+		return m.shape, m.bit
+	}
+	return s.others, 0
 }
 
 // whole reports whether a value of this shape must be read whole.

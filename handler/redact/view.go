@@ -6,7 +6,8 @@ const maxRemembered = 4096
 // view is what is inside for one response.
 type view struct {
 	Inside
-	hidden map[string]bool // what Hides says, since each issue names the same fields
+	hidden    map[string]bool // what Hides says, since each issue names the same fields
+	duplicate bool            // an object has two members of the same name
 }
 
 // hides reports whether the field with this ID or name is hidden.

@@ -5,6 +5,10 @@ func appendShaped(in *view, to, value []byte, s *shape) ([]byte, bool) {
 	if s.untouched || value[0] == 'n' {
 		return append(to, value...), true
 	}
+	if value[0] == '{' && hasDuplicate(value) {
+		in.duplicate = true // what was judged might not be what a client reads
+		return to, false
+	}
 	if s.inside != nil && !s.inside(in, value) {
 		return to, false
 	}
@@ -33,7 +37,7 @@ func appendObject(in *view, to, value []byte, s *shape) []byte {
 	to = append(to, '{')
 	first := true
 	for quoted, v := range members(value) {
-		m := s.member(in, unquote(quoted))
+		m, _ := s.member(in, unquote(quoted))
 		if m == nil {
 			continue
 		}

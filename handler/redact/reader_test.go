@@ -1,0 +1,118 @@
+package redact
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// readAll reads a text that is one value, whole or skipping it.
+func readAll(source io.Reader, skip bool) ([]byte, error) {
+	var r reader
+	r.reset(source)
+	if skip {
+		if err := r.skip(); err != nil {
+			return nil, err
+		}
+		return nil, r.end()
+	}
+	value, err := r.value()
+	if err != nil {
+		return nil, err
+	}
+	value = bytes.Clone(value)
+	return value, r.end()
+}
+
+// isJSON asks the oracle.
+func isJSON(text []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
+	_, err := d.ReadValue()
+	if err == nil {
+		_, err = d.ReadToken()
+		return err == io.EOF
+	}
+	return false
+}
+
+var readerTexts = []string{
+	`{}`, `[]`, ` { } `, `[[[]]]`, `{"a":{"b":[1,2,{"c":null}]},"d":"e"}`, `"text"`, `""`, `0`, `-0`, `-1.5e+10`, `1E5`, `true`, `null`, `false`,
+	`01`, `1.`, `.5`, `+1`, `-`, `1e`, `1e+`, `--1`, `1-2`, `0x1`, `tru`, `nul`, `nulll`, `True`, `NaN`,
+	`"\u00e4\n\"\\\/\b\f\r\t"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ude00"`, `"\ud83dx"`, `"\ud83d\u0041"`, `"\u12g4"`, `"\x"`, `"\`, `"`, "\"\x01\"", "\"\t\"", "\"\x7f\"",
+	"\"ä\"", "\"\xff\"", "\"\xc3\"", "\"\xed\xa0\x80\"", "\"12345678ä12345678\"", "\"1234567\xff12345678\"",
+	`{`, `[`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `[1,]`, `[,1]`, `[1 2]`, `{"a" 1}`, `{"a":1 "b":2}`, `{a:1}`, `{1:2}`, `[1}`, `{"a":1]`, `}`, `]`, `,`, `:`,
+	`{}{}`, `[] x`, `"a" "b"`, `1 2`, ``, ` `, "\ufeff{}", "\v1", "\x00", "[\f1]", `{"a":1,"a":2}`, "\t[\r\n1\n,\n2\n]\n",
+	`["` + strings.Repeat("x", 100) + `\\` + strings.Repeat("y", 50) + `"]`,
+}
+
+func TestReaderAgreesWithJSONText(t *testing.T) {
+	for _, text := range readerTexts {
+		agrees(t, []byte(text))
+	}
+}
+
+// agrees compares the reader with the oracle.
+func agrees(t *testing.T, text []byte) {
+	t.Helper()
+	want := isJSON(text)
+	for name, source := range map[string]io.Reader{"whole": bytes.NewReader(text), "bytes": iotest.OneByteReader(bytes.NewReader(text))} {
+		got, err := readAll(source, false)
+		if errors.Is(err, errDeep) {
+			continue
+		}
+		if (err == nil) != want {
+			t.Errorf("%s, %s: error %v, want JSON: %t", text, name, err, want)
+		} else if want && !bytes.Equal(got, bytes.Trim(text, " \t\r\n")) {
+			t.Errorf("%s, %s: read %s", text, name, got)
+		}
+	}
+	_, err := readAll(bytes.NewReader(text), true)
+	if (err == nil) != want && !errors.Is(err, errDeep) {
+		t.Errorf("%s, skipped: error %v, want JSON: %t", text, err, want)
+	}
+}
+
+// FuzzReader compares the reader with jsontext.
+func FuzzReader(f *testing.F) {
+	for _, text := range readerTexts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(agrees)
+}
+
+func TestMembersAndElements(t *testing.T) {
+	var got []string
+	for name, value := range members([]byte(`{ "a" : [ 1 , "]\"}" ] , "b\u0063":{"x":"}"},"d":1.5,"e":"\\" }`)) {
+		got = append(got, string(unquote(name))+"="+string(value))
+	}
+	if want := `a=[ 1 , "]\"}" ]|bc={"x":"}"}|d=1.5|e="\\"`; strings.Join(got, "|") != want {
+		t.Errorf("members: got %s, want %s", strings.Join(got, "|"), want)
+	}
+	got = nil
+	for value := range elements([]byte(`[ 1 ,true,[ ],"a,b" , {"c":[2]}]`)) {
+		got = append(got, string(value))
+	}
+	if want := `1|true|[ ]|"a,b"|{"c":[2]}`; strings.Join(got, "|") != want {
+		t.Errorf("elements: got %s, want %s", strings.Join(got, "|"), want)
+	}
+}
+
+func TestDuplicateNames(t *testing.T) {
+	many := `{`
+	for i := range 100 {
+		many += `"` + strings.Repeat("n", i) + `":1,`
+	}
+	for object, want := range map[string]bool{
+		`{}`: false, `{"a":1,"b":1}`: false, `{"a":1,"b":2,"a":1}`: true, `{"a":1,"\u0061":1}`: true, `{"a":{"b":1},"b":1}`: false,
+		many + `"x":1}`: false, many + `"nnn":1}`: true, many + `"x":1,"x":2}`: true,
+	} {
+		if got := hasDuplicate([]byte(object)); got != want {
+			t.Errorf("%s: got %t, want %t", object, got, want)
+		}
+	}
+}
