@@ -2,6 +2,7 @@ package confine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,6 +63,16 @@ type querying struct {
 // badQuery refuses a query.
 func badQuery(format string, args ...any) error {
 	return &Error{Kind: BadQuery, Message: fmt.Sprintf(format, args...)}
+}
+
+// hinted returns a refusal with a hint for administrators.
+func hinted(refusal error, format string, args ...any) error {
+	if known, ok := errors.AsType[*Error](refusal); ok {
+		explained := *known
+		explained.Hint = fmt.Sprintf(format, args...)
+		return &explained
+	}
+	return refusal
 }
 
 // clause returns a clause with values that mean the same inside and nothing

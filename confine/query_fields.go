@@ -190,7 +190,7 @@ func (q *querying) systemField(ctx context.Context, f *systemField, name, called
 			return nil, err
 		}
 		if refused {
-			return nil, noField(called)
+			return nil, hinted(noField(called), "It is hidden, or it would look into a field that is.")
 		}
 	}
 	return &queryField{called: called, field: jql.Field{Name: name}, kind: f.kind, history: f.history, unsortable: f.unsortable}, nil
@@ -239,19 +239,25 @@ func (q *querying) customField(ctx context.Context, name string) (*queryField, e
 	if err != nil {
 		return nil, err
 	}
+	hint := "Jira has no such field, or it is that of another team-managed project."
 	var found []field
 	for _, f := range fields {
 		number, ok := f.number()
-		called := ok && (f.isCalled(name) || name == "cf["+number+"]")
-		if called && !hidden.has(f.ID) && (f.Scope == nil || q.view.seesAllProjects() || containsProject(inside, f.Scope.Project.ID)) {
+		switch {
+		case !ok || !f.isCalled(name) && name != "cf["+number+"]":
+		case hidden.has(f.ID):
+			hint = "It is hidden."
+		case f.Scope == nil || q.view.seesAllProjects() || containsProject(inside, f.Scope.Project.ID):
 			found = append(found, f)
 		}
 	}
-	if len(found) > 1 {
+	switch {
+	case len(found) > 1:
 		return nil, ambiguous(name, found)
-	}
-	if len(found) == 0 || customKinds[found[0].Schema.Custom] == nil {
-		return nil, noField(name)
+	case len(found) == 0:
+		return nil, hinted(noField(name), "%s", hint)
+	case customKinds[found[0].Schema.Custom] == nil:
+		return nil, hinted(noField(name), "Fields of the type %q are not known to stay inside.", found[0].Schema.Custom)
 	}
 	number, _ := found[0].number()
 	kind := customKinds[found[0].Schema.Custom]

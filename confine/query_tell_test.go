@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -63,6 +64,26 @@ func TestQueriesDoNotTell(t *testing.T) {
 			if hidden, absent := refusal(c.outside), refusal(c.absent); hidden != absent {
 				t.Errorf("%q tells %s\n%s\nfrom %s\n%s", c.query, c.outside, hidden, c.absent, absent)
 			}
+		}
+	}
+}
+
+// Administrators are told more than the client.
+func TestHintsAboutQueries(t *testing.T) {
+	for text, want := range map[string]string{
+		"project = OUT":   "--project OUT",
+		"project = NIX":   "",
+		"key = OUT-1":     "--project OUT",
+		"due < now()":     "hidden",
+		"notes ~ x":       "It is hidden.",
+		"magic = x":       `"com.example.app:magic"`,
+		"'Deal size' = 1": "team-managed",
+	} {
+		_, err := inView(t, queried(t, true), "notes", "duedate").query(t.Context(), text)
+		wantKind(t, err, BadQuery)
+		var refusal *Error
+		if errors.As(err, &refusal) && (!strings.Contains(refusal.Hint, want) || want == "" && refusal.Hint != "") {
+			t.Errorf("%q: hint %q, want %q", text, refusal.Hint, want)
 		}
 	}
 }

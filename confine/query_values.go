@@ -47,8 +47,11 @@ func (q *querying) projectNamed(ctx context.Context, text string, number bool) (
 	// It may be a former key.
 	if token.IsProjectKey(text) {
 		p, err := q.project(ctx, text)
-		if err != nil || containsProject(inside, p.ID) {
+		switch {
+		case err != nil || containsProject(inside, p.ID):
 			return p, err
+		case p.ID != "":
+			return project{}, hinted(noThing("project", text), "It is outside. The token would see it with --project %s.", p.Key)
 		}
 	}
 	return project{}, noThing("project", text)
@@ -76,7 +79,7 @@ func (q *querying) requireIssues(ctx context.Context) error {
 	}
 	for _, name := range q.issues {
 		if !inside[name] {
-			return noThing("issue", name)
+			return q.explained(noThing("issue", name), thingIssue, name)
 		}
 	}
 	return nil

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Bounds on what Parse accepts: far more than a query that a person wrote has,
-// and little enough to print and send.
+// Limits on what Parse accepts: far more than any query that a person writes, and
+// small enough to print and send.
 const (
 	maxLength  = 64 << 10
 	maxNesting = 100
@@ -24,7 +24,7 @@ func Parse(text string) (*Query, error) {
 }
 
 // ParseClause reads a condition: a query that is not empty and has no ORDER BY,
-// such as a constraint for other queries. The error is a [*SyntaxError].
+// such as a constraint on other queries. The error is a [*SyntaxError].
 func ParseClause(text string) (Clause, error) {
 	p, err := newParser(text)
 	if err != nil {
@@ -38,7 +38,7 @@ func ParseClause(text string) (Clause, error) {
 	case err != nil:
 		return nil, err
 	case p.look.is("ORDER"):
-		return nil, &SyntaxError{p.look.at, "ORDER BY has no place in a condition"}
+		return nil, &SyntaxError{p.look.at, "a condition cannot have ORDER BY"}
 	case p.look.kind != kindEnd:
 		return nil, p.unexpected("AND, OR or the end of the condition")
 	}
@@ -84,7 +84,7 @@ func (p *parser) expect(word string) error {
 	return err
 }
 
-// unexpected says what was found in place of what was expected.
+// unexpected returns an error that says what was found and what was expected.
 func (p *parser) unexpected(expected string) error {
 	found := "the end of the query"
 	switch p.look.kind {
@@ -165,7 +165,7 @@ func (p *parser) and() (Clause, error) {
 	return clauses[0], nil
 }
 
-// joined reads clauses between which one of these operators stands.
+// joined reads clauses that are separated by one of these operators.
 func (p *parser) joined(clause func() (Clause, error), operators ...string) ([]Clause, error) {
 	var clauses []Clause
 	for {
@@ -203,7 +203,7 @@ func (p *parser) not() (Clause, error) {
 	return p.condition()
 }
 
-// condition reads a field, an operator and what belongs to it.
+// condition reads a field, an operator and its operands.
 func (p *parser) condition() (Clause, error) {
 	field, err := p.field()
 	if err != nil {
@@ -286,122 +286,6 @@ func (p *parser) history(field Field, operator Operator) (Clause, error) {
 	}
 }
 
-// operandOf reads an operand that goes with an operator.
-func (p *parser) operandOf(operator Operator) (Operand, error) {
-	at := p.look
-	operand, err := p.operand()
-	if err != nil {
-		return nil, err
-	}
-	wanted := ""
-	switch operand.(type) {
-	case List:
-		switch operator {
-		case In, NotIn, WasIn, WasNotIn:
-		default:
-			wanted = "a single value"
-		}
-	case *Function:
-		if operator == Is || operator == IsNot {
-			wanted = "EMPTY"
-		}
-	case Empty:
-		switch operator {
-		case In, NotIn, WasIn, WasNotIn:
-			wanted = "a list in parentheses"
-		case Less, LessEqual, Greater, GreaterEqual:
-			wanted = "a value"
-		}
-	default:
-		switch operator {
-		case In, NotIn, WasIn, WasNotIn:
-			wanted = "a list in parentheses"
-		case Is, IsNot:
-			wanted = "EMPTY"
-		}
-	}
-	if wanted != "" {
-		return nil, &SyntaxError{at.at, fmt.Sprintf("%s wants %s", operator, wanted)}
-	}
-	return operand, nil
-}
-
-// operand reads a value, a function, a list or EMPTY.
-func (p *parser) operand() (Operand, error) {
-	if open, err := p.accept("("); err != nil {
-		return nil, err
-	} else if open {
-		return p.list()
-	}
-	return p.single()
-}
-
-func (p *parser) list() (Operand, error) {
-	var list List
-	for {
-		operand, err := p.single()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, operand)
-		if more, err := p.accept(","); err != nil {
-			return nil, err
-		} else if !more {
-			return list, p.expect(")")
-		}
-	}
-}
-
-// single reads an operand other than a list.
-func (p *parser) single() (Operand, error) {
-	if p.look.is("EMPTY") || p.look.is("NULL") {
-		return Empty{}, p.advance()
-	}
-	value := p.look
-	text, err := p.text("a value")
-	if err != nil {
-		return nil, err
-	}
-	if open, err := p.accept("("); err != nil {
-		return nil, err
-	} else if open {
-		return p.function(text)
-	}
-	if value.kind == kindNumber {
-		return Number(text), nil
-	}
-	return Value(text), nil
-}
-
-// function reads the arguments of a function, behind the parenthesis.
-func (p *parser) function(name string) (Operand, error) {
-	function := &Function{Name: name}
-	if closed, err := p.accept(")"); closed || err != nil {
-		return function, err
-	}
-	for {
-		argument, err := p.text("an argument")
-		if err != nil {
-			return nil, err
-		}
-		function.Args = append(function.Args, argument)
-		if more, err := p.accept(","); err != nil {
-			return nil, err
-		} else if !more {
-			return function, p.expect(")")
-		}
-	}
-}
-
-// text reads a word, a number or quoted text.
-func (p *parser) text(expected string) (string, error) {
-	if p.look.kind == kindEnd || p.look.kind == kindSymbol || p.look.kind == kindWord && isReserved(p.look.text) {
-		return "", p.unexpected(expected)
-	}
-	text := p.look.text
-	return text, p.advance()
-}
-
 // field reads a field's name and the properties that follow it.
 func (p *parser) field() (Field, error) {
 	if p.look.is("cf") {
@@ -444,7 +328,7 @@ func (p *parser) customField() (Field, error) {
 	return field, p.expect("]")
 }
 
-// property reads [key] and the path behind it.
+// property reads [key] and the path that follows it.
 func (p *parser) property() (property Property, err error) {
 	if err := p.expect("["); err != nil {
 		return property, err

@@ -75,8 +75,8 @@ func writeJoined(w *strings.Builder, clauses []Clause, operator string) {
 	}
 }
 
-// writeNested writes a clause inside of another: what consists of clauses itself
-// gets parentheses, so that nobody has to know which operator binds closer.
+// writeNested writes a clause within another. It puts AND and OR in parentheses, so
+// that no reader has to know which of them binds closer.
 func writeNested(w *strings.Builder, clause Clause) {
 	switch clause.(type) {
 	case And, Or:
@@ -131,8 +131,8 @@ func writeOperand(w *strings.Builder, operand Operand) {
 	}
 }
 
-// writeName writes a name without quotes if that is safe. Numbers are names to
-// some fields and functions, and stay as they are.
+// writeName writes a name, without quotes if that is safe. A number can be the name
+// of a field or a function, and is written as it is.
 func writeName(w *strings.Builder, name string) {
 	if isNumber(name) || isPlainName(name) {
 		w.WriteString(name)
@@ -141,8 +141,8 @@ func writeName(w *strings.Builder, name string) {
 	writeQuoted(w, name)
 }
 
-// isPlainName reports whether every version of Jira reads the name alike without
-// quotes.
+// isPlainName reports whether every version of Jira reads the name the same way
+// without quotes.
 func isPlainName(name string) bool {
 	for i := range len(name) {
 		c := name[i]

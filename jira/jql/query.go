@@ -1,6 +1,6 @@
-// Package jql reads and writes JQL, Jira's query language: Parse makes a tree of
-// a query, and the tree prints as a query that means the same to Jira Cloud and
-// to Jira Data Center.
+// Package jql reads and writes JQL, Jira's query language: Parse turns a query into
+// a tree, which prints as a query that means the same to Jira Cloud and to Jira
+// Data Center.
 //
 // The package accepts less than Jira does. Where the two products, or two
 // versions of one, read a text differently, Parse refuses it and says what to
@@ -90,7 +90,7 @@ type Field struct {
 	Properties []Property
 }
 
-// Property names a value inside of an entity property.
+// Property names a value within an entity property.
 type Property struct {
 	// Key is the property's key, Path the path of the value in it, such as
 	// .name.first; the path may be empty.
@@ -104,11 +104,11 @@ type Operand interface{ operand() }
 // Value is a text, without quotes and escapes.
 type Value string
 
-// Number is an integer as it was written. Jira may read it as an ID where it
-// would read the same text in quotes as a name.
+// Number is an integer as it was written. Jira may take it for an ID where it
+// would take the same text in quotes for a name.
 type Number string
 
-// List is a list of operands that are no lists themselves.
+// List is a list of operands, none of which is a list.
 type List []Operand
 
 // Function is a call such as membersOf("jira-users").

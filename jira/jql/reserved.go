@@ -2,10 +2,10 @@ package jql
 
 import "strings"
 
-// reserved are the words that Jira does not accept as a name or a value unless
-// they are in quotes: the keywords, and those that are reserved for later. See
-// "JQL reserved words" in Atlassian's documentation; words that it lists but no
-// version refuses, such as "an" and "the", are left out.
+// reserved are the words that Jira accepts as a name or a value only in quotes: the
+// keywords, and words reserved for the future. See "JQL reserved words" in
+// Atlassian's documentation. Words that it lists but no version of Jira refuses,
+// such as "an" and "the", are left out.
 const reserved = " abort access add after alias alter and any as asc audit avg before begin between boolean break by " +
 	"byte catch cf changed char character check checkpoint collate collation column commit connect continue count " +
 	"create current date decimal declare decrement default defaults define delete delimiter desc difference " +

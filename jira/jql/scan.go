@@ -34,8 +34,8 @@ const (
 // symbol is a lexical element of a query.
 type symbol struct {
 	kind kind
-	// text is a word's or quoted text's meaning, without quotes and escapes; for
-	// others it is what was written.
+	// text is what a word or quoted text means, without quotes and escapes; for
+	// other kinds it is what was written.
 	text string
 	at   int
 }
@@ -83,8 +83,8 @@ func (s *scanner) next() (symbol, error) {
 	return s.word()
 }
 
-// isSpace reports whether c separates words. Jira's grammar knows no other
-// characters that do.
+// isSpace reports whether c separates words. In Jira's grammar, no other
+// characters do.
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 func (s *scanner) punctuation() symbol {
@@ -122,9 +122,9 @@ func (s *scanner) word() (symbol, error) {
 	return symbol{kindWord, text, start}, nil
 }
 
-// isWordRune reports whether r may stand in text without quotes. Jira accepts
-// more, such as most symbols outside of ASCII and, with a backslash, anything;
-// of those it is simpler to be sure in quotes.
+// isWordRune reports whether r may occur in text without quotes. Jira accepts
+// more: most symbols outside ASCII and, after a backslash, anything. Parse wants
+// those in quotes, which leave no doubt.
 func isWordRune(r rune) bool {
 	switch {
 	case r == '_', r == '-', r == '.', r == ':':
@@ -209,18 +209,18 @@ func (s *scanner) escape() (rune, error) {
 
 func (s *scanner) unicodeEscape(start int) (rune, error) {
 	if len(s.text)-s.at < 4 {
-		return 0, &SyntaxError{start, `\u wants four hexadecimal digits`}
+		return 0, &SyntaxError{start, `\u needs four hexadecimal digits`}
 	}
 	var r rune
 	for _, c := range []byte(s.text[s.at : s.at+4]) {
 		digit := strings.IndexByte("0123456789abcdef", c|0x20)
 		if digit < 0 || c < '0' {
-			return 0, &SyntaxError{start, `\u wants four hexadecimal digits`}
+			return 0, &SyntaxError{start, `\u needs four hexadecimal digits`}
 		}
 		r = r<<4 | rune(digit)
 	}
 	if r == 0 || utf8.RuneLen(r) < 0 {
-		// Halves of a surrogate pair are characters of Java's, not of UTF-8's.
+		// Half of a surrogate pair is a character in Java but not in UTF-8.
 		return 0, &SyntaxError{start, `\u of this number is not accepted: write the character itself`}
 	}
 	s.at += 4
