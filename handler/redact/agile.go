@@ -9,12 +9,12 @@ var board = judged(objectOf(with(
 var location = objectOf(kept("projectId", "displayName", "projectName", "projectKey", "projectTypeKey", "avatarURI",
 	"name", "id", "key", "type", "self", "projectKeyOrId", "uuid"))
 
-func insideBoard(in *view, board []byte) bool {
-	if board[0] != '{' {
+func insideBoard(in *view, board value) bool {
+	if !board.isObject() {
 		return false
 	}
-	location := find(board, "location")
-	return len(location) == 0 || location[0] == 'n' || insideOwner(in, location)
+	location := board.find("location")
+	return !location.exists() || location.isNull() || insideOwner(in, location)
 }
 
 // epic is an epic, known to be inside.
@@ -32,8 +32,8 @@ var quickFilter = objectOf(object{
 // jqlText is a query that somebody else has written. It may name issues outside.
 var jqlText = judged(scalar, insideQuery)
 
-func insideQuery(in *view, query []byte) bool {
-	for key := range issueKeys(text(query)) {
+func insideQuery(in *view, query value) bool {
+	for key := range issueKeys(query.text()) {
 		if !in.Issue("", string(key)) {
 			return false
 		}
@@ -69,23 +69,23 @@ var agileAnswers = map[string]*shape{
 	"ranked": objectOf(object{"entries": arrayOf(judged(objectOf(scalars("issueId", "issueKey", "status")), insideRanked))}),
 }
 
-func insideRanked(in *view, entry []byte) bool {
-	id, key := text(find(entry, "issueId")), text(find(entry, "issueKey"))
+func insideRanked(in *view, entry value) bool {
+	id, key := entry.find("issueId").text(), entry.find("issueKey").text()
 	return (len(id) > 0 || len(key) > 0) && in.Issue(string(id), string(key))
 }
 
-func isEstimateShown(in *view, field []byte) bool {
-	return isMetaShown(in, field) && !in.hides(text(find(field, "displayName")))
+func isEstimateShown(in *view, field value) bool {
+	return isMetaShown(in, field) && !in.hides(field.find("displayName").text())
 }
 
 // insideLocation decides about the location of a board's configuration: a project, named by key or ID.
-func insideLocation(in *view, location []byte) bool {
-	if location[0] != '{' {
+func insideLocation(in *view, location value) bool {
+	if !location.isObject() {
 		return false
 	}
-	id, key := text(find(location, "id")), text(find(location, "key"))
+	id, key := location.find("id").text(), location.find("key").text()
 	if len(id) == 0 && len(key) == 0 {
-		either := text(find(location, "projectKeyOrId"))
+		either := location.find("projectKeyOrId").text()
 		return len(either) == 0 || in.Project(string(either), "") || in.Project("", string(either))
 	}
 	return in.Project(string(id), string(key))

@@ -1,8 +1,8 @@
 package redact
 
 // insideMention decides about a text that may be the key of an issue.
-func insideMention(in *view, value []byte) bool {
-	key := text(value)
+func insideMention(in *view, v value) bool {
+	key := v.text()
 	return !isIssueKey(key) || in.Issue("", string(key))
 }
 

@@ -21,12 +21,12 @@ var changelogAnswers = map[string]*shape{
 }
 
 // hasItems decides about a change.
-func hasItems(in *view, change []byte) bool {
-	items := find(change, "items")
-	if len(items) == 0 || items[0] != '[' {
+func hasItems(in *view, change value) bool {
+	items := change.find("items")
+	if !items.isArray() {
 		return false
 	}
-	for item := range elements(items) {
+	for item := range items.elements() {
 		if isItemShown(in, item) {
 			return true
 		}
@@ -36,11 +36,11 @@ func hasItems(in *view, change []byte) bool {
 
 // isItemShown decides about an item. Items of references pass only if everything that they name is inside; an item of
 // another field is the issue's own.
-func isItemShown(in *view, item []byte) bool {
-	if item[0] != '{' {
+func isItemShown(in *view, item value) bool {
+	if !item.isObject() {
 		return false
 	}
-	id, name := text(find(item, "fieldId")), text(find(item, "field"))
+	id, name := item.find("fieldId").text(), item.find("field").text()
 	if in.hides(id) || in.hides(name) {
 		return false
 	}
@@ -48,7 +48,7 @@ func isItemShown(in *view, item []byte) bool {
 		return false // it holds the text of a comment that was changed or deleted, and does not say which
 	}
 	values := [...][]byte{
-		text(find(item, "from")), text(find(item, "fromString")), text(find(item, "to")), text(find(item, "toString")),
+		item.find("from").text(), item.find("fromString").text(), item.find("to").text(), item.find("toString").text(),
 	}
 	switch {
 	case isProjectField(id, name):

@@ -18,26 +18,26 @@ var commentAnswers = map[string]*shape{
 // pinned is a comment that was pinned to an issue.
 var pinned = objectOf(object{"comment": comment, "pinnedBy": keep, "pinnedDate": keep})
 
-func isPinShown(in *view, pin []byte) bool {
-	comment := find(pin, "comment")
-	return len(comment) > 0 && isShown(in, comment)
+func isPinShown(in *view, pin value) bool {
+	comment := pin.find("comment")
+	return comment.exists() && isShown(in, comment)
 }
 
 // isShown decides about a comment: internal ones may be hidden.
-func isShown(in *view, comment []byte) bool {
+func isShown(in *view, comment value) bool {
 	return !in.HidesInternalComments() || !isInternal(comment)
 }
 
 // isInternal reports whether Jira Service Management shows a comment to agents only. Jira says so in one of three ways: in
 // jsdPublic, in public (below /rest/servicedeskapi) or in the property sd.public.comment.
-func isInternal(comment []byte) bool {
-	if comment[0] != '{' {
+func isInternal(comment value) bool {
+	if !comment.isObject() {
 		return false
 	}
-	for quoted, v := range members(comment) {
-		switch string(unquote(quoted)) {
+	for name, v := range comment.members() {
+		switch string(name.text()) {
 		case "jsdPublic", "public":
-			if string(v) != "true" {
+			if string(v.raw()) != "true" {
 				return true
 			}
 		case "properties":
@@ -49,15 +49,15 @@ func isInternal(comment []byte) bool {
 	return false
 }
 
-func internalProperty(properties []byte) bool {
-	if properties[0] != '[' {
+func internalProperty(properties value) bool {
+	if !properties.isArray() {
 		return false
 	}
-	for p := range elements(properties) {
-		if string(text(find(p, "key"))) != "sd.public.comment" {
+	for p := range properties.elements() {
+		if string(p.find("key").text()) != "sd.public.comment" {
 			continue
 		}
-		if internal := find(find(p, "value"), "internal"); internal != nil && string(internal) != "false" {
+		if internal := p.find("value").find("internal"); internal.exists() && string(internal.raw()) != "false" {
 			return true
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxFieldName limits the names of fields that pass in an error, in bytes.
@@ -34,16 +33,18 @@ func Failure(status int, body []byte, in Inside) []byte {
 // faultyFields returns the fields that Jira complains about.
 func faultyFields(body []byte, in Inside) map[string]string {
 	fields := make(map[string]string)
-	value := jsontext.Value(bytes.TrimSpace(body))
-	if !value.IsValid() {
+	var r reader
+	r.reset(bytes.NewReader(body))
+	v, err := r.value()
+	if err != nil {
 		return fields
 	}
-	faulty := find(value, "errors")
-	if len(faulty) == 0 || faulty[0] != '{' {
+	faulty := v.find("errors")
+	if !faulty.isObject() {
 		return fields
 	}
-	for quoted := range members(faulty) {
-		if name := string(unquote(quoted)); isFieldName(name) && !in.Hides(name) {
+	for key := range faulty.members() {
+		if name := string(key.text()); isFieldName(name) && !in.Hides(name) {
 			fields[name] = "Jira did not accept this field."
 		}
 	}

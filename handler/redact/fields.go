@@ -35,4 +35,4 @@ var epicReference = judged(objectOf(with(scalars("id", "key", "self", "name", "s
 var fieldNames = byField(judged(scalar, isFieldShown))
 
 // isFieldShown decides about the name of a field.
-func isFieldShown(in *view, name []byte) bool { return !in.hides(text(name)) }
+func isFieldShown(in *view, name value) bool { return !in.hides(name.text()) }

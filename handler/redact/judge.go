@@ -7,23 +7,24 @@ import (
 
 // reference is what an object says about which issue, project or other thing it is.
 type reference struct {
-	id, key, self, projectID, projectType, scope []byte
-	person                                       bool
+	id, key, self, projectID []byte
+	projectType, scope       value
+	person                   bool
 }
 
 // refer reads the reference of an object.
-func refer(object []byte) (r reference) {
+func refer(object value) (r reference) {
 	issue := false
-	for quoted, v := range members(object) {
-		switch string(unquote(quoted)) {
+	for name, v := range object.members() {
+		switch string(name.text()) {
 		case "id":
-			r.id = text(v)
+			r.id = v.text()
 		case "key":
-			r.key = text(v)
+			r.key = v.text()
 		case "self":
-			r.self = text(v)
+			r.self = v.text()
 		case "projectId":
-			r.projectID = text(v)
+			r.projectID = v.text()
 		case "projectTypeKey":
 			r.projectType = v
 		case "scope":
@@ -39,35 +40,32 @@ func refer(object []byte) (r reference) {
 }
 
 // insideIssue decides about an object that is an issue.
-func insideIssue(in *view, value []byte) bool {
-	if value[0] != '{' {
+func insideIssue(in *view, v value) bool {
+	if !v.isObject() {
 		return false
 	}
-	r := refer(value)
+	r := refer(v)
 	return (len(r.id) > 0 || len(r.key) > 0) && in.Issue(string(r.id), string(r.key))
 }
 
 // insideProject decides about an object that is a project.
-func insideProject(in *view, value []byte) bool {
-	if value[0] != '{' {
+func insideProject(in *view, v value) bool {
+	if !v.isObject() {
 		return false
 	}
-	r := refer(value)
+	r := refer(v)
 	return (len(r.id) > 0 || len(r.key) > 0) && in.Project(string(r.id), string(r.key))
 }
 
 // insideScope decides about an object that may belong to one project, such as a status of a team-managed project.
-func insideScope(in *view, value []byte) bool {
-	return value[0] != '{' || scopeInside(in, find(value, "scope"))
+func insideScope(in *view, v value) bool {
+	return !v.isObject() || scopeInside(in, v.find("scope"))
 }
 
 // scopeInside decides about a scope: {"type":"PROJECT","project":{"id":"10000"}}.
-func scopeInside(in *view, scope []byte) bool {
-	if len(scope) == 0 || scope[0] != '{' {
-		return true
-	}
-	project := find(scope, "project")
-	return project == nil || project[0] == 'n' || insideProject(in, project)
+func scopeInside(in *view, scope value) bool {
+	project := scope.find("project")
+	return !project.exists() || project.isNull() || insideProject(in, project)
 }
 
 // inside decides about an object whose kind nobody knows, such as in the value of a custom field.
@@ -75,7 +73,7 @@ func (r *reference) inside(in *view) bool {
 	switch {
 	case isIssueKey(r.key) && !r.person:
 		return in.Issue(string(r.id), string(r.key))
-	case r.projectType != nil, len(r.key) > 0 && bytes.Contains(r.self, []byte("/project/")):
+	case r.projectType.exists(), len(r.key) > 0 && bytes.Contains(r.self, []byte("/project/")):
 		return in.Project(string(r.id), string(r.key))
 	case len(r.projectID) > 0 && !in.Project(string(r.projectID), ""):
 		return false
@@ -86,25 +84,25 @@ func (r *reference) inside(in *view) bool {
 // appendUnknown appends a value whose kind nobody knows, without the issues and projects outside that it names. Text that
 // mentions one is somebody's text and stays; a string that is an issue's key and nothing else is a reference to it, as in the
 // field Epic Link.
-func appendUnknown(in *view, to, value []byte) ([]byte, bool) {
-	switch value[0] {
+func appendUnknown(in *view, to []byte, v value) ([]byte, bool) {
+	switch v.kind() {
 	case '"':
-		if key := unquote(value); isIssueKey(key) && !in.Issue("", string(key)) {
+		if key := v.text(); isIssueKey(key) && !in.Issue("", string(key)) {
 			return to, false
 		}
 	case '[':
-		return appendArray(in, to, value, unknown), true
+		return appendArray(in, to, v, unknown), true
 	case '{':
-		r := refer(value)
+		r := refer(v)
 		switch {
 		case !r.inside(in):
 			return to, false
 		case r.person:
-			return appendObject(in, to, value, person), true
+			return appendObject(in, to, v, person), true
 		}
-		return appendObject(in, to, value, unknownMembers), true
+		return appendObject(in, to, v, unknownMembers), true
 	}
-	return append(to, value...), true
+	return append(to, v.raw()...), true
 }
 
 // isIssueKey reports whether s is an issue's key and nothing else.

@@ -9,14 +9,14 @@ var link = judged(objectOf(object{
 	"outwardIssue": linkedIssue,
 }), insideLink)
 
-func insideLink(in *view, value []byte) bool {
-	if value[0] != '{' {
+func insideLink(in *view, v value) bool {
+	if !v.isObject() {
 		return false
 	}
 	ends := 0
 	for _, name := range [...]string{"inwardIssue", "outwardIssue"} {
-		end := find(value, name)
-		if end == nil || end[0] == 'n' {
+		end := v.find(name)
+		if !end.exists() || end.isNull() {
 			continue
 		}
 		if ends++; !insideIssue(in, end) {

@@ -9,6 +9,9 @@ import (
 // maxPooled limits the buffers that are kept for other responses, in bytes.
 const maxPooled = 64 << 10
 
+// maxNodes limits the nodes of a reader that is kept.
+const maxNodes = 4096
+
 // machine reads tokens and values of a response and writes what passes. It keeps the open objects and arrays on a stack of
 // its own, so that it can stop after each chunk.
 type machine struct {
@@ -42,7 +45,7 @@ func newMachine(root *shape, reader io.Reader, in Inside) *machine {
 
 // release gives the machine back, unless it has grown.
 func (m *machine) release() {
-	if cap(m.reader.buf) > maxPooled || cap(m.out) > maxPooled {
+	if cap(m.reader.buf) > maxPooled || cap(m.reader.doc.nodes) > maxNodes || cap(m.out) > maxPooled {
 		return
 	}
 	m.in, m.reader.source = nil, nil
@@ -156,10 +159,7 @@ func (m *machine) objectMember(top *frame) error {
 	if err != nil {
 		return err
 	}
-	name := quoted[1 : len(quoted)-1]
-	if escaped {
-		name = unquote(quoted)
-	}
+	name := unquote(quoted, escaped)
 	s, bit := top.shape.member(m.in, name)
 	switch {
 	case s == nil:
@@ -195,7 +195,11 @@ func (m *machine) value(s *shape) (passed bool, err error) {
 	switch {
 	case err != nil:
 		return false, unexpected(err)
-	case s.untouched || s.whole():
+	case s.passes(c):
+		raw, err := m.reader.raw()
+		m.out = append(m.out, raw...)
+		return true, err
+	case s.whole():
 	case c == '{' && s.isObject():
 		m.enter(frame{shape: s}, c)
 		return true, nil
@@ -205,11 +209,11 @@ func (m *machine) value(s *shape) (passed bool, err error) {
 	case c == '{' || c == '[':
 		return false, m.reader.skip()
 	}
-	value, err := m.reader.value()
+	v, err := m.reader.value()
 	if err != nil {
 		return false, err
 	}
-	m.out, passed = appendShaped(m.in, m.out, value, s)
+	m.out, passed = appendShaped(m.in, m.out, v, s)
 	if m.in.duplicate {
 		return false, errDuplicate
 	}
@@ -227,7 +231,7 @@ func (m *machine) enter(f frame, bracket byte) {
 
 // count reads the value of a count that was held.
 func (m *machine) count(top *frame) error {
-	value, err := m.reader.value()
+	value, err := m.reader.raw()
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ var field = judged(objectOf(kept("id", "key", "name", "untranslatedName", "custo
 	"searchable", "clauseNames", "scope", "schema", "description", "isLocked", "isUnscreenable", "searcherKey",
 	"typeDisplayName", "stableId", "self", "numericId", "type", "isManaged", "isTrusted")), isFieldInside)
 
-func isFieldInside(in *view, field []byte) bool {
-	return field[0] == '{' && insideScope(in, field) && isMetaShown(in, field)
+func isFieldInside(in *view, field value) bool {
+	return field.isObject() && insideScope(in, field) && isMetaShown(in, field)
 }
 
 // transition is a transition of an issue's workflow.
@@ -37,12 +37,12 @@ var (
 )
 
 // isMetaShown decides about a field that names itself.
-func isMetaShown(in *view, meta []byte) bool {
-	if meta[0] != '{' {
+func isMetaShown(in *view, meta value) bool {
+	if !meta.isObject() {
 		return false
 	}
 	for _, name := range [...]string{"fieldId", "key", "name", "id"} {
-		if field := text(find(meta, name)); len(field) > 0 && in.hides(field) {
+		if field := meta.find(name).text(); len(field) > 0 && in.hides(field) {
 			return false
 		}
 	}
@@ -56,11 +56,11 @@ var creatableType = objectOf(with(issueType.members, object{"fields": metaByFiel
 var jqlField = judged(objectOf(kept("value", "displayName", "orderable", "searchable", "auto", "cfid", "operators",
 	"types")), isJQLFieldShown)
 
-func isJQLFieldShown(in *view, field []byte) bool {
-	if field[0] != '{' || in.hides(text(find(field, "value"))) || in.hides(text(find(field, "displayName"))) {
+func isJQLFieldShown(in *view, field value) bool {
+	if !field.isObject() || in.hides(field.find("value").text()) || in.hides(field.find("displayName").text()) {
 		return false
 	}
-	id, custom := bytes.CutPrefix(text(find(field, "cfid")), []byte("cf["))
+	id, custom := bytes.CutPrefix(field.find("cfid").text(), []byte("cf["))
 	return !custom || !in.hides(append([]byte("customfield_"), bytes.TrimSuffix(id, []byte("]"))...))
 }
 

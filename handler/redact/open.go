@@ -11,11 +11,11 @@ var (
 )
 
 // insideUnknown decides about a value whose kind nobody knows.
-func insideUnknown(in *view, value []byte) bool {
-	if value[0] != '{' {
+func insideUnknown(in *view, v value) bool {
+	if !v.isObject() {
 		return true
 	}
-	r := refer(value)
+	r := refer(v)
 	return r.inside(in)
 }
 

@@ -19,7 +19,7 @@ var requestedProject = objectOf(with(anyProject.members, object{"id": projectID}
 // projectID is the ID of a project that must be inside, because Jira was asked for no other.
 var projectID = vital(scalar, insideProjectID)
 
-func insideProjectID(in *view, id []byte) bool { return in.Project(string(text(id)), "") }
+func insideProjectID(in *view, id value) bool { return in.Project(string(id.text()), "") }
 
 // project is a project that may be outside.
 var project = judged(anyProject, insideProject)

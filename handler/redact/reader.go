@@ -23,11 +23,14 @@ var (
 type reader struct {
 	source  io.Reader
 	buf     []byte
-	pos     int    // of the next byte
-	keep    int    // of the first byte that is still needed
-	err     error  // what ended the source
-	closers []byte // brackets that close what is open in the value that is being read
-	escaped bool   // the string that was read last has escapes
+	pos     int      // of the next byte
+	keep    int      // of the first byte that is still needed
+	err     error    // what ended the source
+	closers []byte   // brackets that close what is open in the value that is being read
+	opened  []int32  // nodes of what is open
+	record  bool     // nodes of what is read are recorded
+	doc     document // what was read whole last
+	escaped bool     // the string that was read last has escapes
 }
 
 // reset makes the reader read from source.
@@ -35,7 +38,7 @@ func (r *reader) reset(source io.Reader) {
 	if r.buf == nil {
 		r.buf = make([]byte, 0, window)
 	}
-	*r = reader{source: source, buf: r.buf[:0], closers: r.closers[:0]}
+	*r = reader{source: source, buf: r.buf[:0], closers: r.closers, opened: r.opened, doc: document{nodes: r.doc.nodes}}
 }
 
 // fill reads more, and keeps what is needed.
@@ -160,6 +163,9 @@ func (r *reader) member() (length int, err error) {
 		return 0, err
 	}
 	length = r.pos - r.keep - offset
+	if r.record {
+		r.add(offset)
+	}
 	switch c, err := r.peek(); {
 	case err != nil:
 		return 0, unexpected(err)
@@ -170,8 +176,8 @@ func (r *reader) member() (length int, err error) {
 	return length, nil
 }
 
-// value reads a value whole.
-func (r *reader) value() ([]byte, error) {
+// raw reads a value whole.
+func (r *reader) raw() ([]byte, error) {
 	if _, err := r.begins(); err != nil {
 		return nil, unexpected(err)
 	}
@@ -180,6 +186,25 @@ func (r *reader) value() ([]byte, error) {
 		return nil, err
 	}
 	return r.buf[r.keep:r.pos], nil
+}
+
+// value reads a value whole, to look into it.
+func (r *reader) value() (value, error) {
+	r.record, r.doc.nodes, r.opened = true, r.doc.nodes[:0], r.opened[:0]
+	text, err := r.raw()
+	r.record = false
+	if err != nil {
+		return value{}, err
+	}
+	r.doc.text = text
+	return value{doc: &r.doc}, nil
+}
+
+// add records a string, number or literal that began at offset and ends here.
+func (r *reader) add(offset int) {
+	r.doc.nodes = append(r.doc.nodes, node{
+		start: int32(offset), end: int32(r.pos - r.keep), next: int32(len(r.doc.nodes) + 1), escaped: r.escaped,
+	})
 }
 
 // skip reads a value without keeping it.
@@ -217,10 +242,8 @@ func (r *reader) scan(skip bool) error {
 			if !empty {
 				continue
 			}
-		case '"':
-			err = r.text()
 		default:
-			err = r.scalar(c)
+			err = r.leaf(c)
 		}
 		if err != nil {
 			return err
@@ -231,15 +254,34 @@ func (r *reader) scan(skip bool) error {
 	}
 }
 
+// leaf reads a value that holds no others.
+func (r *reader) leaf(c byte) (err error) {
+	offset := r.pos - r.keep
+	r.escaped = false
+	if c == '"' {
+		err = r.text()
+	} else {
+		err = r.scalar(c)
+	}
+	if r.record && err == nil {
+		r.add(offset)
+	}
+	return err
+}
+
 // enter reads the beginning of an object or array up to its first value, or all of it if it is empty.
 func (r *reader) enter(bracket byte) (empty bool, err error) {
 	closer := bracket + 2 // '{' and '}', '[' and ']'
+	if r.record {
+		r.opened = append(r.opened, int32(len(r.doc.nodes)))
+		r.doc.nodes = append(r.doc.nodes, node{start: int32(r.pos - r.keep)})
+	}
 	r.pos++
 	switch c, err := r.peek(); {
 	case err != nil:
 		return false, unexpected(err)
 	case c == closer:
-		r.pos++
+		r.close()
 		return true, nil
 	case len(r.closers) == maxDepth:
 		return false, errDeep
@@ -249,6 +291,17 @@ func (r *reader) enter(bracket byte) (empty bool, err error) {
 		_, err = r.member()
 	}
 	return false, err
+}
+
+// close reads a closing bracket.
+func (r *reader) close() {
+	r.pos++
+	if r.record {
+		last := len(r.opened) - 1
+		n := &r.doc.nodes[r.opened[last]]
+		n.end, n.next = int32(r.pos-r.keep), int32(len(r.doc.nodes))
+		r.opened = r.opened[:last]
+	}
 }
 
 // leave reads what follows a value: closing brackets, and what comes before the next value. done reports that the outermost
@@ -261,7 +314,7 @@ func (r *reader) leave() (done bool, err error) {
 		case err != nil:
 			return false, unexpected(err)
 		case c == closer:
-			r.pos++
+			r.close()
 			r.closers = r.closers[:len(r.closers)-1]
 			continue
 		case c != ',':

@@ -21,12 +21,12 @@ func readAll(source io.Reader, skip bool) ([]byte, error) {
 		}
 		return nil, r.end()
 	}
-	value, err := r.value()
+	raw, err := r.raw()
 	if err != nil {
 		return nil, err
 	}
-	value = bytes.Clone(value)
-	return value, r.end()
+	raw = bytes.Clone(raw)
+	return raw, r.end()
 }
 
 // isJSON asks the oracle.
@@ -87,15 +87,15 @@ func FuzzReader(f *testing.F) {
 
 func TestMembersAndElements(t *testing.T) {
 	var got []string
-	for name, value := range members([]byte(`{ "a" : [ 1 , "]\"}" ] , "b\u0063":{"x":"}"},"d":1.5,"e":"\\" }`)) {
-		got = append(got, string(unquote(name))+"="+string(value))
+	for name, value := range parsed([]byte(`{ "a" : [ 1 , "]\"}" ] , "b\u0063":{"x":"}"},"d":1.5,"e":"\\" }`)).members() {
+		got = append(got, string(name.text())+"="+string(value.raw()))
 	}
 	if want := `a=[ 1 , "]\"}" ]|bc={"x":"}"}|d=1.5|e="\\"`; strings.Join(got, "|") != want {
 		t.Errorf("members: got %s, want %s", strings.Join(got, "|"), want)
 	}
 	got = nil
-	for value := range elements([]byte(`[ 1 ,true,[ ],"a,b" , {"c":[2]}]`)) {
-		got = append(got, string(value))
+	for value := range parsed([]byte(`[ 1 ,true,[ ],"a,b" , {"c":[2]}]`)).elements() {
+		got = append(got, string(value.raw()))
 	}
 	if want := `1|true|[ ]|"a,b"|{"c":[2]}`; strings.Join(got, "|") != want {
 		t.Errorf("elements: got %s, want %s", strings.Join(got, "|"), want)
@@ -111,7 +111,7 @@ func TestDuplicateNames(t *testing.T) {
 		`{}`: false, `{"a":1,"b":1}`: false, `{"a":1,"b":2,"a":1}`: true, `{"a":1,"\u0061":1}`: true, `{"a":{"b":1},"b":1}`: false,
 		many + `"x":1}`: false, many + `"nnn":1}`: true, many + `"x":1,"x":2}`: true,
 	} {
-		if got := hasDuplicate([]byte(object)); got != want {
+		if got := parsed([]byte(object)).hasDuplicate(); got != want {
 			t.Errorf("%s: got %t, want %t", object, got, want)
 		}
 	}

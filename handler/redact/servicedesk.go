@@ -20,12 +20,12 @@ var request = objectOf(with(
 // requestField is the value of a field of a request.
 var requestField = judged(objectOf(object{"fieldId": scalar, "label": scalar, "value": unknown}), isRequestFieldShown)
 
-func isRequestFieldShown(in *view, field []byte) bool {
-	return isMetaShown(in, field) && !in.hides(text(find(field, "label")))
+func isRequestFieldShown(in *view, field value) bool {
+	return isMetaShown(in, field) && !in.hides(field.find("label").text())
 }
 
-func insideRequest(in *view, request []byte) bool {
-	id, key := text(find(request, "issueId")), text(find(request, "issueKey"))
+func insideRequest(in *view, request value) bool {
+	id, key := request.find("issueId").text(), request.find("issueKey").text()
 	return (len(id) > 0 || len(key) > 0) && in.Issue(string(id), string(key))
 }
 
@@ -51,8 +51,8 @@ var (
 	serviceDesk    = judged(anyServiceDesk, insideServiceDesk)
 )
 
-func insideServiceDesk(in *view, desk []byte) bool {
-	return len(text(find(desk, "projectId"))) > 0 && insideOwner(in, desk)
+func insideServiceDesk(in *view, desk value) bool {
+	return len(desk.find("projectId").text()) > 0 && insideOwner(in, desk)
 }
 
 // queue is a queue of a service desk. The count of its issues is dropped: some may be outside.

@@ -24,7 +24,7 @@ type shape struct {
 	// untouched is set if the value passes as it is, whatever it is.
 	untouched bool
 	// inside decides about the value before any of it is written. The value is read whole for that.
-	inside func(*view, []byte) bool
+	inside func(*view, value) bool
 	// vital is set if the response must not go on when inside denies the value, because what it identifies is outside.
 	vital bool
 	// unknown is set if what passes depends on the value alone. See appendUnknown.
@@ -70,14 +70,14 @@ func merge(m, more object) object {
 }
 
 // judged is like s, but what f denies does not pass.
-func judged(s *shape, f func(*view, []byte) bool) *shape {
+func judged(s *shape, f func(*view, value) bool) *shape {
 	c := *s
 	c.inside = f
 	return &c
 }
 
 // vital is like judged, but what f denies ends the response.
-func vital(s *shape, f func(*view, []byte) bool) *shape {
+func vital(s *shape, f func(*view, value) bool) *shape {
 	c := judged(s, f)
 	c.vital = true
 	return c
@@ -146,6 +146,11 @@ func (s *shape) member(in *view, name []byte) (*shape, uint64) {
 
 // whole reports whether a value of this shape must be read whole.
 func (s *shape) whole() bool { return s.unknown || s.inside != nil }
+
+// passes reports whether a value that begins with c passes, whatever follows.
+func (s *shape) passes(c byte) bool {
+	return s.untouched || c == 'n' || s.unknown && s.inside == nil && c != '{' && c != '[' && c != '"'
+}
 
 // isObject and isArray report whether a value of this kind passes at all.
 func (s *shape) isObject() bool { return s.members != nil || s.others != nil }

@@ -22,22 +22,22 @@ var componentOrPage = &shape{
 }
 
 // insideOwner decides about an object that names its project, if it does.
-func insideOwner(in *view, value []byte) bool {
-	if value[0] != '{' {
+func insideOwner(in *view, v value) bool {
+	if !v.isObject() {
 		return false
 	}
-	id, key := text(find(value, "projectId")), text(find(value, "projectKey"))
+	id, key := v.find("projectId").text(), v.find("projectKey").text()
 	return len(id) == 0 && len(key) == 0 || in.Project(string(id), string(key))
 }
 
 // relatedWork is a link of a version, perhaps to an issue.
 var relatedWork = judged(objectOf(kept("relatedWorkId", "category", "title", "url", "issueId")), insideRelated)
 
-func insideRelated(in *view, value []byte) bool {
-	if value[0] != '{' {
+func insideRelated(in *view, v value) bool {
+	if !v.isObject() {
 		return false
 	}
-	issue := text(find(value, "issueId"))
+	issue := v.find("issueId").text()
 	return len(issue) == 0 || in.Issue(string(issue), "")
 }
 
@@ -57,7 +57,7 @@ var versionAnswers = map[string]*shape{
 }
 
 // isUsageShown decides about a custom field that names a version.
-func isUsageShown(in *view, usage []byte) bool {
-	id, name := text(find(usage, "customFieldId")), text(find(usage, "fieldName"))
+func isUsageShown(in *view, usage value) bool {
+	id, name := usage.find("customFieldId").text(), usage.find("fieldName").text()
 	return !in.hides(name) && !in.hides(append([]byte("customfield_"), id...))
 }

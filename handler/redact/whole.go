@@ -1,48 +1,48 @@
 package redact
 
 // appendShaped appends what passes of a value that was read whole, and reports whether anything does.
-func appendShaped(in *view, to, value []byte, s *shape) ([]byte, bool) {
-	if s.untouched || value[0] == 'n' {
-		return append(to, value...), true
+func appendShaped(in *view, to []byte, v value, s *shape) ([]byte, bool) {
+	if s.untouched || v.isNull() {
+		return append(to, v.raw()...), true
 	}
-	if value[0] == '{' && hasDuplicate(value) {
+	if v.isObject() && v.hasDuplicate() {
 		in.duplicate = true // what was judged might not be what a client reads
 		return to, false
 	}
-	if s.inside != nil && !s.inside(in, value) {
+	if s.inside != nil && !s.inside(in, v) {
 		return to, false
 	}
 	if s.unknown {
-		return appendUnknown(in, to, value)
+		return appendUnknown(in, to, v)
 	}
-	switch value[0] {
+	switch v.kind() {
 	case '{':
 		if !s.isObject() {
 			return to, false
 		}
-		return appendObject(in, to, value, s), true
+		return appendObject(in, to, v, s), true
 	case '[':
 		if !s.isArray() {
 			return to, false
 		}
-		return appendArray(in, to, value, s.elements), true
+		return appendArray(in, to, v, s.elements), true
 	}
 	if !s.scalar {
 		return to, false
 	}
-	return append(to, value...), true
+	return append(to, v.raw()...), true
 }
 
-func appendObject(in *view, to, value []byte, s *shape) []byte {
+func appendObject(in *view, to []byte, object value, s *shape) []byte {
 	to = append(to, '{')
 	first := true
-	for quoted, v := range members(value) {
-		m, _ := s.member(in, unquote(quoted))
+	for name, v := range object.members() {
+		m, _ := s.member(in, name.text())
 		if m == nil {
 			continue
 		}
 		mark := len(to)
-		to = appendName(to, quoted, first)
+		to = appendName(to, name.raw(), first)
 		var ok bool
 		switch to, ok = appendShaped(in, to, v, m); {
 		case ok:
@@ -57,10 +57,10 @@ func appendObject(in *view, to, value []byte, s *shape) []byte {
 	return append(to, '}')
 }
 
-func appendArray(in *view, to, value []byte, s *shape) []byte {
+func appendArray(in *view, to []byte, array value, s *shape) []byte {
 	to = append(to, '[')
 	first := true
-	for v := range elements(value) {
+	for v := range array.elements() {
 		mark := len(to)
 		if !first {
 			to = append(to, ',')
