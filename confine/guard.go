@@ -46,6 +46,9 @@ func (g *Guard) admit(ctx context.Context, v *View, j Jira, r *Request) (*Admiss
 	if err := c.check(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.requirePart(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.write(); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,106 @@
+package confine
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+var errNoPart = outside("It does not exist or you do not have permission to see it.")
+
+// partPlaces are where a path names a comment or a worklog of an issue, and what
+// to ask Jira about it.
+var partPlaces = []struct{ template, question, query string }{
+	{"/issue/{issueIdOrKey}/comment/{", "/rest/api/2/issue/%/comment/", "?expand=properties"},
+	{"/issue/{issueIdOrKey}/worklog/{", "/rest/api/2/issue/%/worklog/", ""},
+	{"/request/{issueIdOrKey}/comment/{", "/rest/servicedeskapi/request/%/comment/", ""},
+}
+
+// part is a comment or a worklog.
+type part struct {
+	ID jsontext.Value `json:"id"`
+	// Self and IssueID say which issue it belongs to.
+	Self    string         `json:"self"`
+	IssueID jsontext.Value `json:"issueId"`
+	// Public and JSDPublic are false for internal comments, and so is a property
+	// on Data Center.
+	Public     *bool `json:"public"`
+	JSDPublic  *bool `json:"jsdPublic"`
+	Properties []struct {
+		Key   string         `json:"key"`
+		Value jsontext.Value `json:"value"`
+	} `json:"properties"`
+}
+
+// requirePart returns an error unless the comment or the worklog that the path
+// names belongs to the issue that it names, and is not hidden. Jira finds both by
+// their ID, and nothing documents that it compares the issue.
+func (c *call) requirePart(ctx context.Context) error {
+	template := strings.ReplaceAll(c.request.Match.Template, "{issueKey}", "{issueIdOrKey}")
+	for _, place := range partPlaces {
+		_, rest, ok := strings.Cut(template, place.template)
+		if !ok {
+			continue
+		}
+		parameter, _, _ := strings.Cut(rest, "}")
+		issueName, issueOK := c.request.Match.Param("issueIdOrKey")
+		id, idOK := c.request.Match.Param(parameter)
+		if !issueOK || !idOK || !isNumber(id) {
+			return errNoPart
+		}
+		issueName, err := url.PathUnescape(issueName)
+		if err != nil {
+			return errNoPart
+		}
+		uri := strings.Replace(place.question, "%", url.PathEscape(issueName), 1) + id + place.query
+		return c.lookPart(ctx, uri, strings.ToUpper(issueName))
+	}
+	return nil
+}
+
+func (c *call) lookPart(ctx context.Context, uri, issueName string) error {
+	found, err := current(ctx, c.session, uri, c.guard.ttl, func(ctx context.Context) (p part, err error) {
+		_, err = c.get(ctx, uri, &p)
+		return p, err
+	})
+	switch {
+	case err != nil:
+		return err
+	case found.ID == nil, c.view.HidesInternalComments() && found.isInternal():
+		return errNoPart
+	case c.view.seesAllProjects():
+		return nil
+	}
+	of, err := c.issue(ctx, issueName)
+	if err == nil && !found.belongsTo(of.ID) {
+		err = errNoPart
+	}
+	return err
+}
+
+// belongsTo reports whether nothing says that the part belongs to another issue.
+func (p part) belongsTo(issueID string) bool {
+	if id := trimmed(p.IssueID); id != "" && id != issueID {
+		return false
+	}
+	_, rest, ok := strings.Cut(p.Self, "/issue/")
+	of, _, _ := strings.Cut(rest, "/")
+	return !ok || !isNumber(of) || of == issueID
+}
+
+// isInternal reports whether the part is an internal comment of Jira Service
+// Management.
+func (p part) isInternal() bool {
+	if p.Public != nil && !*p.Public || p.JSDPublic != nil && !*p.JSDPublic {
+		return true
+	}
+	for _, property := range p.Properties {
+		// Every form of the value counts that is not known to be public.
+		if property.Key == "sd.public.comment" && strings.ReplaceAll(string(property.Value), " ", "") != `{"internal":false}` {
+			return true
+		}
+	}
+	return false
+}
