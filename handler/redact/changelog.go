@@ -82,7 +82,7 @@ func isIssueField(id, name []byte) bool {
 func issuesInside(in *view, values [][]byte, refer bool) bool {
 	found := 0
 	for _, v := range values {
-		if isIssueKey(v) && !in.Issue("", string(v)) {
+		if !refersInside(in, v) {
 			return false
 		}
 		if !refer {

@@ -7,7 +7,7 @@ var comment = judged(objectOf(with(
 	object{"properties": arrayOf(property)})), isShown)
 
 // comments is a page of comments. Some may be internal.
-var comments = countedPage(comment, "comments")
+var comments = commentPage(comment, "comments")
 
 var commentAnswers = map[string]*shape{
 	"comment":         comment,

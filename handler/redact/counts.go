@@ -7,8 +7,9 @@ import "strconv"
 //
 //   - Of a page that holds everything, such as the comments inside an issue, the total is what passed.
 //   - Of the last of several pages, the total is the page's start and what passed of it.
-//   - Of an earlier page, the total says only that there is more: Jira's own total would count what is hidden, and no one
-//     knows how much of the following pages is. It grows from page to page, until the last one has the right one.
+//   - Of an earlier page, the total is Jira's, which also counts what is hidden: no one knows yet how much of the following
+//     pages is. Where the number of what is hidden is itself a secret, as with internal comments, the total says only that
+//     there is more. It grows from page to page, until the last one has the right one.
 //
 // startAt and maxResults go on counting what Jira counts, so that clients reach every page and none twice.
 type counts struct {
@@ -49,6 +50,15 @@ func (c *counts) set(value []byte) {
 	c.held[c.next], c.present[c.next] = n, err == nil
 }
 
+// holds is hold and set in one.
+func (c *counts) holds(name []byte, v value) bool {
+	if !c.hold(name) {
+		return false
+	}
+	c.set(v.raw())
+	return true
+}
+
 // element counts an element.
 func (c *counts) element(passed bool) {
 	c.seen++
@@ -57,9 +67,9 @@ func (c *counts) element(passed bool) {
 	}
 }
 
-// append appends the counts as members of an object.
-func (c *counts) append(to []byte, first bool) []byte {
-	c.correct()
+// append appends the counts as members of an object. secret is set if nobody may learn how much is hidden.
+func (c *counts) append(to []byte, first, secret bool) []byte {
+	c.correct(secret)
 	for i, name := range [countNames]string{"startAt", "maxResults", "total", "size"} {
 		if !c.present[i] {
 			continue
@@ -74,7 +84,7 @@ func (c *counts) append(to []byte, first bool) []byte {
 	return to
 }
 
-func (c *counts) correct() {
+func (c *counts) correct(secret bool) {
 	if c.held[maxResults] == c.seen && c.held[total] == c.seen {
 		c.held[maxResults] = c.kept // all comments of an issue: Jira counts them here too
 	}
@@ -82,7 +92,7 @@ func (c *counts) correct() {
 	switch end := c.held[startAt] + c.seen; {
 	case end >= c.held[total]:
 		c.held[total] = c.held[startAt] + c.kept
-	default:
+	case secret:
 		c.held[total] = end + 1
 	}
 }

@@ -69,6 +69,31 @@ func TestComments(t *testing.T) {
 		`{"comments":[`+internal+`,`+public+`],"total":2}`)
 }
 
+// Pages of comments tell of no comment that is hidden, and clients that ask for page after page reach all others.
+func TestCommentPages(t *testing.T) {
+	const internal = `{"id":"1","body":"SECRET","jsdPublic":false}`
+	const public = `{"id":"3","body":"ours"}`
+	all := ours{internal: true}
+	check(t, "comments", all, `{"startAt":0,"maxResults":2,"total":5,"comments":[`+internal+`,`+public+`]}`,
+		`{"comments":[`+public+`],"startAt":0,"maxResults":2,"total":3}`)
+	check(t, "comments", all, `{"startAt":2,"maxResults":2,"total":5,"comments":[`+internal+`,`+internal+`]}`,
+		`{"comments":[],"startAt":2,"maxResults":2,"total":5}`)
+	check(t, "comments", all, `{"startAt":4,"maxResults":2,"total":5,"comments":[`+internal+`]}`,
+		`{"comments":[],"startAt":4,"maxResults":2,"total":4}`)
+	check(t, "comments", ours{}, `{"startAt":0,"maxResults":2,"total":5,"comments":[`+internal+`,`+public+`]}`,
+		`{"comments":[`+internal+`,`+public+`],"startAt":0,"maxResults":2,"total":5}`)
+}
+
+// Other pages keep Jira's total until the last one.
+func TestChangelogPages(t *testing.T) {
+	const status = `{"id":"1","items":[` + statusItem + `]}`
+	const link = `{"id":"2","items":[` + linkItem + `]}`
+	check(t, "changelog", ours{}, `{"startAt":0,"maxResults":2,"total":3,"isLast":false,"values":[`+status+`,`+link+`]}`,
+		`{"isLast":false,"values":[`+status+`],"startAt":0,"maxResults":2,"total":3}`)
+	check(t, "changelog", ours{}, `{"startAt":2,"maxResults":2,"total":3,"isLast":true,"values":[`+link+`]}`,
+		`{"isLast":true,"values":[],"startAt":2,"maxResults":2,"total":2}`)
+}
+
 func TestProjects(t *testing.T) {
 	const inside = `{"id":"10000","key":"IN","name":"ours"}`
 	const outside = `{"id":"10001","key":"OUT","name":"SECRET"}`

@@ -7,9 +7,11 @@ import (
 
 // reference is what an object says about which issue, project or other thing it is.
 type reference struct {
-	id, key, self, projectID []byte
-	projectType, scope       value
-	person                   bool
+	id, key, self         []byte
+	issueID, issueKey     []byte
+	projectID, projectKey []byte
+	projectType, scope    value
+	person                bool
 }
 
 // refer reads the reference of an object.
@@ -25,6 +27,12 @@ func refer(object value) (r reference) {
 			r.self = v.text()
 		case "projectId":
 			r.projectID = v.text()
+		case "projectKey":
+			r.projectKey = v.text()
+		case "issueId":
+			r.issueID = v.text()
+		case "issueKey":
+			r.issueKey = v.text()
 		case "projectTypeKey":
 			r.projectType = v
 		case "scope":
@@ -68,41 +76,32 @@ func scopeInside(in *view, scope value) bool {
 	return !project.exists() || project.isNull() || insideProject(in, project)
 }
 
-// inside decides about an object whose kind nobody knows, such as in the value of a custom field.
+// inside decides about an object whose kind nobody knows, such as in the value of a custom field. All that it says must be
+// inside.
 func (r *reference) inside(in *view) bool {
+	isIssue := isIssueKey(r.key) && !r.person || len(r.key) == 0 && bytes.Contains(r.self, []byte("/issue/"))
+	isProject := r.projectType.exists() || len(r.key) > 0 && bytes.Contains(r.self, []byte("/project/"))
 	switch {
-	case isIssueKey(r.key) && !r.person:
-		return in.Issue(string(r.id), string(r.key))
-	case r.projectType.exists(), len(r.key) > 0 && bytes.Contains(r.self, []byte("/project/")):
-		return in.Project(string(r.id), string(r.key))
-	case len(r.projectID) > 0 && !in.Project(string(r.projectID), ""):
+	case isIssue && !in.Issue(string(r.id), string(r.key)),
+		isProject && !isIssue && !in.Project(string(r.id), string(r.key)),
+		len(r.issueID)+len(r.issueKey) > 0 && !in.Issue(string(r.issueID), string(r.issueKey)),
+		len(r.projectID)+len(r.projectKey) > 0 && !in.Project(string(r.projectID), string(r.projectKey)):
 		return false
 	}
 	return scopeInside(in, r.scope)
 }
 
-// appendUnknown appends a value whose kind nobody knows, without the issues and projects outside that it names. Text that
-// mentions one is somebody's text and stays; a string that is an issue's key and nothing else is a reference to it, as in the
-// field Epic Link.
-func appendUnknown(in *view, to []byte, v value) ([]byte, bool) {
-	switch v.kind() {
-	case '"':
-		if key := v.text(); isIssueKey(key) && !in.Issue("", string(key)) {
-			return to, false
-		}
-	case '[':
-		return appendArray(in, to, v, unknown), true
-	case '{':
-		r := refer(v)
-		switch {
-		case !r.inside(in):
-			return to, false
-		case r.person:
-			return appendObject(in, to, v, person), true
-		}
-		return appendObject(in, to, v, unknownMembers), true
+// isIssueKeys reports whether s is one or more issues' keys and nothing else.
+func isIssueKeys(s []byte) bool {
+	if len(s) == 0 || !isLetter(s[0]) {
+		return false
 	}
-	return append(to, v.raw()...), true
+	for word := range bytes.FieldsFuncSeq(s, func(c rune) bool { return c == ',' || c == ';' || c <= ' ' }) {
+		if !isIssueKey(word) {
+			return false
+		}
+	}
+	return true
 }
 
 // isIssueKey reports whether s is an issue's key and nothing else.

@@ -128,7 +128,7 @@ func (m *machine) step() error {
 
 func (m *machine) leave(top *frame, closer byte) {
 	if top.shape.counted && !top.array {
-		m.out = top.counts.append(m.out, !top.wrote)
+		m.out = top.counts.append(m.out, !top.wrote, m.in.keepsSecret(top.shape))
 	}
 	m.out = append(m.out, closer)
 	m.open = m.open[:len(m.open)-1]

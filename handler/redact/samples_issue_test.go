@@ -28,6 +28,10 @@ var issueSamples = []sample{
 			`"customfield_12":[{"self":"https://j/rest/api/2/version/1","id":"1","name":"SECRET","projectId":10001},{"id":"2","name":"ours","projectId":10000}],` +
 			`"customfield_13":{"value":"Europe","child":{"value":"Spain"}},` +
 			`"customfield_14":{"id":"1","name":"SECRET","scope":{"type":"PROJECT","project":{"id":"10001"}}},` +
+			`"customfield_15":"OUT-1, OUT-2;IN-1","customfield_16":"IN-1, IN-2","customfield_17":"see OUT-1, OUT-2","customfield_18":"",` +
+			`"customfield_20":{"OUT-1":{"t":"SECRET"},"IN-1":1},"customfield_21":[{"issueKey":"OUT-1","t":"SECRET"},{"issueId":9,"t":"SECRET"},` +
+			`{"projectKey":"OUT","t":"SECRET"},{"self":"https://j/rest/api/2/issue/9","t":"SECRET"}],` +
+			`"customfield_22":{"type":"doc","version":1,"content":[{"type":"text","text":"OUT-1"}]},` +
 			`"unheardof":"SECRET"}}`,
 		`{"expand":"names","id":"1","key":"IN-1","self":"https://j/1","properties":{"app":{"issues":[],"ok":1}},"fields":{` +
 			`"summary":"ours","project":{"id":"10000","key":"IN"},"issuetype":{"name":"Bug"},` +
@@ -37,7 +41,9 @@ var issueSamples = []sample{
 			`"comment":{"comments":[` + publicComment + `],"self":"https://j/c","startAt":0,"maxResults":1,"total":1},` +
 			`"worklog":{"startAt":0,"maxResults":20,"total":1,"worklogs":[{"id":"1","comment":"ours"}]},` +
 			`"customfield_11":null,"customfield_12":[{"id":"2","name":"ours","projectId":10000}],` +
-			`"customfield_13":{"value":"Europe","child":{"value":"Spain"}},"customfield_14":null}}`,
+			`"customfield_13":{"value":"Europe","child":{"value":"Spain"}},"customfield_14":null,` +
+			`"customfield_15":null,"customfield_16":"IN-1, IN-2","customfield_17":"see OUT-1, OUT-2","customfield_18":"",` +
+			`"customfield_20":{"IN-1":1},"customfield_21":[],"customfield_22":{"type":"doc","version":1,"content":[{"type":"text","text":"OUT-1"}]}}}`,
 	},
 	{
 		"issues",
@@ -87,7 +93,7 @@ var issueSamples = []sample{
 			`{"field":"project","from":"10001","fromString":"SECRET","to":"10000","toString":"Ours"},` +
 			`{"field":"project","fieldId":"project","from":"10002","fromString":"Also","to":"10000","toString":"Ours"},` +
 			`{"field":"Key","fromString":"OUT-1","toString":"IN-1"},{"field":"Epic Link","to":"SECRET","toString":"OUT-3"},` +
-			`{"field":"Links","fieldId":"customfield_5","fromString":"OUT-1"},{"field":"Epic Child","to":"7","toString":"SECRET"},` +
+			`{"field":"Links","fieldId":"customfield_5","fromString":"IN-1, OUT-1"},{"field":"Epic Child","to":"7","toString":"SECRET"},` +
 			`{"field":"Comment","from":"SECRET","to":"SECRET"}]},` +
 			`{"id":"SECRET","items":[]}]}`,
 		`{"self":"s","isLast":true,"values":[` +

@@ -16,6 +16,16 @@ const (
 )
 
 var serviceDeskSamples = []sample{
+	{
+		"requests",
+		`{"size":1,"values":[{"issueId":"1","issueKey":"IN-1","comments":{"size":2,"start":0,"values":[` + internalReplyText + `,` + publicReplyText + `],"isLastPage":true}}]}`,
+		`{"values":[{"issueId":"1","issueKey":"IN-1","comments":{"start":0,"values":[` + publicReplyText + `],"isLastPage":true,"size":1}}],"size":1}`,
+	},
+	{
+		"queue-issues",
+		`{"size":1,"values":[{"key":"IN-1","fields":{"comment":{"comments":[` + internalComment + `,` + publicComment + `],"maxResults":2,"total":2,"startAt":0}}}]}`,
+		`{"values":[{"key":"IN-1","fields":{"comment":{"comments":[` + publicComment + `],"startAt":0,"maxResults":1,"total":1}}}],"size":1}`,
+	},
 	{"request", requestText, requestPassed},
 	{
 		"requests", `{"size":2,"isLastPage":true,"values":[{"issueId":"9","issueKey":"OUT-1","reporter":"SECRET"},{"issueId":"1","issueKey":"IN-1"},{"reporter":"SECRET"}]}`,

@@ -35,7 +35,7 @@ var (
 	requestComment    = judged(objectOf(with(
 		kept("_expands", "id", "body", "author", "created", "public", "_links"),
 		object{"attachments": page(requestAttachment, "values")})), isShown)
-	requestComments = countedPage(requestComment, "values")
+	requestComments = commentPage(requestComment, "values")
 )
 
 // sla is a goal for how long a request may take.

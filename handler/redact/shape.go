@@ -17,6 +17,8 @@ type shape struct {
 	custom *shape
 	// fields is set if the names of members are IDs of fields: hidden ones are dropped.
 	fields bool
+	// keyed is set if names of members may be issues' keys, which then must be inside.
+	keyed bool
 	// elements is the shape of an array's elements.
 	elements *shape
 	// scalar is set if strings, numbers and booleans pass.
@@ -33,6 +35,8 @@ type shape struct {
 	nulled bool
 	// counted is set for a page of which elements may be dropped, so that its counts must be corrected. See counts.
 	counted bool
+	// secret is set if nobody may learn how many elements were dropped when internal comments are hidden.
+	secret bool
 }
 
 // object passes the members that m names.
@@ -51,7 +55,7 @@ var (
 	scalar  = &shape{scalar: true}
 	unknown = &shape{unknown: true}
 	// unknownMembers is the shape of an object whose members are unknown.
-	unknownMembers = mapOf(unknown)
+	unknownMembers = &shape{others: unknown, keyed: true}
 	// person is a user, whose name and key may look like an issue's key.
 	person = &shape{members: scalars("key", "name"), others: unknown}
 )
@@ -107,6 +111,13 @@ func countedPage(elements *shape, arrays ...string) *shape {
 	return p
 }
 
+// commentPage is a page of comments, of which internal ones may be dropped.
+func commentPage(comment *shape, array string) *shape {
+	p := countedPage(comment, array)
+	p.secret = true
+	return p
+}
+
 // namedMember is a member that a shape names.
 type namedMember struct {
 	shape *shape
@@ -137,6 +148,9 @@ func (s *shape) member(in *view, name []byte) (*shape, uint64) {
 	}
 	if s.custom != nil && bytes.HasPrefix(name, []byte("customfield_")) {
 		return s.custom, 0
+	}
+	if s.keyed && !refersInside(in, name) {
+		return nil, 0
 	}
 	if m, ok := s.table[string(name)]; ok {
 		return m.shape, m.bit

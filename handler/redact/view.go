@@ -10,6 +10,9 @@ type view struct {
 	duplicate bool            // an object has two members of the same name
 }
 
+// keepsSecret reports whether nobody may learn how many elements of a page of this shape were dropped.
+func (v *view) keepsSecret(page *shape) bool { return page.secret && v.HidesInternalComments() }
+
 // hides reports whether the field with this ID or name is hidden.
 func (v *view) hides(field []byte) bool {
 	hidden, known := v.hidden[string(field)]

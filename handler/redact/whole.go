@@ -25,7 +25,7 @@ func appendShaped(in *view, to []byte, v value, s *shape) ([]byte, bool) {
 		if !s.isArray() {
 			return to, false
 		}
-		return appendArray(in, to, v, s.elements), true
+		return appendArray(in, to, v, s.elements, nil), true
 	}
 	if !s.scalar {
 		return to, false
@@ -36,15 +36,20 @@ func appendShaped(in *view, to []byte, v value, s *shape) ([]byte, bool) {
 func appendObject(in *view, to []byte, object value, s *shape) []byte {
 	to = append(to, '{')
 	first := true
+	var counted *counts
+	if s.counted {
+		counted = new(counts)
+	}
 	for name, v := range object.members() {
-		m, _ := s.member(in, name.text())
-		if m == nil {
+		text := name.text()
+		m, _ := s.member(in, text)
+		if m == nil || counted != nil && counted.holds(text, v) {
 			continue
 		}
 		mark := len(to)
 		to = appendName(to, name.raw(), first)
 		var ok bool
-		switch to, ok = appendShaped(in, to, v, m); {
+		switch to, ok = appendMember(in, to, v, m, counted); {
 		case ok:
 		case m.nulled:
 			to = append(to, "null"...)
@@ -54,10 +59,22 @@ func appendObject(in *view, to []byte, object value, s *shape) []byte {
 		}
 		first = false
 	}
+	if counted != nil {
+		to = counted.append(to, first, in.keepsSecret(s))
+	}
 	return append(to, '}')
 }
 
-func appendArray(in *view, to []byte, array value, s *shape) []byte {
+// appendMember appends a member's value, and counts the elements of a page.
+func appendMember(in *view, to []byte, v value, s *shape, counted *counts) ([]byte, bool) {
+	if counted != nil && v.isArray() && s.isArray() && s.inside == nil {
+		return appendArray(in, to, v, s.elements, counted), true
+	}
+	return appendShaped(in, to, v, s)
+}
+
+// appendArray appends an array, and counts its elements if they are counted.
+func appendArray(in *view, to []byte, array value, s *shape, counted *counts) []byte {
 	to = append(to, '[')
 	first := true
 	for v := range array.elements() {
@@ -66,11 +83,14 @@ func appendArray(in *view, to []byte, array value, s *shape) []byte {
 			to = append(to, ',')
 		}
 		var ok bool
-		if to, ok = appendShaped(in, to, v, s); !ok {
+		if to, ok = appendShaped(in, to, v, s); ok {
+			first = false
+		} else {
 			to = to[:mark]
-			continue
 		}
-		first = false
+		if counted != nil {
+			counted.element(ok)
+		}
 	}
 	return append(to, ']')
 }
