@@ -12,7 +12,7 @@ import (
 
 // maxNamed is how many users and sprints a query may name: Jira is asked about
 // each of them.
-const maxNamed = 200
+const maxNamed = 100
 
 // query returns the query that finds what text finds inside. It refuses queries
 // whose answer could tell something about what is outside or hidden.

@@ -52,9 +52,10 @@ var (
 	selfKind = fieldKind{operators: equality, instead: "currentUser()"}
 	// slaKind is for SLAs, which are compared with functions only.
 	slaKind = fieldKind{operators: ordering, instead: `functions such as breached() and remaining("2h")`}
-	// optionKind is for select lists and the like: only Jira's administrators can
-	// tell to which projects their options belong.
-	optionKind = fieldKind{operators: presence, instead: "IS EMPTY and IS NOT EMPTY"}
+	// optionKind is for select lists.
+	optionKind = fieldKind{operators: equality, value: (*querying).optionValue, instead: "IS EMPTY and IS NOT EMPTY"}
+	// presenceKind is for fields whose values could belong to something outside.
+	presenceKind = fieldKind{operators: presence, instead: "IS EMPTY and IS NOT EMPTY"}
 	// rankKind is for ranks, which only sort.
 	rankKind = fieldKind{instead: "ORDER BY"}
 )

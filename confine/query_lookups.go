@@ -73,6 +73,9 @@ type queryUser struct {
 // 5b10a2844c20165700ede21g and 712020:2f0d1b5e-….
 var accountIDForm = regexp.MustCompile(`^([0-9a-z]+:)?[0-9a-zA-Z:-]{20,}$`)
 
+// maxUserProjects is in how many projects a user is looked for one by one.
+const maxUserProjects = 20
+
 // userValue checks that a user is among those who work in a project inside, and
 // replaces it by an ID where that is what was named.
 func (q *querying) userValue(ctx context.Context, f *queryField, operand jql.Operand) (jql.Operand, error) {
@@ -108,7 +111,7 @@ func (q *querying) user(ctx context.Context, text string) (name string, found bo
 		// this finds one only if there is none.
 		name, found, err = q.assignable(ctx, "/rest/api/2/user/assignable/multiProjectSearch?projectKeys="+url.QueryEscape(strings.Join(keys, ",")), text)
 	}
-	for i := 0; i < len(keys) && err == nil && !found; i++ {
+	for i := 0; i < min(len(keys), maxUserProjects) && err == nil && !found; i++ {
 		name, found, err = q.assignable(ctx, "/rest/api/2/user/assignable/search?project="+url.QueryEscape(keys[i]), text)
 	}
 	return name, found, err

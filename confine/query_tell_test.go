@@ -32,6 +32,8 @@ func TestQueriesDoNotTell(t *testing.T) {
 		{"status was '%s'", "Due diligence", "Nothing like this"},
 		{"issuetype != %s", "Deal", "None"},
 		{"type = %s", "13", "99"},
+		{"team = %s", "Secret", "None"},
+		{"cf[13] not in (EMPTY, %s)", "43", "99"},
 		{"sprint = %s", "32", "99"},
 		{"sprint in (31, '%s')", "Sprint 32", "Sprint 99"},
 		{"assignee = %s", "stranger", "nobody"},

@@ -58,6 +58,7 @@ func TestConfinedQueries(t *testing.T) {
 		{"'Start' >= endOfWeek('+1') and Tags = x", `cf[12] >= endOfWeek("+1") AND cf[23] = "x"`},
 		{"tester = 'Ada Byron' and 'seen in' = Beta and site = abc", `cf[14] = "Ada Byron" AND cf[15] = "Beta" AND cf[25] = 10000`},
 		{"team is empty", "cf[13] IS EMPTY"},
+		{"team = red or team not in (42, '41')", `cf[13] = "Red" OR cf[13] NOT IN (42, 41)`},
 		{"'Time to resolution' = breached() or cf[16] < remaining('2h 30m')", `cf[16] = breached() OR cf[16] < remaining("2h 30m")`},
 		{"mood = fine", `cf[17] = "fine"`},
 	} {
@@ -134,7 +135,9 @@ func TestRefusedQueries(t *testing.T) {
 		{"created > yesterday", "2026-01-31"},
 		{"cf[10] = many", "a number"},
 		{"timespent > ages", "a duration"},
-		{"team = x", "IS EMPTY"},
+		{"team = x", "option"},
+		{"group = staff", "quotes"},
+		{"cf[27] = staff", "IS EMPTY and IS NOT EMPTY"},
 		{"cf[16] = 3", "breached()"},
 		{"assignee = ''", `""`},
 		{"sprint = 'Sprint 31'", "openSprints()"},

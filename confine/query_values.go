@@ -127,30 +127,30 @@ func things(what string, of func(*session, context.Context, project) ([]thing, e
 			return nil, err
 		}
 		text, number := textOf(operand)
-		var second jql.Operand
+		var otherwise jql.Operand
 		for _, p := range inside {
 			known, err := of(q.session, ctx, p)
 			if err != nil {
 				return nil, err
 			}
 			for _, t := range known {
-				named, numbered := strings.EqualFold(t.Name, text), t.ID == text
+				byID, byName := t.ID == text, strings.EqualFold(t.Name, text)
 				switch {
-				case number && numbered, numbered && !named && second == nil:
-					second = jql.Number(t.ID)
-				case named && !number, named && second == nil:
-					second = jql.Value(t.Name)
-				default:
-					continue
-				}
-				if numbered == number {
-					return second, nil
+				case byID && number:
+					return jql.Number(t.ID), nil
+				case byName && !number:
+					return jql.Value(t.Name), nil
+				case otherwise != nil:
+				case byID:
+					otherwise = jql.Number(t.ID)
+				case byName:
+					otherwise = jql.Value(t.Name)
 				}
 			}
 		}
-		if second == nil {
+		if otherwise == nil {
 			return nil, noThing(what, text)
 		}
-		return second, nil
+		return otherwise, nil
 	}
 }

@@ -39,6 +39,13 @@ func queried(t testing.TB, cloud bool) *standIn {
 		people = list{{"name": "ada", "key": "JIRAUSER10100", "displayName": "Ada Byron", "emailAddress": "ada@example.com"}}
 	}
 	j.things["/rest/api/2/user/assignable/search"] = people
+	j.things["/rest/api/2/issue/createmeta/10000/issuetypes/11"] = map[string]any{"total": 2, map[bool]string{true: "fields", false: "values"}[cloud]: list{
+		{"fieldId": "project", "allowedValues": list{{"id": 10000}}},
+		{"fieldId": "customfield_13", "allowedValues": list{{"id": "41", "value": "Red"}, {"id": "42", "value": "Blue"}}},
+	}}
+	j.things["/rest/api/2/issue/createmeta/20000/issuetypes/13"] = map[string]any{"total": 1, "fields": list{
+		{"fieldId": "customfield_13", "allowedValues": list{{"id": "43", "value": "Secret"}}},
+	}}
 	const plain = "com.atlassian.jira.plugin.system.customfieldtypes:"
 	custom := func(number int, name, kind string) map[string]any {
 		return map[string]any{
@@ -60,7 +67,7 @@ func queried(t testing.TB, cloud bool) *standIn {
 		custom(16, "Time to resolution", "com.atlassian.servicedesk:sd-sla-field"), ours, theirs, lost,
 		custom(20, "Magic", "com.example.app:magic"), custom(21, "Twin", plain+"float"), custom(22, "Twin", plain+"textfield"),
 		custom(23, "Tags", plain+"labels"), custom(24, "Sprint", "com.pyxis.greenhopper.jira:gh-sprint"), custom(25, "Site", plain+"project"),
-		custom(26, "Epic Link", "com.pyxis.greenhopper.jira:gh-epic-link"),
+		custom(27, "Group", plain+"grouppicker"), custom(26, "Epic Link", "com.pyxis.greenhopper.jira:gh-epic-link"),
 	}
 	return j
 }
