@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,7 +61,7 @@ func TestQueriesDoNotTell(t *testing.T) {
 				if err == nil {
 					return ""
 				}
-				told := strings.ReplaceAll(fmt.Sprintf("%v\n%q", err, j.asked()), strings.Trim(word, "'"), "…")
+				told := strings.ReplaceAll(fmt.Sprintf("%v\n%q", err, slices.Sorted(slices.Values(j.asked()))), strings.Trim(word, "'"), "…")
 				return boards.ReplaceAllString(told, "board/…")
 			}
 			if hidden, absent := refusal(c.outside), refusal(c.absent); hidden != absent {
