@@ -14,12 +14,14 @@ type Admission struct {
 	projects map[string]bool
 	// issues are the IDs and keys of issues that were found inside.
 	issues map[string]bool
+	// boards are the IDs of boards that were found inside.
+	boards map[string]bool
 	answer []byte
 }
 
 // admission sums up what is known once a request has passed.
 func (c *call) admission(ctx context.Context) (*Admission, error) {
-	a := &Admission{view: c.view, projects: make(map[string]bool), issues: c.inside, answer: c.answer}
+	a := &Admission{view: c.view, projects: make(map[string]bool), issues: c.inside, boards: c.boards, answer: c.answer}
 	var err error
 	if a.hidden, err = c.hidden(ctx); err != nil {
 		return nil, err
@@ -63,6 +65,12 @@ func (a *Admission) Issue(id, key string) bool {
 	}
 	i := strings.LastIndexByte(key, '-')
 	return i > 0 && a.Project("", key[:i])
+}
+
+// Board reports whether the board with this ID is known to be inside, because the
+// request named it.
+func (a *Admission) Board(id string) bool {
+	return a.view.seesAllProjects() || a.boards[id]
 }
 
 // Hides reports whether the field with this ID or name is hidden.

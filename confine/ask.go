@@ -22,8 +22,7 @@ var (
 
 // unanswered refuses a request because Jira has not said what is inside.
 func unanswered(cause error) error {
-	var refusal *Error
-	if errors.As(cause, &refusal) {
+	if refusal, ok := errors.AsType[*Error](cause); ok {
 		return refusal
 	}
 	return &Error{Kind: Unanswered, Message: "Jira could not be asked what this token may see.", Err: cause}

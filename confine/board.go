@@ -14,7 +14,13 @@ const maxBoardPages = 10
 // boardInside reports whether a board is inside: its project is, or, where a board
 // has none of its own, as on Data Center, all projects whose issues it shows are.
 func (s *session) boardInside(ctx context.Context, id string) (bool, error) {
-	return s.allInside(ctx, "board "+id, func(ctx context.Context) ([]string, error) { return s.boardProjects(ctx, id) })
+	inside, err := s.allInside(ctx, "board "+id, func(ctx context.Context) ([]string, error) { return s.boardProjects(ctx, id) })
+	if inside {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.boards[id] = true
+	}
+	return inside, err
 }
 
 // sprintInside reports whether the board is inside on which a sprint was created.
@@ -41,11 +47,11 @@ func (s *session) sprintInside(ctx context.Context, id string) (bool, error) {
 // inside.
 func (s *session) allInside(ctx context.Context, key string, look func(context.Context) ([]string, error)) (bool, error) {
 	projects, err := current(ctx, s, key, thingLifetime, look)
-	if err != nil || len(projects) == 0 {
+	if err != nil {
 		return false, err
 	}
-	inside, err := s.projects(ctx)
-	if err != nil {
+	inside, err := s.projects(ctx) // which is asked for what does not exist too
+	if err != nil || len(projects) == 0 {
 		return false, err
 	}
 	return !slices.ContainsFunc(projects, func(id string) bool { return !containsProject(inside, id) }), nil

@@ -2,6 +2,7 @@ package confine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -62,12 +63,9 @@ func (s *session) hidden(ctx context.Context) (hidden, error) {
 		return nil, err
 	}
 	for _, f := range known {
-		for _, name := range s.view.hide {
-			if f.isCalled(name) {
-				names.add(f.ID, f.Name)
-				names.add(f.ClauseNames...)
-				break
-			}
+		if slices.ContainsFunc(s.view.hide, f.isCalled) {
+			names.add(f.ID, f.Name)
+			names.add(f.ClauseNames...)
 		}
 	}
 	return names, nil

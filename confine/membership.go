@@ -47,10 +47,10 @@ func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	found, err := current(ctx, s, "issue "+idOrKey, s.guard.ttl, func(ctx context.Context) (issue, error) {
 		return s.lookIssue(ctx, idOrKey)
 	})
-	if err != nil || found.ID == "" {
+	if err != nil {
 		return issue{}, err
 	}
-	inside, err := s.projects(ctx)
+	inside, err := s.projects(ctx) // which is asked for what does not exist too
 	if err != nil || !containsProject(inside, found.Fields.Project.ID) {
 		return issue{}, err
 	}
@@ -104,10 +104,14 @@ func (s *session) match(ctx context.Context, idOrKey string) (issue, error) {
 		// Jira Cloud searches an index that lags behind changes. It brings it up to
 		// date for the issues that a search names by ID.
 		known, err := s.lookIssue(ctx, idOrKey)
-		if err != nil || known.ID == "" {
+		if err != nil {
 			return issue{}, err
 		}
-		idOrKey, page.ReconcileIssues = known.ID, []jsontext.Value{jsontext.Value(known.ID)}
+		// What does not exist is searched for too, so that the time it takes does
+		// not tell.
+		if known.ID != "" {
+			idOrKey, page.ReconcileIssues = known.ID, []jsontext.Value{jsontext.Value(known.ID)}
+		}
 	}
 	page.JQL = (&jql.Query{Where: jql.And{constraint, namedIssues([]string{idOrKey})}}).String()
 	var answer struct {

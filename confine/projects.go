@@ -94,18 +94,23 @@ func (s *session) projectNamed(ctx context.Context, idOrKey string) (p project, 
 	if err != nil || len(projects) == 0 {
 		return project{}, false, err
 	}
-	if !s.fresh {
-		for _, p := range projects {
-			if p.ID == idOrKey || strings.EqualFold(p.Key, idOrKey) {
-				return p, true, nil
-			}
-		}
+	if p, inside = findProject(projects, idOrKey); inside && !s.fresh || isNumber(idOrKey) {
+		return p, inside, nil
 	}
 	// It may be a former key, and for a change a key may have changed hands.
 	p, err = current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (project, error) {
 		return s.lookProject(ctx, idOrKey)
 	})
 	return p, err == nil && containsProject(projects, p.ID), err
+}
+
+// findProject returns the project with this ID or current key.
+func findProject(projects []project, idOrKey string) (project, bool) {
+	i := slices.IndexFunc(projects, func(p project) bool { return p.ID == idOrKey || strings.EqualFold(p.Key, idOrKey) })
+	if i < 0 {
+		return project{}, false
+	}
+	return projects[i], true
 }
 
 func containsProject(projects []project, id string) bool {

@@ -39,12 +39,14 @@ type session struct {
 	// inside are the issues that are known to be inside, by ID and by key as Jira
 	// returned them.
 	inside map[string]bool
+	// boards are the IDs of the boards that are known to be inside.
+	boards map[string]bool
 }
 
 func (g *Guard) session(v *View, j Jira, fresh bool) *session {
 	return &session{
 		guard: g, view: v, jira: j, fresh: fresh,
-		asked: make(map[string]any), inside: make(map[string]bool),
+		asked: make(map[string]any), inside: make(map[string]bool), boards: make(map[string]bool),
 	}
 }
 

@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,10 +46,11 @@ const (
 
 // requireThing returns an error unless the thing that a request names is inside.
 func (s *session) requireThing(ctx context.Context, thing, name string) error {
-	inside, missing := false, error(errNoIssue)
-	var err error
+	var inside bool
+	var missing, err error
 	switch thing {
 	case thingIssue, thingIssues:
+		missing = errNoIssue
 		inside, err = s.issueInside(ctx, name)
 	case thingProject, thingProjects:
 		missing = noProject(name)
@@ -75,6 +77,7 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 		missing = errNoServiceDesk
 		inside, err = s.serviceDeskInside(ctx, name)
 	case thingQueue:
+		missing = errNoServiceDesk
 		// It is looked for in the service desk that the path names too.
 		inside = isNumber(name)
 	default:
@@ -99,12 +102,12 @@ func (s *session) explained(refusal error, thing, name string) error {
 	explained := *known
 	explained.Hint = "It does not exist, or its project is not among those that the token sees."
 	key := ""
-	switch {
-	case thing == thingProject || thing == thingProjects:
+	switch thing {
+	case thingProject, thingProjects:
 		if p, ok := s.known("project now " + strings.ToUpper(name)).(project); ok {
 			key = p.Key
 		}
-	case thing == thingIssue || thing == thingIssues:
+	case thingIssue, thingIssues:
 		if s.view.condition != nil {
 			explained.Hint = "The issue does not exist, or does not match what the token is confined to."
 		}
@@ -164,10 +167,18 @@ func (s *session) ownerInside(ctx context.Context, uri string) (bool, error) {
 		_, err := s.get(ctx, uri, &o)
 		return o.name(), err
 	})
-	if err != nil || name == "" {
+	if err != nil {
 		return false, err
 	}
-	return s.projectInside(ctx, name)
+	projects, err := s.projects(ctx) // which is asked for what does not exist too
+	if err != nil {
+		return false, err
+	}
+	if s.fresh && token.IsProjectKey(name) {
+		return s.projectInside(ctx, name)
+	}
+	_, inside := findProject(projects, name)
+	return inside, nil
 }
 
 func (s *session) versionInside(ctx context.Context, id string) (bool, error) {
@@ -203,10 +214,15 @@ func (s *session) linkInside(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	// As much is asked about a link that does not exist, and about one whose first
+	// end is outside, so that the time it takes does not tell.
+	both := true
 	for _, end := range []issue{found.InwardIssue, found.OutwardIssue} {
-		if inside, err := s.issueInside(ctx, end.ID); err != nil || !inside {
+		inside, err := s.issueInside(ctx, cmp.Or(end.ID, noIssue))
+		if err != nil {
 			return false, err
 		}
+		both = both && inside
 	}
-	return true, nil
+	return both, nil
 }

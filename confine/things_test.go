@@ -170,6 +170,17 @@ func TestBoardsOfSeveralProjects(t *testing.T) {
 	a.refused(Outside, "GET /rest/agile/1.0/board/1", "")
 }
 
+func TestBoardsInAdmission(t *testing.T) {
+	a := newAsker(t, true, onlyABC)
+	thingsOf(a.jira)
+	if _, admission := a.admitted("GET /rest/agile/1.0/board/11/sprint", ""); !admission.Board("11") || admission.Board("21") || admission.Board("") {
+		t.Error("the boards are wrong")
+	}
+	if _, admission := newAsker(t, true, hides).admitted("GET /rest/agile/1.0/board/21/sprint", ""); !admission.Board("21") {
+		t.Error("a view that hides fields sees all boards")
+	}
+}
+
 func TestBoardListsAreConstrained(t *testing.T) {
 	a := newAsker(t, true, onlyABC)
 	thingsOf(a.jira)
@@ -208,4 +219,25 @@ func TestThingsByCondition(t *testing.T) {
 	for _, request := range requests {
 		a.admitted(strings.NewReplacer("11", "21", "ABC", "OUT").Replace(request), "")
 	}
+}
+
+func TestHiddenAndAbsentThingsAskAlike(t *testing.T) {
+	eachProduct(t, func(t *testing.T, cloud bool) {
+		for _, request := range []string{
+			"GET /rest/api/2/version/%s", "GET /rest/api/2/component/%s", "GET /rest/api/2/issueLink/%s", "GET /rest/agile/1.0/sprint/%s",
+			"GET /rest/agile/1.0/board/%s", "GET /rest/servicedeskapi/servicedesk/%s", "GET /rest/api/2/attachment/%s", "DELETE /rest/api/2/attachment/%s",
+		} {
+			asked := func(id string) int {
+				a := newAsker(t, cloud, onlyABC)
+				thingsOf(a.jira)
+				a.jira.issues["20011"].attachments = []string{"21"}
+				a.jira.things["/rest/api/2/attachment/21"] = map[string]any{"id": "21", "created": "2026-01-02T23:30:00.000+1300"}
+				a.refused(Outside, fmt.Sprintf(request, id), "")
+				return len(a.jira.asked())
+			}
+			if hidden, absent := asked("21"), asked("99"); hidden != absent {
+				t.Errorf("%s: %d questions for a hidden one, %d for an absent one", request, hidden, absent)
+			}
+		}
+	})
 }

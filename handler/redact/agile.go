@@ -24,6 +24,13 @@ var epic = objectOf(kept("id", "key", "self", "name", "summary", "color", "done"
 var sprint = objectOf(kept("id", "self", "state", "name", "startDate", "endDate", "completeDate", "activatedDate",
 	"createdDate", "originBoardId", "goal", "synced", "autoStartStop", "incompleteIssuesDestinationId"))
 
+// insideSprint decides about a sprint in the list of a board: those that were created on other boards, and hold issues of
+// this one, are listed too.
+func insideSprint(in *view, sprint value) bool {
+	board := sprint.find("originBoardId")
+	return !board.exists() || in.Board(string(board.text()))
+}
+
 // quickFilter is a filter of a board.
 var quickFilter = objectOf(object{
 	"id": scalar, "boardId": scalar, "name": scalar, "description": scalar, "position": scalar, "jql": jqlText,
@@ -59,7 +66,7 @@ var agileAnswers = map[string]*shape{
 	"quickfilter":    quickFilter,
 	"quickfilters":   page(quickFilter, "values"),
 	"sprint":         sprint,
-	"sprints":        page(sprint, "values"),
+	"sprints":        page(judged(sprint, insideSprint), "values"),
 	"epic":           epic,
 	"epics":          countedPage(judged(epic, insideIssue), "values"),
 	"estimation":     estimate,

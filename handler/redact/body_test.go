@@ -22,6 +22,8 @@ func (o ours) Issue(_, key string) bool {
 	return strings.HasPrefix(key, "IN-") || strings.HasPrefix(key, "ALSO-")
 }
 
+func (o ours) Board(id string) bool { return id == "5" }
+
 func (o ours) Hides(field string) bool {
 	for _, f := range o.hide {
 		if strings.EqualFold(f, field) {

@@ -13,7 +13,7 @@ const marker = "⟪outside⟫"
 
 // outsideThing is outside whatever it is taken for.
 const outsideThing = `{"id":"9","key":"OUT-9","self":"https://j/rest/api/2/project/OUT","issueId":"9","issueKey":"OUT-9","projectId":"10001",` +
-	`"projectKey":"OUT","projectTypeKey":"software","scope":{"type":"PROJECT","project":{"id":"10001"}},"location":{"projectId":10001},` +
+	`"projectKey":"OUT","projectTypeKey":"software","scope":{"type":"PROJECT","project":{"id":"10001"}},"location":{"projectId":10001},"originBoardId":6,` +
 	`"jsdPublic":false,"public":false,"comment":{"jsdPublic":false,"body":"` + marker + `"},"fieldId":"customfield_10","customFieldId":10,` +
 	`"cfid":"cf[10]","items":[],"name":"` + marker + `","summary":"` + marker + `","body":"` + marker + `","value":"` + marker + `",` +
 	`"title":"` + marker + `","toString":"` + marker + `","fields":{"summary":"` + marker + `"}}`

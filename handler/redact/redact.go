@@ -18,6 +18,8 @@ type Inside interface {
 	// Issue reports whether the issue with this ID and key, as Jira returned
 	// them, is known to be inside; either may be empty.
 	Issue(id, key string) bool
+	// Board reports whether the board with this ID is known to be inside.
+	Board(id string) bool
 	// Hides reports whether the field with this ID or name is hidden. Responses
 	// name fields by either alone, so it must know both of a hidden field.
 	Hides(field string) bool

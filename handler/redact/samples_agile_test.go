@@ -25,6 +25,7 @@ var agileSamples = []sample{
 	{"quickfilter", `{"id":1,"name":"ours","jql":"parent = OUT-7 or text ~ SECRET"}`, `{"id":1,"name":"ours"}`},
 	{"quickfilters", `{"total":1,"values":[{"id":1,"jql":"assignee = currentUser()","more":"SECRET"}]}`, `{"total":1,"values":[{"id":1,"jql":"assignee = currentUser()"}]}`},
 	{"sprint", `{"id":1,"state":"active","name":"ours","goal":"g","more":"SECRET"}`, `{"id":1,"state":"active","name":"ours","goal":"g"}`},
+	{"sprints", `{"values":[{"id":1,"originBoardId":5},{"id":2,"name":"SECRET","originBoardId":6}]}`, `{"values":[{"id":1,"originBoardId":5}]}`},
 	{"sprints", `{"isLast":true,"values":[{"id":1,"name":"ours","more":"SECRET"}]}`, `{"isLast":true,"values":[{"id":1,"name":"ours"}]}`},
 	{"epic", `{"id":1,"key":"IN-1","name":"ours","color":{"key":"color_1"},"more":"SECRET"}`, `{"id":1,"key":"IN-1","name":"ours","color":{"key":"color_1"}}`},
 	{
