@@ -181,8 +181,11 @@ var confinedHeaders = canonical([]string{
 	"X-RateLimit-FillRate", "X-RateLimit-Interval-Seconds",
 })
 
-// fileHeaders are those that come with an attachment too.
-var fileHeaders = canonical(contentHeaders, answerHeaders)
+// fileHeaders are those that come with a file.
+var fileHeaders = canonical(contentHeaders, []string{
+	"Content-Disposition", "Accept-Ranges", "Content-Range", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest",
+	"Location", "Retry-After", "X-ARequestId", "X-Request-Id", "X-Trace-Id", "Atl-Request-Id", "Atl-TraceId",
+})
 
 // asker returns how the guard asks Jira about a request that is made out for it.
 func (t *Transport) asker(account *jira.Account) confine.Jira {
