@@ -68,10 +68,13 @@ func (c *call) joinBody(ctx context.Context, name string) error {
 	return err
 }
 
-// matchQueries joins the queries of jql/match. The issues that they are matched
-// with need not be looked up: those outside match none.
+// matchQueries joins the queries of jql/match, and leaves out issues outside.
 func (c *call) matchQueries(ctx context.Context) error {
 	c.body.keepOnly(" issueIds jqls ")
+	err := c.body.visit("issueIds[]", func(values []any) ([]any, error) { return c.issuesIn(ctx, "issueIds", values) })
+	if err != nil {
+		return err
+	}
 	return c.eachQuery("jqls", func(text string) (string, error) { return c.query(ctx, text) })
 }
 

@@ -88,7 +88,7 @@ func TestSearchCostsNoQuestion(t *testing.T) {
 func TestMatchAndParse(t *testing.T) {
 	a := newAsker(t, true, onlyABC)
 	r, _ := a.admitted("POST /rest/api/3/jql/match", `{"jqls":["labels = x","project = ABC"],"issueIds":[10011,20011],"x":1}`)
-	if got := string(r.Body); got != `{"issueIds":[10011,20011],"jqls":["project IN (10000) AND labels = \"x\"","project IN (10000) AND project = 10000"]}` {
+	if got := string(r.Body); got != `{"issueIds":[10011],"jqls":["project IN (10000) AND labels = \"x\"","project IN (10000) AND project = 10000"]}` {
 		t.Errorf("body %s", got)
 	}
 	r, _ = a.admitted("POST /rest/api/3/jql/parse?validation=strict", `{"queries":["labels = x"]}`)

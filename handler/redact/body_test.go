@@ -18,8 +18,8 @@ func (o ours) Project(id, key string) bool {
 	return key == "IN" || key == "ALSO" || key == "" && (id == "10000" || id == "10002")
 }
 
-func (o ours) Issue(_, key string) bool {
-	return strings.HasPrefix(key, "IN-") || strings.HasPrefix(key, "ALSO-")
+func (o ours) Issue(id, key string) bool {
+	return key == "" && (id == "1" || id == "2") || strings.HasPrefix(key, "IN-") || strings.HasPrefix(key, "ALSO-")
 }
 
 func (o ours) Board(id string) bool { return id == "5" }

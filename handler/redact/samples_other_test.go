@@ -18,7 +18,7 @@ var otherSamples = []sample{
 		`{"projectPermissions":[{"permission":"p","issues":[1],"projects":[10000]}],"globalPermissions":["g"]}`,
 	},
 	{"count", `{"count":7,"more":"SECRET"}`, `{"count":7}`},
-	{"matches", `{"matches":[{"matchedIssues":[1,2],"errors":["SECRET"]}]}`, `{"matches":[{"matchedIssues":[1,2]}]}`},
+	{"matches", `{"matches":[{"matchedIssues":[1,2,9],"errors":["SECRET"]}]}`, `{"matches":[{"matchedIssues":[1,2]}]}`},
 	{"parsed", `{"queries":[{"query":"project = IN","structure":{"where":{}},"errors":["The value 'SECRET' does not exist"],"warnings":["SECRET"]}]}`, `{"queries":[{"query":"project = IN","structure":{"where":{}}}]}`},
 	{"task", `{"taskId":"1","more":"SECRET"}`, `{"taskId":"1"}`},
 	{
