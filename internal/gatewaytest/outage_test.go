@@ -392,5 +392,5 @@ func TestRestartedEmpty(t *testing.T) {
 	g, known, _ := startWithTokens(t, redisStore(server))
 	server.Restart()
 	eventually(t, "the token to be gone", func() error { return g.get(known, http.StatusUnauthorized, "invalid_token") })
-	g.loggedOnce(t, "has lost changes")
+	g.loggedOnce(t, "has lost acknowledged changes")
 }
