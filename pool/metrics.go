@@ -2,7 +2,6 @@ package pool
 
 import (
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,8 +13,7 @@ import (
 const namespace = "jira_tokens"
 
 // Metrics are the metrics of one store and of what is in front of it. They live as long
-// as the store, so that counts survive a reload, and are registered with the registry of
-// every configuration.
+// as the store, so that counts survive a reload.
 type Metrics struct {
 	requests  *prometheus.CounterVec
 	decision  prometheus.Histogram
@@ -27,11 +25,8 @@ type Metrics struct {
 	// labels takes a lock that all requests share.
 	counters sync.Map
 
-	mu sync.Mutex
-	// accounts holds the account_up sources of the configurations that have started and
-	// not stopped, the oldest first.
-	accounts []*AccountSource
-	caches   map[*storage.Cache]struct{}
+	mu     sync.Mutex
+	caches map[*storage.Cache]struct{}
 	// gone holds the counts of former caches.
 	gone cacheCounts
 }
@@ -66,49 +61,30 @@ func newMetrics() *Metrics {
 	}
 }
 
-// AccountSource returns whether Jira accepts each account of one configuration,
-// by name.
-type AccountSource func() iter.Seq2[string, bool]
-
-// ShowAccounts makes source the source of account_up, once all configurations that
-// called it earlier have called HideAccounts. So a configuration that fails to start has
-// no effect.
-func (m *Metrics) ShowAccounts(source *AccountSource) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.accounts = append(m.accounts, source)
-}
-
-// HideAccounts undoes ShowAccounts, if it was called for source.
-func (m *Metrics) HideAccounts(source *AccountSource) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.accounts = slices.DeleteFunc(m.accounts, func(s *AccountSource) bool { return s == source })
-}
-
-// accountCollector collects account_up for the accounts of the running configuration.
-type accountCollector struct{ *Metrics }
-
 var accountUp = prometheus.NewDesc(namespace+"_account_up",
 	"Whether Jira accepts the account: 1 until Jira refuses it.", []string{"account"}, nil)
 
-// Describe implements prometheus.Collector.
-func (c accountCollector) Describe(descs chan<- *prometheus.Desc) { descs <- accountUp }
+// Describe describes the metrics that Collect collects from any store.
+func Describe(descs chan<- *prometheus.Desc) {
+	for _, collector := range newMetrics().collectors() {
+		collector.Describe(descs)
+	}
+	descs <- accountUp
+}
 
-// Collect implements prometheus.Collector.
-func (c accountCollector) Collect(metrics chan<- prometheus.Metric) {
-	c.mu.Lock()
-	var source *AccountSource
-	if len(c.accounts) > 0 {
-		source = c.accounts[0]
+// Collect collects the metrics, with an account_up for each of accounts, which yields
+// names and whether Jira accepts the account.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric, accounts iter.Seq2[string, bool]) {
+	for _, collector := range m.collectors() {
+		collector.Collect(metrics)
 	}
-	c.mu.Unlock()
-	if source == nil {
-		return
-	}
-	for name, up := range (*source)() {
+	for name, up := range accounts {
 		metrics <- prometheus.MustNewConstMetric(accountUp, prometheus.GaugeValue, upIf(up), name)
 	}
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, cacheCollector{m}}
 }
 
 // upIf returns the value of an up gauge.
@@ -117,17 +93,6 @@ func upIf(up bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// Register registers the metrics with a configuration's registry. Doing so twice is an
-// error, since two apps never share a registry.
-func (m *Metrics) Register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, accountCollector{m}, cacheCollector{m}} {
-		if err := registry.Register(collector); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Decided records a decision on a request and how long it took.

@@ -20,7 +20,6 @@ import (
 type Store struct {
 	storage.Store
 
-	// Metrics are registered with every configuration that uses the store.
 	Metrics *Metrics
 	// UseLog collects the last uses of tokens.
 	UseLog *storage.UseLog
