@@ -29,8 +29,8 @@ func acquire(t *testing.T, path string) *Cache {
 	return cache
 }
 
-// TestEmptyStoreOnReload: a slip in the store's path refuses the reload, not every
-// token.
+// TestEmptyStoreOnReload checks that a misspelled path of the store fails the reload,
+// rather than every token.
 func TestEmptyStoreOnReload(t *testing.T) {
 	dir := t.TempDir()
 	running := acquire(t, filepath.Join(dir, "tokens.db"))

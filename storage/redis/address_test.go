@@ -152,7 +152,7 @@ func TestEventsAreHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := there.(*store)
-	redistest.Eventually(t, "the event is heard of", func() error {
+	redistest.Eventually(t, "the event is announced", func() error {
 		last, err := s.lastEvent(t.Context())
 		if known, _ := s.history.known(); err == nil && known != last {
 			err = fmt.Errorf("%s, want %s", known, last)

@@ -96,7 +96,7 @@ func mayHaveBeenMade(err error) bool {
 	var op *net.OpError
 	var nowhere *noPrimaryError
 	var few *tooFewError
-	var some *unconfirmed // has an explanation of its own
+	var some *unconfirmedError // has an explanation of its own
 	switch {
 	case errors.As(err, &nowhere), errors.As(err, &few), errors.As(err, &some), errors.As(err, &unanswered):
 		return false
@@ -167,7 +167,7 @@ const tooManyClients = "has too many clients: raise its maxclients, or lower poo
 // explainOwn explains errors that this package has created.
 func explainOwn(err error) string {
 	var few *tooFewError
-	var some *unconfirmed
+	var some *unconfirmedError
 	var nowhere *noPrimaryError
 	switch {
 	case errors.As(err, &few):

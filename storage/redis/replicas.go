@@ -25,20 +25,20 @@ func (t *tooFewError) Error() string {
 	return fmt.Sprintf("%d of %d replicas are connected", t.have, t.want)
 }
 
-// unconfirmed reports that a change was made but that too few replicas confirmed it.
-type unconfirmed struct {
+// unconfirmedError reports that a change was made but that too few replicas confirmed it.
+type unconfirmedError struct {
 	have, want int
 	cause      error // why the number is unknown, or nil
 }
 
-func (u *unconfirmed) Error() string {
+func (u *unconfirmedError) Error() string {
 	if u.cause != nil {
 		return "WAIT: " + u.cause.Error()
 	}
 	return fmt.Sprintf("WAIT returned %d of %d", u.have, u.want)
 }
 
-func (u *unconfirmed) Unwrap() error { return u.cause }
+func (u *unconfirmedError) Unwrap() error { return u.cause }
 
 // sendAndWait runs a command that writes, and waits until enough replicas have the
 // result. It sends both together, because WAIT applies only to its own connection.
@@ -65,11 +65,11 @@ func (s *store) confirmedBy(ctx context.Context, node *redis.Client, command sen
 	}); command.Err() != nil {
 		return "", command.Err()
 	} else if err != nil {
-		return "", &unconfirmed{want: want, cause: err}
+		return "", &unconfirmedError{want: want, cause: err}
 	}
 	answer := fmt.Sprint(command.Val())
 	if have := int(confirmed.Val()); answer != conflict && have < want {
-		return "", &unconfirmed{have: have, want: want}
+		return "", &unconfirmedError{have: have, want: want}
 	}
 	return answer, nil
 }
