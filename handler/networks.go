@@ -14,7 +14,7 @@ func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	}
 	switch {
 	case d.unread != nil:
-		return deny(ReasonNetworkDenied, "This API token only works from certain networks, and the client's address in what the proxy sent could not be parsed: "+d.unread.String()+".")
+		return deny(ReasonNetworkDenied, "This API token only works from certain networks, and the proxy sent a client address that cannot be parsed: "+d.unread.String()+".")
 	case !d.Address.IsValid():
 		return deny(ReasonNetworkDenied, "This API token only works from certain networks, and the client's address is unknown.")
 	}
@@ -32,9 +32,9 @@ func (h *Handler) unaskedNetworks(d *Decision) string {
 	case d.Address.IsValid():
 		return ""
 	case h.restricts(d.Record):
-		return "it works from some networks only: give an address to check it"
+		return "it only works from certain networks: give an address to check this"
 	}
-	return "it works from everywhere"
+	return "it works from anywhere"
 }
 
 func foundNetworks(_ *Handler, _ *http.Request, d *Decision) string {

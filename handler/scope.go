@@ -31,7 +31,7 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 }
 
 func foundScope(_ *Handler, _ *http.Request, d *Decision) string {
-	return d.classification() + ", which scope " + d.Record.Scope.String() + " may do"
+	return d.classification() + ", which scope " + d.Record.Scope.String() + " allows"
 }
 
 // classification describes the access that the request needs and the rule that says
