@@ -102,7 +102,7 @@ func OnOff(name string, to **bool) Option {
 	})
 }
 
-// Flag is an option without a value. It sets to to true.
+// Flag is an option without a value: if it is present, to becomes true.
 func Flag(name string, to *bool) Option {
 	return Func(name, func(d *caddyfile.Dispenser) error {
 		*to = true
