@@ -70,8 +70,6 @@ type App struct {
 	store    storage.Module
 	limits   *limits.Limits
 	accounts map[string]*jira.Account
-	// accountsUp is the state of the accounts in the metrics.
-	accountsUp pool.AccountSource
 	// trail writes events about accounts to the audit trail, in order.
 	trail    *background.Queue
 	registry *registry.Registry
@@ -153,12 +151,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.tokens = tokens
 	a.trail = background.NewQueue(tokens.Go)
-	a.accountsUp = a.accountStates
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
 		return err
 	}
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, slices.Collect(maps.Keys(a.accounts)))
-	return tokens.Store.Metrics.Register(ctx.GetMetricsRegistry())
+	return registerMetrics(ctx)
 }
 
 func (a *App) setDefaults() {
@@ -246,18 +243,11 @@ func (a *App) Start() error {
 		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
 	}
 	begin, ok := a.store.(storage.MayBeginEmpty)
-	if err := a.tokens.Start(ok && begin.MayBeginEmpty()); err != nil {
-		return err
-	}
-	a.tokens.Store.Metrics.ShowAccounts(&a.accountsUp)
-	return nil
+	return a.tokens.Start(ok && begin.MayBeginEmpty())
 }
 
 // Stop implements caddy.App. Cleanup releases everything else the app holds.
-func (a *App) Stop() error {
-	a.tokens.Store.Metrics.HideAccounts(&a.accountsUp)
-	return nil
-}
+func (*App) Stop() error { return nil }
 
 // Cleanup releases the store, which is closed once no other configuration uses it.
 func (a *App) Cleanup() error {

@@ -1,5 +1,5 @@
-// Package accounts holds the Jira credentials that requests are forwarded with:
-// how they are configured, and whether Jira accepts them.
+// Package accounts configures the Jira accounts that requests are forwarded with, and
+// checks whether Jira accepts them.
 package accounts
 
 import (
@@ -16,65 +16,67 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Account is a Jira credential: one of basic, bearer and oauth.
+// Account is a Jira account. It has exactly one credential: basic, bearer or oauth.
 type Account struct {
-	// User and secret: an e-mail address and an API token for Jira Cloud.
+	// The user and the secret. For Jira Cloud, they are an e-mail address and an API
+	// token.
 	Basic *Basic `json:"basic,omitempty"`
 
-	// A personal access token of Jira Data Center, or another bearer token.
-	// Takes placeholders such as `{env.JIRA_PAT}` or `{file./run/secrets/pat}`.
+	// A personal access token for Jira Data Center, or another bearer token. Supports
+	// placeholders such as `{env.JIRA_PAT}` or `{file./run/secrets/pat}`.
 	Bearer string `json:"bearer,omitempty"`
 
-	// The OAuth 2.0 client of a service account of Jira Cloud. Access tokens
-	// are fetched when needed and replaced before they end. The API is called
-	// by cloud id.
+	// The OAuth 2.0 client of a Jira Cloud service account. Access tokens are fetched
+	// when needed and replaced before they expire. The API is called by cloud id, as
+	// with `cloud`.
 	OAuth *OAuth `json:"oauth,omitempty"`
 
-	// Calls Jira Cloud's API by cloud id, at api.atlassian.com, as scoped
-	// tokens and service accounts must.
+	// Calls Jira Cloud's API by cloud id at api.atlassian.com, as scoped API tokens and
+	// service accounts require.
 	Cloud *Cloud `json:"cloud,omitempty"`
 
-	// How long the account rests after Jira refused it, before Jira is asked
-	// again. Default: `30s`
+	// How long to wait after Jira has refused the account before asking Jira again.
+	// Default: `30s`
 	ProbeInterval caddy.Duration `json:"probe_interval,omitempty"`
 
-	// How many requests may be under way with the account at once, of all its
-	// tokens together, on this Caddy. More get 429 `rate_limited`. `off`: any
-	// number. Default: any number
+	// The maximum number of requests in flight with this account, for all of its tokens
+	// together, on this Caddy. Further requests get 429 `rate_limited`. `off` means no
+	// limit. Default: no limit
 	MaxConcurrent token.Concurrency `json:"max_concurrent,omitempty"`
 }
 
-// Basic is a user with a secret. Both take placeholders.
+// Basic is a user and a secret. Both support placeholders.
 type Basic struct {
-	// The user: for Jira Cloud the e-mail address of the account.
+	// The user. For Jira Cloud, it is the account's e-mail address.
 	User string `json:"user"`
-	// The secret: for Jira Cloud an API token, otherwise the password.
+	// The secret. For Jira Cloud, it is an API token; for Data Center, the password.
 	Secret string `json:"secret"`
 }
 
 // OAuth is an OAuth 2.0 client for the client credentials grant.
 type OAuth struct {
-	// The client's id. Takes placeholders.
+	// The client's id. Supports placeholders.
 	ClientID string `json:"client_id"`
-	// The client's secret. Takes placeholders.
+	// The client's secret. Supports placeholders.
 	ClientSecret string `json:"client_secret"`
-	// Where access tokens are given out.
+	// The URL that issues access tokens.
 	// Default: `https://auth.atlassian.com/oauth/token`
 	TokenURL string `json:"token_url,omitempty"`
 }
 
-// Cloud is a site of Jira Cloud. Its cloud id is asked of the site.
+// Cloud is a Jira Cloud site, which the gateway asks for its cloud id.
 type Cloud struct {
-	// The site, such as acme.atlassian.net. Default: the one that the gateway
-	// is in front of.
+	// The site, such as acme.atlassian.net. Default: the site that the gateway forwards
+	// to.
 	Site string `json:"site,omitempty"`
-	// Where the API is called by cloud id. Default: `https://api.atlassian.com`
+	// The URL under which the API is called by cloud id.
+	// Default: `https://api.atlassian.com`
 	APIURL string `json:"api_url,omitempty"`
 }
 
-// Provision returns the account that a configures. A placeholder that is unknown
-// or empty is an error. changed is told when Jira refuses the account (with the
-// refusal) and when it accepts the account again (with nil).
+// Provision returns the account that a configures. An unknown or empty placeholder is
+// an error. changed is called with the refusal when Jira refuses the account, and with
+// nil when Jira accepts it again.
 func (a *Account) Provision(name string, changed func(account *jira.Account, site string, refused error)) (*jira.Account, error) {
 	if a == nil {
 		return nil, errNoCredential
@@ -87,7 +89,7 @@ func (a *Account) Provision(name string, changed func(account *jira.Account, sit
 		a.ProbeInterval = caddy.Duration(30 * time.Second)
 	}
 	if a.ProbeInterval < 0 {
-		return nil, fmt.Errorf("probe_interval %s: want more than 0", time.Duration(a.ProbeInterval))
+		return nil, fmt.Errorf("invalid probe_interval %s: expected a duration above 0", time.Duration(a.ProbeInterval))
 	}
 	cloud, err := a.cloudSite()
 	if err != nil {
@@ -98,12 +100,12 @@ func (a *Account) Provision(name string, changed func(account *jira.Account, sit
 	}), nil
 }
 
-var errNoCredential = errors.New("wants one of basic <user> <secret>, bearer <secret> and oauth <client_id> <client_secret>")
+var errNoCredential = errors.New("expected exactly one credential: basic <user> <secret>, bearer <secret> or oauth <client_id> <client_secret>")
 
 func (a *Account) credential() (jira.Credential, error) {
 	given := 0
-	for _, is := range []bool{a.Basic != nil, a.Bearer != "", a.OAuth != nil} {
-		if is {
+	for _, isGiven := range []bool{a.Basic != nil, a.Bearer != "", a.OAuth != nil} {
+		if isGiven {
 			given++
 		}
 	}
@@ -160,7 +162,7 @@ func (a *Account) cloudSite() (*jira.Cloud, error) {
 func checkURL(what, s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return fmt.Errorf("%s %q: want a URL such as https://api.atlassian.com", what, s)
+		return fmt.Errorf("invalid %s %q: expected a URL such as https://api.atlassian.com", what, s)
 	}
 	return nil
 }
@@ -174,31 +176,31 @@ func resolvePair(whatA, a, whatB, b string) (string, string, error) {
 	return a, b, err
 }
 
-// resolve replaces the placeholders of a credential. One that is unknown or
-// empty stops the load. A secret is in no error.
+// resolve replaces the placeholders in a part of a credential. It fails if one is
+// unknown or empty. Its errors never contain the secret.
 func resolve(what, value string) (string, error) {
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
 	if err != nil {
-		// The error names the placeholder; in a secret with braces that would
-		// be a part of it.
+		// Do not return err: it names the placeholder, which may be part of a secret
+		// that contains braces.
 		if source, name, ok := onePlaceholder(value); ok {
-			return "", fmt.Errorf("%s: the %s %s is not there, or empty", what, source, name)
+			return "", fmt.Errorf("%s: the %s %s does not exist or is empty", what, source, name)
 		}
-		return "", fmt.Errorf("%s: has a placeholder that is unknown or empty; a brace that begins none is written \\{", what)
+		return "", fmt.Errorf("%s: unknown or empty placeholder; to write a literal brace, use \\{", what)
 	}
 	if resolved == "" {
-		return "", fmt.Errorf("%s: is empty", what)
+		return "", fmt.Errorf("%s must not be empty", what)
 	}
 	for _, c := range []byte(resolved) {
 		if c < ' ' || c == 0x7f {
-			return "", fmt.Errorf("%s: has a line break or another control character", what)
+			return "", fmt.Errorf("%s must not contain a line break or another control character", what)
 		}
 	}
 	return resolved, nil
 }
 
-// onePlaceholder takes a value apart that is nothing but {env.NAME} or
-// {file.PATH}: then its name is no part of a secret.
+// onePlaceholder parses a value that consists only of {env.NAME} or {file.PATH}. The
+// name in such a value is not part of a secret.
 func onePlaceholder(value string) (source, name string, ok bool) {
 	inner, found := strings.CutPrefix(value, "{")
 	if !found {

@@ -6,8 +6,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 )
 
-// UnmarshalCaddyfile sets up an account from the block of the option account;
-// the account's name is read already. Syntax:
+// UnmarshalCaddyfile sets up an account from the block of the option account, with d
+// just after the account's name. Syntax:
 //
 //	{
 //		basic  <user> <secret>
@@ -20,7 +20,7 @@ import (
 //		max_concurrent <number>|off
 //	}
 //
-// An account has one credential, after cloud or without.
+// An account has exactly one credential, which may follow cloud.
 func (a *Account) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	err := option.Block{
 		option.Func("basic", a.unmarshalCredential),
@@ -32,7 +32,7 @@ func (a *Account) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}),
 		option.Func("token_url", func(d *caddyfile.Dispenser) error {
 			if a.OAuth == nil {
-				return d.Err("account: token_url is for oauth: write it after the oauth line")
+				return d.Err("account: token_url requires oauth: write it after the oauth line")
 			}
 			return option.Args(d, "a URL", &a.OAuth.TokenURL)
 		}),
@@ -48,10 +48,10 @@ func (a *Account) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// unmarshalCredential reads what follows basic, bearer or oauth, which d is at.
+// unmarshalCredential reads a credential, with d at basic, bearer or oauth.
 func (a *Account) unmarshalCredential(d *caddyfile.Dispenser) error {
 	if a.hasCredential() {
-		return d.Err("account: it has a credential already")
+		return d.Err("account: it already has a credential")
 	}
 	switch d.Val() {
 	case "basic":
@@ -61,22 +61,22 @@ func (a *Account) unmarshalCredential(d *caddyfile.Dispenser) error {
 		return option.Args(d, "a secret", &a.Bearer)
 	case "oauth":
 		a.OAuth = new(OAuth)
-		return option.Args(d, "a client's id and secret", &a.OAuth.ClientID, &a.OAuth.ClientSecret)
+		return option.Args(d, "a client id and a client secret", &a.OAuth.ClientID, &a.OAuth.ClientSecret)
 	}
-	// What is there instead is not shown: it may be a secret.
-	return d.Err("account: cloud wants basic, bearer or oauth after the site")
+	// Do not show the argument: it may be a secret.
+	return d.Err("account: cloud: expected basic, bearer or oauth after the site")
 }
 
 func (a *Account) hasCredential() bool { return a.Basic != nil || a.Bearer != "" || a.OAuth != nil }
 
 func (a *Account) unmarshalCloud(d *caddyfile.Dispenser) error {
 	if !d.Args(&a.cloud().Site) || !d.NextArg() {
-		return d.Err("account: cloud wants a site and a credential, such as cloud acme.atlassian.net basic <user> <secret>")
+		return d.Err("account: cloud: expected a site and a credential, such as cloud acme.atlassian.net basic <user> <secret>")
 	}
 	return a.unmarshalCredential(d)
 }
 
-// cloud returns a.Cloud, which it makes when it is first needed.
+// cloud returns a.Cloud, which it creates if necessary.
 func (a *Account) cloud() *Cloud {
 	if a.Cloud == nil {
 		a.Cloud = new(Cloud)

@@ -9,8 +9,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// Check asks the Jira at url who the account is there. What Jira answers counts
-// for the account's health there too.
+// Check asks the Jira at url who the account is. It also updates the account's health
+// there according to the answer.
 func Check(ctx context.Context, account *jira.Account, url string, transport http.RoundTripper) (jira.Identity, error) {
 	identity, err := jira.Identify(ctx, transport, url, account)
 	var refused jira.RefusedError

@@ -58,7 +58,7 @@ func bodyDenial(failed error) *denial {
 		return nil
 	}
 	return &denial{
-		reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end: it is malformed, or too large.",
+		reason: ReasonAmbiguousRequest, message: "The request's body could not be read completely: it is malformed or too large.",
 		cause: failed,
 	}
 }

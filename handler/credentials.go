@@ -78,7 +78,7 @@ const tokenPrefix = "jt_"
 // these are browser sessions.
 func (h *Handler) noCredentials(r *http.Request, d *Decision) *denial {
 	if h.Front != frontSite {
-		return deny(ReasonNoCredentials, "Authentication is needed: send an API token as the password of HTTP Basic authentication, with its owner as the user name.")
+		return deny(ReasonNoCredentials, "Authentication required: send an API token as the password of HTTP Basic authentication, with its owner as the user name.")
 	}
 	return h.pass(r, d)
 }
@@ -108,7 +108,7 @@ func (h *Handler) foreign(r *http.Request, d *Decision, credentials string) *den
 	case strings.Contains(credentials, tokenPrefix):
 		return invalidToken()
 	case h.Front != frontSite:
-		return deny(ReasonInvalidToken, "Only this gateway's API tokens work here, not Jira's own passwords and tokens. Send a token of the gateway, which begins with "+tokenPrefix+", with its owner as the user name.")
+		return deny(ReasonInvalidToken, "Only this gateway's API tokens work here, not Jira's own passwords and tokens. Send one of the gateway's tokens, which begin with "+tokenPrefix+", with its owner as the user name.")
 	case h.Passwords == passwordsDeny:
 		return passwordRefused()
 	}
@@ -120,7 +120,7 @@ func (h *Handler) foreign(r *http.Request, d *Decision, credentials string) *den
 // might take an unknown one for Basic.
 func (h *Handler) otherScheme(r *http.Request, d *Decision, scheme, credentials string) *denial {
 	if h.Front != frontSite {
-		return deny(ReasonNoCredentials, "This kind of authentication is not accepted here: send an API token by HTTP Basic or Bearer.")
+		return deny(ReasonNoCredentials, "This kind of authentication is not accepted here: send an API token with HTTP Basic or Bearer authentication.")
 	}
 	if strings.Contains(scheme+credentials, tokenPrefix) {
 		return invalidToken()
@@ -136,11 +136,11 @@ func (h *Handler) otherScheme(r *http.Request, d *Decision, scheme, credentials 
 }
 
 func invalidToken() *denial {
-	return deny(ReasonInvalidToken, "The API token is not valid. Check that it was copied whole and that the user name is the token's owner.")
+	return deny(ReasonInvalidToken, "The API token is not valid. Check that all of it was copied and that the user name is the token's owner.")
 }
 
 func passwordRefused() *denial {
-	return deny(ReasonPasswordRefused, "Passwords and Jira's own tokens are not accepted here. Use an API token of this gateway: its owner as the user name, the token as the password.")
+	return deny(ReasonPasswordRefused, "Passwords and Jira's own tokens are not accepted here. Use one of this gateway's API tokens, with its owner as the user name and the token as the password.")
 }
 
 // splitScheme cuts an Authorization value at its first space or tab; some servers

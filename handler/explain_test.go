@@ -33,7 +33,7 @@ func TestExplainSteps(t *testing.T) {
 		{"192.0.2.1", "POST", "/rest/api/2/issue", true, ReasonScopeInsufficient, "scope", "The request is write, by POST /rest/api/2/issue"},
 		{"192.0.2.1", "POST", "/rest/other/1/x", true, ReasonScopeInsufficient, "scope", "The request is write, by method"},
 		{"192.0.2.1", "GET", "/rest/auth/1/session", true, ReasonPathDenied, "scope", "The request is not for tokens"},
-		{"192.0.2.1", "GET", "/browse/A-1", true, ReasonPathDenied, "scope", "do not reach this path"},
+		{"192.0.2.1", "GET", "/browse/A-1", true, ReasonPathDenied, "scope", "cannot reach this path"},
 		{"192.0.2.1", "GET", issuePath + "?a;os_username=b", true, ReasonAmbiguousRequest, "query", "query"},
 	} {
 		address, _ := netip.ParseAddr(test.from)

@@ -13,9 +13,9 @@ func (h *Handler) tooManyFailures(d *Decision) *denial {
 	if exceeded == nil {
 		return nil
 	}
-	message := "Too many requests from the address " + d.failingAddress().String() + " had no valid API token."
+	message := "Too many requests from address " + d.failingAddress().String() + " had no valid API token."
 	if exceeded.Bound == limits.OwnerFailures {
-		message = "Too many requests for this owner had no valid API token, one from the address " + d.failingAddress().String() + " among them."
+		message = "Too many requests for this owner had no valid API token, including one from address " + d.failingAddress().String() + "."
 	}
 	return tooMany(ReasonTooManyFailures, exceeded, message)
 }
@@ -28,9 +28,9 @@ func (h *Handler) countFailure(d *Decision) {
 	if reached == 0 {
 		return
 	}
-	message := "too many requests from a client network had no valid API token: it gets 429 too_many_failures for the period. If this is a load balancer's address, set trusted_proxies"
+	message := "too many requests from a client network had no valid API token: it gets 429 too_many_failures for a period. If this is a load balancer's address, set trusted_proxies"
 	if reached == limits.OwnerFailures {
-		message = "too many requests for one owner, from several networks, had no valid API token: these networks get 429 too_many_failures for this owner for the period"
+		message = "too many requests for one owner, from several networks, had no valid API token: these networks get 429 too_many_failures for this owner for a period"
 	}
 	most := h.app.Limits().Failures
 	h.logger.Warn(message, zap.Stringer("client_ip", d.failingAddress()), zap.Int("failures", most.Requests), zap.Duration("period", most.Period))

@@ -26,20 +26,20 @@ func (*Handler) form(r *http.Request, d *Decision) *denial {
 		return nil
 	}
 	if !isForm(types[0]) {
-		return refuseMultipartCredentials(r, d, deny(ReasonAmbiguousRequest, "A part of the multipart body has a name that Jira takes credentials from."))
+		return refuseMultipartCredentials(r, d, deny(ReasonAmbiguousRequest, "A part of the multipart body has a name from which Jira would take credentials."))
 	}
 	if !plainFormCharset(types[0]) || r.Header.Get("Content-Encoding") != "" {
-		return deny(ReasonAmbiguousRequest, "A form body must be in UTF-8 and without Content-Encoding. Send JSON with Content-Type: application/json.")
+		return deny(ReasonAmbiguousRequest, "A form body must be UTF-8 without Content-Encoding. Send JSON with Content-Type: application/json.")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
 	if err != nil {
-		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end.", cause: err}
+		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read completely.", cause: err}
 	}
 	if len(body) > maxForm {
 		return deny(ReasonAmbiguousRequest, "The form body is too large. Send JSON with Content-Type: application/json.")
 	}
 	if clean, err := jira.CleanQuery(string(body), false); err != nil || len(clean) != len(body) {
-		return deny(ReasonAmbiguousRequest, "The form body holds fields that Jira takes credentials or another method from. Send JSON with Content-Type: application/json.")
+		return deny(ReasonAmbiguousRequest, "The form body contains fields from which Jira would take credentials or another method. Send JSON with Content-Type: application/json.")
 	}
 	r.Body = &checkedForm{Reader: bytes.NewReader(body), Closer: r.Body}
 	return nil
@@ -57,12 +57,12 @@ func refuseFormCredentials(r *http.Request) *denial {
 		return nil
 	}
 	if types := r.Header["Content-Type"]; len(types) > 1 || !plainFormCharset(types[0]) || r.Header.Get("Content-Encoding") != "" {
-		return deny(ReasonAmbiguousRequest, "A form body must be in UTF-8, without Content-Encoding and with one Content-Type.")
+		return deny(ReasonAmbiguousRequest, "A form body must be UTF-8 without Content-Encoding, and have a single Content-Type.")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxSiteForm+1))
 	switch {
 	case err != nil:
-		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end.", cause: err}
+		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read completely.", cause: err}
 	case len(body) > maxSiteForm:
 		return deny(ReasonAmbiguousRequest, "The form body is too large.")
 	case jira.QueryHasCredentials(string(body)):

@@ -48,7 +48,7 @@ func ratePhrase(limit token.Limit) string {
 	period := map[time.Duration]string{time.Second: "a second", time.Minute: "a minute", time.Hour: "an hour", 24 * time.Hour: "a day"}[limit.Period]
 	phrase := fmt.Sprintf("%d requests %s", limit.Requests, period)
 	if limit.Burst != limit.Requests {
-		phrase += fmt.Sprintf(", %d in one go", limit.Burst)
+		phrase += fmt.Sprintf(", at most %d at once", limit.Burst)
 	}
 	return phrase
 }

@@ -35,10 +35,10 @@ func refuseMultipartCredentials(r *http.Request, d *Decision, refusal *denial) *
 	types := r.Header["Content-Type"]
 	_, params, err := mime.ParseMediaType(types[0])
 	if boundary := params["boundary"]; err != nil || len(types) > 1 || boundary == "" || len(boundary) > maxBoundary {
-		return deny(ReasonAmbiguousRequest, "A multipart body needs one Content-Type with one boundary.")
+		return deny(ReasonAmbiguousRequest, "A multipart body needs a single Content-Type with a single boundary.")
 	}
 	if !plainFormCharset(types[0]) || r.Header.Get("Content-Encoding") != "" {
-		return deny(ReasonAmbiguousRequest, "A multipart body must be in UTF-8 and without Content-Encoding.")
+		return deny(ReasonAmbiguousRequest, "A multipart body must be UTF-8 without Content-Encoding.")
 	}
 	parts := &checkedParts{source: r.Body, delimiter: []byte("--" + params["boundary"]), refusal: refusal}
 	beginning, err := io.ReadAll(io.LimitReader(parts, partsLook))
@@ -46,7 +46,7 @@ func refuseMultipartCredentials(r *http.Request, d *Decision, refusal *denial) *
 		return denied
 	}
 	if err != nil {
-		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read to its end.", cause: err}
+		return &denial{reason: ReasonAmbiguousRequest, message: "The request's body could not be read completely.", cause: err}
 	}
 	r.Body = &checkedForm{Reader: io.MultiReader(bytes.NewReader(beginning), parts), Closer: r.Body}
 	d.parts = parts

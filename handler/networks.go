@@ -14,11 +14,11 @@ func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	}
 	switch {
 	case d.unread != nil:
-		return deny(ReasonNetworkDenied, "This API token works from some networks only, and the client's address could not be read from what the proxy sent: "+d.unread.String()+".")
+		return deny(ReasonNetworkDenied, "This API token only works from certain networks, and the proxy sent a client address that cannot be parsed: "+d.unread.String()+".")
 	case !d.Address.IsValid():
-		return deny(ReasonNetworkDenied, "This API token works from some networks only, and the client's address is not known.")
+		return deny(ReasonNetworkDenied, "This API token only works from certain networks, and the client's address is unknown.")
 	}
-	return deny(ReasonNetworkDenied, "This API token does not work from the address "+d.Address.String()+".")
+	return deny(ReasonNetworkDenied, "This API token does not work from address "+d.Address.String()+".")
 }
 
 // restricts reports whether the gateway or the token restricts client addresses.
@@ -32,9 +32,9 @@ func (h *Handler) unaskedNetworks(d *Decision) string {
 	case d.Address.IsValid():
 		return ""
 	case h.restricts(d.Record):
-		return "it works from some networks only: give an address to check it"
+		return "it only works from certain networks: give an address to check this"
 	}
-	return "it works from everywhere"
+	return "it works from anywhere"
 }
 
 func foundNetworks(_ *Handler, _ *http.Request, d *Decision) string {

@@ -16,8 +16,8 @@ func leakedToken(r *http.Request) *denial {
 			return nil
 		}
 	}
-	return deny(ReasonAmbiguousRequest, "The request's "+part+" holds an API token. URLs are logged on the way, so consider this token leaked: "+
-		"revoke or rotate it, and send its successor in the Authorization header only.")
+	return deny(ReasonAmbiguousRequest, "The request's "+part+" contains an API token. URLs are logged along the way, so consider this token leaked: "+
+		"revoke or rotate it, and only send the new one in the Authorization header.")
 }
 
 // query is the step that removes parameters that must not reach Jira.

@@ -16,7 +16,7 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 		return deny(ReasonAmbiguousRequest, "The request's path could be read in more than one way: "+err.Error()+".")
 	}
 	if !h.reachable.Match(path) {
-		return deny(ReasonPathDenied, "API tokens do not reach this path. An administrator of the gateway can add it with the option paths.")
+		return deny(ReasonPathDenied, "API tokens cannot reach this path. A gateway administrator can add it with the option paths.")
 	}
 	d.Access, d.operation = h.operations.Access(r.Method, path)
 	d.match = d.operation
@@ -35,7 +35,7 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 }
 
 func foundScope(_ *Handler, _ *http.Request, d *Decision) string {
-	return d.classification() + ", which scope " + d.Record.Scope.String() + " may do"
+	return d.classification() + ", which scope " + d.Record.Scope.String() + " allows"
 }
 
 // classification describes the access that the request needs and the rule that says

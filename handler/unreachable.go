@@ -30,7 +30,7 @@ func deniedBy(d *Decision, err error) *denial {
 	if _, ok := errors.AsType[jira.NotJiraError](err); ok {
 		return &denial{
 			reason:  ReasonJiraUnreachable,
-			message: "Something other than Jira answered the gateway: a maintenance page, or a proxy on the way. The request may be tried again later; whether a change was made is not known.",
+			message: "The response did not come from Jira, but from a maintenance page or a proxy. Try again later; if the request was a change, it may or may not have been made.",
 			cause:   err,
 		}
 	}
@@ -69,7 +69,7 @@ func notForwarded(err error) *denial {
 	}
 	return &denial{
 		reason:  ReasonJiraUnreachable,
-		message: "Jira could not be reached by the gateway. The request may be tried again later; whether a change was made is not known.",
+		message: "The gateway could not reach Jira. Try again later; if the request was a change, it may or may not have been made.",
 		cause:   err,
 	}
 }

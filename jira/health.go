@@ -55,9 +55,9 @@ type confirmation struct {
 // with whether Jira refused the account; if not, another attempt may follow.
 func (h *health) attempt(ctx context.Context) (answered func(refused bool), err error) {
 	h.mu.Lock()
-	c, resting := h.confirming, h.refused != nil
+	c, paused := h.confirming, h.refused != nil
 	h.mu.Unlock()
-	if c == nil || resting {
+	if c == nil || paused {
 		return func(bool) {}, nil
 	}
 	select {

@@ -22,8 +22,8 @@ const DefaultTokenURL = "https://auth.atlassian.com/oauth/token"
 // still be valid when the request that carries it arrives.
 const refreshEarly = 2 * time.Minute
 
-// unsaidLifetime is assumed for access tokens that come without a lifetime.
-const unsaidLifetime = 5 * time.Minute
+// defaultLifetime is assumed for access tokens that come without a lifetime.
+const defaultLifetime = 5 * time.Minute
 
 // oauthErrorCode matches anything that looks like an error code (RFC 6749,
 // section 5.2).
@@ -135,7 +135,7 @@ func (o *oauth) fetchNow() (*oauth2.Token, error) {
 	t, err := o.config.Token(context.WithValue(context.Background(), oauth2.HTTPClient, o.client))
 	if err == nil {
 		if t.Expiry.IsZero() {
-			t.Expiry = time.Now().Add(unsaidLifetime)
+			t.Expiry = time.Now().Add(defaultLifetime)
 		}
 		o.current.Store(t)
 		return t, nil

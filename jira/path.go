@@ -15,6 +15,7 @@ type AmbiguousPathError struct {
 	Position int
 }
 
+// Error implements error.
 func (e *AmbiguousPathError) Error() string {
 	return fmt.Sprintf("ambiguous path: %s at byte %d", e.Reason, e.Position)
 }

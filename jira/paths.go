@@ -14,6 +14,7 @@ type PathPattern struct {
 	rest     bool // the last segment was "*"
 }
 
+// ParsePathPattern parses a pattern of the option `paths`.
 func ParsePathPattern(pattern string) (PathPattern, error) {
 	if !strings.HasPrefix(pattern, "/") {
 		return PathPattern{}, fmt.Errorf("path pattern %q: must start with a slash, such as /rest/*", pattern)

@@ -15,6 +15,7 @@ type AmbiguousQueryError struct {
 	Position int
 }
 
+// Error implements error.
 func (e *AmbiguousQueryError) Error() string {
 	return fmt.Sprintf("ambiguous query: %s at byte %d", e.Reason, e.Position)
 }

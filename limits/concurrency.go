@@ -8,12 +8,12 @@ type concurrency struct {
 	inFlight map[string]int
 }
 
-// enter counts one more request and reports true, unless most are already in
+// enter counts one more request and returns true, unless limit requests are already in
 // flight.
-func (c *concurrency) enter(name string, most int) bool {
+func (c *concurrency) enter(name string, limit int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inFlight[name] >= most {
+	if c.inFlight[name] >= limit {
 		return false
 	}
 	if c.inFlight == nil {
@@ -23,7 +23,7 @@ func (c *concurrency) enter(name string, most int) bool {
 	return true
 }
 
-// leave counts one request less.
+// leave counts one request fewer.
 func (c *concurrency) leave(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

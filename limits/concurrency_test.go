@@ -33,12 +33,12 @@ func TestConcurrency(t *testing.T) {
 		slot.Release()
 	}
 	if n := len(l.tokens.inFlight) + len(l.accounts.inFlight); n != 0 {
-		t.Errorf("%d counters are left after all ended", n)
+		t.Errorf("%d counters left after all requests ended", n)
 	}
 	enter("d", 0)
 }
 
-// TestOffIsNoBound: a token's off overrides the configuration's limit; a token
+// TestOffIsNoBound checks that off overrides the configuration's limit, and that a token
 // without a limit gets the configuration's.
 func TestOffIsNoBound(t *testing.T) {
 	l := node(t, nil, nil)
@@ -60,8 +60,8 @@ func TestOffIsNoBound(t *testing.T) {
 	}
 }
 
-// TestRefusedByRateHoldsNoPlace: a request refused for its rate does not count as
-// in flight.
+// TestRefusedByRateHoldsNoPlace checks that a request which exceeds the rate limit does
+// not count as in flight.
 func TestRefusedByRateHoldsNoPlace(t *testing.T) {
 	l := node(t, nil, nil)
 	l.MaxConcurrent = 1

@@ -13,13 +13,13 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Bounds of the counters in memory. An attacker with more addresses evicts
-// counters, their own first.
+// Maximum numbers of counters in memory. An attacker with more addresses than that evicts
+// counters, most likely their own.
 const (
 	maxNetworks = 50_000
 	maxOwners   = 10_000
-	// maxTried is how many owners are remembered per network, the most recent
-	// ones it failed for.
+	// maxTried is the number of owners that are remembered per network: those for which
+	// it has failed most recently.
 	maxTried = 8
 )
 
@@ -31,8 +31,8 @@ type failures struct {
 	seed     maphash.Seed
 	now      func() time.Time
 	began    time.Time
-	// lastEnds is when the last period ends, as the time since began. After it
-	// nobody is blocked, and requests skip the look-up.
+	// lastEnds is when the last period ends, as the time since began. After that nobody
+	// is blocked, and requests skip the lookup.
 	lastEnds atomic.Int64
 }
 
@@ -54,7 +54,7 @@ func newFailures() *failures {
 // long; 0 means not blocked. Too many failures from a network block the network.
 // Too many for an owner, perhaps from many networks at once, block the networks
 // that failed for that owner, so that the owner's own programs keep working.
-func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (by Bound, wait time.Duration) {
+func (f *failures) blocked(address netip.Addr, owner string, limit token.Limit) (by Bound, wait time.Duration) {
 	now := f.now()
 	if now.Sub(f.began) >= time.Duration(f.lastEnds.Load()) {
 		return 0, 0
@@ -63,7 +63,7 @@ func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (
 	if !ok {
 		return 0, 0
 	}
-	if wait := network.exceeds(now, most); wait > 0 {
+	if wait := network.exceeds(now, limit); wait > 0 {
 		return NetworkFailures, wait
 	}
 	hash := f.hash(owner)
@@ -71,17 +71,17 @@ func (f *failures) blocked(address netip.Addr, owner string, most token.Limit) (
 		return 0, 0
 	}
 	if named, ok := f.owners.GetIfPresent(hash); ok {
-		return OwnerFailures, named.exceeds(now, most)
+		return OwnerFailures, named.exceeds(now, limit)
 	}
 	return 0, 0
 }
 
 // failed records a failure and returns the bound that it reaches, or 0.
-func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (reached Bound) {
+func (f *failures) failed(address netip.Addr, owner string, limit token.Limit) (reached Bound) {
 	now := f.now()
-	f.endsNotBefore(now.Add(most.Period))
+	f.extend(now.Add(limit.Period))
 	network, _ := f.networks.ComputeIfAbsent(NetworkOf(address), newFailureCount)
-	if network.add(now, most) {
+	if network.add(now, limit) {
 		reached = NetworkFailures
 	}
 	if owner == "" {
@@ -90,7 +90,7 @@ func (f *failures) failed(address netip.Addr, owner string, most token.Limit) (r
 	hash := f.hash(owner)
 	network.try(hash)
 	named, _ := f.owners.ComputeIfAbsent(hash, newFailureCount)
-	if named.add(now, most) && reached == 0 {
+	if named.add(now, limit) && reached == 0 {
 		reached = OwnerFailures
 	}
 	return reached
@@ -100,9 +100,9 @@ func (f *failures) hash(owner string) ownerHash {
 	return ownerHash(maphash.String(f.seed, token.Fold(owner)))
 }
 
-// endsNotBefore moves lastEnds forward, never back: an earlier configuration may
-// have had a longer period.
-func (f *failures) endsNotBefore(end time.Time) {
+// extend moves lastEnds forward to end, but never back, since an earlier configuration
+// may have had a longer period.
+func (f *failures) extend(end time.Time) {
 	after := int64(end.Sub(f.began))
 	for ends := f.lastEnds.Load(); after > ends; ends = f.lastEnds.Load() {
 		if f.lastEnds.CompareAndSwap(ends, after) {
@@ -138,27 +138,27 @@ type failureCount struct {
 
 func newFailureCount() (*failureCount, bool) { return new(failureCount), false }
 
-// exceeds returns how much longer the limit is exceeded; 0 if it is not.
-func (c *failureCount) exceeds(now time.Time, most token.Limit) time.Duration {
+// exceeds returns how much longer the limit is exceeded, or 0 if it is not.
+func (c *failureCount) exceeds(now time.Time, limit token.Limit) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.count < most.Requests {
+	if c.count < limit.Requests {
 		return 0
 	}
 	return max(0, c.ends.Sub(now))
 }
 
 // add records a failure and reports whether it reaches the limit.
-func (c *failureCount) add(now time.Time, most token.Limit) bool {
+func (c *failureCount) add(now time.Time, limit token.Limit) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !now.Before(c.ends) {
-		c.count, c.ends, c.tried = 0, now.Add(most.Period), [maxTried]ownerHash{}
+		c.count, c.ends, c.tried = 0, now.Add(limit.Period), [maxTried]ownerHash{}
 	}
-	if c.count++; c.count >= most.Requests {
-		c.ends = now.Add(most.Period)
+	if c.count++; c.count >= limit.Requests {
+		c.ends = now.Add(limit.Period)
 	}
-	return c.count == most.Requests
+	return c.count == limit.Requests
 }
 
 // try records that a network failed for an owner.

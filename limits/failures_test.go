@@ -42,8 +42,8 @@ func TestFailuresOfANetwork(t *testing.T) {
 	})
 }
 
-// TestFailuresOfAnOwner: an attacker who tries one owner from many networks is
-// blocked, the owner in their own network is not.
+// TestFailuresOfAnOwner checks that an attacker who tries one owner from many networks is
+// blocked, but that the owner's own network is not.
 func TestFailuresOfAnOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := node(t, nil, nil)
@@ -54,18 +54,18 @@ func TestFailuresOfAnOwner(t *testing.T) {
 		}
 		for i := range 10 {
 			if l.Blocked(at(i), "anna") == nil {
-				t.Errorf("%s may go on trying", at(i))
+				t.Errorf("%s is not blocked", at(i))
 			}
 			if l.Blocked(at(i), "bert") != nil {
-				t.Errorf("%s may not even try another owner", at(i))
+				t.Errorf("%s is blocked for another owner", at(i))
 			}
-			l.Failed(at(100+i), "bert") // a colleague's old script, at the owner's home
+			l.Failed(at(100+i), "bert") // a colleague's old script in the owner's network
 			if l.Blocked(at(100+i), "anna") != nil {
-				t.Errorf("%s has failed for another owner only, and is blocked", at(100+i))
+				t.Errorf("%s is blocked, but has failed only for another owner", at(100+i))
 			}
 		}
 		if l.Blocked(at(200), "ANNA") != nil {
-			t.Error("the owner is locked out")
+			t.Error("the owner is blocked")
 		}
 	})
 }

@@ -22,8 +22,8 @@ type Counters struct {
 
 // Shared counts the requests of all nodes together. storage.Limiter implements it.
 type Shared interface {
-	// Take takes as many as most requests from the token's bucket.
-	Take(ctx context.Context, id string, limit token.Limit, most int) (token.Grant, error)
+	// Take takes up to n requests from the token's bucket.
+	Take(ctx context.Context, id string, limit token.Limit, n int) (token.Grant, error)
 }
 
 // NewCounters returns counters at zero. shared, which may be nil, counts the
@@ -46,9 +46,9 @@ type Limits struct {
 	// Accounts limits the requests in flight per account, by name. An account
 	// that is not listed has no limit.
 	Accounts map[string]token.Concurrency
-	// Failures is how often a client network or an owner may fail to
-	// authenticate in a period. Zero and token.Unlimited mean no limit; the
-	// burst is ignored.
+	// Failures limits how often a client network may fail to authenticate, and how
+	// often anyone may fail to authenticate as an owner. Zero and token.Unlimited mean
+	// no limit; the burst is ignored.
 	Failures token.Limit
 }
 
@@ -100,7 +100,7 @@ const slotRetryAfter = time.Second
 // zero Slot does nothing.
 type Slot struct {
 	counters       *Counters
-	token, account string // empty: not counted
+	token, account string // empty if not counted
 }
 
 // Release frees the slot. Call it only once.
@@ -132,16 +132,16 @@ func (l *Limits) Acquire(ctx context.Context, record *token.Record) (Slot, *Exce
 // enter counts the request as in flight.
 func (l *Limits) enter(record *token.Record) (Slot, *Exceeded) {
 	slot := Slot{counters: l.Counters}
-	if most := l.ConcurrencyOf(record); most > 0 {
-		if !l.tokens.enter(record.ID, most) {
-			return Slot{}, exceedsConcurrency(TokenConcurrency, most)
+	if limit := l.ConcurrencyOf(record); limit > 0 {
+		if !l.tokens.enter(record.ID, limit) {
+			return Slot{}, exceedsConcurrency(TokenConcurrency, limit)
 		}
 		slot.token = record.ID
 	}
-	if most := int(l.Accounts[record.Account]); most > 0 {
-		if !l.accounts.enter(record.Account, most) {
+	if limit := int(l.Accounts[record.Account]); limit > 0 {
+		if !l.accounts.enter(record.Account, limit) {
 			slot.Release()
-			return Slot{}, exceedsConcurrency(AccountConcurrency, most)
+			return Slot{}, exceedsConcurrency(AccountConcurrency, limit)
 		}
 		slot.account = record.Account
 	}
@@ -152,8 +152,8 @@ func exceeds(bound Bound, limit token.Limit, retryAfter time.Duration) *Exceeded
 	return &Exceeded{Bound: bound, Burst: limit.Burst, FillRate: limit.Requests, Interval: limit.Period, RetryAfter: retryAfter}
 }
 
-func exceedsConcurrency(bound Bound, most int) *Exceeded {
-	return &Exceeded{Bound: bound, Burst: most, FillRate: most, Interval: slotRetryAfter, RetryAfter: slotRetryAfter}
+func exceedsConcurrency(bound Bound, limit int) *Exceeded {
+	return &Exceeded{Bound: bound, Burst: limit, FillRate: limit, Interval: slotRetryAfter, RetryAfter: slotRetryAfter}
 }
 
 // RateOf returns the rate limit that applies to a token, its own or the

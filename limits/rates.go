@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxBuckets bounds the buckets in memory. The bucket of a token that has not
-	// been used for a while would be full anyway.
+	// maxBuckets is the maximum number of buckets in memory. The bucket of a token that
+	// has not been used for a while would be full anyway.
 	maxBuckets = 100_000
 
 	// leaseLife is how long leased requests stay valid. A node cannot save unused
@@ -35,7 +35,7 @@ const (
 	// and still be trusted, since clocks differ.
 	clockSlack = time.Second
 
-	// retrySoon is the RetryAfter of a request that ended before the answer came.
+	// retrySoon is the RetryAfter of a request that ended before the store answered.
 	retrySoon = time.Second
 )
 
@@ -43,7 +43,7 @@ const (
 // count for them, otherwise on this node alone.
 type rates struct {
 	running *background.Group
-	shared  Shared // nil: none
+	shared  Shared // nil if the store cannot count
 	asked   func(err error)
 	buckets *otter.Cache[bucketKey, *bucket]
 	now     func() time.Time
@@ -51,7 +51,7 @@ type rates struct {
 
 	// restUntil is when to ask the store again, as the time since began.
 	restUntil atomic.Int64
-	// over is set once the store can no longer be asked.
+	// over is set once the store has been closed.
 	over atomic.Bool
 }
 
@@ -155,16 +155,16 @@ func ahead(limit token.Limit) int {
 	return min(limit.Burst/aheadOfBurst, int(perLease)/aheadOfRate)
 }
 
-// beginRefill leases at least most requests, and more if more are waiting by
-// then. It is independent of any one request. The caller holds b.mu.
-func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, most int) {
+// beginRefill leases n requests, or more if more are waiting by then. It does not depend
+// on any one request. The caller must hold b.mu.
+func (r *rates) beginRefill(b *bucket, id string, limit token.Limit, n int) {
 	b.refill = make(chan struct{})
 	begun := r.running.Go(func(ctx context.Context) {
 		b.mu.Lock()
-		most = max(most, min(b.waiting, limit.Burst))
+		n = max(n, min(b.waiting, limit.Burst))
 		b.waiting = 0
 		b.mu.Unlock()
-		grant, err := r.shared.Take(ctx, id, limit, most)
+		grant, err := r.shared.Take(ctx, id, limit, n)
 		r.endRefill(b, limit, grant, err)
 	})
 	if !begun {
@@ -187,8 +187,8 @@ func (r *rates) endRefill(b *bucket, limit token.Limit, grant token.Grant, err e
 	switch {
 	case err != nil:
 	case grant.Granted == 0:
-		// An empty bucket gains a request in this time. A much longer RetryAfter
-		// means that a clock that ran ahead filled the bucket.
+		// An empty bucket gains a request in this time. A much longer RetryAfter means
+		// that the clock was ahead when the bucket was last written.
 		interval := limit.Period / time.Duration(limit.Requests)
 		if grant.RetryAfter > interval+clockSlack {
 			b.localUntil = now.Add(sharedRest)

@@ -16,7 +16,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// sharedBuckets is a store that counts for all nodes of a test.
+// sharedBuckets is a store that counts for all nodes in a test.
 type sharedBuckets struct {
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter
@@ -46,7 +46,7 @@ func (s *sharedBuckets) Take(_ context.Context, id string, limit token.Limit, mo
 	return token.Grant{RetryAfter: every}, nil
 }
 
-// node returns limits with counters of their own, as each node has.
+// node returns the limits of one node, with its own counters.
 func node(t *testing.T, shared Shared, failed *atomic.Int32) *Limits {
 	ctx, cancel := context.WithCancel(t.Context())
 	running := background.New(ctx)
@@ -66,7 +66,7 @@ func record(limit string) *token.Record {
 	return &token.Record{ID: "a", Account: "default", Limit: l}
 }
 
-// begun returns how many of n concurrent requests are admitted; each ends at once.
+// begun returns how many of n concurrent requests are admitted. Each ends immediately.
 func begun(t *testing.T, l *Limits, r *token.Record, n int) int {
 	t.Helper()
 	var passed atomic.Int32
@@ -106,7 +106,7 @@ func TestRateOfOneNode(t *testing.T) {
 	}
 }
 
-// TestRateOfAllNodes: all nodes together admit no more than the limit, and a
+// TestRateOfAllNodes checks that all nodes together admit at most the limit, and that a
 // single node can admit all of it.
 func TestRateOfAllNodes(t *testing.T) {
 	for _, text := range limitsTried {
@@ -127,8 +127,8 @@ func TestRateOfAllNodes(t *testing.T) {
 				if total > r.Limit.Burst {
 					t.Errorf("all nodes: %d at once, want at most %d", total, r.Limit.Burst)
 				}
-				// What the other nodes leased and did not use is lost. It is
-				// not more than a lease each, and most of the burst is used.
+				// What the other nodes leased but did not use is lost. That is at
+				// most one lease each, so most of the burst is used.
 				if least := max(1, r.Limit.Burst/2); total < least {
 					t.Errorf("all nodes: %d at once, want at least %d", total, least)
 				}
@@ -137,7 +137,7 @@ func TestRateOfAllNodes(t *testing.T) {
 	}
 }
 
-// TestSlowLimitIsExact: a slow limit leases nothing ahead.
+// TestSlowLimitIsExact checks that nothing is leased ahead with a slow limit.
 func TestSlowLimitIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, r := new(sharedBuckets), record("10/m burst 5")
@@ -146,17 +146,17 @@ func TestSlowLimitIsExact(t *testing.T) {
 			t.Errorf("%d of 3 on a", got)
 		}
 		if got := begun(t, b, r, 3); got != 2 {
-			t.Errorf("%d of 3 on b, where 2 are left", got)
+			t.Errorf("%d of 3 on b, want the remaining 2", got)
 		}
 		asked := shared.asked.Load()
 		if got := begun(t, b, r, 1000); got != 0 || shared.asked.Load() != asked {
-			t.Errorf("%d passed, and the store was asked %d times before it can have more", got, shared.asked.Load()-asked)
+			t.Errorf("%d passed, and the store was asked %d times before it could have more", got, shared.asked.Load()-asked)
 		}
 	})
 }
 
-// TestFastLimitAsksSeldom: a busy token does not ask the store for each
-// request, and gets its whole rate.
+// TestFastLimitAsksSeldom checks that a busy token gets its full rate without asking the
+// store on every request.
 func TestFastLimitAsksSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, r := new(sharedBuckets), record("1000/s burst 200")
@@ -175,7 +175,7 @@ func TestFastLimitAsksSeldom(t *testing.T) {
 	})
 }
 
-// TestUnusedLeasesCostLittle: a client well within the limit is never refused,
+// TestUnusedLeasesCostLittle checks that a client well within the limit is never refused,
 // whatever the rhythm of its requests.
 func TestUnusedLeasesCostLittle(t *testing.T) {
 	for _, pause := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 1100 * time.Millisecond, 7 * time.Second} {
@@ -196,8 +196,8 @@ func TestUnusedLeasesCostLittle(t *testing.T) {
 	}
 }
 
-// TestStoreThatCannotCount: each node counts on its own, asks again once in a
-// while, and shares the count again when that works.
+// TestStoreThatCannotCount checks that each node then counts on its own, asks the store
+// again from time to time, and shares the count once that works.
 func TestStoreThatCannotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed atomic.Int32
@@ -207,7 +207,7 @@ func TestStoreThatCannotCount(t *testing.T) {
 			t.Errorf("%d of 100, want the node's own 10", got)
 		}
 		if n := shared.asked.Load(); n != 1 || failed.Load() != 1 {
-			t.Errorf("asked %d times, told of %d failures, want one", n, failed.Load())
+			t.Errorf("asked %d times, %d failures reported, want one", n, failed.Load())
 		}
 		time.Sleep(sharedRest)
 		shared.mu.Lock()
@@ -219,8 +219,8 @@ func TestStoreThatCannotCount(t *testing.T) {
 	})
 }
 
-// TestLateRequestDoesNotAskAFailingStore: a request that checked while the store
-// worked does not ask it after another request's attempt has failed.
+// TestLateRequestDoesNotAskAFailingStore checks that a request does not ask the store once
+// another request has failed, even if it checked the store's state before that.
 func TestLateRequestDoesNotAskAFailingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, r := &sharedBuckets{err: errors.New("no")}, record("60/m burst 10")
@@ -235,13 +235,13 @@ func TestLateRequestDoesNotAskAFailingStore(t *testing.T) {
 		select {
 		case <-refill:
 		default:
-			t.Error("the late request waits for a refill that nobody has begun")
+			t.Error("the late request waits for a refill that nobody has started")
 		}
 	})
 }
 
-// TestClockThatWasAhead: a bucket written by a clock two minutes ahead does not
-// refuse requests for two minutes.
+// TestClockThatWasAhead checks that a bucket written with a clock two minutes ahead does
+// not refuse requests for two minutes.
 func TestClockThatWasAhead(t *testing.T) {
 	for _, text := range limitsTried {
 		t.Run(text, func(t *testing.T) {
@@ -255,14 +255,14 @@ func TestClockThatWasAhead(t *testing.T) {
 				// A RetryAfter within clockSlack is capped at the interval.
 				l = node(t, emptyFor(interval+time.Second/2), nil)
 				if _, exceeded := l.Acquire(t.Context(), r); exceeded == nil || exceeded.RetryAfter > interval {
-					t.Errorf("%+v, want to be refused for %s at most", exceeded, interval)
+					t.Errorf("%+v, want a RetryAfter of at most %s", exceeded, interval)
 				}
 			})
 		})
 	}
 }
 
-// emptyFor is a store whose buckets are all empty for the duration.
+// emptyFor is a store whose buckets stay empty for this duration.
 type emptyFor time.Duration
 
 func (e emptyFor) Take(context.Context, string, token.Limit, int) (token.Grant, error) {
@@ -278,11 +278,12 @@ func TestLimitsOfOneTokenAreNoOthers(t *testing.T) {
 		}
 	}
 	if _, exceeded := l.Acquire(t.Context(), &token.Record{ID: "a"}); exceeded == nil {
-		t.Error("the limit for all tokens does not hold")
+		t.Error("the limit for all tokens is not enforced")
 	}
 }
 
-// TestEndOfTheStore: later requests are counted on this node, without waiting.
+// TestEndOfTheStore checks that once the store is closed, requests are counted on this
+// node without waiting.
 func TestEndOfTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())
@@ -300,7 +301,7 @@ func TestEndOfTheStore(t *testing.T) {
 		running.Wait()
 		time.Sleep(2 * sharedRest)
 		if got := begun(t, l, r, 20); got != 9 {
-			t.Errorf("%d of 20 passed, want the 9 that are left", got)
+			t.Errorf("%d of 20 passed, want the remaining 9", got)
 		}
 	})
 }

@@ -25,10 +25,10 @@ type Cache struct {
 
 	key cacheKey
 
-	// losses counts how often the watch was lost or restored; deaf is set while
-	// a loss has been logged.
-	losses atomic.Uint64
-	deaf   atomic.Bool
+	// transitions counts how often the watch was lost or restored; lossLogged is set
+	// while a loss has been logged.
+	transitions atomic.Uint64
+	lossLogged  atomic.Bool
 
 	watchOnce sync.Once
 	ctx       context.Context
@@ -36,33 +36,33 @@ type Cache struct {
 	running   *background.Group
 }
 
-// lostBefore is how long the watch may be lost before it is logged: a quick
+// logLossAfter is how long the watch must be lost before that is logged. A quick
 // reconnect is not worth a line.
-const lostBefore = 3 * time.Second
+const logLossAfter = 3 * time.Second
 
 // Lost probes the store at once, so that an outage is noticed without traffic. If
 // the store answers, only the notification of changes has failed.
 func (s *Cache) Lost(cause error) {
-	lost := s.losses.Add(1)
+	lost := s.transitions.Add(1)
 	s.running.Go(func(ctx context.Context) {
-		if s.Store.breaker.Probe(ctx) != nil || !pause(ctx, lostBefore) || s.losses.Load() != lost || s.Store.breaker.Away() != nil {
+		if s.Store.breaker.Probe(ctx) != nil || !pause(ctx, logLossAfter) || s.transitions.Load() != lost || s.Store.breaker.Away() != nil {
 			return
 		}
-		s.deaf.Store(true)
-		s.Store.logger.Warn("notifications of changes by other nodes are lost: such changes take effect here after the cache's ttl", zap.Error(cause))
+		s.lossLogged.Store(true)
+		s.Store.logger.Warn("notifications of changes by other nodes are lost: until they are restored, such changes take effect here after the cache's ttl", zap.Error(cause))
 	})
 }
 
-// Restored has every record read again, since changes may have been missed.
+// Restored makes the cache read every record again, since changes may have been missed.
 func (s *Cache) Restored() {
-	s.losses.Add(1)
-	if s.deaf.Swap(false) {
+	s.transitions.Add(1)
+	if s.lossLogged.Swap(false) {
 		s.Store.logger.Info("notifications of changes by other nodes are restored")
 	}
 	s.Cache.Restored()
 }
 
-// pause waits for d and reports whether ctx is still live.
+// pause waits for d, and returns false if ctx is done before that.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -74,8 +74,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Start opens the store and watches it, unless that was done already. It fails if
-// the store is empty and the running configuration's is not, unless mayBeginEmpty.
+// Start opens the store and watches it, unless that has already been done. Unless
+// mayBeginEmpty is set, it fails if the store is empty but the running configuration's
+// store is not.
 func (s *Cache) Start(mayBeginEmpty bool) error {
 	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
 	defer cancel()
@@ -94,24 +95,24 @@ func (s *Cache) Start(mayBeginEmpty bool) error {
 	s.watchOnce.Do(func() {
 		s.running.Go(func(ctx context.Context) {
 			if err := s.Store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
-				s.Store.logger.Error("the token store is no longer watched; changes are seen after the cache's ttl", zap.Error(err))
+				s.Store.logger.Error("the token store is no longer watched: changes take effect here after the cache's ttl", zap.Error(err))
 			}
 		})
 	})
 	return nil
 }
 
-// Go runs f in the background until the cache is destructed. It reports false if
-// that has already happened.
+// Go runs f in the background until the cache is destructed. It returns false if that
+// has already happened.
 func (s *Cache) Go(f func(context.Context)) bool { return s.running.Go(f) }
 
-// Release gives the cache back.
+// Release releases the cache.
 func (s *Cache) Release() error {
 	_, err := caches.Delete(s.key)
 	return err
 }
 
-// others calls f with each other cache in front of the same store.
+// others calls f with every other cache in front of the same store.
 func (s *Cache) others(f func(*Cache)) {
 	caches.Range(func(key, value any) bool {
 		if key := key.(cacheKey); key.store == s.key.store && key != s.key {
@@ -121,13 +122,13 @@ func (s *Cache) others(f func(*Cache)) {
 	})
 }
 
-// Destruct ends the watch when no configuration uses the cache any more, and
-// gives the store back.
+// Destruct stops the watch and releases the store, once no configuration uses the cache
+// any more.
 func (s *Cache) Destruct() error {
 	s.end()
 	s.running.Wait()
 	s.Wait()
-	s.others(func(other *Cache) { other.Inherit(s.Cache) }) // what it has learned since they were created
+	s.others(func(other *Cache) { other.Inherit(s.Cache) }) // what this one has learned since they were created
 	s.Store.Metrics.unwatch(s.Cache)
 	_, err := stores.Delete(s.key.store)
 	return err

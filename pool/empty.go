@@ -10,7 +10,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// countTimeout bounds one count of tokens.
+// countTimeout is the timeout of one count of tokens.
 const countTimeout = 2 * time.Second
 
 // count returns how many tokens the store has, and whether that is known.
@@ -24,9 +24,9 @@ func (s *Store) count(ctx context.Context) (int, bool) {
 	return n, err == nil
 }
 
-// checkEmpty returns an error if this store has no tokens while the running
-// configuration's has some. Most likely its name is misspelt, and every token
-// would be refused.
+// checkEmpty returns an error if this store has no tokens but the running
+// configuration's store has. Most likely its name is misspelled, and every token would
+// stop working.
 func (s *Store) checkEmpty(ctx context.Context) error {
 	for _, running := range others(s) {
 		had, known := running.count(ctx)
@@ -34,15 +34,15 @@ func (s *Store) checkEmpty(ctx context.Context) error {
 			continue
 		}
 		if n, known := s.count(ctx); known && n == 0 {
-			return fmt.Errorf("%s has no tokens, but the running configuration's, %s, has %d: is its name right? "+
-				"To begin with an empty one, add the option create: store … { create }", s.name, running.name, had)
+			return fmt.Errorf("%s has no tokens, but the store of the running configuration, %s, has %d: is the name right? "+
+				"To start with an empty store, add the option create: store … { create }", s.name, running.name, had)
 		}
 	}
 	return nil
 }
 
-// others returns the other stores in service: while a configuration is loading,
-// those of the running one.
+// others returns the other stores in service. While a configuration is loading, these
+// are the stores of the running configuration.
 func others(s *Store) (running []*Store) {
 	stores.Range(func(_, value any) bool {
 		if other, ok := value.(*Store); ok && other != s && other.started.Load() {
@@ -63,7 +63,7 @@ func (s *Store) announce(ctx context.Context, logger *zap.Logger) {
 	case known:
 		fields = append(fields, zap.Int("tokens", n))
 	case s.counter != nil && s.breaker.Away() == nil:
-		fields = append(fields, zap.String("tokens", "not known"))
+		fields = append(fields, zap.String("tokens", "unknown"))
 	}
 	logger.Info("token store", fields...)
 }

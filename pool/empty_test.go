@@ -14,7 +14,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// acquire returns a cache as a configuration with this store does.
+// acquire returns the cache of a configuration with this store.
 func acquire(t *testing.T, path string) *Cache {
 	t.Helper()
 	module := &filestore.Store{Path: path}
@@ -29,15 +29,15 @@ func acquire(t *testing.T, path string) *Cache {
 	return cache
 }
 
-// TestEmptyStoreOnReload: a slip in the store's path refuses the reload, not every
-// token.
+// TestEmptyStoreOnReload checks that a misspelled path of the store fails the reload,
+// rather than every token.
 func TestEmptyStoreOnReload(t *testing.T) {
 	dir := t.TempDir()
 	running := acquire(t, filepath.Join(dir, "tokens.db"))
 	if err := running.Start(false); err != nil {
 		t.Fatalf("the first start: %v", err)
 	}
-	// Nothing is lost yet.
+	// There is nothing to lose yet.
 	if err := acquire(t, filepath.Join(dir, "first.db")).Start(false); err != nil {
 		t.Errorf("both are empty: %v", err)
 	}
@@ -50,10 +50,10 @@ func TestEmptyStoreOnReload(t *testing.T) {
 	typo := filepath.Join(dir, "token.db")
 	err := acquire(t, typo).Start(false)
 	if err == nil || !strings.Contains(err.Error(), typo) || !strings.Contains(err.Error(), "tokens.db") || !strings.Contains(err.Error(), "create") {
-		t.Errorf("a store that is not there: %v", err)
+		t.Errorf("a missing store: %v", err)
 	}
 	if _, err := os.Stat(typo); err == nil {
-		t.Error("the refused configuration has made its store")
+		t.Error("the rejected configuration has created its store")
 	}
 	if err := acquire(t, filepath.Join(dir, "meant.db")).Start(true); err != nil {
 		t.Errorf("with create: %v", err)

@@ -9,7 +9,7 @@ import (
 )
 
 // newLogger returns the logger of a store. A store outlives the configuration that
-// created it, so each line goes to the log of the one that is running.
+// created it, so it logs to the logger of the running configuration.
 func newLogger() *zap.Logger { return zap.New(runningCore{}).Named("jira_tokens.store") }
 
 // runningCore delegates to the core of Caddy's current logger.

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +12,8 @@ import (
 
 const namespace = "jira_tokens"
 
-// Metrics are the metrics of one store and of what is in front of it. They live as
-// long as the store, so that counts survive a reload, and are registered with
-// every configuration's registry.
+// Metrics are the metrics of one store and of what is in front of it. They live as long
+// as the store, so that counts survive a reload.
 type Metrics struct {
 	requests  *prometheus.CounterVec
 	decision  prometheus.Histogram
@@ -23,15 +21,12 @@ type Metrics struct {
 	storeUp   prometheus.Gauge
 	active    prometheus.Gauge
 
-	// counters holds the counters of requests by outcome: finding one by its
+	// counters caches the counters of requests by outcome, since finding one by its
 	// labels takes a lock that all requests share.
 	counters sync.Map
 
-	mu sync.Mutex
-	// accounts are the sources of account_up of the configurations that have
-	// started and not stopped, the oldest first.
-	accounts []*AccountSource
-	caches   map[*storage.Cache]struct{}
+	mu     sync.Mutex
+	caches map[*storage.Cache]struct{}
 	// gone holds the counts of former caches.
 	gone cacheCounts
 }
@@ -42,16 +37,16 @@ func newMetrics() *Metrics {
 	return &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
-			Help: "Requests by decision (allowed, denied, or passed: no token, front site), reason of the denial and access (what the operation does in Jira).",
+			Help: "Requests by decision (allowed, denied, or passed, which means without a token with front site), reason of the denial, and access (what the operation does in Jira).",
 		}, []string{"decision", "reason", "access"}),
 		decision: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decision_seconds",
-			Help:    "Time to decide about a request.",
+			Help:    "Time to decide on a request, in seconds.",
 			Buckets: []float64{1e-6, 2e-6, 5e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1},
 		}),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "store_seconds",
-			Help:    "Time of calls to the token store, by operation.",
+			Help:    "Duration of calls to the token store by operation, in seconds.",
 			Buckets: []float64{1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10},
 		}, []string{"op"}),
 		storeUp: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -66,49 +61,30 @@ func newMetrics() *Metrics {
 	}
 }
 
-// AccountSource returns whether Jira accepts each account of one configuration,
-// by name.
-type AccountSource func() iter.Seq2[string, bool]
-
-// ShowAccounts makes source that of account_up, once the configurations that
-// showed theirs before have hidden them: a configuration that fails to start
-// changes nothing.
-func (m *Metrics) ShowAccounts(source *AccountSource) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.accounts = append(m.accounts, source)
-}
-
-// HideAccounts ends what ShowAccounts began, if it did.
-func (m *Metrics) HideAccounts(source *AccountSource) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.accounts = slices.DeleteFunc(m.accounts, func(s *AccountSource) bool { return s == source })
-}
-
-// accountCollector collects how the accounts of the running configuration are.
-type accountCollector struct{ *Metrics }
-
 var accountUp = prometheus.NewDesc(namespace+"_account_up",
 	"Whether Jira accepts the account: 1 until Jira refuses it.", []string{"account"}, nil)
 
-// Describe implements prometheus.Collector.
-func (c accountCollector) Describe(descs chan<- *prometheus.Desc) { descs <- accountUp }
+// Describe describes the metrics that Collect collects from any store.
+func Describe(descs chan<- *prometheus.Desc) {
+	for _, collector := range newMetrics().collectors() {
+		collector.Describe(descs)
+	}
+	descs <- accountUp
+}
 
-// Collect implements prometheus.Collector.
-func (c accountCollector) Collect(metrics chan<- prometheus.Metric) {
-	c.mu.Lock()
-	var source *AccountSource
-	if len(c.accounts) > 0 {
-		source = c.accounts[0]
+// Collect collects the metrics, with an account_up for each of accounts, which yields
+// names and whether Jira accepts the account.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric, accounts iter.Seq2[string, bool]) {
+	for _, collector := range m.collectors() {
+		collector.Collect(metrics)
 	}
-	c.mu.Unlock()
-	if source == nil {
-		return
-	}
-	for name, up := range (*source)() {
+	for name, up := range accounts {
 		metrics <- prometheus.MustNewConstMetric(accountUp, prometheus.GaugeValue, upIf(up), name)
 	}
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, cacheCollector{m}}
 }
 
 // upIf returns the value of an up gauge.
@@ -119,24 +95,13 @@ func upIf(up bool) float64 {
 	return 0
 }
 
-// Register registers the metrics with a configuration's registry. Registering
-// twice is an error: two apps never share a registry.
-func (m *Metrics) Register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, accountCollector{m}, cacheCollector{m}} {
-		if err := registry.Register(collector); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Decided records a decision about a request and how long it took.
+// Decided records a decision on a request and how long it took.
 func (m *Metrics) Decided(decision, reason, access string, took time.Duration) {
 	m.counter(outcome{decision, reason, access}).Inc()
 	m.decision.Observe(took.Seconds())
 }
 
-// outcome is one combination of the labels of requests.
+// outcome is one combination of the labels of the requests metric.
 type outcome struct{ decision, reason, access string }
 
 // counter returns the counter of an outcome.
@@ -161,7 +126,7 @@ func (m *Metrics) watch(cache *storage.Cache) {
 	m.caches[cache] = struct{}{}
 }
 
-// unwatch keeps the counts of a cache that is given up.
+// unwatch stops watching a cache that is no longer used, and keeps its counts.
 func (m *Metrics) unwatch(cache *storage.Cache) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -181,8 +146,8 @@ func (c *cacheCounts) add(cache *storage.Cache) {
 type cacheCollector struct{ *Metrics }
 
 var cacheTotal = prometheus.NewDesc(namespace+"_cache_total",
-	"Lookups of tokens by what the cache said: hit, miss, unknown (an id remembered to be no token's), "+
-		"stale (served while the store was unavailable) and failure (not served for that).",
+	"Token lookups in the cache by result: hit, miss, unknown (an id remembered as unknown), "+
+		"stale (served while the store was unavailable) and failure (not served because the store was unavailable).",
 	[]string{"result"}, nil)
 
 // Describe implements prometheus.Collector.

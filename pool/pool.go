@@ -1,5 +1,5 @@
-// Package pool keeps what outlives a reload of the configuration: stores, the
-// caches in front of them, what is counted in memory for them, and metrics.
+// Package pool keeps what outlives a reload of the configuration: stores, the caches in
+// front of them, counters and metrics.
 package pool
 
 import (
@@ -23,8 +23,9 @@ type cacheKey struct {
 }
 
 // Acquire returns the cache with these options in front of the store that module
-// configures, shared with other configurations. A new cache inherits from others
-// of the same store. Acquire opens nothing; Start does. Call Release when done.
+// configures. It is shared with other configurations. A new cache inherits from others
+// in front of the same store. Acquire does not open the store; Start does. Call Release
+// when done.
 func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error) {
 	key := cacheKey{store: module.Key(), options: options}
 	value, loaded, err := caches.LoadOrNew(key, func() (caddy.Destructor, error) {
@@ -32,7 +33,7 @@ func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error
 		if err != nil {
 			return nil, err
 		}
-		ctx, end := context.WithCancel(context.Background()) // ended by Destruct
+		ctx, end := context.WithCancel(context.Background()) // until Destruct
 		cache := storage.NewCache(ctx, store.breaker, options)
 		store.Metrics.watch(cache)
 		return &Cache{Cache: cache, Store: store, key: key, ctx: ctx, end: end, running: background.New(ctx)}, nil

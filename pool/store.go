@@ -20,7 +20,6 @@ import (
 type Store struct {
 	storage.Store
 
-	// Metrics are registered with every configuration that uses the store.
 	Metrics *Metrics
 	// UseLog collects the last uses of tokens.
 	UseLog *storage.UseLog
@@ -30,7 +29,7 @@ type Store struct {
 	name    string
 	logger  *zap.Logger
 	breaker *storage.Breaker
-	// counter counts tokens; nil if the store cannot.
+	// counter counts tokens. It is nil if the store cannot.
 	counter storage.Counter
 	// started is set once a configuration with this store is in service.
 	started atomic.Bool
@@ -42,14 +41,14 @@ type Store struct {
 
 func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	var writing, counting service
-	ctx, end := context.WithCancel(context.Background()) // ended by Destruct
+	ctx, end := context.WithCancel(context.Background()) // until Destruct
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
 	s.counter, _ = store.(storage.Counter)
 	s.Store = storage.Vet(storage.Observe(store, s.Metrics.storeCalled), reportDamage(logger))
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.Metrics.storeUp.Set(upIf(cause == nil))
 		if cause != nil {
-			logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, nothing can be changed, and limits are each node's own", zap.Error(cause))
+			logger.Error("the token store does not answer: tokens in memory work for the cache's grace, others get 503, tokens cannot be changed, and each node applies limits on its own", zap.Error(cause))
 		} else {
 			logger.Info("the token store answers again")
 		}
@@ -58,7 +57,7 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	s.UseLog = storage.NewUseLog(s.Store, func(tokens int, err error) {
 		s.Metrics.active.Set(float64(tokens))
 		if s.breaker.Away() == nil { // an outage has its own log line
-			writing.report(err, logger, "last uses of tokens cannot be written; they are kept in memory", "last uses of tokens are written again")
+			writing.report(err, logger, "cannot write the last uses of tokens: keeping them in memory", "writing the last uses of tokens again")
 		}
 	})
 	var shared limits.Shared
@@ -67,19 +66,19 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	}
 	s.Counters = limits.NewCounters(s.running, shared, func(err error) {
 		if s.breaker.Away() == nil {
-			counting.report(err, logger, "the token store does not count requests: limits are each node's own", "the token store counts requests for all nodes again")
+			counting.report(err, logger, "the token store cannot count requests: each node applies limits on its own", "the token store counts requests for all nodes again")
 		}
 	})
 	return s
 }
 
-// reportDamage returns a function that logs damaged records, at most one line a
-// minute, since clients can use a damaged token repeatedly.
+// reportDamage returns a function that logs damaged records, at most one line per
+// minute, since clients can keep using a damaged token.
 func reportDamage(logger *zap.Logger) func(storage.DamagedError) {
 	sometimes := rate.Sometimes{Interval: time.Minute}
 	return func(damaged storage.DamagedError) {
 		sometimes.Do(func() {
-			logger.Error("the record of a token is damaged: the token is refused; there may be more: caddy jira-token list --state damaged",
+			logger.Error("the record of a token is damaged, so the token is refused; to see all damaged ones, run caddy jira-token list --state damaged",
 				zap.String("jira_token_id", damaged.ID), zap.String("error", token.Printable(damaged.Err.Error(), 500)))
 		})
 	}
@@ -89,7 +88,7 @@ func reportDamage(logger *zap.Logger) func(storage.DamagedError) {
 // example because memory is full or a permission is missing.
 type service struct{ failing atomic.Bool }
 
-// report logs when the service begins to fail and when it works again.
+// report logs when the service starts to fail and when it works again.
 func (s *service) report(err error, logger *zap.Logger, fails, works string) {
 	if failing := err != nil; s.failing.Swap(failing) == failing {
 		return

@@ -24,8 +24,8 @@ const (
 	ActionAccountAccepted = "account_accepted"
 )
 
-// RecordAccount records in the audit trail that the Jira at site refuses an
-// account, or accepts it again if refused is nil.
+// RecordAccount records in the audit trail that the Jira at site refuses an account or,
+// if refused is nil, accepts it again.
 func (r *Registry) RecordAccount(ctx context.Context, account, site string, refused error) error {
 	event := storage.Event{
 		At: r.now().UTC(), Action: ActionAccountAccepted, Name: account,
@@ -52,8 +52,8 @@ func (r *Registry) event(actor storage.Actor, action string, old, new *token.Rec
 	}
 }
 
-// differences lists the fields that differ, with their values. It leaves out
-// digests and what differs in every change.
+// differences lists the fields that differ, with their values. It leaves out digests,
+// and fields that every change modifies.
 func differences(before, after *token.Record) []storage.FieldChange {
 	if before == nil {
 		before = new(token.Record)
@@ -81,7 +81,7 @@ func differences(before, after *token.Record) []storage.FieldChange {
 func encode(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return json.RawMessage(`"(not shown)"`) // cannot happen: all are plain values
+		return json.RawMessage(`"(not shown)"`) // cannot happen
 	}
 	switch string(text) {
 	case `""`, "0", "null", "[]", `"0001-01-01T00:00:00Z"`:

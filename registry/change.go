@@ -10,7 +10,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// MaxOverlap is how long a token may still work after its rotation.
+// MaxOverlap is the longest that a rotated token can continue to work.
 const MaxOverlap = 30 * 24 * time.Hour
 
 // Update changes the fields that edit sets. It fails if edit names a version and
@@ -41,10 +41,10 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 // for overlap. The new token is returned only here and stored nowhere.
 func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (*token.Record, token.Token, error) {
 	if overlap < 0 || overlap > MaxOverlap {
-		return nil, token.Token{}, invalid("overlap", fmt.Errorf("%s: want at most %dd", overlap, MaxOverlap/(24*time.Hour)))
+		return nil, token.Token{}, invalid("overlap", fmt.Errorf("invalid overlap %s: expected at most %dd", overlap, MaxOverlap/(24*time.Hour)))
 	}
-	// Of two concurrent rotations one must fail: retried on top of the other, it
-	// would end a token that was shown a moment ago.
+	// Of two concurrent rotations, one must fail: if it were retried after the other, it
+	// would invalidate a token that was shown a moment ago.
 	current, err := r.Show(ctx, id)
 	if err != nil {
 		return nil, token.Token{}, asState(err)
@@ -74,7 +74,7 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 	return record, secret, nil
 }
 
-// Disable makes a token stop working until it is enabled.
+// Disable stops a token from working until it is enabled again.
 func (r *Registry) Disable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
 	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled)
 }
@@ -102,8 +102,8 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 	})
 }
 
-// Delete removes a token's record. It stops working at once; the audit trail
-// keeps what it was.
+// Delete deletes a token's record. The token stops working at once; the audit trail
+// keeps its last state.
 func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) error {
 	for range attempts {
 		old, err := r.Show(ctx, id)
@@ -126,7 +126,7 @@ func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) e
 // errUnchanged is returned by an edit that has nothing to change.
 var errUnchanged = errors.New("unchanged")
 
-// attempts bounds how often a change is retried after conflicts.
+// attempts is the maximum number of attempts at a change, after conflicts.
 const attempts = 10
 
 // change applies edit to the current record. On a conflict it retries with the
@@ -151,7 +151,7 @@ func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id s
 			return old, err
 		}
 		if changed.Version == token.MaxVersion {
-			return nil, fmt.Errorf("token %s has been changed %d times, which is the most a store can count: delete it and create a new one: %w", id, uint64(token.MaxVersion), storage.ErrConflict)
+			return nil, fmt.Errorf("token %s has been changed %d times, which is the maximum: delete it and create a new one: %w", id, uint64(token.MaxVersion), storage.ErrConflict)
 		}
 		changed.Version++
 		changed.UpdatedAt = r.timestamp()

@@ -11,8 +11,8 @@ import (
 // DamagedError reports a record that cannot be used.
 type DamagedError = storage.DamagedError
 
-// DamagedView is a token whose record cannot be used, as programs see it, in
-// JSON: the state "damaged" tells it from a View.
+// DamagedView is the JSON for a token whose record cannot be used. The state "damaged"
+// distinguishes it from a View.
 type DamagedView struct {
 	ID    string      `json:"id"`
 	State token.State `json:"state"`
@@ -20,8 +20,8 @@ type DamagedView struct {
 	Error string `json:"error"`
 }
 
-// ViewDamaged returns a damaged record as programs see it. The record may contain
-// anything, so the error is reduced to printable text.
+// ViewDamaged returns the view of a damaged record. The record may contain anything, so
+// the error is reduced to printable text.
 func ViewDamaged(damaged storage.DamagedError) DamagedView {
 	return DamagedView{
 		ID: damaged.ID, State: token.StateDamaged,
@@ -29,11 +29,11 @@ func ViewDamaged(damaged storage.DamagedError) DamagedView {
 	}
 }
 
-// maxDamageText bounds the error text of one damaged record, in bytes.
+// maxDamageText is the maximum length of the error for a damaged record, in bytes.
 const maxDamageText = 500
 
-// deletionOf returns the change that deletes a damaged record. Its event says what
-// was wrong; the owner is not known.
+// deletionOf returns the change that deletes a damaged record. Its event says what was
+// wrong with the record, but not who the owner was, which is unknown.
 func (r *Registry) deletionOf(actor storage.Actor, damaged storage.DamagedError) storage.Change {
 	return storage.Change{Damaged: damaged.ID, Event: storage.Event{
 		At: r.now().UTC(), Action: ActionDelete, Actor: actor, TokenID: damaged.ID,
@@ -41,8 +41,8 @@ func (r *Registry) deletionOf(actor storage.Actor, damaged storage.DamagedError)
 	}}
 }
 
-// deleted reports whether the token with this id was deleted here. The trail
-// says so: an event is written with its change, and outlives the record.
+// deleted reports whether the token with this id was deleted from this store. It reads
+// the audit trail, where the event of a change outlives the record.
 func (r *Registry) deleted(ctx context.Context, id string) (bool, error) {
 	query := storage.EventQuery{TokenID: id, Limit: storage.MaxPageSize}
 	last := ""
@@ -64,7 +64,7 @@ func (r *Registry) deleted(ctx context.Context, id string) (bool, error) {
 // asState turns a DamagedError into a StateError that says what can be done.
 func asState(err error) error {
 	if damaged, ok := errors.AsType[storage.DamagedError](err); ok {
-		return StateError{damaged.ID, token.StateDamaged, "it can only be shown and deleted, and then imported from a copy that is whole"}
+		return StateError{damaged.ID, token.StateDamaged, "it can only be shown or deleted; after that, you can import it again from an undamaged export"}
 	}
 	return err
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// newDamaged returns a registry over a file store that vets what it holds, with
-// one damaged and one whole token, and the damaged one's secret.
+// newDamaged returns a registry for a vetted file store with one damaged and one
+// undamaged token, and the damaged token's secret.
 func newDamaged(t *testing.T) (r *Registry, damaged token.Token, whole *token.Record) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.db")
@@ -81,7 +81,7 @@ func TestDamagedRecord(t *testing.T) {
 	events, err := r.Events(ctx, storage.EventQuery{TokenID: id})
 	if last := events.Events[len(events.Events)-1]; err != nil || last.Action != ActionDelete || len(last.Changes) != 1 ||
 		last.Changes[0].Field != "damage" || strings.Contains(string(last.Changes[0].Old), "\x1b") {
-		t.Errorf("the trail has %+v, %v", events, err)
+		t.Errorf("the trail is %+v, %v", events, err)
 	}
 }
 
@@ -120,7 +120,8 @@ func TestDeletedIsNotImported(t *testing.T) {
 	}
 }
 
-// TestImportThatIsCutOff: what ends too early is no success, wherever it ends.
+// TestImportThatIsCutOff checks that an import which ends too early fails, wherever it
+// ends.
 func TestImportThatIsCutOff(t *testing.T) {
 	r, _ := newRegistry(t)
 	record, _ := create(t, r, map[string]any{"owner": "alice", "name": "BI"})
@@ -134,9 +135,9 @@ func TestImportThatIsCutOff(t *testing.T) {
 		reader io.Reader
 		want   error
 	}{
-		"inside a record":         {t.Context(), strings.NewReader(string(line) + "\n" + string(line[:50])), ErrCutOff},
-		"a connection that broke": {t.Context(), io.MultiReader(strings.NewReader(string(line)+"\n"), broken{io.ErrUnexpectedEOF}), ErrCutOff},
-		"whoever asked went away": {ended, io.MultiReader(strings.NewReader(string(line)+"\n"), ending{end}, strings.NewReader(strings.Repeat(string(line)+"\n", 5))), context.Canceled},
+		"inside a record":   {t.Context(), strings.NewReader(string(line) + "\n" + string(line[:50])), ErrCutOff},
+		"broken connection": {t.Context(), io.MultiReader(strings.NewReader(string(line)+"\n"), broken{io.ErrUnexpectedEOF}), ErrCutOff},
+		"canceled request":  {ended, io.MultiReader(strings.NewReader(string(line)+"\n"), ending{end}, strings.NewReader(strings.Repeat(string(line)+"\n", 5))), context.Canceled},
 	} {
 		if result, err := r.Import(test.ctx, admin, test.reader, ImportOptions{}); !errors.Is(err, test.want) {
 			t.Errorf("%s: %+v, %v, want %v", name, result, err, test.want)
@@ -164,7 +165,7 @@ func TestVersionsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.Disable(t.Context(), admin, record.ID); !errors.Is(err, token.ErrConflict) {
-		t.Errorf("a change past the last version: %v", err)
+		t.Errorf("a change beyond the last version: %v", err)
 	}
 	line, err := json.Marshal(last)
 	if err != nil {
@@ -172,9 +173,9 @@ func TestVersionsAreBounded(t *testing.T) {
 	}
 	other, _ := newRegistry(t)
 	if result, err := other.Import(t.Context(), admin, strings.NewReader(string(line)), ImportOptions{}); err == nil {
-		t.Errorf("imported with a version that leaves no room: %+v", result)
+		t.Errorf("a version that leaves no room for changes was imported: %+v", result)
 	}
 	if err := other.apply(t.Context(), admin, ActionCreate, nil, &token.Record{ID: record.ID}); err == nil {
-		t.Error("a record that would be read as damaged was written")
+		t.Error("an invalid record was written")
 	}
 }

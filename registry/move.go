@@ -14,8 +14,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Export writes all records, one a line in JSON, newest first: digests, never
-// tokens. With Import they move to another store. It returns how many records it
+// Export writes all records as JSON, one per line, newest first, for Import into another
+// store. They contain digests, never tokens. It returns the number of records that it
 // left out because they are damaged.
 func (r *Registry) Export(ctx context.Context, w io.Writer) (damaged int, err error) {
 	encoder := json.NewEncoder(w)
@@ -38,29 +38,29 @@ func (r *Registry) Export(ctx context.Context, w io.Writer) (damaged int, err er
 	}
 }
 
-// ImportResult counts the records of an import by what was done with them.
+// ImportResult counts the records of an import by result.
 type ImportResult struct {
-	// Imported records were new; Unchanged ones were already here.
+	// Imported records were new; Unchanged ones already existed.
 	Imported  int `json:"imported"`
 	Unchanged int `json:"unchanged"`
-	// Deleted records were skipped because they had been deleted here.
+	// Deleted records were skipped because they had been deleted from this store.
 	Deleted int `json:"deleted"`
 }
 
 // ImportOptions are the options of an import.
 type ImportOptions struct {
-	// Restore also imports records that were deleted here. By default they are
-	// skipped: an old copy must not bring deleted tokens back.
+	// Restore also imports records that were deleted from this store. By default they
+	// are skipped, so that an old export does not bring back deleted tokens.
 	Restore bool
 	// Vet, if set, examines each record.
 	Vet Vet
 }
 
 // ErrCutOff means that an import ends in the middle of a record.
-var ErrCutOff = errors.New("the import ends in the middle of a record: the file was cut off")
+var ErrCutOff = errors.New("the import ends in the middle of a record: the file is incomplete")
 
-// Import reads what Export wrote. It skips identical records that are already
-// here, so an interrupted import can be repeated; a record that differs stops it.
+// Import imports records written by Export. It skips identical records that already
+// exist, so an interrupted import can be repeated, and stops at a record that differs.
 // The result counts what was imported, even if the import fails.
 func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Reader, options ImportOptions) (ImportResult, error) {
 	var imported, unchanged, deleted atomic.Int64
@@ -98,7 +98,7 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 				return nil
 			})
 		}
-		return context.Cause(ctx) // nil when a record failed: Wait has its error
+		return context.Cause(ctx) // nil if a record failed: Wait returns that error
 	}()
 	if failed := group.Wait(); failed != nil {
 		err = failed
@@ -109,7 +109,7 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 // checkImported returns an error if a record cannot be imported.
 func checkImported(ctx context.Context, record *token.Record, options ImportOptions) error {
 	if record.Version > token.MaxVersion/2 {
-		return fmt.Errorf("version %d: want one that leaves room for later changes, up to %d", record.Version, uint64(token.MaxVersion/2))
+		return fmt.Errorf("invalid version %d: expected at most %d, to leave room for later changes", record.Version, uint64(token.MaxVersion/2))
 	}
 	if err := record.Check(); err != nil || options.Vet == nil {
 		return err
@@ -117,7 +117,7 @@ func checkImported(ctx context.Context, record *token.Record, options ImportOpti
 	return options.Vet(ctx, record)
 }
 
-// outcome is what was done with one record of an import.
+// outcome is the result for one record of an import.
 type outcome int
 
 const (
@@ -131,16 +131,16 @@ const (
 const importsAtOnce = 64
 
 func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
-	there, err := r.store.Get(ctx, record.ID)
+	existing, err := r.store.Get(ctx, record.ID)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return r.importNew(ctx, actor, record, options)
 	case errors.Is(err, storage.ErrDamaged):
-		return 0, StateError{record.ID, token.StateDamaged, "delete what is left of it here, then import it with --restore"}
+		return 0, StateError{record.ID, token.StateDamaged, "delete it from this store, then import it with --restore"}
 	case err != nil:
 		return 0, fmt.Errorf("token %s: %w", record.ID, err)
 	}
-	same, err := sameJSON(there, record)
+	same, err := sameJSON(existing, record)
 	if err == nil && !same {
 		err = ExistsError{record.ID}
 	}
@@ -157,11 +157,11 @@ func (r *Registry) importNew(ctx context.Context, actor storage.Actor, record *t
 	return recordImported, r.apply(ctx, actor, ActionImport, nil, record)
 }
 
-// ExistsError reports an import of a token that exists here and differs.
+// ExistsError reports an import of a token that already exists and differs.
 type ExistsError struct{ ID string }
 
 func (e ExistsError) Error() string {
-	return fmt.Sprintf("token %s already exists here and differs: delete it here, or leave it out of the import", e.ID)
+	return fmt.Sprintf("token %s already exists in this store and differs: delete it here, or leave it out of the import", e.ID)
 }
 
 func sameJSON(a, b *token.Record) (bool, error) {

@@ -1,6 +1,6 @@
-// Package registry issues, changes, finds and ends tokens. The admin API, the
-// command and the handler reach the store only through it. Every change is stored
-// together with its audit event.
+// Package registry creates, finds, changes and deletes tokens. The admin API and the
+// handler reach the store only through it. Every change is stored together with its audit
+// event.
 package registry
 
 import (
@@ -16,8 +16,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Registry issues, changes, ends and finds tokens. It is safe for concurrent
-// use.
+// Registry creates, finds, changes and deletes tokens. It is safe for concurrent use.
 type Registry struct {
 	store    storage.Store
 	cache    *storage.Cache
@@ -26,16 +25,16 @@ type Registry struct {
 	now      func() time.Time
 }
 
-// New returns the registry over a store, the cache in front of it and the log of
-// uses. Tokens can name the given accounts and no others.
+// New returns a registry for a store, the cache in front of it and the log of uses.
+// Tokens can name only the given accounts.
 func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, accounts []string) *Registry {
 	return &Registry{store: store, cache: cache, uses: uses, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
 }
 
-// Lookup returns the record that t belongs to if its secret is the right one,
-// whatever its state. An unknown id and a wrong secret are both
-// storage.ErrNotFound, after the same work. With the token that the last rotation
-// replaced it returns the record and token.ErrRotated.
+// Lookup returns the record of t, whatever its state, if the secret is right. For an
+// unknown id and for a wrong secret it returns storage.ErrNotFound after the same work.
+// For the token that the last rotation replaced, it returns the record and
+// token.ErrRotated.
 func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, error) {
 	digest := t.Digest()
 	record, err := r.cache.Get(ctx, t.ID())
@@ -52,8 +51,8 @@ func (r *Registry) Lookup(ctx context.Context, t token.Token) (*token.Record, er
 	return nil, storage.ErrNotFound
 }
 
-// Known reports, without asking the store, whether the cache holds the record of
-// this very token, or its id with a record that has to be read again.
+// Known reports, without asking the store, whether the cache holds the record of this
+// exact token, or a record with its id that must be read again.
 func (r *Registry) Known(t token.Token) bool {
 	record, ok := r.cache.Peek(t.ID())
 	return ok && (record == nil || record.Matches(t.Digest(), r.now()))
@@ -62,12 +61,12 @@ func (r *Registry) Known(t token.Token) bool {
 // noRecord is what an unknown token is compared with.
 var noRecord token.Record
 
-// Show returns the record with this id, as the store has it now, or a
+// Show returns the current record with this id from the store, or a
 // storage.DamagedError.
 func (r *Registry) Show(ctx context.Context, id string) (*token.Record, error) {
 	if !token.ValidID(id) {
 		// Do not echo invalid IDs: the caller may have pasted a whole token.
-		return nil, fmt.Errorf("%w: want an id, the 10 characters after jt_ in the token", storage.ErrNotFound)
+		return nil, fmt.Errorf("%w: expected an id, which is the 10 characters after jt_ in the token", storage.ErrNotFound)
 	}
 	record, err := r.store.Get(ctx, id)
 	switch {
@@ -103,7 +102,7 @@ func (r *Registry) Events(ctx context.Context, query storage.EventQuery) (storag
 	return page, nil
 }
 
-// Reachable returns nil when the store answers.
+// Reachable returns nil if the store answers.
 func (r *Registry) Reachable(ctx context.Context) error {
 	_, err := r.store.List(ctx, storage.Query{Now: r.now(), Limit: 1})
 	return err
@@ -112,7 +111,7 @@ func (r *Registry) Reachable(ctx context.Context) error {
 // apply commits a change with its event.
 func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string, old, new *token.Record) error {
 	if new != nil {
-		// Do not write what would be read as damaged.
+		// Do not write a record that would be considered damaged.
 		if err := new.Check(); err != nil {
 			return fmt.Errorf("token %s: %s: %w", new.ID, action, invalid("token", err))
 		}
@@ -123,7 +122,7 @@ func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string
 // commit makes a change in the store and updates this node's cache.
 func (r *Registry) commit(ctx context.Context, change storage.Change) error {
 	if err := r.store.Apply(ctx, change); err != nil {
-		// The change may have been made although the answer was lost, so do not
+		// The change may have been made even though there was no answer, so do not
 		// trust the cached record.
 		r.cache.Changed(change.ID())
 		return fmt.Errorf("token %s: %s: %w", change.ID(), change.Event.Action, err)
@@ -140,7 +139,7 @@ func (r *Registry) checkAccount(name string) error {
 	case len(r.accounts) == 0:
 		return invalid("account", errors.New("no account is configured: add `account default { … }` to jira_tokens"))
 	}
-	return invalid("account", fmt.Errorf("%q is not configured: name one of %s", name, strings.Join(r.accounts, ", ")))
+	return invalid("account", fmt.Errorf("account %q is not configured: expected one of %s", name, strings.Join(r.accounts, ", ")))
 }
 
 // InvalidError reports invalid input.

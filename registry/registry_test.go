@@ -20,8 +20,7 @@ import (
 
 var admin = storage.Actor{Kind: storage.ActorAdmin, Name: "test", Address: "127.0.0.1"}
 
-// newRegistry returns a registry over a file store, at a clock that the test
-// sets.
+// newRegistry returns a registry for a file store, and the clock, which the test sets.
 func newRegistry(t *testing.T) (*Registry, *time.Time) {
 	t.Helper()
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
@@ -94,7 +93,7 @@ func TestTokenLife(t *testing.T) {
 	replaced(second, false)
 	works(third, true)
 	if _, err := r.Lookup(ctx, first); !errors.Is(err, token.ErrNotFound) {
-		t.Errorf("lookup of the token before the last but one: %v", err)
+		t.Errorf("lookup of the token replaced by the rotation before: %v", err)
 	}
 	second = third
 
@@ -140,16 +139,16 @@ func TestTokenLife(t *testing.T) {
 			t.Errorf("event %+v", e)
 		}
 	}
-	// The changes that changed nothing left no event.
+	// Changes that had no effect left no event.
 	if got, want := strings.Join(actions, " "), "create rotate rotate disable enable revoke delete"; got != want {
-		t.Errorf("the trail has %s, want %s", got, want)
+		t.Errorf("the trail is %s, want %s", got, want)
 	}
 	trail, _ := json.Marshal(events)
 	for _, secret := range []token.Token{first, second} {
 		digest := secret.Digest()
 		hex, _ := digest.MarshalText()
 		if bytes.Contains(trail, hex) || bytes.Contains(trail, []byte(secret.Reveal())) {
-			t.Error("the trail holds a token or its digest")
+			t.Error("the trail contains a token or its digest")
 		}
 	}
 }
@@ -165,7 +164,7 @@ func TestCreateRefuses(t *testing.T) {
 		_, _, err := r.Create(t.Context(), admin, edit(t, spec))
 		var invalid InvalidError
 		if !errors.As(err, &invalid) || invalid.Field != field {
-			t.Errorf("%+v: %v, want a fault of %s", spec, err, field)
+			t.Errorf("%+v: %v, want an InvalidError about %s", spec, err, field)
 		}
 	}
 	for _, spec := range []map[string]any{
@@ -177,7 +176,7 @@ func TestCreateRefuses(t *testing.T) {
 		}
 	}
 	if page, err := r.List(t.Context(), storage.Query{}); err != nil || len(page.Records) != 0 {
-		t.Errorf("what was refused left %d records, %v", len(page.Records), err)
+		t.Errorf("rejected changes left %d records, %v", len(page.Records), err)
 	}
 }
 
@@ -196,7 +195,7 @@ func TestConcurrentChangesOfDifferentFieldsAreAllKept(t *testing.T) {
 	done.Wait()
 	got, err := r.Show(t.Context(), record.ID)
 	if err != nil || got.Name != name || got.Scope != scope || got.Account != account || got.Version != 4 {
-		t.Errorf("after three changes at once: %+v, %v", got, err)
+		t.Errorf("after three concurrent changes: %+v, %v", got, err)
 	}
 }
 
@@ -208,7 +207,7 @@ func TestChangeOfAnOldVersionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.Update(t.Context(), admin, record.ID, edit(t, map[string]any{"name": b, "version": 1})); !errors.Is(err, storage.ErrConflict) {
-		t.Errorf("a change of an old version: %v", err)
+		t.Errorf("a change based on an old version: %v", err)
 	}
 	if got, _ := r.Show(t.Context(), record.ID); got.Name != a {
 		t.Errorf("the name is %q", got.Name)
@@ -229,7 +228,7 @@ func TestExportAndImport(t *testing.T) {
 	}
 	for _, secret := range secrets {
 		if strings.Contains(file.String(), secret.Reveal()) {
-			t.Fatal("the export holds a token")
+			t.Fatal("the export contains a token")
 		}
 	}
 	for _, want := range []ImportResult{{Imported: 5}, {Unchanged: 5}} {
@@ -247,7 +246,7 @@ func TestExportAndImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := to.Import(t.Context(), admin, bytes.NewReader(file.Bytes()), ImportOptions{}); !errors.As(err, new(ExistsError)) {
-		t.Errorf("an import over a changed token: %v", err)
+		t.Errorf("importing a record that has changed: %v", err)
 	}
 	for _, bad := range []string{"{", `{"id":"x"}`, `{"unknown":1}`, "[]", strings.Replace(file.String(), "active", "open", 1)} {
 		if _, err := to.Import(t.Context(), admin, strings.NewReader(bad), ImportOptions{}); err == nil {

@@ -9,20 +9,20 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// View is a token as programs see it, in JSON: the fields that people set, as
-// in an Edit, and what the registry keeps beside them.
+// View is the JSON for a token: the fields that users set, as in an Edit, and what the
+// registry adds to them.
 type View struct {
 	*token.Record
-	// Token is the token itself, set only in the answer that created it.
+	// Token is the token itself. It is set only when the token is created or rotated.
 	Token string
 	State token.State
-	// LastUsed is nil if the token was never used, and in answers to changes.
+	// LastUsed is nil if the token was never used, and in responses to changes.
 	LastUsed *storage.Use
 	// ConfineCheck is set only in the answer to a change for which Jira was asked
 	// about the token's confinement.
 	ConfineCheck *ConfineCheck
-	// Error says what is wrong with a damaged record, when a DamagedView was
-	// read as a View.
+	// Error says what is wrong with a damaged record, if the View was decoded from a
+	// DamagedView.
 	Error string
 }
 
@@ -35,7 +35,7 @@ type ConfineCheck struct {
 	Issues *int `json:"issues,omitempty"`
 }
 
-// kept is the JSON of a View's members that are not in the table of fields.
+// kept is the JSON for the members of a View that are not in the table of fields.
 type kept struct {
 	ID            string        `json:"id"`
 	Token         string        `json:"token,omitempty"`
@@ -52,7 +52,7 @@ type kept struct {
 	Version uint64 `json:"version"`
 }
 
-// MarshalJSON implements json.Marshaler. No digest is in it.
+// MarshalJSON implements json.Marshaler. It leaves out the digests.
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
 		ID: v.ID, Token: v.Token, State: v.State, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
@@ -62,7 +62,7 @@ func (v View) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text = text[:len(text)-1] // without the brace
+	text = text[:len(text)-1] // remove the closing brace
 	for _, field := range token.Fields() {
 		value, err := json.Marshal(field.Value(v.Record))
 		if err != nil {
@@ -98,7 +98,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Views returns records as programs see them, with their last uses.
+// Views returns the views of records, with their last uses.
 func (r *Registry) Views(ctx context.Context, records ...*token.Record) ([]View, error) {
 	ids := make([]string, len(records))
 	for i, record := range records {
@@ -118,7 +118,7 @@ func (r *Registry) Views(ctx context.Context, records ...*token.Record) ([]View,
 	return views, nil
 }
 
-// View returns a record as programs see it, without its last use.
+// View returns the view of a record, without its last use.
 func (r *Registry) View(record *token.Record) View {
 	return View{Record: record, State: record.State(r.now())}
 }

@@ -13,30 +13,30 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// told collects a breaker's reports of outages.
-type told struct {
+// reports collects a breaker's reports of outages.
+type reports struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (o *told) changed(cause error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.lines = append(o.lines, fmt.Sprint(cause))
+func (r *reports) changed(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, fmt.Sprint(cause))
 }
 
-func (o *told) want(t *testing.T, want ...string) {
+func (r *reports) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !slices.Equal(o.lines, want) {
-		t.Errorf("told %q, want %q", o.lines, want)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.lines, want) {
+		t.Errorf("reported %q, want %q", r.lines, want)
 	}
 }
 
-func newBroken(t *testing.T) (*slowStore, *Breaker, *told) {
-	store, log := &slowStore{records: map[string]*token.Record{"a": {ID: "a"}}}, new(told)
+func newBroken(t *testing.T) (*slowStore, *Breaker, *reports) {
+	store, log := &slowStore{records: map[string]*token.Record{"a": {ID: "a"}}}, new(reports)
 	ctx, cancel := context.WithCancel(t.Context())
 	b := NewBreaker(ctx, store, log.changed)
 	t.Cleanup(func() { cancel(); b.Wait() })

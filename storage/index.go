@@ -22,7 +22,7 @@ import (
 //	expires     12 hex digits: milliseconds, or 0 for never
 //	text        owner NUL name, both case-folded
 //
-// There is no list of active tokens, since n tokens are active, and finding
+// There is no list of active tokens, since most tokens are active, and finding
 // those that have expired means looking at each one anyway.
 const (
 	listAll      = "*"

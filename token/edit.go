@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Edit is a set of new field values, in JSON, by field name. Programs send it to
-// create or change a token. A field that is missing or null is left unchanged.
+// Edit maps field names to new values in JSON. Programs send it to create or update
+// a token. A field that is missing or null is left unchanged.
 type Edit map[string]json.RawMessage
 
 // versionName is the key, in an edit, of the version that the edit is based on.

@@ -289,7 +289,7 @@ func (r *splitReader) Close() error {
 	return errors.New("closed")
 }
 
-// readBy reads everything in pieces of the sizes that size asks for, and fails on a Read that tells nothing.
+// readBy reads everything in pieces of the sizes that size asks for, and fails on a Read that returns neither data nor an error.
 func readBy(r io.Reader, size func() int) ([]byte, error) {
 	var all []byte
 	for {

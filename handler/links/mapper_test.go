@@ -27,7 +27,7 @@ func newMapper(t testing.TB, bases, paths []string) *Mapper {
 	return m
 }
 
-// urls maps what a URL is to what becomes of it; @ stands for the public URL, "" for no change. Bodies are tested with
+// urls maps URLs to their expected results; @ stands for the public URL, "" for no change. Bodies are tested with
 // the same table.
 var urls = map[string]string{
 	"https://acme.atlassian.net/rest/api/3/issue/1":          "@/rest/api/3/issue/1",

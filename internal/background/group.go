@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Group runs functions until its context ends. It starts none after that, even
-// for a late request of a configuration that has been replaced.
+// Group runs functions until its context is done. It starts none after that, even for
+// a late request of a configuration that has been replaced.
 type Group struct {
 	ctx     context.Context
 	mu      sync.Mutex // held while a function is started
@@ -17,8 +17,8 @@ type Group struct {
 // New returns a group whose functions run with ctx.
 func New(ctx context.Context) *Group { return &Group{ctx: ctx} }
 
-// Go runs f in a goroutine, unless the context has ended. It reports whether f
-// was started.
+// Go runs f in a goroutine, unless the context is done. It reports whether f was
+// started.
 func (g *Group) Go(f func(ctx context.Context)) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -29,10 +29,10 @@ func (g *Group) Go(f func(ctx context.Context)) bool {
 	return true
 }
 
-// Wait waits for all functions to return. Call it after the context has ended.
+// Wait waits for all functions to return. Call it after the context is done.
 func (g *Group) Wait() {
-	// A Go that saw the context before its end holds the lock until it has
-	// counted its function.
+	// A call of Go that saw the context before it was done holds the lock until it
+	// has counted its function.
 	g.mu.Lock()
 	g.mu.Unlock() //nolint:staticcheck // SA2001: the empty section is intended
 	g.running.Wait()

@@ -5,34 +5,35 @@ import (
 	"sync"
 )
 
-// Queue runs functions in the background, one after the other, in the order in
-// which they were added.
+// Queue runs functions in the background, one at a time, in the order in which they
+// were added.
 type Queue struct {
-	begin func(func(ctx context.Context)) bool
+	start func(func(ctx context.Context)) bool
 
 	mu      sync.Mutex
 	waiting []func(ctx context.Context)
 	running bool
 }
 
-// NewQueue returns a queue that runs in what begin begins, such as [Group.Go].
-func NewQueue(begin func(func(ctx context.Context)) bool) *Queue { return &Queue{begin: begin} }
+// NewQueue returns a queue that uses start, such as [Group.Go], to run in the
+// background.
+func NewQueue(start func(func(ctx context.Context)) bool) *Queue { return &Queue{start: start} }
 
-// Add runs f after all that were added before. It is dropped when nothing is
-// begun any more.
+// Add runs f after all functions that were added before. It drops them if start
+// returns false.
 func (q *Queue) Add(f func(ctx context.Context)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, f)
 	if !q.running {
-		q.running = q.begin(q.run)
+		q.running = q.start(q.run)
 	}
 	if !q.running {
 		q.waiting = nil
 	}
 }
 
-// run runs what waits until nothing does.
+// run runs the waiting functions until there are none left.
 func (q *Queue) run(ctx context.Context) {
 	for {
 		q.mu.Lock()

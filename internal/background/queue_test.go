@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestQueueKeepsTheOrder: what is added runs in its order, and after the end
-// nothing does.
+// TestQueueKeepsTheOrder checks that functions run in the order in which they were
+// added, and that none runs once the context is done.
 func TestQueueKeepsTheOrder(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	group := New(ctx)
@@ -17,11 +17,11 @@ func TestQueueKeepsTheOrder(t *testing.T) {
 	}
 	for i := range cap(ran) {
 		if got := <-ran; got != i {
-			t.Fatalf("%d ran in the place of %d", got, i)
+			t.Fatalf("function %d ran instead of %d", got, i)
 		}
 	}
 	cancel()
 	group.Wait()
-	queue.Add(func(context.Context) { t.Error("ran after the end") })
+	queue.Add(func(context.Context) { t.Error("a function ran after the context was done") })
 	group.Wait()
 }

@@ -93,7 +93,7 @@ func (ref issueRef) key() string { return ref.project.key + "-" + strconv.Itoa(r
 // id returns the issue's numeric ID.
 func (ref issueRef) id() int { return ref.project.firstIssueID + ref.number }
 
-// issue is an issue. Generated issues are created anew on every access and become
+// issue is an issue. Generated issues are recreated on every access and become
 // part of the project when they are changed.
 type issue struct {
 	issueRef

@@ -266,7 +266,7 @@ func TestCommandManyTokens(t *testing.T) {
 	other.guard(first.Owner, first.Token)
 	other.check(t, other.do("GET", issuePath, first.basic()), passes)
 	for name, text := range map[string]string{
-		"no JSON": "{nonsense", "other JSON": `{"a":1}`, "a record without digest": `{"id":"0123456789","owner":"a","name":"b","scope":"read","account":"default","status":"active","version":1}`,
+		"not JSON": "{nonsense", "other JSON": `{"a":1}`, "a record without digest": `{"id":"0123456789","owner":"a","name":"b","scope":"read","account":"default","status":"active","version":1}`,
 		"a differing record": strings.Replace(record, `"first"`, `"mallory"`, 1), "cut off": record[:len(record)/2],
 	} {
 		if r := other.tokenWith(text, "import"); r.code == 0 || r.err == "" {

@@ -55,7 +55,7 @@ func TestCredentials(t *testing.T) {
 		"no scheme":                {u("Authorization: " + damaged(a.Token, 20)), none},
 		"digest":                   {u(`Authorization: Digest username="a"`), none},
 		"other scheme":             {u("Authorization: Negotiate YWJj"), none},
-		"no base64":                {u("Authorization: Basic !!!!"), invalid},
+		"not base64":               {u("Authorization: Basic !!!!"), invalid},
 		"base64 without padding":   {u("Authorization: Basic " + strings.TrimRight(encode("a:"+a.Token), "=")), invalid},
 		"base64 for URLs":          {u("Authorization: Basic " + base64.URLEncoding.EncodeToString([]byte("a\xff\xfe\xfb>?:"+a.Token))), invalid},
 		"base64 with space inside": {u("Authorization: Basic " + encode(a.Owner + ":" + a.Token)[:10] + " " + encode(a.Owner + ":" + a.Token)[10:]), invalid},

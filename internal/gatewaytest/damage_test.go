@@ -14,7 +14,7 @@ import (
 // and is logged.
 func TestDamagedRecord(t *testing.T) {
 	for name, damage := range map[string]func(s *redistest.Server, key string){
-		"no JSON": func(s *redistest.Server, key string) { s.Do("set", key, "{]") },
+		"not JSON": func(s *redistest.Server, key string) { s.Do("set", key, "{]") },
 		"another type": func(s *redistest.Server, key string) {
 			s.Do("del", key)
 			s.Do("lpush", key, "x")

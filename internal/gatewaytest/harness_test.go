@@ -198,7 +198,7 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir = g.dir
 	cmd.SysProcAttr = child.EndWithParent(syscall.SIGKILL)
-	cmd.Env = append(os.Environ(), beCaddy+"=1", "HOME="+g.dir, "XDG_DATA_HOME="+g.dir, "XDG_CONFIG_HOME="+g.dir,
+	cmd.Env = append(os.Environ(), runAsCaddy+"=1", "HOME="+g.dir, "XDG_DATA_HOME="+g.dir, "XDG_CONFIG_HOME="+g.dir,
 		"GORACE=halt_on_error=0", "NO_PROXY=*")
 	return cmd
 }

@@ -101,7 +101,7 @@ func TestRateLimitOfTwoGateways(t *testing.T) {
 	if onA, onB := a.spend(t, other, 20), b.spend(t, other, 20); onA != 10 || onB != 10 {
 		t.Errorf("Redis is down: %d allowed on a and %d on b, want 10 on each node", onA, onB)
 	}
-	a.loggedOnce(t, "limits are each node's own")
+	a.loggedOnce(t, "each node applies limits on its own")
 	redis.Restart()
 	a.loggedOnce(t, "the token store answers again")
 }

@@ -12,11 +12,11 @@ import (
 	_ "github.com/jiratokens/caddy-jira-tokens"
 )
 
-// beCaddy is the environment variable that makes this test binary run as Caddy.
-const beCaddy = "GATEWAYTEST_BE_CADDY"
+// runAsCaddy is the environment variable that makes this test binary run as Caddy.
+const runAsCaddy = "GATEWAYTEST_BE_CADDY"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beCaddy) != "" {
+	if os.Getenv(runAsCaddy) != "" {
 		caddycmd.Main()
 		return
 	}

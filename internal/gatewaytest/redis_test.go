@@ -129,5 +129,5 @@ func TestAddressOfRedisMoves(t *testing.T) {
 	eventually(t, "the revocation to take effect", func() error {
 		return here.get(tok, http.StatusUnauthorized, "token_revoked")
 	})
-	here.loggedOnce(t, "leads to another server now")
+	here.loggedOnce(t, "has moved to another server")
 }

@@ -43,10 +43,10 @@ func (g *gateway) load(clients int, token issued) *load {
 	return l
 }
 
-// mostAttempts is how often a client sends a request that gets no response. Every
+// maxAttempts is how often a client sends a request that gets no response. Every
 // attempt but the last was lost to a reload, and there is time for one or two attempts
 // between reloads.
-const mostAttempts = 3
+const maxAttempts = 3
 
 // client sends requests until it is told to stop. It retries those that a reload left
 // without a response, as careful clients do.
@@ -60,8 +60,8 @@ func (l *load) client(address, credentials string) error {
 		default:
 		}
 		var err error
-		for range mostAttempts {
-			if err = c.ask(); err == nil || errors.As(err, new(unexpected)) || !c.fellToReload() {
+		for range maxAttempts {
+			if err = c.ask(); err == nil || errors.As(err, new(unexpected)) || !c.brokenByReload() {
 				break
 			}
 		}
@@ -90,11 +90,11 @@ func (c *loadClient) hangUp() {
 	}
 }
 
-// fellToReload reports whether a reload may have broken the connection: one began after
+// brokenByReload reports whether a reload may have broken the connection: one began after
 // it was dialed, or was still running then. On a reload, any Caddy closes connections
 // that it considers idle, and Linux resets those that no process has accepted from the
 // old socket (net.ipv4.tcp_migrate_req is 0).
-func (c *loadClient) fellToReload() bool { return c.reloads.Load() != c.dialed || c.dialed%2 == 1 }
+func (c *loadClient) brokenByReload() bool { return c.reloads.Load() != c.dialed || c.dialed%2 == 1 }
 
 // unexpected is a response that the request should not have got.
 type unexpected string
@@ -152,9 +152,9 @@ func (l *load) reload(g *gateway) result {
 	return g.reload()
 }
 
-// wantUntouched: every request with a response has reached Jira once, and none without
+// checkArrivals: every request with a response has reached Jira once, and none without
 // one has: retrying does nothing twice.
-func (l *load) wantUntouched(t *testing.T, seen []*arrival) {
+func (l *load) checkArrivals(t *testing.T, seen []*arrival) {
 	t.Helper()
 	arrived := make(map[string]int)
 	for _, a := range seen {
@@ -250,7 +250,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	l.more(t)
 	l.end(t)
-	l.wantUntouched(t, g.up.take())
+	l.checkArrivals(t, g.up.take())
 	g.configure(g.options)
 	if r := g.reload(); r.code != 0 {
 		t.Errorf("the last reload: %s", r)

@@ -215,7 +215,7 @@ func (s *soak) send(c *soakChange, mayFail bool) {
 		s.shown(c, answer)
 	case status == http.StatusServiceUnavailable:
 		c.outcome = notMade
-		if strings.Contains(answer, "may have been made or not") {
+		if strings.Contains(answer, "may or may not have been made") {
 			c.outcome = unknown
 		}
 		s.mustBe("an outage", c, s.model.weather.storeMayBeAway(c.begin, end) || s.model.weather.any(c.begin, end, 0, connectionsCut))

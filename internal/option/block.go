@@ -4,19 +4,19 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Block is the options that a block takes.
+// Block lists the options of a Caddyfile block.
 type Block []Option
 
-// Read reads the block that begins at d, if there is one. Errors call what it
-// belongs to owner.
+// Read reads the block that begins at d, if there is one. owner is what the block
+// belongs to, for errors.
 func (b Block) Read(d *caddyfile.Dispenser, owner string) error {
 	return b.ReadOr(d, owner, func() error {
-		return d.Errf("unknown option %q of %s: want %s", d.Val(), owner, b.Names())
+		return d.Errf("unknown option %q of %s: expected %s", d.Val(), owner, b.Names())
 	})
 }
 
-// ReadOr is Read for a block with options of somebody else, too. other is
-// called with d at the name of each of them.
+// ReadOr is like Read, but calls other for options that are not in b, with d at the
+// option's name.
 func (b Block) ReadOr(d *caddyfile.Dispenser, owner string, other func() error) error {
 	if d.NextArg() {
 		return d.Errf("%s: too many arguments: options belong in a block { … }", owner)

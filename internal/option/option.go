@@ -1,5 +1,5 @@
-// Package option reads the options of Caddyfile blocks. Its errors name the
-// file and the line, and never show surplus arguments: one may be a secret.
+// Package option reads the options of Caddyfile blocks. Its errors name the file and
+// the line, and never show surplus arguments, since they may be secrets.
 package option
 
 import (
@@ -13,21 +13,22 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Option is an option of a block. It can be given once, unless it is Repeated.
+// Option is an option of a block. It can be set only once, unless it is Repeated.
 type Option struct {
 	name     string
 	repeated bool
-	// read reads the arguments of the option that d is at.
+	// read reads the option's arguments, with d at its name.
 	read func(d *caddyfile.Dispenser) error
 }
 
-// Repeated returns the option as one that can be given again.
+// Repeated returns the option changed so that it can be set several times.
 func (o Option) Repeated() Option {
 	o.repeated = true
 	return o
 }
 
-// Then returns the option as one whose value is passed on by do, or refused.
+// Then returns the option changed so that do is called once its value has been read.
+// An error from do is returned with the file and the line.
 func (o Option) Then(do func() error) Option {
 	read := o.read
 	o.read = func(d *caddyfile.Dispenser) error {
@@ -42,7 +43,7 @@ func (o Option) Then(do func() error) Option {
 	return o
 }
 
-// Func is an option that read reads. The dispenser is at the option's name.
+// Func is an option that is read by a function. The dispenser is at the option's name.
 func Func(name string, read func(d *caddyfile.Dispenser) error) Option {
 	return Option{name: name, read: read}
 }
@@ -58,14 +59,13 @@ func Text(name string, to *string) Option {
 func Texts(name string, to *[]string) Option {
 	return Func(name, func(d *caddyfile.Dispenser) error {
 		if *to = d.RemainingArgs(); len(*to) == 0 {
-			return d.Errf("%s: missing argument: want at least one value", name)
+			return d.Errf("%s: missing argument: expected at least one value", name)
 		}
 		return nil
 	})
 }
 
-// Each is an option with one or more values, each of which is passed to add. It
-// can be given again.
+// Each is a repeated option with one or more values, each of which is passed to add.
 func Each(name string, add func(value string) error) Option {
 	var values []string
 	return Texts(name, &values).Repeated().Then(func() error {
@@ -89,7 +89,7 @@ func OneOf(name, value string, choices ...string) error {
 	if slices.Contains(choices, value) {
 		return nil
 	}
-	return fmt.Errorf("%s %q: want %s", name, value, either(choices))
+	return fmt.Errorf("invalid %s %q: expected %s", name, value, either(choices))
 }
 
 // OnOff is an option that is on or off.
@@ -102,18 +102,18 @@ func OnOff(name string, to **bool) Option {
 	})
 }
 
-// Flag is an option without a value, which sets to.
+// Flag is an option without a value: if it is present, to becomes true.
 func Flag(name string, to *bool) Option {
 	return Func(name, func(d *caddyfile.Dispenser) error {
 		*to = true
 		if d.NextArg() {
-			return d.Errf("%s: too many arguments: it takes none", name)
+			return d.Errf("%s: too many arguments: expected none", name)
 		}
 		return nil
 	})
 }
 
-// Value is an option with one value, which to reads.
+// Value is an option with one value, which to unmarshals.
 func Value(name string, to encoding.TextUnmarshaler) Option {
 	var text string
 	return Text(name, &text).Then(func() error {
@@ -124,12 +124,12 @@ func Value(name string, to encoding.TextUnmarshaler) Option {
 	})
 }
 
-// Number is an option with a whole number that is not below least.
-func Number(name string, to *int, least int) Option {
+// Number is an option with an integer of at least minimum.
+func Number(name string, to *int, minimum int) Option {
 	var value string
 	return Text(name, &value).Then(func() (err error) {
-		if *to, err = strconv.Atoi(value); err != nil || *to < least {
-			return fmt.Errorf("%s %q: want a number, at least %d", name, value, least)
+		if *to, err = strconv.Atoi(value); err != nil || *to < minimum {
+			return fmt.Errorf("invalid %s %q: expected a number of at least %d", name, value, minimum)
 		}
 		return nil
 	})
@@ -141,28 +141,28 @@ func Duration(name string, to *caddy.Duration) Option {
 	return Text(name, &value).Then(func() error {
 		parsed, err := caddy.ParseDuration(value)
 		if err != nil || parsed <= 0 {
-			return fmt.Errorf("%s %q: want a duration above 0, such as 500ms or 10m", name, value)
+			return fmt.Errorf("invalid %s %q: expected a duration above 0, such as 500ms or 10m", name, value)
 		}
 		*to = caddy.Duration(parsed)
 		return nil
 	})
 }
 
-// Args reads the arguments of the option that d is at: one for each target, and
-// no more. want says in errors what they are.
-func Args(d *caddyfile.Dispenser, want string, targets ...*string) error {
+// Args reads the arguments of an option, with d at its name: exactly one per target.
+// expected describes the arguments in errors.
+func Args(d *caddyfile.Dispenser, expected string, targets ...*string) error {
 	name := d.Val()
 	for _, target := range targets {
 		switch {
 		case !d.NextArg():
-			return d.Errf("%s: missing argument: want %s; is an environment variable empty?", name, want)
+			return d.Errf("%s: missing argument: expected %s; is an environment variable empty?", name, expected)
 		case d.Val() == "":
-			return d.Errf("%s: empty argument: want %s; is an environment variable empty?", name, want)
+			return d.Errf("%s: empty argument: expected %s; is an environment variable empty?", name, expected)
 		}
 		*target = d.Val()
 	}
 	if d.NextArg() {
-		return d.Errf("%s: too many arguments: want %s", name, want)
+		return d.Errf("%s: too many arguments: expected %s", name, expected)
 	}
 	return nil
 }

@@ -99,34 +99,34 @@ func TestOptionsOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// TestErrors: each names the line of the option, says what to write, and does
-// not show what is surplus.
+// TestErrors checks that every error names the option's line, says what to write, and
+// does not show surplus arguments.
 func TestErrors(t *testing.T) {
 	const secret = "hunter2"
 	for in, want := range map[string]string{
 		"owner hunter2 {\n}":            "owner: too many arguments: options belong in a block { … }",
-		"\ntxt a":                       `unknown option "txt" of owner: want text, texts, each, choice, onoff, flag, number, above, value or pair`,
-		"\ntext":                        "text: missing argument: want one value, quoted if it has spaces; is an environment variable empty?",
-		"\ntext \"\"":                   "text: empty argument: want one value, quoted if it has spaces; is an environment variable empty?",
-		"\ntext a hunter2":              "text: too many arguments: want one value, quoted if it has spaces",
+		"\ntxt a":                       `unknown option "txt" of owner: expected text, texts, each, choice, onoff, flag, number, above, value or pair`,
+		"\ntext":                        "text: missing argument: expected one value, quoted if it has spaces; is an environment variable empty?",
+		"\ntext \"\"":                   "text: empty argument: expected one value, quoted if it has spaces; is an environment variable empty?",
+		"\ntext a hunter2":              "text: too many arguments: expected one value, quoted if it has spaces",
 		"text a\ntext hunter2":          "text is given twice",
-		"\ntexts":                       "texts: missing argument: want at least one value",
+		"\ntexts":                       "texts: missing argument: expected at least one value",
 		"texts a\ntexts b":              "texts is given twice",
-		"\neach":                        "each: missing argument: want at least one value",
+		"\neach":                        "each: missing argument: expected at least one value",
 		"each a\neach b bad":            "each: bad",
-		"\nchoice w":                    `choice "w": want x, y or z`,
-		"\nchoice x hunter2":            "choice: too many arguments: want one value, quoted if it has spaces",
-		"\nonoff maybe":                 `onoff "maybe": want on or off`,
-		"\nflag hunter2":                "flag: too many arguments: it takes none",
-		"\nnumber many":                 `number "many": want a number, at least 2`,
-		"\nnumber 1":                    `number "1": want a number, at least 2`,
-		"\nnumber 99999999999999999999": `number "99999999999999999999": want a number, at least 2`,
-		"\nabove 0s":                    `above "0s": want a duration above 0, such as 500ms or 10m`,
-		"\nabove 5":                     `above "5": want a duration above 0, such as 500ms or 10m`,
+		"\nchoice w":                    `invalid choice "w": expected x, y or z`,
+		"\nchoice x hunter2":            "choice: too many arguments: expected one value, quoted if it has spaces",
+		"\nonoff maybe":                 `invalid onoff "maybe": expected on or off`,
+		"\nflag hunter2":                "flag: too many arguments: expected none",
+		"\nnumber many":                 `invalid number "many": expected a number of at least 2`,
+		"\nnumber 1":                    `invalid number "1": expected a number of at least 2`,
+		"\nnumber 99999999999999999999": `invalid number "99999999999999999999": expected a number of at least 2`,
+		"\nabove 0s":                    `invalid above "0s": expected a duration above 0, such as 500ms or 10m`,
+		"\nabove 5":                     `invalid above "5": expected a duration above 0, such as 500ms or 10m`,
 		"\nvalue 10.0.0":                `value: ParseAddr("10.0.0"): IPv4 address too short`,
-		"\npair a":                      "pair: missing argument: want a and b; is an environment variable empty?",
-		"\npair a \"\"":                 "pair: empty argument: want a and b; is an environment variable empty?",
-		"\npair a b hunter2":            "pair: too many arguments: want a and b",
+		"\npair a":                      "pair: missing argument: expected a and b; is an environment variable empty?",
+		"\npair a \"\"":                 "pair: empty argument: expected a and b; is an environment variable empty?",
+		"\npair a b hunter2":            "pair: too many arguments: expected a and b",
 	} {
 		line := "1"
 		if !strings.HasPrefix(in, "owner") {
@@ -137,7 +137,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want %s, at Testfile:%s", in, err, want, line)
 		}
 		if err != nil && strings.Contains(err.Error(), secret) {
-			t.Errorf("%s: %v shows what may be a secret", in, err)
+			t.Errorf("%s: %v shows a surplus argument, which may be a secret", in, err)
 		}
 	}
 }

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// Certificate is a pair of files.
+// Certificate is the pair of PEM files of a certificate.
 type Certificate struct{ Cert, Key string }
 
-// NewCertificate makes a certificate for localhost and 127.0.0.1 that is its
-// own authority, good for servers and clients.
+// NewCertificate creates a self-signed certificate for localhost and 127.0.0.1, for
+// servers and clients.
 func NewCertificate(t testing.TB) Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

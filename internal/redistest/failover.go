@@ -10,14 +10,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// WaitReplicas waits until the server has n replicas with all its data, which
-// confirm what they get.
+// WaitReplicas waits until the server has n replicas that are in sync and acknowledge
+// changes.
 func (s *Server) WaitReplicas(n int) {
 	s.t.Helper()
 	client := s.Client()
 	Eventually(s.t, fmt.Sprintf("redis-server at %s has %d replicas", s.Addr, n), func() error {
-		// Replicas get this, too: a server of which nothing was ever written
-		// has nothing to be confirmed.
+		// Replicas receive this too. Without any write, they would have nothing to
+		// acknowledge.
 		client.Publish(s.t.Context(), "redistest", "")
 		info, err := client.Info(s.t.Context(), "replication").Result()
 		if err != nil {
@@ -31,8 +31,8 @@ func (s *Server) WaitReplicas(n int) {
 	})
 }
 
-// Primary returns the server that the last of the sentinels takes for the
-// primary: tests stop the first.
+// Primary returns the primary according to the last sentinel, since tests stop the
+// first.
 func (s *Sentinel) Primary() (*Server, error) {
 	last := s.Sentinels[len(s.Sentinels)-1]
 	client := last.Client()
@@ -44,7 +44,7 @@ func (s *Sentinel) Primary() (*Server, error) {
 	return find(s.Servers, net.JoinHostPort(at[0], at[1]))
 }
 
-// WaitFailover waits until another server than old is the primary.
+// WaitFailover waits until a server other than old is the primary.
 func (s *Sentinel) WaitFailover(old *Server) *Server {
 	old.t.Helper()
 	var primary *Server
@@ -57,8 +57,8 @@ func (s *Sentinel) WaitFailover(old *Server) *Server {
 	return primary
 }
 
-// Owner returns the primary of the key's slot, as a node that knows of no
-// failing owner sees it, and its replicas.
+// Owner returns the primary of the key's slot and its replicas, according to the first
+// node that answers.
 func (c *Cluster) Owner(key string) (owner *Server, replicas []*Server, err error) {
 	for _, s := range c.Servers {
 		if s.command == nil {
@@ -101,10 +101,10 @@ func (c *Cluster) ownerBy(client *redis.Client, key string) (owner *Server, repl
 		}
 		return owner, replicas, nil
 	}
-	return nil, nil, fmt.Errorf("nobody has slot %d", slot)
+	return nil, nil, fmt.Errorf("no server has slot %d", slot)
 }
 
-// WaitFailover waits until another server than old has the key's slot.
+// WaitFailover waits until a server other than old has the key's slot.
 func (c *Cluster) WaitFailover(key string, old *Server) *Server {
 	old.t.Helper()
 	var owner *Server
@@ -117,13 +117,13 @@ func (c *Cluster) WaitFailover(key string, old *Server) *Server {
 	return owner
 }
 
-// Migration is the move of one slot from one primary to another.
+// Migration is the migration of one slot from one primary to another.
 type Migration struct {
 	from, to *Server
 	slot     int64
 }
 
-// BeginMove begins to move the key's slot: what is in it stays until MoveKeys.
+// BeginMove starts to migrate the key's slot. Its keys stay until MoveKeys.
 func (c *Cluster) BeginMove(key string, to *Server) *Migration {
 	to.t.Helper()
 	from, _, err := c.Owner(key)
@@ -147,7 +147,7 @@ func (m *Migration) MoveKeys(n int) int {
 	return len(keys)
 }
 
-// End gives the slot to its new primary, once all keys are there.
+// End assigns the slot to its new primary. Call it once all keys have been moved.
 func (m *Migration) End() {
 	m.to.t.Helper()
 	id := m.to.Do("cluster", "myid")
@@ -161,5 +161,5 @@ func find(servers []*Server, addr string) (*Server, error) {
 			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no server at %s", addr)
+	return nil, fmt.Errorf("no server at %s", addr)
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Proxy stands on the network between a client and a server, so that a test can
-// do to the network what a server's process cannot do to itself.
+// Proxy is a TCP proxy between clients and a server. With it a test can simulate
+// network failures, which the server's process cannot produce itself.
 type Proxy struct {
-	// Addr is its host:port.
+	// Addr is the proxy's host:port.
 	Addr string
 
 	listener net.Listener
@@ -21,7 +21,7 @@ type Proxy struct {
 	delay    time.Duration
 	cut      bool
 	restored chan struct{}             // closed when cut ends
-	conns    map[net.Conn]*atomic.Bool // whether what they carry is dropped
+	conns    map[net.Conn]*atomic.Bool // whether their data is dropped
 }
 
 // StartProxy starts a proxy in front of s.
@@ -43,18 +43,18 @@ func StartProxy(t testing.TB, s *Server) *Proxy {
 	return p
 }
 
-// URL returns the URL of the server behind it, for database 0.
+// URL returns the URL of database 0 through the proxy.
 func (p *Proxy) URL() string { return "redis://" + p.Addr + "/0" }
 
-// Slow delays every piece of every answer.
+// Slow delays all data from the server.
 func (p *Proxy) Slow(delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = delay
 }
 
-// Cut lets nothing through any more, in either direction: connections stay, and
-// new ones are accepted, as by a kernel that is still up.
+// Cut stops all data in both directions. Connections stay open, and new ones are
+// accepted, as by a kernel that is still up.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +63,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Heal ends Cut. What was sent meanwhile arrives.
+// Heal undoes Cut. Data sent in the meantime arrives.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,17 +73,16 @@ func (p *Proxy) Heal() {
 	}
 }
 
-// Switch has new connections lead to s, as when an address moves. Those that are
-// open stay with the server before.
+// Switch forwards new connections to s, as when an address moves. Open connections
+// stay with the old server.
 func (p *Proxy) Switch(s *Server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = s.Addr
 }
 
-// Forget drops from now on what the open connections carry, and tells nobody,
-// as a firewall does that has forgotten them. It returns their number. New
-// connections are well.
+// Forget silently drops all further data on the open connections, like a firewall that
+// has forgotten them, and returns their number. New connections are not affected.
 func (p *Proxy) Forget() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +92,7 @@ func (p *Proxy) Forget() int {
 	return len(p.conns) / 2 // a connection has two sides
 }
 
-// Reset ends all connections.
+// Reset closes all connections.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,8 +124,8 @@ func (p *Proxy) accept(serving *sync.WaitGroup) {
 	}
 }
 
-// forward passes on what one side sends until either is gone.
-func (p *Proxy) forward(to, from net.Conn, forgotten *atomic.Bool, answers bool) {
+// forward copies data from one side to the other until either is closed.
+func (p *Proxy) forward(to, from net.Conn, forgotten *atomic.Bool, fromServer bool) {
 	defer func() {
 		to.Close()
 		from.Close()
@@ -141,7 +140,7 @@ func (p *Proxy) forward(to, from net.Conn, forgotten *atomic.Bool, answers bool)
 		if err != nil {
 			return
 		}
-		p.hold(answers)
+		p.hold(fromServer)
 		if forgotten.Load() {
 			continue
 		}
@@ -151,12 +150,12 @@ func (p *Proxy) forward(to, from net.Conn, forgotten *atomic.Bool, answers bool)
 	}
 }
 
-// hold waits for as long as the network is to take.
-func (p *Proxy) hold(answer bool) {
+// hold delays data as Slow and Cut say.
+func (p *Proxy) hold(fromServer bool) {
 	p.mu.Lock()
 	delay, cut, restored := p.delay, p.cut, p.restored
 	p.mu.Unlock()
-	if answer {
+	if fromServer {
 		time.Sleep(delay)
 	}
 	if cut {

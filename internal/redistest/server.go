@@ -1,5 +1,5 @@
-// Package redistest starts real Redis servers for tests: on loopback, in a
-// temporary directory, gone with the test.
+// Package redistest starts real Redis servers for tests. They listen on loopback, work
+// in a temporary directory, and are killed at the end of the test.
 package redistest
 
 import (
@@ -18,15 +18,15 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/freeport"
 )
 
-// patience is how long to wait for what must come: minutes, because the machine
-// may be busy with much else. A test that succeeds never waits so long.
+// patience is how long Eventually waits. It is minutes, because the machine may be
+// busy; a test that passes never waits that long.
 const patience = 2 * time.Minute
 
 // Server is a redis-server process, or none while it is stopped.
 type Server struct {
-	// Addr is its host:port. It stays the same over restarts.
+	// Addr is the server's host:port. It stays the same across restarts.
 	Addr string
-	// Dir is its working directory, with its log and what it saves.
+	// Dir is the server's working directory, with its log and data.
 	Dir string
 
 	t       testing.TB
@@ -35,8 +35,8 @@ type Server struct {
 	exited  chan struct{}
 }
 
-// Start starts a server and waits until it answers. args are further
-// arguments of redis-server. It saves nothing to disk unless they say so.
+// Start starts a server and waits until it answers. args are additional arguments for
+// redis-server. The server saves nothing to disk unless they say so.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := prepare(t)
@@ -47,8 +47,8 @@ func Start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// StartTLS starts a server that speaks TLS only, with this certificate, and
-// asks clients for one that the same authority issued.
+// StartTLS starts a server that speaks only TLS. It uses the certificate, and requires
+// clients to present one from the same authority.
 func StartTLS(t testing.TB, certificate Certificate) *Server {
 	t.Helper()
 	s := prepare(t)
@@ -62,8 +62,8 @@ func StartTLS(t testing.TB, certificate Certificate) *Server {
 	return s
 }
 
-// prepare returns a server that is not started, and skips the test, or in CI
-// fails it, when there is no redis-server to start.
+// prepare returns a server that has not been started. If redis-server is not installed,
+// it skips the test, or fails it in CI.
 func prepare(t testing.TB) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -91,23 +91,23 @@ func prepare(t testing.TB) *Server {
 	return s
 }
 
-// freePort returns a port that is free, and whose cluster bus port is too.
+// freePort returns a port that is free and whose cluster bus port is free too.
 func (s *Server) freePort() string {
 	return freeport.Find(s.t, 10_000)
 }
 
-// URL returns the server's URL, for database 0.
+// URL returns the URL of the server's database 0.
 func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 
-// Restart starts the server again with the same address and arguments, and
-// more if there are any, and waits until it answers.
+// Restart starts the server again with the same address and arguments, plus any in
+// more, and waits until it answers.
 func (s *Server) Restart(more ...string) {
 	s.t.Helper()
 	s.Launch(more...)
 	s.wait()
 }
 
-// Launch is Restart that does not wait.
+// Launch is like Restart, but does not wait.
 func (s *Server) Launch(more ...string) {
 	s.t.Helper()
 	s.Kill()
@@ -130,15 +130,15 @@ func (s *Server) Launch(more ...string) {
 	s.exited = exited
 }
 
-// wait waits until the server accepts connections and has loaded its data. It
-// need not let the test in: an answer of any kind will do.
+// wait waits until the server accepts connections and has loaded its data. Any reply
+// counts, even an authentication error.
 func (s *Server) wait() {
 	s.t.Helper()
 	Eventually(s.t, "redis-server at "+s.Addr+" answers", func() error {
 		select {
 		case <-s.exited:
 			log, _ := os.ReadFile(filepath.Join(s.Dir, "log"))
-			s.t.Fatalf("redis-server ended at once:\n%s", log)
+			s.t.Fatalf("redis-server exited:\n%s", log)
 		default:
 		}
 		conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
@@ -153,16 +153,16 @@ func (s *Server) wait() {
 		answer := make([]byte, 100)
 		n, err := conn.Read(answer)
 		if err != nil {
-			return nil // a TLS port hangs up on plain text
+			return nil // a TLS port closes plain-text connections
 		}
 		if string(answer[:min(n, 8)]) == "-LOADING" {
-			return fmt.Errorf("it says %s", answer[:n])
+			return fmt.Errorf("it replies %s", answer[:n])
 		}
 		return nil
 	})
 }
 
-// Kill ends the server as kill -9 does. What it did not save is lost.
+// Kill kills the server with SIGKILL. Data that it has not saved is lost.
 func (s *Server) Kill() {
 	if s.command == nil {
 		return
@@ -172,10 +172,10 @@ func (s *Server) Kill() {
 	s.command = nil
 }
 
-// Pause stops the server with SIGSTOP: connections stay, nothing answers.
+// Pause stops the server with SIGSTOP: connections stay open, but it does not answer.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
 
-// Resume ends Pause.
+// Resume undoes Pause.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig os.Signal) {
@@ -188,14 +188,14 @@ func (s *Server) signal(sig os.Signal) {
 // Client returns a client of the server, without credentials.
 func (s *Server) Client() *redis.Client { return s.ClientAs("", "") }
 
-// ClientAs returns a client of the server that is this user.
+// ClientAs returns a client of the server that authenticates as this user.
 func (s *Server) ClientAs(user, password string) *redis.Client {
 	client := redis.NewClient(&redis.Options{Addr: s.Addr, Username: user, Password: password, Protocol: 2, DisableIdentity: true})
 	s.t.Cleanup(func() { client.Close() })
 	return client
 }
 
-// Do runs a command and returns its answer. An error fails the test.
+// Do runs a command and returns its reply. An error fails the test.
 func (s *Server) Do(args ...any) any {
 	s.t.Helper()
 	client := s.Client()
@@ -207,8 +207,7 @@ func (s *Server) Do(args ...any) any {
 	return answer
 }
 
-// Eventually tries until try returns no error, and fails the test when that
-// takes too long.
+// Eventually calls try until it returns nil, and fails the test if that takes too long.
 func Eventually(t testing.TB, what string, try func() error) {
 	t.Helper()
 	var err error
@@ -217,5 +216,5 @@ func Eventually(t testing.TB, what string, try func() error) {
 			return
 		}
 	}
-	t.Fatalf("%s: not after %s: %v", what, patience, err)
+	t.Fatalf("%s: not within %s: %v", what, patience, err)
 }

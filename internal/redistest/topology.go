@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// Sentinel is a primary with replicas, watched by sentinels.
+// Sentinel is a primary with replicas, monitored by sentinels.
 type Sentinel struct {
 	// Master is the name of the primary.
 	Master string
-	// Servers are the primary, at first, and the replicas.
+	// Servers are the primary, which is the first at the start, and the replicas.
 	Servers []*Server
-	// Sentinels watch them. The majority decides.
+	// Sentinels are the sentinels, of which a majority decides.
 	Sentinels []*Server
 }
 
@@ -35,8 +35,8 @@ func StartSentinel(t testing.TB, replicas, sentinels int) *Sentinel {
 		own := s.freePort()
 		s.Addr = net.JoinHostPort("127.0.0.1", own)
 		config := filepath.Join(s.Dir, "sentinel.conf")
-		// They ping every second: with less than two, a busy machine has them
-		// fail over again and again.
+		// Sentinels ping every second. With a timeout below two seconds, they would
+		// keep failing over on a busy machine.
 		text := fmt.Sprintf("port %s\nbind 127.0.0.1\nsentinel monitor %s %s %s %d\n"+
 			"sentinel down-after-milliseconds %[2]s 2000\nsentinel failover-timeout %[2]s 3000\n",
 			own, set.Master, host, port, sentinels/2+1)
@@ -77,18 +77,18 @@ type Cluster struct {
 	Servers []*Server
 }
 
-// slots is how many a cluster has.
+// slots is the number of slots in a cluster.
 const slots = 16384
 
-// StartCluster starts a cluster of primaries, which share the slots evenly,
-// and waits until all agree that it is up.
+// StartCluster starts a cluster of primaries with equal shares of the slots, and waits
+// until all agree that it is up.
 func StartCluster(t testing.TB, primaries int) *Cluster {
 	t.Helper()
 	return StartClusterWithReplicas(t, primaries, 0)
 }
 
-// StartClusterWithReplicas is StartCluster with so many replicas of each
-// primary.
+// StartClusterWithReplicas is like StartCluster, but with the given number of replicas
+// per primary.
 func StartClusterWithReplicas(t testing.TB, primaries, replicas int) *Cluster {
 	t.Helper()
 	c := new(Cluster)
@@ -132,8 +132,8 @@ func (c *Cluster) waitUp() {
 	}
 }
 
-// waitReplicas waits until all nodes know each primary's replicas, and these
-// have its data.
+// waitReplicas waits until all nodes know each primary's replicas, and these are in
+// sync.
 func (c *Cluster) waitReplicas(replicas int) {
 	for _, s := range c.Servers {
 		client := s.Client()

@@ -180,7 +180,7 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 		"file a b":                      "store file: too many arguments",
 		"file a {\n path b\n}":          "unknown option",
 		"file a {\n create\n create\n}": "twice",
-		"file a {\n create b\n}":        "it takes none",
+		"file a {\n create b\n}":        "expected none",
 	} {
 		err := new(Store).UnmarshalCaddyfile(caddyfile.NewTestDispenser(in))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "Testfile:") {

@@ -14,7 +14,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// documented returns the lines of the documentation that make an ACL user.
+// documented returns the commands in the documentation that create ACL users.
 func documented(t *testing.T) (server, node, sentinel string) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/configuration.md")
@@ -37,12 +37,12 @@ func documented(t *testing.T) (server, node, sentinel string) {
 		}
 	}
 	if n != 3 || server == "" || node == "" || sentinel == "" {
-		t.Fatalf("%d lines, want one each for a server, a node of a cluster and a sentinel", n)
+		t.Fatalf("%d lines, want one each for a server, a cluster node and a sentinel", n)
 	}
 	return server, node, sentinel
 }
 
-// paste gives redis-cli a line, as an operator does.
+// paste runs a line in redis-cli, as an operator would.
 func paste(t *testing.T, s *redistest.Server, line string) {
 	t.Helper()
 	host, port, _ := strings.Cut(s.Addr, ":")
@@ -53,8 +53,8 @@ func paste(t *testing.T, s *redistest.Server, line string) {
 	}
 }
 
-// TestDocumentedACL runs the documentation's lines. Whatever a gateway does, the
-// servers then refuse it nothing.
+// TestDocumentedACL runs the commands in the documentation, and checks that the
+// servers then deny a gateway nothing.
 func TestDocumentedACL(t *testing.T) {
 	server, node, sentinel := documented(t)
 	for name, start := range map[string]func(t *testing.T) (module *Store, servers []*redistest.Server){
@@ -99,7 +99,7 @@ func TestDocumentedACL(t *testing.T) {
 			}
 			for _, server := range servers {
 				if log := fmt.Sprint(server.Do("acl", "log")); log != "[]" {
-					t.Errorf("%s has refused %s", server.Addr, log)
+					t.Errorf("%s denied %s", server.Addr, log)
 				}
 			}
 			for _, message := range messages() {
@@ -151,11 +151,11 @@ func doEverything(t *testing.T, s *store) {
 		}
 	}
 	s.followAddress(ctx)
-	s.listen(ctx, s.listen(ctx, storage.EventID{}))
+	s.checkSubscription(ctx, s.checkSubscription(ctx, storage.EventID{}))
 }
 
-// TestMissingPermissionIsNamed takes one permission from a user that has all it
-// needs, whether a command or a script needs it.
+// TestMissingPermissionIsNamed takes single permissions from a user that has all of
+// them, and checks that the error names what is missing, for commands and scripts.
 func TestMissingPermissionIsNamed(t *testing.T) {
 	server := redistest.Start(t)
 	paste(t, server, strings.Replace(first(documented(t)), "PASSWORD", secret, 1))
@@ -208,15 +208,15 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 			err := test.do(open(t, module, nil).(*store))
 			paste(t, server, strings.Replace(first(documented(t)), "PASSWORD", secret, 1))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Fatalf("%v: want it to say %q", err, test.want)
+				t.Fatalf("%v: want it to contain %q", err, test.want)
 			}
 			for _, raw := range []string{"script:", "user_script", "\n"} {
 				if strings.Contains(err.Error(), raw) {
-					t.Errorf("%v: shows %q", err, raw)
+					t.Errorf("%v contains %q", err, raw)
 				}
 			}
 			if n := server.Do("dbsize"); n != int64(0) {
-				t.Errorf("it left %v", server.Do("keys", "*"))
+				t.Errorf("keys left: %v", server.Do("keys", "*"))
 			}
 		})
 	}

@@ -11,44 +11,44 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// connLifetime bounds how long a pooled connection is used: where the server
-// may not be asked who it is, an address that has moved is followed by then.
+// connLifetime is the maximum lifetime of a pooled connection. If the gateway may
+// not ask the server who it is, this is how soon it follows an address that has
+// moved.
 const connLifetime = 30 * time.Second
 
-// An address that leads to several servers in turn, such as that of a load
-// balancer, is not followed more often than this.
+// These limit how often moves are followed, in case the address alternates between
+// several servers, as that of a load balancer does.
 const (
-	movesAtOnce = 6
-	moveEvery   = 10 * time.Second
+	moveBurst    = 6
+	moveInterval = 10 * time.Second
 )
 
-// address notices when the configured address leads to another server: a
-// virtual IP, a DNS name or the endpoint of a managed service moves, and the
-// server that was demoted keeps its clients. Connections to it go on answering,
-// but it hears of no change any more.
+// address notices when the configured address moves to another server, as virtual
+// IPs, DNS names and endpoints of managed services do. The demoted server keeps its
+// clients: connections to it still work, but it receives no more changes.
 type address struct {
-	options redis.Options // of a connection made for one look
+	options redis.Options // of the connections made by check
 	conns   *conns
-	name    func() string // what the address is, which Sentinel may change
+	name    func() string // the address, which Sentinel may change
 	moves   *rate.Limiter
 
-	mu     sync.Mutex
-	led    string // the address at the last look
-	server string // the run id of the server that it led to; empty if unknown
+	mu       sync.Mutex
+	lastName string // the address at the last check
+	server   string // the run id of the server at that address; empty if unknown
 }
 
-// newAddress watches where the connections lead that a client makes with
-// options and that conns tracks. dial makes one without tracking.
+// newAddress returns an address for a client that connects with options and whose
+// connections conns tracks. dial makes a connection that is not tracked.
 func newAddress(options *redis.Options, conns *conns, dial dialer, name func() string) *address {
-	a := &address{options: *options, conns: conns, name: name, moves: rate.NewLimiter(rate.Every(moveEvery), movesAtOnce)}
+	a := &address{options: *options, conns: conns, name: name, moves: rate.NewLimiter(rate.Every(moveInterval), moveBurst)}
 	a.options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) { return dial(ctx, network, addr) }
 	a.options.PoolSize, a.options.MaxRetries = 1, -1
 	return a
 }
 
-// check connects anew, asks the server who it is, and closes all connections
-// when it is not the one they lead to. It reports whether that was so. A check
-// that is already running is not repeated.
+// check makes a new connection, asks the server who it is, and closes all other
+// connections if the address has moved, which it reports. It does nothing while
+// another check is running.
 func (a *address) check(ctx context.Context) (moved bool, err error) {
 	if !a.mu.TryLock() {
 		return false, nil
@@ -61,15 +61,15 @@ func (a *address) check(ctx context.Context) (moved bool, err error) {
 		return false, err
 	}
 	name, now := a.name(), info["run_id"]
-	known := a.server != "" && a.led == name
+	known := a.server != "" && a.lastName == name
 	if now == "" || known && (now == a.server || !a.moves.Allow()) {
 		return false, nil
 	}
-	a.led, a.server = name, now
+	a.lastName, a.server = name, now
 	return known && a.conns.closeAll() > 0, nil
 }
 
-// followAddress checks where the address leads.
+// followAddress checks whether the address has moved.
 func (s *store) followAddress(ctx context.Context) {
 	if s.client.address == nil {
 		return
@@ -79,9 +79,9 @@ func (s *store) followAddress(ctx context.Context) {
 	moved, err := s.client.address.check(bounded)
 	switch {
 	case err != nil:
-		s.logger.Debug("cannot tell whether the address leads to another server: is the user permitted +info?", zap.Error(err))
+		s.logger.Debug("cannot check whether the address has moved to another server: does the user have +info?", zap.Error(err))
 	case moved:
-		s.logger.Warn("the address of the token store leads to another server now: connections to the one before are closed",
+		s.logger.Warn("the address of the token store has moved to another server: closed the connections to the old one",
 			zap.String("server", s.settings.describe()))
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// cached returns a cache in front of s that is watched, as every node has it.
+// cached returns a watched cache in front of s, as on a real node.
 func cached(t *testing.T, s storage.Store, ttl time.Duration) *storage.Cache {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -29,9 +29,9 @@ func cached(t *testing.T, s storage.Store, ttl time.Duration) *storage.Cache {
 	return cache
 }
 
-// TestAddressMoves has the address lead to another server while the one before
-// keeps its connections and goes on answering: a revocation that the new primary
-// has acknowledged holds here, and changes are made there.
+// TestAddressMoves moves the address to another server while the old one keeps its
+// connections and still answers. Revocations that the new primary acknowledges must
+// be effective, and changes must reach it.
 func TestAddressMoves(t *testing.T) {
 	for name, demote := range map[string]func(old *redistest.Server){
 		"still takes itself for the primary": func(*redistest.Server) {},
@@ -44,7 +44,7 @@ func TestAddressMoves(t *testing.T) {
 			network := redistest.StartProxy(t, old)
 			logger, messages := logged()
 			here := open(t, &Store{URL: network.URL()}, logger)
-			node := cached(t, here, time.Hour) // nothing but the move has it read again
+			node := cached(t, here, time.Hour) // so that only the move makes it read again
 			there := open(t, &Store{URL: next.URL()}, zap.NewNop())
 
 			r := storagetest.NewRecord(1, "anna", "a")
@@ -80,13 +80,13 @@ func TestAddressMoves(t *testing.T) {
 				})
 				change := storagetest.Update(r, func(r *token.Record) { r.Name += "c" })
 				if err := here.Apply(t.Context(), change); err != nil {
-					t.Fatalf("a change made here: %v", err)
+					t.Fatalf("a change through the old address: %v", err)
 				}
 				r = change.New
 				if got, err := there.Get(t.Context(), r.ID); err != nil || got.Version != r.Version {
-					t.Errorf("a change made here is not there: %+v, %v", got, err)
+					t.Errorf("the change did not reach the new server: %+v, %v", got, err)
 				}
-				if text := strings.Join(messages(), "\n"); !strings.Contains(text, "leads to another server now") {
+				if text := strings.Join(messages(), "\n"); !strings.Contains(text, "has moved to another server") {
 					t.Errorf("logged %q", text)
 				}
 				host, port, _ := net.SplitHostPort(next.Addr)
@@ -106,15 +106,14 @@ func wantTrue(ok bool, what string) error {
 	return nil
 }
 
-// TestAddressOfSeveralServers: an address that leads to another server each
-// time, as that of a load balancer, does not have its connections closed for
-// ever.
+// TestAddressOfSeveralServers checks that an address which keeps changing servers,
+// as that of a load balancer does, does not cause connections to be closed forever.
 func TestAddressOfSeveralServers(t *testing.T) {
 	one, two := redistest.Start(t), redistest.Start(t)
 	network := redistest.StartProxy(t, one)
 	s := open(t, &Store{URL: network.URL()}, zap.NewNop()).(*store)
 	moves := 0
-	for range 10 * movesAtOnce {
+	for range 10 * moveBurst {
 		s.client.Get(t.Context(), "x")
 		moved, err := s.client.address.check(t.Context())
 		if err != nil {
@@ -126,13 +125,13 @@ func TestAddressOfSeveralServers(t *testing.T) {
 		one, two = two, one
 		network.Switch(one)
 	}
-	if moves == 0 || moves > movesAtOnce+2 {
-		t.Errorf("followed %d times, want about %d", moves, movesAtOnce)
+	if moves == 0 || moves > moveBurst+2 {
+		t.Errorf("followed %d moves, want about %d", moves, moveBurst)
 	}
 }
 
-// TestDeafSubscription: changes of which a subscription does not tell, though it
-// stands, are noticed all the same.
+// TestDeafSubscription checks that changes are noticed even if a subscription that is
+// up does not announce them.
 func TestDeafSubscription(t *testing.T) {
 	server := redistest.Start(t)
 	heard, _ := storagetest.Watch(t, open(t, &Store{URL: server.URL()}, nil))
@@ -142,8 +141,8 @@ func TestDeafSubscription(t *testing.T) {
 	heard.Want(t, "restored")
 }
 
-// TestEventsAreHeard: an event that comes with no change is announced, so that it
-// is not taken for a change that went unheard, and drops no token.
+// TestEventsAreHeard checks that an event without a change is announced, so that it is
+// not mistaken for an unannounced change, and that it drops no token.
 func TestEventsAreHeard(t *testing.T) {
 	server := redistest.Start(t)
 	here, there := open(t, &Store{URL: server.URL()}, nil), open(t, &Store{URL: server.URL()}, nil)
@@ -153,24 +152,24 @@ func TestEventsAreHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := there.(*store)
-	redistest.Eventually(t, "the event is heard of", func() error {
+	redistest.Eventually(t, "the event is announced", func() error {
 		last, err := s.lastEvent(t.Context())
 		if known, _ := s.history.known(); err == nil && known != last {
 			err = fmt.Errorf("%s, want %s", known, last)
 		}
 		return err
 	})
-	if due := s.listen(t.Context(), s.listen(t.Context(), storage.EventID{})); due != (storage.EventID{}) {
-		t.Errorf("%s is taken for unheard", due)
+	if due := s.checkSubscription(t.Context(), s.checkSubscription(t.Context(), storage.EventID{})); due != (storage.EventID{}) {
+		t.Errorf("%s counts as not announced", due)
 	}
 	select {
 	case got := <-heard:
-		t.Errorf("the watcher heard %q", got)
+		t.Errorf("the watcher was notified of %q", got)
 	default:
 	}
 }
 
-// current returns the run id of the server that the address led to last, and
+// current returns the run id of the server at the address at the last check, and
 // whether it is known.
 func (a *address) current() (server string, known bool) {
 	a.mu.Lock()

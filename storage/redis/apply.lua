@@ -1,20 +1,20 @@
--- Makes one change of one record, a token's or a document's, with its index
--- entries, its audit event and its notification: all or nothing. All keys share a
--- hash tag, so that this runs on every topology.
+-- Changes one record, a token's or a document's, and atomically with it the index
+-- entries; writes the audit event and publishes the change. All keys share a hash
+-- tag, so that the script runs on every topology.
 --
 -- KEYS  1 record  2 index  3 events  4 receipt  5 uses
--- ARGV  1 version that the stored record must have; 0: there must be none;
---         = and its SHA-1, in hexadecimal: the damaged one that was read;
---         =type: a key of another type than a string
---       2 record to store; empty: delete
---       3 event  4 token's id or document's name  5 channel  6 milliseconds that the receipt lives
---       7 number of entries to remove, then these, then the entries to add
+-- ARGV  1 version that the stored record must have; or 0 if there must be none;
+--         or "=" and the SHA-1 of the stored record, in hexadecimal, if it is damaged;
+--         or "=type" if the key must be of another type than string
+--       2 record to store, or empty to delete it
+--       3 event  4 token's id or document's name  5 channel
+--       6 lifetime of the receipt, in milliseconds
+--       7 number of index entries to remove, followed by these and the entries to add
 --
--- Returns the event's id when the change is made, 0 when the version is another.
+-- Returns the event's id, or 0 if the stored record has another version.
 
--- The client sends a change again when a connection died before the answer. It
--- then waits for replicas to have what was written by this connection, so that
--- something must be.
+-- The client sends a change again if the connection died before the reply. It then
+-- waits until replicas have what this connection wrote, so write something.
 local done = redis.call('GET', KEYS[4])
 if done then
 	redis.call('SET', KEYS[4], done, 'PX', ARGV[6])
@@ -41,8 +41,8 @@ if version ~= ARGV[1] then
 	return 0
 end
 
--- Redis does not undo what a script did before it failed: what can fail is
--- tried before anything is written. Permissions first,
+-- Redis does not roll back a script that fails, so try everything that can fail
+-- before writing anything. First permissions,
 if redis.acl_check_cmd then
 	local needed = {
 		{ 'SET', KEYS[1], '' }, { 'DEL', KEYS[1] }, { 'SET', KEYS[4], '' },
@@ -55,11 +55,11 @@ if redis.acl_check_cmd then
 		end
 	end
 end
--- then the types of what is there,
+-- then the types of the keys,
 redis.call('ZCARD', KEYS[2])
 redis.call('XLEN', KEYS[3])
 redis.call('HLEN', KEYS[5])
--- then memory: once this went through, a script may write on.
+-- then memory: a script whose first write succeeds may write more.
 redis.call('SET', KEYS[4], '', 'PX', ARGV[6])
 
 if ARGV[2] == '' then

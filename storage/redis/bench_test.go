@@ -15,7 +15,7 @@ import (
 
 func BenchmarkStore(b *testing.B) {
 	server := redistest.Start(b)
-	// While it is filled, hundreds wait for their turn.
+	// Filling the store makes hundreds of changes at once.
 	s := open(b, &Store{URL: server.URL(), Timeout: caddy.Duration(10 * time.Second)}, zap.NewNop())
 	storagetest.Bench(b, s, func() int64 {
 		var size int64

@@ -34,12 +34,12 @@ import (
 //	    create
 //	}
 //
-// The URL is that of a standalone server: redis://, rediss:// or unix://.
+// The URL is for a standalone server: redis://, rediss:// or unix://.
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
 	if d.NextArg() {
 		s.URL = d.Val()
-		// Checked here too, where line numbers are known.
+		// Check the URL here too, where errors have line numbers.
 		as := func(text string) (string, error) { return text, nil }
 		if _, err := parseURL(s.URL, as); err != nil && !strings.Contains(s.URL, "{") {
 			return d.Errf("store redis: %v", err)

@@ -40,7 +40,7 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 			"tls":{"ca":"ca.pem","server_name":"redis","cert":"c.pem","key":"k.pem","insecure_skip_verify":true},
 			"timeout":1000000000,"dial_timeout":100000000,"pool_size":32,"min_replicas":2,"key_prefix":"other"}`},
 		{"url and options", "redis rediss://h {\n tls {\n ca x\n}\n}", `{"url":"rediss://h","tls":{"ca":"x"}}`},
-		{"tls as it comes", "redis {\n tls\n}", `{"tls":{}}`},
+		{"tls with defaults", "redis {\n tls\n}", `{"tls":{}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got, want Store
@@ -61,13 +61,13 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 
 func TestUnmarshalCaddyfileErrors(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
-		{"redis http://h", `scheme is "http"`},
-		{"redis h:6379", "want redis://"},
-		{"redis redis://:" + secret + "@h:x", "want redis://"},
+		{"redis http://h", `invalid scheme "http"`},
+		{"redis h:6379", "expected redis://"},
+		{"redis redis://:" + secret + "@h:x", "expected redis://"},
 		{"redis redis://" + secret + ":" + secret + "%zz@h", "write % as %25"},
 		{"redis redis://h?dial_timeout=3s", `parameter "dial_timeout"`},
-		{"redis redis://h/x", `db is "x"`},
-		{"redis unix://relative/path", "whole path"},
+		{"redis redis://h/x", `invalid db "x"`},
+		{"redis unix://relative/path", "absolute path"},
 		{"redis redis://:" + secret + "@h " + secret, "too many arguments"},
 		{"redis {\n passwort x\n}", `unknown option "passwort" of store redis: want address, username`},
 		{"redis {\n password " + secret + "\n password " + secret + "\n}", "password is given twice"},
@@ -90,7 +90,7 @@ func TestUnmarshalCaddyfileErrors(t *testing.T) {
 				t.Fatal("no error")
 			}
 			if text := err.Error(); !strings.Contains(text, test.want) || !strings.Contains(text, "Testfile:") || strings.Contains(text, secret) {
-				t.Errorf("%s: want %q, the line and no password", text, test.want)
+				t.Errorf("%s: want %q and the line, but no password", text, test.want)
 			}
 		})
 	}
@@ -104,18 +104,18 @@ func TestProvisionAndValidateErrors(t *testing.T) {
 		want   string
 	}{
 		{"empty password", Store{Password: "{env.EMPTY}"}, "password: "},
-		{"unknown placeholder", Store{Address: []string{"{nothing.of.that}"}}, "address: "},
-		{"empty placeholder in the URL", Store{URL: "redis://:{env.EMPTY}@h"}, "URL's password"},
+		{"unknown placeholder", Store{Address: []string{"{no.such.placeholder}"}}, "address: "},
+		{"empty placeholder in the URL", Store{URL: "redis://:{env.EMPTY}@h"}, "password in the URL"},
 		{"URL and address", Store{URL: "redis://h", Address: []string{"h"}}, "either"},
-		{"cluster and sentinel", Store{Cluster: true, SentinelMaster: "m"}, "exclude"},
+		{"cluster and sentinel", Store{Cluster: true, SentinelMaster: "m"}, "mutually exclusive"},
 		{"cluster and db", Store{Cluster: true, DB: 1}, "only db 0"},
-		{"several addresses", Store{Address: []string{"a", "b"}}, "by cluster or by sentinel_master"},
-		{"sentinel's password without one", Store{SentinelPassword: secret}, "need sentinel_master"},
-		{"user without password", Store{Username: "u"}, "needs a password"},
+		{"several addresses", Store{Address: []string{"a", "b"}}, "add cluster or sentinel_master"},
+		{"sentinel password without sentinel", Store{SentinelPassword: secret}, "require sentinel_master"},
+		{"user without password", Store{Username: "u"}, "requires password"},
 		{"key prefix", Store{KeyPrefix: "a b"}, "braces"},
-		{"cert without key", Store{TLS: &TLS{Cert: "../redis/apply.lua"}}, "need each other"},
+		{"cert without key", Store{TLS: &TLS{Cert: "../redis/apply.lua"}}, "require each other"},
 		{"no CA file", Store{TLS: &TLS{CA: "/nonexistent"}}, "/nonexistent"},
-		{"CA file that is none", Store{TLS: &TLS{CA: "apply.lua"}}, "no PEM certificate"},
+		{"file that is not a CA", Store{TLS: &TLS{CA: "apply.lua"}}, "no PEM certificate"},
 		{"cluster on a socket", Store{Cluster: true, Address: []string{"/run/redis.sock"}}, "unix socket"},
 		{"negative", Store{PoolSize: -1}, "negative"},
 		{"negative number of replicas", Store{MinReplicas: -1}, "min_replicas -1"},
@@ -141,7 +141,7 @@ func TestKey(t *testing.T) {
 	}
 	plain := key(Store{})
 	if plain != key(Store{}) || plain != key(Store{URL: "redis://127.0.0.1"}) {
-		t.Error("one configuration has two keys")
+		t.Error("equal configurations have different keys")
 	}
 	seen := map[string]Store{plain: {}}
 	for _, s := range []Store{
@@ -161,10 +161,10 @@ func TestKey(t *testing.T) {
 	} {
 		k := key(s)
 		if _, ok := seen[k]; ok {
-			t.Errorf("%+v has the key of another configuration", s)
+			t.Errorf("%+v has the same key as another configuration", s)
 		}
 		if seen[k] = s; strings.Contains(k, secret) {
-			t.Errorf("key %q shows the password", k)
+			t.Errorf("key %q contains the password", k)
 		}
 	}
 }

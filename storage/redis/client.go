@@ -13,25 +13,25 @@ import (
 
 // topology finds the primary.
 type topology interface {
-	// check asks where the primary is now, and closes connections that must
-	// lead to it and lead elsewhere.
+	// check asks where the primary is now, and closes connections to other servers
+	// that should lead to the primary.
 	check(ctx context.Context) error
 	close() error
 }
 
-// client is a client of Redis and what keeps its connections where they belong.
+// client is a Redis client, with what keeps its connections on the right server.
 type client struct {
 	redis.UniversalClient
 	conns    *conns
 	topology topology // nil for a standalone server
-	address  *address // nil for a cluster, whose nodes tell each other apart
+	address  *address // nil for a cluster, whose nodes know each other
 }
 
-// newClient returns a client for the settings' kind of Redis. It connects when
-// it is first used.
+// newClient returns a client for the configured kind of Redis. It connects when it
+// is first used.
 //
-// What the library would do by itself is bounded here: by default it waits for
-// half a second whatever the context says, and tries a refused port for 1.7 s.
+// It overrides defaults of go-redis, which ignores the context's deadline and
+// retries a refused port for 1.7 s.
 func newClient(r *settings) (*client, error) {
 	config, err := r.tlsConfig()
 	if err != nil {
@@ -51,13 +51,13 @@ func newClient(r *settings) (*client, error) {
 		PoolSize:              r.PoolSize,
 		ConnMaxLifetime:       connLifetime,
 		ConnMaxLifetimeJitter: connLifetime / 10,
-		// Once more, for a connection that died while it was idle. Changes
-		// can stand it: see apply.lua.
+		// Retry once, in case a connection died while it was idle. Changes can
+		// safely be sent twice: see apply.lua.
 		MaxRetries:      1,
 		MinRetryBackoff: time.Millisecond,
 		MaxRetryBackoff: 20 * time.Millisecond,
 
-		// Nothing of RESP 3 is needed, and an ACL user can do with less.
+		// RESP 3 is not needed, and RESP 2 requires fewer permissions.
 		Protocol:                 2,
 		DisableIdentity:          true,
 		ClientName:               "",
@@ -77,7 +77,7 @@ func newClient(r *settings) (*client, error) {
 	return c, nil
 }
 
-// newSimpleClient returns a client of one server.
+// newSimpleClient returns a client of a standalone server.
 func newSimpleClient(options *redis.UniversalOptions, conns *conns) (redis.UniversalClient, *address) {
 	simple := options.Simple()
 	if isSocket(simple.Addr) {
@@ -94,9 +94,9 @@ func newSimpleClient(options *redis.UniversalOptions, conns *conns) (redis.Unive
 	return redis.NewClient(simple), address
 }
 
-// suspectOnTimeout closes idle connections when a command was not answered in
-// time. A firewall that forgets connections forgets them all, without a word to
-// either side: each of the others would cost a command its timeout, too.
+// suspectOnTimeout closes idle connections when a command times out. A firewall that
+// drops connections silently has probably dropped them all, and each of the others
+// would make another command time out.
 type suspectOnTimeout struct{ conns *conns }
 
 // DialHook implements redis.Hook.
@@ -107,7 +107,7 @@ func (h suspectOnTimeout) ProcessHook(next redis.ProcessHook) redis.ProcessHook 
 	return func(ctx context.Context, command redis.Cmder) error {
 		began := time.Now()
 		err := next(ctx, command)
-		h.look(began, err)
+		h.check(began, err)
 		return err
 	}
 }
@@ -117,19 +117,19 @@ func (h suspectOnTimeout) ProcessPipelineHook(next redis.ProcessPipelineHook) re
 	return func(ctx context.Context, commands []redis.Cmder) error {
 		began := time.Now()
 		err := next(ctx, commands)
-		h.look(began, err)
+		h.check(began, err)
 		return err
 	}
 }
 
-func (h suspectOnTimeout) look(began time.Time, err error) {
+func (h suspectOnTimeout) check(began time.Time, err error) {
 	if isTimeout(err) {
 		h.conns.closeIdle(began)
 	}
 }
 
-// libraryLog passes on what go-redis logs, at debug level: every failure is
-// reported by an error too, and in an outage there is a line per attempt.
+// libraryLog logs the messages of go-redis at debug level. Every failure also
+// returns an error, and in an outage there is a line per attempt.
 type libraryLog struct{ logger *zap.Logger }
 
 // Printf implements the interface of redis.SetLogger.
@@ -139,7 +139,7 @@ func (l libraryLog) Printf(_ context.Context, format string, v ...any) {
 	}
 }
 
-// describe names the server in errors and logs.
+// describe returns a description of the server for errors and logs.
 func (r *settings) describe() string {
 	list := r.Address[0]
 	for _, address := range r.Address[1:] {

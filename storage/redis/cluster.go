@@ -9,15 +9,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// reloadEvery is the age from which the library asks again who has which slot.
-// By itself it does so once a minute, and when a node sends it elsewhere; one
-// that is gone sends nobody anywhere.
+// reloadEvery is the age at which go-redis reloads the cluster's state. By default
+// it does so once a minute, and when a node redirects it, which a node that is down
+// does not do.
 const reloadEvery = 2 * time.Second
 
 // cluster keeps a client up to date with its cluster.
 type cluster struct {
 	client  *redis.ClusterClient
-	channel string // of changes: its slot's primary has the subscription
+	channel string // of changes; the subscription belongs on its slot's primary
 	conns   *conns
 }
 
@@ -25,9 +25,9 @@ func newCluster(options *redis.UniversalOptions, r *settings, conns *conns) (*re
 	c := &cluster{channel: r.key("changes"), conns: conns}
 	clusterOptions := options.Cluster()
 	clusterOptions.ClusterStateReloadInterval = reloadEvery
-	// All commands go to the primary of one slot. The library's policies would
-	// ask any three nodes for COMMAND first, replicas that hang among them, and
-	// at every call where the user is not permitted to.
+	// All commands go to the primary of one slot. The routing policies would first
+	// ask any three nodes for COMMAND, including replicas that hang, and on every
+	// call if the user lacks the permission.
 	clusterOptions.DisableRoutingPolicies = true
 	dial := redis.NewDialer(options.Simple())
 	clusterOptions.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -38,8 +38,8 @@ func newCluster(options *redis.UniversalOptions, r *settings, conns *conns) (*re
 	return c.client, c
 }
 
-// check closes subscriptions to nodes that are not the primary of the slot. A
-// node that is cut off from its peers keeps them, and hears of nothing.
+// check closes subscriptions to nodes that are not the primary of the slot. A node
+// that is cut off from the cluster keeps its subscriptions but receives no changes.
 func (c *cluster) check(ctx context.Context) error {
 	primary, err := c.client.MasterForKey(ctx, c.channel)
 	if err != nil {
@@ -52,7 +52,7 @@ func (c *cluster) check(ctx context.Context) error {
 
 func (c *cluster) close() error { return nil }
 
-// reloadOnError asks who has which slot as soon as a node fails.
+// reloadOnError reloads the cluster's state as soon as a node fails.
 type reloadOnError struct{ client *redis.ClusterClient }
 
 // DialHook implements redis.Hook.
@@ -62,7 +62,7 @@ func (h reloadOnError) DialHook(next redis.DialHook) redis.DialHook { return nex
 func (h reloadOnError) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, command redis.Cmder) error {
 		err := next(ctx, command)
-		h.look(ctx, err)
+		h.check(ctx, err)
 		return err
 	}
 }
@@ -71,12 +71,12 @@ func (h reloadOnError) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func (h reloadOnError) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, commands []redis.Cmder) error {
 		err := next(ctx, commands)
-		h.look(ctx, err)
+		h.check(ctx, err)
 		return err
 	}
 }
 
-func (h reloadOnError) look(ctx context.Context, err error) {
+func (h reloadOnError) check(ctx context.Context, err error) {
 	var answer redis.Error
 	if err == nil || errors.As(err, &answer) && !redis.IsClusterDownError(err) && !redis.IsReadOnlyError(err) {
 		return

@@ -13,11 +13,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// slotKey is a key of the slot that the tokens are in.
+// slotKey is a key in the tokens' slot.
 const slotKey = "{jira_tokens}:index"
 
-// clusterTraffic starts three primaries, each with a replica, and traffic that
-// waits for the replica.
+// clusterTraffic starts three primaries with a replica each, and traffic that waits
+// for the replica.
 func clusterTraffic(t *testing.T) (cluster *redistest.Cluster, tr *traffic, owner *redistest.Server, replica *redistest.Server) {
 	t.Helper()
 	t.Parallel()
@@ -40,7 +40,7 @@ func TestClusterPrimaryKilled(t *testing.T) {
 	t.Logf("failed over after %s", time.Since(began))
 	tr.wantReading()
 	t.Logf("reads work after %s", time.Since(began))
-	old.Restart() // a replica by what its nodes.conf says and the others tell
+	old.Restart() // as a replica, according to its nodes.conf and the other nodes
 	owner.WaitReplicas(1)
 	t.Logf("has a replica again after %s", time.Since(began))
 	tr.wantLostAndRestored()
@@ -49,7 +49,7 @@ func TestClusterPrimaryKilled(t *testing.T) {
 	tr.wantTrail()
 }
 
-// TestClusterPrimaryHangs lets the old primary go on when another has its
+// TestClusterPrimaryHangs resumes the old primary after another has taken over its
 // slots.
 func TestClusterPrimaryHangs(t *testing.T) {
 	cluster, tr, old, _ := clusterTraffic(t)
@@ -78,8 +78,8 @@ func TestClusterFailoverByHand(t *testing.T) {
 	tr.wantTrail()
 }
 
-// TestClusterResharding moves the tokens to another primary. While some of the
-// keys are there and some here no change can be made, and the error says why.
+// TestClusterResharding moves the tokens to another primary. While the keys are
+// spread over both, changes are refused with an error that says why.
 func TestClusterResharding(t *testing.T) {
 	cluster, tr, old, _ := clusterTraffic(t)
 	to := cluster.Servers[0]
@@ -90,7 +90,7 @@ func TestClusterResharding(t *testing.T) {
 	move := cluster.BeginMove(slotKey, to)
 	redistest.Eventually(t, "changes are refused", func() error {
 		if err := tr.last(); err == nil || !strings.Contains(err.Error(), "moving the tokens") {
-			return fmt.Errorf("the last that failed: %v", err)
+			return fmt.Errorf("the last failure: %v", err)
 		}
 		return nil
 	})
@@ -105,7 +105,7 @@ func TestClusterResharding(t *testing.T) {
 	tr.wantTrail()
 }
 
-// TestClusterACLUser: a cluster takes one permission more.
+// TestClusterACLUser checks the additional permissions that a cluster requires.
 func TestClusterACLUser(t *testing.T) {
 	cluster := redistest.StartCluster(t, 2)
 	for _, server := range cluster.Servers {

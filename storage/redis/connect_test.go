@@ -9,7 +9,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// works makes a change and reads it again.
+// works makes a change and reads it back.
 func works(t *testing.T, module *Store) {
 	t.Helper()
 	s := open(t, module, nil)

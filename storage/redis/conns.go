@@ -15,33 +15,32 @@ import (
 // dialer makes a connection.
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// subscribing marks the context in which a subscription is made, so that its
-// connection can be told from those of the pool.
+// subscribing is the context key that marks the dialing of a subscription, to
+// distinguish its connection from pooled ones.
 type subscribing struct{}
 
-// conns tracks the open connections, so that those that lead to the wrong
-// server, or nowhere, can be closed. The library replaces what breaks, but a
-// connection to a server that has been replaced may go on answering, from a
-// state that is past.
+// conns tracks the open connections, so that those to the wrong server, or to none,
+// can be closed. go-redis replaces broken connections, but a connection to a server
+// that has been replaced may still work, and return outdated data.
 type conns struct {
 	mu   sync.Mutex
 	open map[*conn]struct{}
-	// generation counts calls of closeAll: a connection whose dialing began in
-	// an earlier generation may lead to the server that was abandoned.
+	// generation counts calls of closeAll. A connection whose dialing began in an
+	// earlier generation may lead to the old server.
 	generation uint64
 }
 
 // conn is a tracked connection.
 type conn struct {
 	net.Conn
-	addr         string // that was dialed
+	addr         string // the dialed address
 	subscription bool
 	all          *conns
 	once         sync.Once
 
-	awaiting atomic.Bool  // something was sent and nothing came back yet
-	heard    atomic.Int64 // when the server was last heard, in Unix nanoseconds; 0 if never
-	refused  atomic.Bool  // the server said that it has no room for another client
+	awaiting atomic.Bool  // a command was sent and nothing has been received since
+	heard    atomic.Int64 // when data was last received, in Unix nanoseconds; 0 if never
+	refused  atomic.Bool  // the server has too many clients to accept this one
 }
 
 // dial makes a connection and tracks it.
@@ -58,7 +57,7 @@ func (c *conns) dial(ctx context.Context, dial dialer, network, addr string) (ne
 	defer c.mu.Unlock()
 	if c.generation != generation {
 		inner.Close()
-		return nil, &unansweredError{fmt.Errorf("connection to %s: the address led to another server while it was dialed: %w", addr, net.ErrClosed)}
+		return nil, &unansweredError{fmt.Errorf("connection to %s: the address moved to another server in the meantime: %w", addr, net.ErrClosed)}
 	}
 	if c.open == nil {
 		c.open = make(map[*conn]struct{})
@@ -67,8 +66,8 @@ func (c *conns) dial(ctx context.Context, dial dialer, network, addr string) (ne
 	return outer, nil
 }
 
-// closeIf closes the connections for which wrong reports true, and returns
-// their number.
+// closeIf closes the connections for which wrong returns true, and returns their
+// number.
 func (c *conns) closeIf(wrong func(*conn) bool) int {
 	c.mu.Lock()
 	var closing []*conn
@@ -84,7 +83,7 @@ func (c *conns) closeIf(wrong func(*conn) bool) int {
 	return len(closing)
 }
 
-// closeAll closes every connection, also those that are being dialed.
+// closeAll closes every connection, including those being dialed.
 func (c *conns) closeAll() int {
 	c.mu.Lock()
 	c.generation++
@@ -92,8 +91,8 @@ func (c *conns) closeAll() int {
 	return c.closeIf(func(*conn) bool { return true })
 }
 
-// closeIdle closes the pooled connections that are not in use and whose server
-// was not heard since then.
+// closeIdle closes the pooled connections that are not in use and on which nothing
+// was received since then.
 func (c *conns) closeIdle(since time.Time) int {
 	return c.closeIf(func(conn *conn) bool {
 		return !conn.subscription && !conn.awaiting.Load() && conn.heard.Load() < since.UnixNano()
@@ -105,23 +104,22 @@ func (c *conns) closeSubscriptions() int {
 	return c.closeIf(func(conn *conn) bool { return conn.subscription })
 }
 
-// unansweredError is a failure of a connection on which the server has never
-// answered. The library greets the server first on every connection, so no
-// command of ours was sent.
+// unansweredError is the failure of a connection on which nothing was ever received.
+// On every connection go-redis first greets the server, so none of our commands was
+// sent.
 type unansweredError struct{ cause error }
 
 func (u *unansweredError) Error() string { return u.cause.Error() }
 func (u *unansweredError) Unwrap() error { return u.cause }
 
-// errRefused is the failure of a connection that the server refused with
-// refusal.
+// errRefused is the failure of a connection that the server refused with refusal.
 var errRefused = errors.New("ERR max number of clients reached")
 
-// refusal is how a server begins its one answer to a client too many, before it
-// closes the connection. The library takes it for the answer to its greeting.
+// refusal is the prefix of what a server with too many clients sends before it
+// closes a new connection. go-redis mistakes it for the reply to its greeting.
 var refusal = []byte("-ERR max number of clients")
 
-// Read reads what the server sends.
+// Read implements net.Conn.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	switch {
@@ -138,7 +136,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write sends a command.
+// Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
 	if c.refused.Load() {
 		return 0, &unansweredError{errRefused}
@@ -161,7 +159,7 @@ func (c *conn) failure(err error) error {
 	return err
 }
 
-// Close closes the connection.
+// Close implements net.Conn.
 func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.all.mu.Lock()
@@ -171,14 +169,14 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// SyscallConn lets the library see, before it uses a connection that was idle,
-// whether it was closed.
+// SyscallConn lets go-redis check whether an idle connection was closed before it
+// uses it again.
 func (c *conn) SyscallConn() (syscall.RawConn, error) {
 	if inner, ok := c.Conn.(syscall.Conn); ok {
 		return inner.SyscallConn()
 	}
-	// What TLS has buffered cannot be looked at, but a connection that was
-	// closed here is known.
+	// There is no looking into a TLS connection, but we know whether we have closed
+	// it.
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
 	if _, open := c.all.open[c]; !open {
@@ -187,7 +185,7 @@ func (c *conn) SyscallConn() (syscall.RawConn, error) {
 	return opaque{}, nil
 }
 
-// opaque is a connection of which nothing can be seen.
+// opaque is a syscall.RawConn that shows nothing.
 type opaque struct{}
 
 func (opaque) Control(func(uintptr)) error    { return nil }

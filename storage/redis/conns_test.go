@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// TestConnsElsewhereAreClosed, and the library can see that: also of TLS, into
-// whose connections it cannot look.
+// TestConnsElsewhereAreClosed checks that connections to other servers are closed, and
+// that go-redis notices, even with TLS, where it cannot look into the connections.
 func TestConnsElsewhereAreClosed(t *testing.T) {
 	var all conns
 	dial := func(context.Context, string, string) (net.Conn, error) {
-		conn, _ := net.Pipe() // as little to look into as TLS
+		conn, _ := net.Pipe() // as opaque as TLS
 		return conn, nil
 	}
 	open := make(map[string]*conn)
@@ -24,16 +24,16 @@ func TestConnsElsewhereAreClosed(t *testing.T) {
 		open[addr] = c.(*conn)
 	}
 	if n := all.closeIf(func(c *conn) bool { return c.addr != "new" }); n != 1 {
-		t.Errorf("%d closed", n)
+		t.Errorf("closed %d connections", n)
 	}
 	if _, err := open["new"].SyscallConn(); err != nil {
 		t.Errorf("the connection to the primary: %v", err)
 	}
 	if _, err := open["old"].SyscallConn(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the connection to the primary before: %v", err)
+		t.Errorf("the connection to the old primary: %v", err)
 	}
 	open["new"].Close()
 	if n := len(all.open); n != 0 {
-		t.Errorf("%d connections are kept", n)
+		t.Errorf("%d connections are tracked", n)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// listDocuments begins the entries of documents in the index; each ends in a
+// listDocuments is the prefix of the index entries of documents, which end in the
 // document's name.
 const listDocuments = "k"
 
@@ -38,8 +38,8 @@ func (s *store) Document(ctx context.Context, name storage.DocumentName) (storag
 	return storage.DecodeDocument(name, data)
 }
 
-// ApplyDocument changes a document, with its event, by the script that changes
-// tokens: its name is in the place of a token's ID.
+// ApplyDocument changes a document and writes its event. It uses the script that
+// changes tokens, with the document's name in place of a token's ID.
 func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange) error {
 	if err := change.Check(); err != nil {
 		return err
@@ -48,15 +48,15 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 	change.Event.Document = name
 	data, err := change.Stored()
 	if err != nil {
-		return fmt.Errorf("document %s: %w", name, err)
+		return fmt.Errorf("encoding document %s: %w", name, err)
 	}
 	event, err := json.Marshal(change.Event)
 	if err != nil {
-		return fmt.Errorf("event of document %s: %w", name, err)
+		return fmt.Errorf("encoding the event of document %s: %w", name, err)
 	}
 	remove := 0
 	if data == nil {
-		remove = 1 // the entry that follows is one to remove
+		remove = 1 // remove the entry rather than add it
 	}
 	args := []any{
 		strconv.FormatUint(change.Version, 10), data, event, name, s.channel,
@@ -86,7 +86,7 @@ func (s *store) Documents(ctx context.Context, query storage.DocumentQuery) (sto
 		if name, ok := storage.ParseDocumentName(entry[len(listDocuments):]); ok {
 			names = append(names, name)
 		}
-		return len(names) <= limit // one more: is this the last page?
+		return len(names) <= limit // read one more, to see whether there is another page
 	})
 	if err != nil {
 		return storage.DocumentPage{}, s.fail(ctx, "list documents", err)
@@ -99,8 +99,8 @@ func (s *store) Documents(ctx context.Context, query storage.DocumentQuery) (sto
 	return page, s.readDocuments(ctx, names, &page)
 }
 
-// readDocuments adds the documents with these names to page, without those that
-// are gone.
+// readDocuments adds the documents with these names to page, except for those that
+// no longer exist.
 func (s *store) readDocuments(ctx context.Context, names []storage.DocumentName, page *storage.DocumentPage) error {
 	if len(names) == 0 {
 		return nil
@@ -120,7 +120,7 @@ func (s *store) readDocuments(ctx context.Context, names []storage.DocumentName,
 			page.Add(storage.DecodeDocument(names[i], []byte(text)))
 			continue
 		}
-		// MGET returns nil both for a key that is gone and for one of another type.
+		// MGET returns nil both for a missing key and for a key of another type.
 		document, err := s.Document(ctx, names[i])
 		if err != nil && !errors.As(err, new(storage.DocumentError)) {
 			return err

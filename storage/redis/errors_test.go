@@ -20,18 +20,19 @@ import (
 // secret is a password that no error may show.
 const secret = "hunter2-hunter2"
 
-// wantOutage expects an outage that tells what to do, by this text.
+// wantOutage checks that err is an outage that contains text but no password, on one
+// line.
 func wantOutage(t *testing.T, err error, text string) {
 	t.Helper()
 	if !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
-		t.Fatalf("%v: want an outage", err)
+		t.Fatalf("%v: want ErrUnavailable", err)
 	}
 	if !strings.Contains(err.Error(), text) {
-		t.Errorf("%v: want it to say %q", err, text)
+		t.Errorf("%v: want it to contain %q", err, text)
 	}
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if strings.Contains(e.Error(), secret) {
-			t.Errorf("%v: shows the password", e)
+			t.Errorf("%v contains the password", e)
 		}
 	}
 	if strings.Contains(err.Error(), "\n") {
@@ -39,12 +40,12 @@ func wantOutage(t *testing.T, err error, text string) {
 	}
 }
 
-// TestOutagesOnChange makes a change on servers that cannot: each says why,
-// and leaves nothing of the change.
+// TestOutagesOnChange makes a change on servers that cannot make it, and checks that
+// the error says why and that nothing of the change is left.
 func TestOutagesOnChange(t *testing.T) {
 	nothingStored := func(t *testing.T, s *redistest.Server) {
 		if n := s.Do("dbsize"); n != int64(0) {
-			t.Errorf("%d keys after a change that failed: %v", n, s.Do("keys", "*"))
+			t.Errorf("%d keys after a failed change: %v", n, s.Do("keys", "*"))
 		}
 	}
 	for _, test := range []struct {
@@ -136,8 +137,8 @@ func TestOutagesOnChange(t *testing.T) {
 	}
 }
 
-// TestOutagesAnswered has a server answer every command with an error that is
-// hard to have of a real one.
+// TestOutagesAnswered uses a server that replies to every command with an error that
+// is hard to get from a real server.
 func TestOutagesAnswered(t *testing.T) {
 	for answer, want := range map[string]string{
 		"-LOADING Redis is loading the dataset in memory":                                    "is loading its data",
@@ -163,8 +164,7 @@ func TestOutagesAnswered(t *testing.T) {
 	}
 }
 
-// answering returns the address of a server that answers every command with
-// one line.
+// answering returns the address of a server that replies to every command with line.
 func answering(t *testing.T, line string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,7 +180,7 @@ func answering(t *testing.T, line string) string {
 			go func() {
 				defer conn.Close()
 				for in := bufio.NewScanner(conn); in.Scan(); {
-					// A command begins with the number of its arguments.
+					// Every command begins with the number of its arguments.
 					if strings.HasPrefix(in.Text(), "*") {
 						fmt.Fprint(conn, line, "\r\n")
 					}
@@ -191,8 +191,8 @@ func answering(t *testing.T, line string) string {
 	return l.Addr().String()
 }
 
-// TestTooManyClients: a change that was refused together with its connection was
-// not made, and the error does not leave that open.
+// TestTooManyClients checks that a change on a connection that the server refused is
+// not reported as one that may have been made.
 func TestTooManyClients(t *testing.T) {
 	for name, module := range map[string]*Store{
 		"without password": {},
@@ -209,7 +209,7 @@ func TestTooManyClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			for answer := make([]byte, 100); ; { // until it is the one client
+			for answer := make([]byte, 100); ; { // until this is the only client
 				fmt.Fprint(conn, "PING\r\n")
 				if n, _ := conn.Read(answer); string(answer[:n]) == "+PONG\r\n" {
 					break
@@ -224,7 +224,7 @@ func TestTooManyClients(t *testing.T) {
 			for i := range 20 {
 				err := s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(i, "anna", "a")))
 				wantOutage(t, err, "maxclients")
-				if strings.Contains(err.Error(), "may have been made") {
+				if strings.Contains(err.Error(), "may or may not have been made") {
 					t.Fatal(err)
 				}
 			}
@@ -251,12 +251,12 @@ func TestChangeThatIsNotAnswered(t *testing.T) {
 	}
 	server.Pause()
 	r := storagetest.NewRecord(2, "anna", "b")
-	wantOutage(t, s.Apply(t.Context(), storagetest.Create(r)), "may have been made or not")
+	wantOutage(t, s.Apply(t.Context(), storagetest.Create(r)), "may or may not have been made")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
 	if _, err := s.Get(ctx, first.ID); !errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrUnavailable) {
-		t.Errorf("the caller gave up: got %v", err)
+		t.Errorf("after the caller gave up: %v, want context.Canceled", err)
 	}
 
 	server.Resume()
@@ -266,8 +266,8 @@ func TestChangeThatIsNotAnswered(t *testing.T) {
 	})
 }
 
-// TestChangeSentTwice sends one change twice, as the client does when the
-// connection dies before the answer: it is made once, and that is no conflict.
+// TestChangeSentTwice sends one change twice, as the client does if the connection
+// dies before the reply. It must be made once, without a conflict.
 func TestChangeSentTwice(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, &Store{URL: server.URL()}, nil).(*store)
@@ -285,11 +285,11 @@ func TestChangeSentTwice(t *testing.T) {
 		}
 	}
 	if n := server.Do("xlen", s.events); n != int64(2) {
-		t.Errorf("%d events of 2 changes", n)
+		t.Errorf("%d events for 2 changes", n)
 	}
 }
 
-// TestScriptIsLoadedAgain has the server forget the script.
+// TestScriptIsLoadedAgain makes the server forget the script.
 func TestScriptIsLoadedAgain(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, &Store{URL: server.URL()}, nil)
@@ -307,6 +307,6 @@ func TestRecordThatIsNone(t *testing.T) {
 	server.Do("set", "{jira_tokens}:token:0123456789", "{]")
 	_, err := s.Get(t.Context(), "0123456789")
 	if !errors.Is(err, storage.ErrDamaged) || !strings.Contains(err.Error(), "{jira_tokens}:token:0123456789") {
-		t.Errorf("%v: want the damaged record to be named", err)
+		t.Errorf("%v: want ErrDamaged with the record's key", err)
 	}
 }

@@ -44,8 +44,8 @@ func (s *store) allEvents(ctx context.Context, after storage.EventID, n int) ([]
 	return s.client.XRangeN(bounded, s.events, "("+after.String(), "+", int64(n)).Result()
 }
 
-// eventsOf finds the events about a token or a document by the index: the stream
-// of all can be long.
+// eventsOf finds the events about a token or a document through the index, since the
+// stream of all events can be long.
 func (s *store) eventsOf(ctx context.Context, about string, after storage.EventID, n int) ([]redis.XMessage, error) {
 	start, end, ok := storage.EventRange(about, after)
 	if !ok {
@@ -65,7 +65,7 @@ func (s *store) eventsOf(ctx context.Context, about string, after storage.EventI
 		for _, entry := range entries {
 			event, err := storage.EventOfEntry(entry)
 			if err != nil {
-				continue // not an entry that EventEntry made
+				continue // not from EventEntry
 			}
 			pipe.XRange(bounded, s.events, event.String(), event.String())
 		}

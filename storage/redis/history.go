@@ -12,21 +12,22 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// history is what this node knows of the audit trail. A store that no longer
-// has it has gone back in time: it was started without its data, or from an
-// older snapshot, or a replica took over that had not got everything.
+// history is what this node knows about the audit trail. A store that no longer has
+// these events has gone back in time: it was started without its data or from an
+// older snapshot, or a replica took over that did not have everything.
 type history struct {
 	mu sync.Mutex
-	// heard is the newest event that the subscription told of, or that was the
-	// newest when it was made.
+	// heard is the newest event that the subscription has announced, or that was the
+	// newest in the store when this node subscribed.
 	heard storage.EventID
-	// unheard is the first change that this node has made since and not heard
-	// of; zero if there is none. It does not replace heard: it may have been
-	// made in a store that went back before the subscription broke.
+	// unheard is the first later change by this node that the subscription has not
+	// announced yet, or zero. It must not replace heard, since the store may have
+	// gone back before that change, while the subscription was not yet lost.
 	unheard storage.EventID
 }
 
-// hear takes the id of an event from the subscription. Older nodes send none.
+// hear records an event that the subscription has announced, by its id. Older nodes
+// do not send one.
 func (h *history) hear(text string) {
 	id, err := storage.ParseEventID(text)
 	if err != nil {
@@ -42,7 +43,7 @@ func (h *history) hear(text string) {
 	}
 }
 
-// made takes the id of a change that this node has made.
+// made records a change by this node, by the id of its event.
 func (h *history) made(text string) {
 	id, err := storage.ParseEventID(text)
 	if err != nil {
@@ -61,9 +62,9 @@ func (h *history) known() (heard, unheard storage.EventID) {
 	return h.heard, h.unheard
 }
 
-// rewrite makes last, the newest event that the store has now, the newest that
-// is known. It reports false if somebody else did so for the same loss.
-func (h *history) rewrite(lost, last storage.EventID) bool {
+// reset makes last, the newest event that the store has now, the newest known event.
+// It returns false if somebody else has already done so for the same loss.
+func (h *history) reset(lost, last storage.EventID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.heard != lost {
@@ -73,24 +74,24 @@ func (h *history) rewrite(lost, last storage.EventID) bool {
 	return true
 }
 
-// compare looks whether the store still has what is known, and says so if not.
-// It is called once the subscription stands and before anything is heard on it.
-// An error is an outage.
-func (s *store) compare(ctx context.Context) error {
-	heard, unheard := s.history.known() // before the look: what comes later is in neither
-	last, has, err := s.lookBack(ctx, heard, unheard)
+// checkHistory checks whether the store still has the known events, and logs an
+// error if not. It is called when the subscription has been established, before any
+// of its messages are read. Its error is an outage.
+func (s *store) checkHistory(ctx context.Context) error {
+	heard, unheard := s.history.known() // before reading the store, which may get newer events
+	last, hasAll, err := s.findEvents(ctx, heard, unheard)
 	switch {
 	case redis.IsPermissionError(err), redis.HasErrorPrefix(err, "unknown command"),
-		redis.HasErrorPrefix(err, "WRONGTYPE"), errors.Is(err, storage.ErrBadCursor): // what is there is not ours
-		s.logger.Debug("cannot tell whether the store has lost changes: is the user permitted +xrevrange?", zap.Error(err))
+		redis.HasErrorPrefix(err, "WRONGTYPE"), errors.Is(err, storage.ErrBadCursor): // the key is not ours
+		s.logger.Debug("cannot check whether the store has lost changes: does the user have +xrevrange?", zap.Error(err))
 		return nil
 	case err != nil:
 		return err
-	case has:
+	case hasAll:
 		s.history.hear(last.String())
 		return nil
 	}
-	if !s.history.rewrite(heard, last) {
+	if !s.history.reset(heard, last) {
 		return nil
 	}
 	known, now := heard, "none"
@@ -100,10 +101,10 @@ func (s *store) compare(ctx context.Context) error {
 	if last != (storage.EventID{}) {
 		now = moment(last)
 	}
-	s.logger.Error("the token store has lost changes that were made: it was started without its data or from an older copy, "+
-		"or a replica without them took over. Tokens created since are gone, and revocations since may be undone: "+
-		"restore a backup, or caddy jira-token import one, and look through the audit trail. "+
-		"Set appendonly yes, and min_replicas if there are replicas",
+	s.logger.Error("the token store has lost acknowledged changes: it was started without its data or from an older copy, "+
+		"or a replica without them took over. Tokens created since then are gone, and revocations since then may be undone: "+
+		"restore a backup, or import an export with caddy jira-token import, and check the audit trail. "+
+		"To prevent this, set appendonly yes in Redis, and min_replicas if there are replicas",
 		zap.String("server", s.settings.describe()),
 		zap.String("last_change_known", moment(known)), zap.String("last_change_now", now))
 	return nil
@@ -111,14 +112,14 @@ func (s *store) compare(ctx context.Context) error {
 
 func moment(id storage.EventID) string { return time.UnixMilli(id.Millis).UTC().Format(time.RFC3339) }
 
-// lookBack returns the store's last event, and whether it has all of these; the
-// zero one is none.
-func (s *store) lookBack(ctx context.Context, events ...storage.EventID) (last storage.EventID, has bool, err error) {
+// findEvents returns the store's last event, and whether the store has all of the
+// given events, of which it ignores zero ones.
+func (s *store) findEvents(ctx context.Context, events ...storage.EventID) (last storage.EventID, hasAll bool, err error) {
 	if last, err = s.lastEvent(ctx); err != nil {
 		return last, false, err
 	}
-	// Others may have gone on with a store that went back: a later event than
-	// the one that is known does not show that this is there.
+	// Other nodes may have kept using a store that went back in time, so a later
+	// event does not prove that the store still has an earlier one.
 	for _, event := range events {
 		if event == (storage.EventID{}) {
 			continue
@@ -133,7 +134,7 @@ func (s *store) lookBack(ctx context.Context, events ...storage.EventID) (last s
 	return last, true, nil
 }
 
-// lastEvent returns the store's newest event; zero if it has none.
+// lastEvent returns the store's newest event, or zero if it has none.
 func (s *store) lastEvent(ctx context.Context) (last storage.EventID, err error) {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
@@ -144,10 +145,10 @@ func (s *store) lastEvent(ctx context.Context) (last storage.EventID, err error)
 	return storage.ParseEventID(newest[0].ID)
 }
 
-// listen closes the subscriptions when the store has an event that was there at
-// the last look already and is not heard of yet: they lead to a server that
-// hears of nothing. It returns the event to look for the next time.
-func (s *store) listen(ctx context.Context, due storage.EventID) storage.EventID {
+// checkSubscription closes the subscriptions if they have still not announced due,
+// which was the store's newest event at the last call: they must lead to a server
+// that receives no changes. It returns the event to pass to the next call.
+func (s *store) checkSubscription(ctx context.Context, due storage.EventID) storage.EventID {
 	heard, _ := s.history.known()
 	last, err := s.lastEvent(ctx)
 	switch {
@@ -157,7 +158,7 @@ func (s *store) listen(ctx context.Context, due storage.EventID) storage.EventID
 		return last
 	}
 	if s.client.conns.closeSubscriptions() > 0 {
-		s.logger.Warn("changes were made of which the subscription did not tell: it is made anew",
+		s.logger.Warn("the subscription did not announce changes: subscribing again",
 			zap.String("server", s.settings.describe()))
 	}
 	return storage.EventID{}

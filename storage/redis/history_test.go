@@ -12,16 +12,16 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// TestLossIsSaid has a store restart empty, from an older snapshot, and go on
-// with the changes of others before this node is back. What this node knows it
-// has from its own changes and from those that it heard of.
+// TestLossIsSaid restarts a store empty, then from an older snapshot, and then with
+// changes by other nodes before this node is back. The node knows of its own changes
+// and of those that were announced, and must report each loss.
 func TestLossIsSaid(t *testing.T) {
 	server := redistest.Start(t)
 	logger, messages := logged()
 	here := open(t, &Store{URL: server.URL()}, logger)
 	there := open(t, &Store{URL: server.URL()}, zap.NewNop())
 	heard, _ := storagetest.Watch(t, here)
-	heard.Want(t, "restored") // of an empty store
+	heard.Want(t, "restored") // with an empty store
 	n := 0
 	change := func(s storage.Store) {
 		t.Helper()
@@ -39,7 +39,7 @@ func TestLossIsSaid(t *testing.T) {
 	change(here)
 	restart()
 	wantLoss(t, messages, 1)
-	restart() // empty as before: nothing is lost once more
+	restart() // empty again, so nothing more is lost
 	wantLoss(t, messages, 1)
 
 	change(there)
@@ -47,10 +47,10 @@ func TestLossIsSaid(t *testing.T) {
 	change(there)
 	restart()
 	wantLoss(t, messages, 2)
-	restart() // with all that it had
+	restart() // with all of its data
 	wantLoss(t, messages, 2)
 
-	// Others are back before.
+	// Another node is back before this one.
 	change(here)
 	server.Kill()
 	heard.Want(t, "lost")
@@ -65,8 +65,8 @@ func TestLossIsSaid(t *testing.T) {
 	wantLoss(t, messages, 3)
 }
 
-// TestLossBeforeOwnChange: a change that this node makes in a store that went
-// back, before its subscription is back, does not hide the loss.
+// TestLossBeforeOwnChange checks that a change which this node makes after the store
+// went back, but before its subscription is back, does not hide the loss.
 func TestLossBeforeOwnChange(t *testing.T) {
 	server := redistest.Start(t)
 	logger, messages := logged()
@@ -88,12 +88,13 @@ func TestLossBeforeOwnChange(t *testing.T) {
 	change()
 	watch()
 	wantLoss(t, messages, 0)
-	server.Restart() // empty
+	server.Restart() // without data
 	change()
 	watch()
 	wantLoss(t, messages, 1)
 
-	// What was made and never heard of is missed, too, whatever came after.
+	// A change that was made but never announced is missed too, whatever came after
+	// it.
 	change()
 	server.Restart()
 	change()
@@ -107,8 +108,8 @@ func TestLossBeforeOwnChange(t *testing.T) {
 	wantLoss(t, messages, 2)
 }
 
-// TestLossIsNotKnown: a user that may not look back hears of changes all the
-// same.
+// TestLossIsNotKnown checks that a user without the permission to read back events is
+// still notified of changes.
 func TestLossIsNotKnown(t *testing.T) {
 	server := redistest.Start(t)
 	server.Do("acl", "setuser", "gateway", "on", ">"+secret, "~*", "&*", "+@all", "-xrevrange")
@@ -126,11 +127,12 @@ func TestLossIsNotKnown(t *testing.T) {
 	heard.Want(t, "lost")
 	heard.Want(t, "restored")
 	if got := messages(); len(got) != 0 {
-		t.Errorf("said %q", got)
+		t.Errorf("logged %q", got)
 	}
 }
 
-// TestChangeToldByAnOlderNode: it sends no event.
+// TestChangeToldByAnOlderNode checks notifications from nodes that do not send the
+// event.
 func TestChangeToldByAnOlderNode(t *testing.T) {
 	server := redistest.Start(t)
 	heard, _ := storagetest.Watch(t, open(t, &Store{URL: server.URL()}, nil))
@@ -139,7 +141,7 @@ func TestChangeToldByAnOlderNode(t *testing.T) {
 	heard.Want(t, "0123456789")
 }
 
-// TestEventIsWrittenOnce sends an event twice.
+// TestEventIsWrittenOnce sends one event twice.
 func TestEventIsWrittenOnce(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, &Store{URL: server.URL()}, nil).(*store)

@@ -11,23 +11,23 @@ import (
 	"go.uber.org/zap"
 )
 
-// The server is inspected every hour: its settings change without us. One that
-// could not be asked is asked again soon.
+// The server is inspected every hour, since its settings may change at any time, and
+// sooner after a failed inspection.
 const (
 	inspectEvery = time.Hour
-	inspectAgain = time.Minute
+	inspectRetry = time.Minute
 )
 
-// oldest is the first version of Redis that this is tested with.
+// oldest is the oldest version of Redis that we test with.
 const oldest = "7.0"
 
-// inspection is when the server is looked at next.
+// inspection holds the time of the next inspection.
 type inspection struct {
 	mu  sync.Mutex
 	due time.Time
 }
 
-// inspectIfDue inspects the server unless somebody else does or has.
+// inspectIfDue inspects the server if an inspection is due and none is running.
 func (s *store) inspectIfDue(ctx context.Context, now time.Time) {
 	if !s.inspection.mu.TryLock() {
 		return
@@ -38,13 +38,13 @@ func (s *store) inspectIfDue(ctx context.Context, now time.Time) {
 	}
 	s.inspection.due = now.Add(inspectEvery)
 	if err := s.inspect(ctx); err != nil {
-		s.inspection.due = now.Add(inspectAgain)
-		s.logger.Debug("the server cannot be inspected: is the user permitted +info?",
+		s.inspection.due = now.Add(inspectRetry)
+		s.logger.Debug("cannot inspect the server: does the user have +info?",
 			zap.String("server", s.settings.describe()), zap.Error(err))
 	}
 }
 
-// inspect warns of settings that could lose tokens, at every inspection.
+// inspect logs warnings about settings with which tokens could be lost.
 func (s *store) inspect(ctx context.Context) error {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
@@ -58,16 +58,16 @@ func (s *store) inspect(ctx context.Context) error {
 	}
 	log := s.logger.With(zap.String("server", s.settings.describe()))
 	if info["redis_mode"] == "cluster" && !s.settings.Cluster {
-		log.Warn("the token store is one node of a Redis Cluster: with the tokens' slot on another node, or moved there, " +
-			"nothing works: add the option cluster")
+		log.Warn("the token store is a node of a Redis Cluster, and stops working if the tokens' slot is on another node: " +
+			"add the option cluster")
 	}
 	if info["role"] == "slave" {
-		log.Warn("the token store is a replica: no token can be created, changed or revoked here: give the address of the primary, or use sentinel_master",
+		log.Warn("the token store is a replica, so tokens cannot be created, changed or revoked: configure the address of the primary, or use sentinel_master",
 			zap.String("primary", info["master_host"]+":"+info["master_port"]), zap.String("link", info["master_link_status"]))
 	}
-	// A Valkey says here which Redis it is like, 7.2 or later.
+	// Valkey reports the version of Redis that it is compatible with, 7.2 or later.
 	if version := info["redis_version"]; version != "" && older(version, oldest) {
-		log.Warn("this version of Redis is older than what the token store is tested with: run "+oldest+" or later",
+		log.Warn("this version of Redis is too old to be supported: upgrade to "+oldest+" or later",
 			zap.String("version", version))
 	}
 	if policy := info["maxmemory_policy"]; info["maxmemory"] != "0" && policy != "" && policy != "noeviction" {
@@ -75,26 +75,25 @@ func (s *store) inspect(ctx context.Context) error {
 			zap.String("maxmemory", info["maxmemory"]), zap.String("maxmemory_policy", policy))
 	}
 	if info["aof_enabled"] == "0" && savesNothing(bounded, node) {
-		log.Warn("Redis keeps nothing on disk: tokens, and what revoked them, are gone when it restarts: set its appendonly to yes")
+		log.Warn("Redis keeps nothing on disk, so all tokens are lost when it restarts: set its appendonly to yes")
 	}
 	if have, want := replicas(info), s.settings.MinReplicas; info["role"] == "master" && have < want {
-		log.Warn("Redis has fewer replicas than min_replicas: no token can be created, changed or revoked",
+		log.Warn("Redis has fewer replicas than min_replicas, so tokens cannot be created, changed or revoked",
 			zap.Int("replicas", have), zap.Int("min_replicas", want))
 	}
 	return nil
 }
 
-// savesNothing reports whether the server is known to make no snapshots. INFO
-// does not say so, and who may not ask further, as on many managed services,
-// does not know.
+// savesNothing reports whether the server is known not to make snapshots. INFO does
+// not tell, and CONFIG GET, which does, is often not permitted on managed services.
 func savesNothing(ctx context.Context, node *redis.Client) bool {
 	points, err := node.ConfigGet(ctx, "save").Result()
 	save, known := points["save"]
 	return err == nil && known && save == ""
 }
 
-// infoOf reads what a server tells of itself. INFO tells nearly all that CONFIG
-// GET would, and is more often permitted.
+// infoOf returns sections of a server's INFO. It has nearly everything that CONFIG
+// GET has, and is more often permitted.
 func infoOf(ctx context.Context, node *redis.Client, sections ...string) (map[string]string, error) {
 	info := make(map[string]string)
 	for _, section := range sections {

@@ -17,7 +17,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// logged returns a logger of warnings and worse, and what was logged.
+// logged returns a logger of warnings and errors, and a function that returns its
+// messages.
 func logged() (*zap.Logger, func() []string) {
 	core, logs := observer.New(zapcore.WarnLevel)
 	return zap.New(core), func() []string {
@@ -48,10 +49,10 @@ func TestOpenWarns(t *testing.T) {
 			server.Do("config", "set", "maxmemory", "0", "appendonly", "no", "save", "3600 1")
 		}, ""},
 		{"keeps nothing", func() { server.Do("config", "set", "save", "") }, "keeps nothing on disk"},
-		{"does not tell whether it keeps anything", func() {
+		{"does not reveal whether it keeps anything", func() {
 			module.Username, module.Password = "careless", secret
 		}, ""},
-		{"away, of which the breaker tells", server.Kill, ""},
+		{"down, which the breaker reports", server.Kill, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.prepare()
@@ -60,14 +61,14 @@ func TestOpenWarns(t *testing.T) {
 				t.Fatal(err)
 			}
 			if text := strings.Join(messages(), "\n"); (text == "") != (test.want == "") || !strings.Contains(text, test.want) {
-				t.Errorf("warned %q, want %q", text, test.want)
+				t.Errorf("logged %q, want %q", text, test.want)
 			}
 		})
 	}
 }
 
-// TestOpenWarnsOfTheWrongServer: a node of a cluster, with and without the
-// tokens' slot, that is configured as one server; and a replica.
+// TestOpenWarnsOfTheWrongServer opens cluster nodes, with and without the tokens'
+// slot, that are configured as standalone servers, and a replica.
 func TestOpenWarnsOfTheWrongServer(t *testing.T) {
 	cluster := redistest.StartCluster(t, 2)
 	primary := redistest.Start(t, "--appendonly", "yes")
@@ -87,7 +88,7 @@ func TestOpenWarnsOfTheWrongServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := messages(); len(got) != 1 || !strings.Contains(got[0], test.want) {
-			t.Errorf("warned %q, want %q", got, test.want)
+			t.Errorf("logged %q, want %q", got, test.want)
 		}
 	}
 	logger, messages := logged()
@@ -95,12 +96,12 @@ func TestOpenWarnsOfTheWrongServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := messages(); len(got) != 0 {
-		t.Errorf("warned %q of a cluster that is configured as one", got)
+		t.Errorf("logged %q for a correctly configured cluster", got)
 	}
 }
 
-// TestInspectedHourly lets the hour pass by hand: what is still so is said
-// again, once however many watch.
+// TestInspectedHourly makes inspections due by hand, and checks that warnings are
+// repeated, but only once however many watchers there are.
 func TestInspectedHourly(t *testing.T) {
 	server := redistest.Start(t)
 	logger, messages := logged()
@@ -114,7 +115,7 @@ func TestInspectedHourly(t *testing.T) {
 	}
 	s.inspectIfDue(t.Context(), time.Now().Add(inspectEvery-time.Minute))
 	if n := len(messages()); n != 1 {
-		t.Fatalf("%d warnings before the hour is over", n)
+		t.Fatalf("%d warnings before the hour was over", n)
 	}
 	s.inspection.mu.Lock()
 	s.inspection.due = time.Now()
@@ -127,7 +128,8 @@ func TestInspectedHourly(t *testing.T) {
 	})
 }
 
-// TestInspectedSoonAfterAnOutage: an hour without would be long.
+// TestInspectedSoonAfterAnOutage checks that an inspection that failed is repeated
+// sooner than after an hour.
 func TestInspectedSoonAfterAnOutage(t *testing.T) {
 	server := redistest.Start(t)
 	server.Kill()
@@ -136,9 +138,9 @@ func TestInspectedSoonAfterAnOutage(t *testing.T) {
 	now := time.Now()
 	s.inspectIfDue(t.Context(), now)
 	server.Restart()
-	s.inspectIfDue(t.Context(), now.Add(inspectAgain))
+	s.inspectIfDue(t.Context(), now.Add(inspectRetry))
 	if got := messages(); len(got) != 1 {
-		t.Errorf("warned %q", got)
+		t.Errorf("logged %q", got)
 	}
 }
 
@@ -153,12 +155,11 @@ func TestOlder(t *testing.T) {
 	}
 }
 
-// wantLoss waits until it is said once more that changes were lost, which is n
-// times by then.
+// wantLoss waits until n losses have been logged.
 func wantLoss(t *testing.T, messages func() []string, n int) {
 	t.Helper()
-	redistest.Eventually(t, "the loss is said", func() error {
-		lost := slices.DeleteFunc(messages(), func(m string) bool { return !strings.Contains(m, "has lost changes") })
+	redistest.Eventually(t, "the loss is logged", func() error {
+		lost := slices.DeleteFunc(messages(), func(m string) bool { return !strings.Contains(m, "has lost acknowledged changes") })
 		if len(lost) != n {
 			return errors.New(strings.Join(messages(), "\n"))
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Take takes up to most requests out of the bucket of a token.
-func (s *store) Take(ctx context.Context, id string, limit token.Limit, most int) (storage.Grant, error) {
-	// Not all connections: tokens are to be read meanwhile.
+// Take takes up to n requests from the bucket of a token.
+func (s *store) Take(ctx context.Context, id string, limit token.Limit, n int) (storage.Grant, error) {
+	// Leave some connections for reading tokens.
 	waiting, cancel := s.within(ctx)
 	defer cancel()
 	select {
@@ -26,16 +26,17 @@ func (s *store) Take(ctx context.Context, id string, limit token.Limit, most int
 	}
 	bounded, cancel := s.within(ctx)
 	defer cancel()
-	result, err := s.allowAtMost(bounded, id, limit, most)
+	result, err := s.allowAtMost(bounded, id, limit, n)
 	if err == nil && result.RetryAfter > interval(limit)+clockSlack {
-		// The server's clock was ahead when the bucket was written: it would
-		// be empty until the clock is there again.
+		// The server's clock was ahead when the bucket was written, and the bucket
+		// would stay empty until the clock gets there again.
 		if err = s.limiter.Reset(bounded, s.limitKey(id, limit)); err == nil {
-			result, err = s.allowAtMost(bounded, id, limit, most)
+			result, err = s.allowAtMost(bounded, id, limit, n)
 		}
 	}
 	if _, answered := errors.AsType[redis.Error](err); answered && !redis.IsLoadingError(err) {
-		// Reading may well go on: a replica, a full memory, a missing permission.
+		// Reads may still work: the server may be a replica, be out of memory or
+		// deny a permission.
 		return storage.Grant{}, fmt.Errorf("cannot count requests: %s %s", s.settings.describe(), s.explain(ctx, err))
 	}
 	if err != nil {
@@ -44,9 +45,9 @@ func (s *store) Take(ctx context.Context, id string, limit token.Limit, most int
 	return storage.Grant{Granted: result.Allowed, RetryAfter: result.RetryAfter}, nil
 }
 
-// allowAtMost takes n requests out of a bucket, or one if it has not as many.
-// The limiter's own AllowAtMost takes the fraction of a request that is left,
-// too, and grants nothing for it.
+// allowAtMost takes n requests from a bucket, or one if it does not have n. The
+// limiter's own AllowAtMost would also take a remaining fraction of a request,
+// without granting anything for it.
 func (s *store) allowAtMost(ctx context.Context, id string, limit token.Limit, n int) (*redis_rate.Result, error) {
 	result, err := s.allow(ctx, id, limit, n)
 	if err == nil && result.Allowed == 0 && n > 1 {
@@ -55,10 +56,10 @@ func (s *store) allowAtMost(ctx context.Context, id string, limit token.Limit, n
 	return result, err
 }
 
-// clockSlack is how far a server's clock may go back before buckets notice.
+// clockSlack is how far a server's clock may go back before a bucket is reset.
 const clockSlack = time.Second
 
-// interval is how long an empty bucket needs for one more request.
+// interval is the time in which an empty bucket gains one request.
 func interval(limit token.Limit) time.Duration { return limit.Period / time.Duration(limit.Requests) }
 
 func (s *store) allow(ctx context.Context, id string, limit token.Limit, n int) (*redis_rate.Result, error) {
@@ -66,8 +67,8 @@ func (s *store) allow(ctx context.Context, id string, limit token.Limit, n int) 
 	return s.limiter.AllowN(ctx, s.limitKey(id, limit), bucket, n)
 }
 
-// limitKey names a bucket; redis_rate puts "rate:" before it. A limit that was
-// changed has another one, which is full.
+// limitKey returns the name of a bucket, which redis_rate prefixes with "rate:".
+// Changing a limit starts a new, full bucket.
 func (s *store) limitKey(id string, limit token.Limit) string {
 	return s.key(fmt.Sprintf("limit:%s:%d:%d:%d", id, limit.Requests, limit.Period/time.Second, limit.Burst))
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// TestServerClockThatWasAhead: buckets that were written while the server's clock
-// was two minutes ahead are full again once it is right, not empty until then.
+// TestServerClockThatWasAhead checks that buckets written while the server's clock was
+// two minutes ahead are full once the clock is corrected, rather than empty for two
+// minutes.
 func TestServerClockThatWasAhead(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, &Store{URL: server.URL()}, nil).(*store)
@@ -22,18 +23,18 @@ func TestServerClockThatWasAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		if grant.RetryAfter > time.Minute {
-			t.Errorf("to be tried again after %s", grant.RetryAfter)
+			t.Errorf("retry after %s", grant.RetryAfter)
 		}
 		return grant.Granted
 	}
 	if n := take(3); n != 3 {
-		t.Fatalf("%d granted of a full bucket", n)
+		t.Fatalf("%d granted from a full bucket", n)
 	}
 	if n := take(3); n != 0 {
-		t.Fatalf("%d granted of an empty bucket", n)
+		t.Fatalf("%d granted from an empty bucket", n)
 	}
 	key := "rate:" + s.limitKey("0123456789", limit)
-	var full float64 // when it is
+	var full float64 // time at which the bucket is full
 	if _, err := fmt.Sscan(fmt.Sprint(server.Do("get", key)), &full); err != nil {
 		t.Fatal(err)
 	}
@@ -42,9 +43,9 @@ func TestServerClockThatWasAhead(t *testing.T) {
 		t.Errorf("%d granted after the clock went back", n)
 	}
 	if n := take(2); n != 1 {
-		t.Errorf("%d granted, want the one that is left", n)
+		t.Errorf("%d granted, want the remaining one", n)
 	}
 	if n := take(1); n != 0 {
-		t.Errorf("%d granted of an empty bucket", n)
+		t.Errorf("%d granted from an empty bucket", n)
 	}
 }

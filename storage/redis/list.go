@@ -2,7 +2,7 @@ package redisstore
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // G505: what Redis scripts have; it only tells values apart
+	"crypto/sha1" //nolint:gosec // G505: what Redis scripts offer; it only distinguishes values
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -13,8 +13,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Entries are read in chunks: few at first, for most pages are full at once,
-// then more, as long as a chunk takes the server about a millisecond.
+// Index entries are read in chunks: small ones first, which are enough for most
+// pages, then larger ones, up to about a millisecond of the server's time.
 const (
 	firstChunk = 256
 	lastChunk  = 8192
@@ -32,7 +32,7 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 		if scan.Match(entry) {
 			matching = append(matching, entry)
 		}
-		return len(matching) <= limit // one more: is this the last page?
+		return len(matching) <= limit // read one more, to see whether there is another page
 	})
 	if err != nil {
 		return storage.Page{}, s.fail(ctx, "list tokens", err)
@@ -50,13 +50,13 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 	if err := s.read(ctx, ids, &page); err != nil {
 		return storage.Page{}, err
 	}
-	// A record can have been changed since its entry was read.
+	// A record may have changed since its entry was read.
 	page.Records = slices.DeleteFunc(page.Records, func(r *token.Record) bool { return !query.Match(r) })
 	return page, nil
 }
 
-// scan calls visit for the entries of the index from start to before end,
-// until it wants no more. It expects to need about expect of them.
+// scan calls visit for the entries of the index from start up to but not including
+// end, until visit returns false. About expect of them should be enough.
 func (s *store) scan(ctx context.Context, start, end string, expect int, visit func(entry string) (more bool)) error {
 	from := "[" + start
 	for chunk := max(expect, firstChunk); ; chunk = min(4*chunk, lastChunk) {
@@ -80,7 +80,8 @@ func (s *store) scan(ctx context.Context, start, end string, expect int, visit f
 	}
 }
 
-// read adds the records with these ids to page, without those that are gone.
+// read adds the records with these ids to page, except for those that no longer
+// exist.
 func (s *store) read(ctx context.Context, ids []string, page *storage.Page) error {
 	if len(ids) == 0 {
 		return nil
@@ -111,8 +112,8 @@ func (s *store) read(ctx context.Context, ids []string, page *storage.Page) erro
 	return nil
 }
 
-// readValue decodes what MGET returned for a record. That is nil both for a key
-// that is gone and for one of another type.
+// readValue decodes what MGET returned for a record, which is nil both for a missing
+// key and for a key of another type.
 func (s *store) readValue(ctx context.Context, id string, value any) (*token.Record, error) {
 	text, ok := value.(string)
 	if !ok {
@@ -121,9 +122,9 @@ func (s *store) readValue(ctx context.Context, id string, value any) (*token.Rec
 	return s.decode(id, []byte(text))
 }
 
-// damage returns what apply.lua needs to delete a damaged record: the mark of
-// what is there, and its entries in the index, which have to be looked for.
-// storage.ErrConflict: it is not there, or not damaged.
+// damage returns what apply.lua needs to delete a damaged record: a mark of its
+// current value, and its index entries, which it finds by scanning the index. It
+// returns storage.ErrConflict if the record does not exist or is not damaged.
 func (s *store) damage(ctx context.Context, id string) (mark string, entries []string, err error) {
 	bounded, cancel := s.within(ctx)
 	data, err := s.client.Get(bounded, s.recordKey(id)).Bytes()
@@ -158,7 +159,7 @@ func (s *store) damage(ctx context.Context, id string) (mark string, entries []s
 	return mark, entries, nil
 }
 
-// Count returns how many records the index lists.
+// Count returns the number of records in the index.
 func (s *store) Count(ctx context.Context) (int, error) {
 	scan, err := new(storage.Query).Scan()
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Open looks at the server and warns of what could lose tokens. A server that
-// is away is no reason to fail: it may be back in a moment, and until then
-// every use of the store says that it is not.
+// Open inspects the server and logs warnings about settings with which tokens could
+// be lost. It does not fail if the server is down: it may be back in a moment, and
+// until then every use of the store returns an error.
 func (s *store) Open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

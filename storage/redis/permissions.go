@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// needed are the commands that an ACL user must be permitted to run, with
-// arguments for which the server can be asked whether it is.
+// needed returns the commands that an ACL user must be permitted to run, with
+// arguments that the server can check permissions for.
 func (r *settings) needed() [][]string {
 	key, channel := r.key("token:"), r.key("changes")
 	commands := [][]string{
@@ -49,7 +49,7 @@ func (r *settings) needed() [][]string {
 	return commands
 }
 
-// permissions returns what the ACL rules of the user of these settings need.
+// permissions returns the ACL rules that the configured user needs.
 func (r *settings) permissions() string {
 	rules := []string{fmt.Sprintf("~{%s}:* ~rate:{%[1]s}:* &{%[1]s}:*", r.KeyPrefix)}
 	for _, command := range r.needed() {
@@ -58,7 +58,7 @@ func (r *settings) permissions() string {
 	return strings.Join(rules, " ")
 }
 
-// permission names a command as ACL rules do.
+// permission returns the name of a command in ACL rules.
 func permission(command []string) string {
 	if command[0] == "cluster" {
 		return strings.Join(command, "|")
@@ -66,8 +66,8 @@ func permission(command []string) string {
 	return command[0]
 }
 
-// askPermissions returns the positions of those commands that the user may not
-// run with these arguments.
+// askPermissions is a script that returns the positions of those of the given
+// commands that the user may not run.
 const askPermissions = `
 local refused = {}
 for i, command in ipairs(cjson.decode(ARGV[1])) do
@@ -75,14 +75,14 @@ for i, command in ipairs(cjson.decode(ARGV[1])) do
 end
 return refused`
 
-// missing returns the ACL rules that the user lacks, or nothing if that cannot
-// be found out: the names that the server gives are those of the commands in
-// scripts at best, and of none up to Redis 7.0.
+// missing returns the ACL rules that the user lacks, or "" if it cannot find out. The
+// server's error is not enough: it names at best the command inside a script, and
+// none at all in Redis 7.0.
 func (s *store) missing(ctx context.Context) string {
 	bounded, cancel := s.within(context.WithoutCancel(ctx))
 	defer cancel()
 	commands := s.settings.needed()
-	bucket := len(commands) // of a rate limit, which is under another key
+	bucket := len(commands) // index of the check of rate limits, which have other keys
 	commands = append(commands, []string{"get", "rate:" + s.key("limit:")})
 	list, err := json.Marshal(commands)
 	if err != nil {
@@ -92,12 +92,12 @@ func (s *store) missing(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
-	refused, err := node.Eval(bounded, askPermissions, nil, list).Int64Slice() // without keys, which may be refused
+	refused, err := node.Eval(bounded, askPermissions, nil, list).Int64Slice() // without keys, to which the user may have no access
 	if err != nil {
 		return ""
 	}
 	var rules []string
-	keyed, refusedKeyed := 0, 0 // commands on a token's key
+	keyed, refusedKeyed := 0, 0 // numbers of commands on a token's key
 	for i, command := range commands[:bucket] {
 		isKeyed := len(command) > 1 && command[1] == commands[0][1]
 		isRefused := slices.Contains(refused, int64(i+1))
@@ -124,14 +124,14 @@ func (s *store) missing(ctx context.Context) string {
 	return strings.Join(slices.Compact(rules), " ")
 }
 
-// isPermissionError reports whether the server refused a command to the user,
-// in a script or outside.
+// isPermissionError reports whether the user lacked the permission for a command,
+// inside a script or outside.
 func isPermissionError(err error) bool {
 	return redis.IsPermissionError(err) || isScriptPermissionError(err)
 }
 
-// isScriptPermissionError reports whether the server refused a command in a
-// script, in the words of Redis 7.0 or of later versions.
+// isScriptPermissionError reports whether the user lacked the permission for a
+// command inside a script. It knows the messages of Redis 7.0 and of later versions.
 func isScriptPermissionError(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "The user executing the script can't") ||
 		strings.Contains(err.Error(), "ACL failure in script"))

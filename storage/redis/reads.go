@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// maxPipelines bounds how many reads of records are under way at once, each
-	// of them for as many records as came together meanwhile.
+	// maxPipelines is the maximum number of pipelines in flight. Each reads all the
+	// records that were requested in the meantime.
 	maxPipelines = 4
 
-	// readsAtOnce bounds how many records one of them is for.
-	readsAtOnce = 256
+	// maxBatch is the maximum number of records that one pipeline reads.
+	maxBatch = 256
 )
 
-// reads gathers reads of records: a read that finds enough others under way
-// joins the next. Hundreds of tokens that a gateway meets for the first time
-// then cost a few round trips, not as many, and a server that is far away does
-// not seem to be gone because its connections are in use.
+// reads batches reads of records: a read that finds enough pipelines in flight waits
+// for the next one. When a gateway sees hundreds of tokens for the first time, they
+// then cost only a few round trips, and reads from a distant server do not time out
+// while they wait for connections.
 type reads struct {
 	running *background.Group
 	fetch   func(ctx context.Context, ids []string) []*redis.StringCmd
-	most    int // pipelines
+	limit   int // maximum number of pipelines in flight
 
 	mu       sync.Mutex
-	underWay int
+	inFlight int
 	waiting  []*read
 }
 
-// read is one of them.
+// read is the read of one record.
 type read struct {
 	id   string
 	data []byte
@@ -41,7 +41,7 @@ type read struct {
 	done chan struct{}
 }
 
-// get returns what the store has of this id.
+// get returns the value of the record with this id.
 func (r *reads) get(ctx context.Context, id string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -58,21 +58,21 @@ func (r *reads) get(ctx context.Context, id string) ([]byte, error) {
 	}
 }
 
-// join adds a read to those that wait. It reports false after the end.
+// join adds a read to the waiting ones. It returns false if the store is closed.
 func (r *reads) join(own *read) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.underWay < r.most {
+	if r.inFlight < r.limit {
 		if !r.running.Go(r.work) {
 			return false
 		}
-		r.underWay++
+		r.inFlight++
 	}
 	r.waiting = append(r.waiting, own)
 	return true
 }
 
-// work reads until nothing waits.
+// work reads batches until nothing is waiting.
 func (r *reads) work(ctx context.Context) {
 	for batch := r.next(); len(batch) > 0; batch = r.next() {
 		ids := make([]string, len(batch))
@@ -94,21 +94,21 @@ func (r *reads) work(ctx context.Context) {
 	}
 }
 
-// next takes what is to be read together.
+// next returns the next batch.
 func (r *reads) next() []*read {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := min(len(r.waiting), readsAtOnce)
+	n := min(len(r.waiting), maxBatch)
 	batch := r.waiting[:n:n]
 	if r.waiting = r.waiting[n:]; n == 0 {
 		r.waiting = nil
-		r.underWay--
+		r.inFlight--
 	}
 	return batch
 }
 
-// fail tells those that wait what is wrong: each would find it out after its
-// own timeout.
+// fail fails all waiting reads, each of which would otherwise run into its own
+// timeout.
 func (r *reads) fail(err error) {
 	r.mu.Lock()
 	waiting := r.waiting
@@ -131,8 +131,8 @@ func (s *store) fetch(ctx context.Context, ids []string) []*redis.StringCmd {
 		}
 		return nil
 	})
-	// Each command has its own error, but for that of a greeting that the server
-	// refused. Records are not empty.
+	// Every command has its own error, unless the server rejected the greeting. A
+	// record is never empty.
 	for _, command := range commands {
 		if command.Err() == nil && command.Val() == "" {
 			command.SetErr(err)

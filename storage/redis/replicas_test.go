@@ -34,7 +34,7 @@ func TestChangeWaitsForReplicas(t *testing.T) {
 	}
 	t.Logf("a change took %s", time.Since(began))
 	if n := replica.Do("exists", "{jira_tokens}:token:"+r.ID); n != int64(1) {
-		t.Error("acknowledged, and not on the replica")
+		t.Error("an acknowledged change is not on the replica")
 	}
 	if err := s.AddEvent(t.Context(), storage.Event{Action: "account_refused"}); err != nil {
 		t.Fatal(err)
@@ -43,16 +43,16 @@ func TestChangeWaitsForReplicas(t *testing.T) {
 		t.Errorf("the replica has %d events", n)
 	}
 	if err := s.Apply(t.Context(), storagetest.Create(r)); err != storage.ErrConflict {
-		t.Errorf("%v, want a conflict", err)
+		t.Errorf("%v, want ErrConflict", err)
 	}
 	primary.Do("script", "flush")
 	if err := s.Apply(t.Context(), storagetest.Delete(r)); err != nil {
-		t.Errorf("after the script was forgotten: %v", err)
+		t.Errorf("after the server forgot the script: %v", err)
 	}
 }
 
-// TestTooFewReplicas: nothing is written when it is known before that it will
-// not be confirmed.
+// TestTooFewReplicas checks that nothing is written if it is clear in advance that
+// replicas will not confirm it.
 func TestTooFewReplicas(t *testing.T) {
 	primary, replica := withReplica(t)
 	s := open(t, &Store{URL: primary.URL(), MinReplicas: 1}, nil)
@@ -65,15 +65,15 @@ func TestTooFewReplicas(t *testing.T) {
 	}
 }
 
-// TestReplicaThatHangs is there, and confirms nothing.
+// TestReplicaThatHangs has a replica that is connected but confirms nothing.
 func TestReplicaThatHangs(t *testing.T) {
 	primary, replica := withReplica(t)
 	s := open(t, &Store{URL: primary.URL(), MinReplicas: 1, Timeout: caddy.Duration(time.Second)}, nil)
 	replica.Pause()
 	r := storagetest.NewRecord(1, "anna", "a")
-	wantOutage(t, s.Apply(t.Context(), storagetest.Create(r)), "0 of the 1 replicas that min_replicas asks for confirmed it")
+	wantOutage(t, s.Apply(t.Context(), storagetest.Create(r)), "only 0 of the 1 replicas that min_replicas requires confirmed it")
 	if n := primary.Do("exists", "{jira_tokens}:token:"+r.ID); n != int64(1) {
-		t.Error("not made, though it is said to be")
+		t.Error("the change was not made, although the error says so")
 	}
 	wantOutage(t, s.AddEvent(t.Context(), storage.Event{Action: "account_refused"}), "may be lost with the primary")
 	replica.Resume()
@@ -82,7 +82,8 @@ func TestReplicaThatHangs(t *testing.T) {
 	})
 }
 
-// TestNoPermissionToWait: that is known before anything is written.
+// TestNoPermissionToWait checks that missing permissions are found before anything is
+// written.
 func TestNoPermissionToWait(t *testing.T) {
 	primary, _ := withReplica(t)
 	for _, missing := range []string{"wait", "info"} {
@@ -95,8 +96,8 @@ func TestNoPermissionToWait(t *testing.T) {
 	}
 }
 
-// TestChangeSentTwiceIsConfirmed: replicas are waited for also when the change
-// was made by an attempt before.
+// TestChangeSentTwiceIsConfirmed checks that the client waits for replicas even if an
+// earlier attempt made the change.
 func TestChangeSentTwiceIsConfirmed(t *testing.T) {
 	primary, replica := withReplica(t)
 	s := open(t, &Store{URL: primary.URL(), MinReplicas: 1, Timeout: caddy.Duration(time.Second)}, nil).(*store)
@@ -117,11 +118,12 @@ func TestChangeSentTwiceIsConfirmed(t *testing.T) {
 		return err
 	})
 	if n := primary.Do("xlen", s.events); n != int64(1) {
-		t.Errorf("%d events of one change", n)
+		t.Errorf("%d events for one change", n)
 	}
 }
 
-// TestMaybeIsRemembered: the first attempt was sent, the second was refused.
+// TestMaybeIsRemembered checks the error when the first attempt was sent and the second
+// was refused.
 func TestMaybeIsRemembered(t *testing.T) {
 	server := redistest.Start(t)
 	proxy := listenOnce(t, server.Addr)
@@ -129,11 +131,11 @@ func TestMaybeIsRemembered(t *testing.T) {
 	if _, err := s.Get(t.Context(), "0123456789"); err != storage.ErrNotFound {
 		t.Fatal(err)
 	}
-	wantOutage(t, s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "anna", "a"))), "may have been made or not")
+	wantOutage(t, s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "anna", "a"))), "may or may not have been made")
 }
 
-// listenOnce returns the address of a server that takes one connection, hangs
-// up when a change was sent, and is gone then.
+// listenOnce returns the address of a server that accepts one connection, closes it
+// when a change is sent, and then shuts down.
 func listenOnce(t *testing.T, to string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

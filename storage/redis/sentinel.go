@@ -15,20 +15,19 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 )
 
-// secondOpinion is how long to wait for other sentinels after the first answer,
-// which may be out of date.
+// secondOpinion is how long to wait for other sentinels after the first reply, which
+// may be out of date.
 const secondOpinion = 20 * time.Millisecond
 
-// forgetTerm is how long a primary is stuck to that no sentinel names any
-// more, though the one that most of them name is of an earlier term: sentinels
-// that are cut off or late name such a one, but so do ones that were set up
-// anew.
+// forgetTerm is how long after a sentinel last named the primary a quorum can replace
+// it by one of an earlier term. Sentinels that are cut off or late name one of an
+// earlier term, but so do sentinels that have been set up again from scratch.
 const forgetTerm = 10 * time.Second
 
 // maxSentinels is the maximum number of sentinels to ask.
 const maxSentinels = 16
 
-// sentinels find the primary. The library's own failover client is not used: it
+// sentinels finds the primary. It replaces the failover client of go-redis, which
 // trusts a single sentinel, even one that hangs or is partitioned with the old
 // primary, and leaves subscriptions on a server that is no longer the primary.
 type sentinels struct {
@@ -40,14 +39,14 @@ type sentinels struct {
 	end     context.CancelFunc // of asking
 
 	mu      sync.Mutex
-	most    int                      // more than half of those configured
+	quorum  int                      // more than half of the configured sentinels
 	clients map[string]*redis.Client // by address
 	closed  bool
 	primary primary
-	named   time.Time // when a sentinel named the primary last
+	named   time.Time // when a sentinel last named the primary
 }
 
-// primary is a sentinel's answer. Every failover begins a new term.
+// primary is a sentinel's reply. Every failover begins a new term.
 type primary struct {
 	addr string
 	term uint64
@@ -56,10 +55,12 @@ type primary struct {
 // noPrimaryError reports that no sentinel knows the primary.
 type noPrimaryError struct{ cause error }
 
-func (n *noPrimaryError) Error() string { return "the sentinels name no primary: " + n.cause.Error() }
+func (n *noPrimaryError) Error() string {
+	return "the sentinels do not name a primary: " + n.cause.Error()
+}
 func (n *noPrimaryError) Unwrap() error { return n.cause }
 
-// newSentinelClient returns a client of the primary, and what finds it.
+// newSentinelClient returns a client of the primary, and what finds the primary.
 func newSentinelClient(options *redis.UniversalOptions, r *settings, conns *conns) (*redis.Client, *sentinels, *address) {
 	toPrimary, toSentinel := options.Simple(), options.Simple()
 	toSentinel.DB, toSentinel.Username, toSentinel.Password = 0, r.SentinelUsername, r.SentinelPassword
@@ -67,23 +68,23 @@ func newSentinelClient(options *redis.UniversalOptions, r *settings, conns *conn
 	dial := redis.NewDialer(toPrimary)
 	s := newSentinels(r.SentinelMaster, r.Address, toSentinel, dial, conns)
 	toPrimary.Addr = "the primary " + r.SentinelMaster
-	// The name that sentinels give it can lead to another server, too.
+	// The address that sentinels report can move to another server too.
 	address := newAddress(toPrimary, conns, func(ctx context.Context, network, _ string) (net.Conn, error) {
-		addr, err := s.look(ctx)
+		addr, err := s.find(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return dial(ctx, network, addr)
-	}, s.known)
+	}, s.current)
 	toPrimary.Dialer = s.dial
 	return redis.NewClient(toPrimary), s, address
 }
 
 func newSentinels(name string, addrs []string, options *redis.Options, dialer dialer, conns *conns) *sentinels {
-	ctx, end := context.WithCancel(context.Background()) // by close
+	ctx, end := context.WithCancel(context.Background()) // until close
 	s := &sentinels{
 		name: name, options: options, dialer: dialer, conns: conns, asking: background.New(ctx), end: end,
-		most: len(addrs)/2 + 1, clients: make(map[string]*redis.Client),
+		quorum: len(addrs)/2 + 1, clients: make(map[string]*redis.Client),
 	}
 	s.add(addrs)
 	return s
@@ -91,7 +92,7 @@ func newSentinels(name string, addrs []string, options *redis.Options, dialer di
 
 // dial connects to the primary.
 func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	addr, err := s.look(ctx)
+	addr, err := s.find(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,61 +100,62 @@ func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	if now := s.known(); now != addr { // while this was dialed
+	if current := s.current(); current != addr { // it changed during the dial
 		conn.Close()
-		return nil, &noPrimaryError{fmt.Errorf("it moved from %s to %s just now", addr, now)}
+		return nil, &noPrimaryError{fmt.Errorf("it has just moved from %s to %s", addr, current)}
 	}
 	return conn, nil
 }
 
-// look asks where the primary is, and closes all connections to other servers.
-func (s *sentinels) look(ctx context.Context) (string, error) {
+// find asks where the primary is, and closes all connections to other servers.
+func (s *sentinels) find(ctx context.Context) (string, error) {
 	best, votes, err := s.ask(ctx)
 	if err != nil {
 		return "", err
 	}
-	addr := s.believe(best, votes, time.Now())
+	addr := s.accept(best, votes, time.Now())
 	s.conns.closeIf(func(conn *conn) bool { return conn.addr != addr })
 	return addr, nil
 }
 
-// check is look for those who need not know where the primary is.
+// check implements topology.
 func (s *sentinels) check(ctx context.Context) error {
-	_, err := s.look(ctx)
+	_, err := s.find(ctx)
 	return err
 }
 
-// believe weighs the answer of votes sentinels and returns the primary's address.
-func (s *sentinels) believe(now primary, votes int, at time.Time) string {
+// accept decides whether to accept the reply of votes sentinels, and returns the
+// address of the primary.
+func (s *sentinels) accept(reply primary, votes int, now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.term >= s.primary.term || votes >= s.most && at.Sub(s.named) > forgetTerm {
-		s.primary, s.named = now, at
+	if reply.term >= s.primary.term || votes >= s.quorum && now.Sub(s.named) > forgetTerm {
+		s.primary, s.named = reply, now
 	}
 	return s.primary.addr
 }
 
-func (s *sentinels) known() string {
+func (s *sentinels) current() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.primary.addr
 }
 
-// ask asks all sentinels and returns the answer of the latest term among those
-// that come soon, and how many gave it.
+// ask asks all sentinels. Among the replies that arrive soon enough, it returns the
+// one of the latest term and how many sentinels gave it.
 func (s *sentinels) ask(ctx context.Context) (best primary, votes int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type answer struct {
+	type reply struct {
 		primary
 		err error
 	}
 	clients := s.all()
-	answers := make(chan answer, len(clients))
+	replies := make(chan reply, len(clients))
 	for addr, client := range clients {
 		if !s.asking.Go(func(context.Context) {
 			p, err := s.askOne(ctx, addr, client)
-			answers <- answer{p, err}
+			replies <- reply{p, err}
 		}) {
 			return best, 0, redis.ErrClosed
 		}
@@ -162,19 +164,19 @@ func (s *sentinels) ask(ctx context.Context) (best primary, votes int, err error
 	soon := ctx.Done()
 	for range clients {
 		select {
-		case a := <-answers:
+		case r := <-replies:
 			switch {
-			case a.err != nil:
-				errs = append(errs, a.err)
+			case r.err != nil:
+				errs = append(errs, r.err)
 				continue
 			case votes == 0:
 				late, stop := context.WithTimeout(ctx, secondOpinion)
 				defer stop()
-				soon, best = late.Done(), a.primary
-			case a.term > best.term:
-				best, votes = a.primary, 0
+				soon, best = late.Done(), r.primary
+			case r.term > best.term:
+				best, votes = r.primary, 0
 			}
-			if a.primary == best {
+			if r.primary == best {
 				votes++
 			}
 		case <-soon:
@@ -190,8 +192,9 @@ func (s *sentinels) ask(ctx context.Context) (best primary, votes int, err error
 	return best, votes, nil
 }
 
-// askOne asks one sentinel, also for other sentinels. The term is asked for
-// before the address: in between a failover can only make the term too low.
+// askOne asks one sentinel for the primary and for other sentinels. It asks for the
+// term before the address, so that a failover in between can only make the term too
+// low.
 func (s *sentinels) askOne(ctx context.Context, addr string, client *redis.Client) (primary, error) {
 	var term *redis.MapStringStringCmd
 	var at *redis.StringSliceCmd
@@ -205,23 +208,23 @@ func (s *sentinels) askOne(ctx context.Context, addr string, client *redis.Clien
 	where, err := at.Result()
 	switch {
 	case errors.Is(err, redis.Nil):
-		return primary{}, fmt.Errorf("the sentinel at %s knows no %q", addr, s.name)
+		return primary{}, fmt.Errorf("the sentinel at %s does not know %q", addr, s.name)
 	case err != nil:
 		return primary{}, fmt.Errorf("the sentinel at %s: %w", addr, err)
 	case len(where) != 2:
-		return primary{}, fmt.Errorf("the sentinel at %s answers %q", addr, where)
+		return primary{}, fmt.Errorf("unexpected reply from the sentinel at %s: %q", addr, where)
 	}
 	var found []string
 	for _, other := range others.Val() {
 		found = append(found, net.JoinHostPort(other["ip"], other["port"]))
 	}
 	s.add(found)
-	// A user that may not ask for the term has to do without.
+	// If the user may not ask for the term, it is 0.
 	n, _ := strconv.ParseUint(term.Val()["config-epoch"], 10, 64)
 	return primary{net.JoinHostPort(where[0], where[1]), n}, nil
 }
 
-// add makes more sentinels known.
+// add adds sentinels to ask.
 func (s *sentinels) add(addrs []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,7 +244,7 @@ func (s *sentinels) all() map[string]*redis.Client {
 	return maps.Clone(s.clients)
 }
 
-// close closes the connections to the sentinels and waits for their users.
+// close closes the connections to the sentinels and waits for pending requests.
 func (s *sentinels) close() error {
 	s.end()
 	s.mu.Lock()

@@ -24,8 +24,8 @@ func sentinelTraffic(t *testing.T) (*redistest.Sentinel, *traffic) {
 	return set, startTraffic(t, node(), node())
 }
 
-// TestSentinelPrimaryKilled: what was acknowledged is on the replica that
-// takes over.
+// TestSentinelPrimaryKilled checks that every acknowledged change is on the replica
+// that takes over.
 func TestSentinelPrimaryKilled(t *testing.T) {
 	set, tr := sentinelTraffic(t)
 	old := set.Servers[0]
@@ -33,17 +33,17 @@ func TestSentinelPrimaryKilled(t *testing.T) {
 	old.Kill()
 	primary := set.WaitFailover(old)
 	t.Logf("failed over after %s", time.Since(began))
-	primary.WaitReplicas(1) // the old one must not come in between
+	primary.WaitReplicas(1) // before the old one comes back
 	host, port, _ := net.SplitHostPort(primary.Addr)
-	old.Restart("--replicaof", host, port) // what a sentinel makes of it, after ten more seconds
+	old.Restart("--replicaof", host, port) // as a sentinel would do after ten more seconds
 	tr.wantLostAndRestored()
 	tr.wantWorking()
 	t.Logf("all works after %s", time.Since(began))
 	tr.wantTrail()
 }
 
-// TestSentinelPrimaryHangs stops the primary, and lets it go on as if nothing
-// had happened when another has taken over.
+// TestSentinelPrimaryHangs pauses the primary and resumes it after another has taken
+// over.
 func TestSentinelPrimaryHangs(t *testing.T) {
 	set, tr := sentinelTraffic(t)
 	old := set.Servers[0]
@@ -52,13 +52,13 @@ func TestSentinelPrimaryHangs(t *testing.T) {
 	set.WaitFailover(old)
 	t.Logf("failed over after %s", time.Since(began))
 	tr.wantLostAndRestored()
-	old.Resume() // takes itself for the primary until a sentinel tells it otherwise
+	old.Resume() // still considers itself the primary until a sentinel intervenes
 	tr.wantWorking()
 	t.Logf("all works after %s", time.Since(began))
 	tr.wantTrail()
 }
 
-// TestSentinelFailoverByHand makes a replica of a primary that is well.
+// TestSentinelFailoverByHand demotes a healthy primary.
 func TestSentinelFailoverByHand(t *testing.T) {
 	set, tr := sentinelTraffic(t)
 	old := set.Servers[0]
@@ -72,8 +72,8 @@ func TestSentinelFailoverByHand(t *testing.T) {
 	tr.wantTrail()
 }
 
-// TestSentinelPrimaryCutOff cuts the primary off from its replicas and the
-// sentinels, but not from this gateway: it answers as if it were the primary.
+// TestSentinelPrimaryCutOff cuts the primary off from its replicas and the sentinels,
+// but not from this gateway, to which it still looks like the primary.
 func TestSentinelPrimaryCutOff(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, 2, 3)
@@ -87,7 +87,7 @@ func TestSentinelPrimaryCutOff(t *testing.T) {
 	old := set.Servers[0]
 	began := time.Now()
 	tr.distrust.Store(true)
-	// Sentinels and replicas are the default user.
+	// Sentinels and replicas use the default user.
 	old.Do("acl", "setuser", "default", "resetpass", ">nobody knows this")
 	old.ClientAs("gateway", secret).Do(t.Context(), "client", "kill", "user", "default")
 	set.WaitFailover(old)
@@ -100,8 +100,8 @@ func TestSentinelPrimaryCutOff(t *testing.T) {
 	tr.wantTrail()
 }
 
-// TestSentinelHostHangs stops the primary together with the only sentinel that
-// is configured: a host that is gone. The others were found by then.
+// TestSentinelHostHangs pauses the primary together with the only configured sentinel,
+// as if their host were down. By then, the other sentinels have been discovered.
 func TestSentinelHostHangs(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, 2, 3)

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Defaults of what is not configured.
+// Defaults of the options.
 const (
 	defaultAddress     = "127.0.0.1:6379"
 	defaultPort        = "6379"
@@ -23,8 +23,8 @@ const (
 	defaultKeyPrefix   = "jira_tokens"
 )
 
-// settings are a Store's configuration with nothing left to resolve. It holds
-// secrets. Its fields are exported for Key, which hashes their JSON.
+// settings is a Store's configuration with placeholders, defaults and files resolved.
+// It contains secrets. Its fields are exported for Key, which hashes their JSON.
 type settings struct {
 	Address                            []string
 	Username, Password                 string
@@ -34,15 +34,14 @@ type settings struct {
 	Cluster                            bool
 	TLS                                bool
 	TLSOptions                         TLS
-	CA, Cert, CertKey                  []byte // what is in TLSOptions' files
+	CA, Cert, CertKey                  []byte // contents of the files in TLSOptions
 	Timeout, DialTimeout               time.Duration
 	PoolSize                           int
 	MinReplicas                        int
 	KeyPrefix                          string
 }
 
-// resolve replaces the placeholders, sets the defaults and reads the files of
-// certificates.
+// resolve replaces placeholders, sets defaults and reads the certificate files.
 func (s *Store) resolve(repl *caddy.Replacer) (*settings, error) {
 	r := settings{
 		DB: s.DB, Cluster: s.Cluster,
@@ -83,7 +82,7 @@ func (s *Store) resolve(repl *caddy.Replacer) (*settings, error) {
 	}
 	if s.URL != "" {
 		if len(s.Address) > 0 || s.Username != "" || s.Password != "" || s.DB != 0 {
-			return nil, errors.New("address, username, password and db are parts of the URL: set either them or the URL")
+			return nil, errors.New("address, username, password and db are parts of the URL: set either them or the URL, not both")
 		}
 		where, err := parseURL(s.URL, func(text string) (string, error) { return repl.ReplaceOrErr(text, true, true) })
 		if err != nil {
@@ -138,39 +137,39 @@ func (r *settings) readFiles() error {
 func (r *settings) check() error {
 	switch {
 	case r.Cluster && r.SentinelMaster != "":
-		return errors.New("cluster and sentinel_master exclude each other")
+		return errors.New("cluster and sentinel_master are mutually exclusive")
 	case r.Cluster && r.DB != 0:
-		return fmt.Errorf("db %d: a cluster has only db 0", r.DB)
+		return fmt.Errorf("invalid db %d: a cluster has only db 0", r.DB)
 	case r.DB < 0:
-		return fmt.Errorf("db %d: must not be negative", r.DB)
+		return fmt.Errorf("invalid db %d: must not be negative", r.DB)
 	case len(r.Address) > 1 && !r.Cluster && r.SentinelMaster == "":
-		return errors.New("several addresses: say what they are, by cluster or by sentinel_master")
+		return errors.New("several addresses: add cluster or sentinel_master to say what they are")
 	case r.SentinelMaster == "" && (r.SentinelUsername != "" || r.SentinelPassword != ""):
-		return errors.New("sentinel_username and sentinel_password need sentinel_master")
+		return errors.New("sentinel_username and sentinel_password require sentinel_master")
 	case r.Username != "" && r.Password == "":
-		return errors.New("username: needs a password")
+		return errors.New("username requires password")
 	case r.SentinelUsername != "" && r.SentinelPassword == "":
-		return errors.New("sentinel_username: needs a sentinel_password")
+		return errors.New("sentinel_username requires sentinel_password")
 	case r.Timeout < 0 || r.DialTimeout < 0:
-		return errors.New("timeout and dial_timeout: must not be negative")
+		return errors.New("timeout and dial_timeout must not be negative")
 	case r.PoolSize < 0:
-		return fmt.Errorf("pool_size %d: must not be negative", r.PoolSize)
+		return fmt.Errorf("invalid pool_size %d: must not be negative", r.PoolSize)
 	case r.MinReplicas < 0:
-		return fmt.Errorf("min_replicas %d: must not be negative", r.MinReplicas)
+		return fmt.Errorf("invalid min_replicas %d: must not be negative", r.MinReplicas)
 	case strings.ContainsAny(r.KeyPrefix, "{} \t\r\n"):
-		return fmt.Errorf("key_prefix %q: must not have braces or spaces", r.KeyPrefix)
+		return fmt.Errorf("invalid key_prefix %q: must not contain braces or spaces", r.KeyPrefix)
 	case (r.TLSOptions.Cert == "") != (r.TLSOptions.Key == ""):
-		return errors.New("tls: cert and key need each other")
+		return errors.New("tls: cert and key require each other")
 	}
 	for _, address := range r.Address {
 		if isSocket(address) {
 			if r.Cluster || r.SentinelMaster != "" {
-				return fmt.Errorf("address %q: a cluster and sentinels are on the network, not on a unix socket", address)
+				return fmt.Errorf("invalid address %q: a cluster or Sentinel cannot be on a unix socket", address)
 			}
 			continue
 		}
 		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-			return fmt.Errorf("address %q: want host:port, or the path of a unix socket", address)
+			return fmt.Errorf("invalid address %q: expected host:port, or the path of a unix socket", address)
 		}
 	}
 	_, err := r.tlsConfig()
@@ -189,7 +188,7 @@ func (r *settings) tlsConfig() (*tls.Config, error) {
 	if r.TLSOptions.CA != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(r.CA) {
-			return nil, fmt.Errorf("tls ca %s: holds no PEM certificate", r.TLSOptions.CA)
+			return nil, fmt.Errorf("tls ca %s: no PEM certificate in the file", r.TLSOptions.CA)
 		}
 	}
 	if r.TLSOptions.Cert != "" {
@@ -202,14 +201,14 @@ func (r *settings) tlsConfig() (*tls.Config, error) {
 	return config, nil
 }
 
-// key returns the full name of a key. The braces make a hash tag: of a
-// cluster, all keys are on one node.
+// key returns the full name of a key. The braces are a hash tag, which keeps all keys
+// on one node of a cluster.
 func (r *settings) key(name string) string { return "{" + r.KeyPrefix + "}:" + name }
 
 // isSocket reports whether address is a path rather than host:port.
 func isSocket(address string) bool { return strings.HasPrefix(address, "/") }
 
-// withPort adds the usual port to an address without one.
+// withPort adds the default port to an address without one.
 func withPort(address string, sentinel bool) string {
 	if isSocket(address) {
 		return address

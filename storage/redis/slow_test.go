@@ -20,7 +20,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// broken returns a breaker in front of s and how often it told of an outage.
+// broken returns a breaker in front of s, and the number of outages it has reported.
 func broken(t *testing.T, s storage.Store) (*storage.Breaker, *atomic.Int32) {
 	outages := new(atomic.Int32)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -34,9 +34,9 @@ func broken(t *testing.T, s storage.Store) (*storage.Breaker, *atomic.Int32) {
 	return b, outages
 }
 
-// TestSlowIsNotAway reads hundreds of tokens at once, and counts requests of
-// each, over a network that is slow but well within the timeout. One round trip
-// for each token would take all connections longer than that.
+// TestSlowIsNotAway reads hundreds of tokens at once, and counts requests for each,
+// over a network that is slow but well within the timeout. With one round trip per
+// token, the connections would be busy for longer than that.
 func TestSlowIsNotAway(t *testing.T) {
 	const tokens, latency, timeout = 400, 200 * time.Millisecond, 3 * time.Second
 	server := redistest.Start(t)
@@ -65,7 +65,7 @@ func TestSlowIsNotAway(t *testing.T) {
 						t.Errorf("token %d: %v", i, err)
 					}
 				})
-				all.Go(func() { _, _ = limiter.Take(t.Context(), id, limit, 1) }) // else the node counts itself
+				all.Go(func() { _, _ = limiter.Take(t.Context(), id, limit, 1) }) // on errors, the node counts by itself
 			}
 			all.Wait()
 			if n := outages.Load(); n != 0 {
@@ -75,8 +75,8 @@ func TestSlowIsNotAway(t *testing.T) {
 	}
 }
 
-// TestReadsThatWaitAreTold: when the server hangs, reads that have not begun do
-// not wait for its timeout in turn.
+// TestReadsThatWaitAreTold checks that, when the server hangs, waiting reads do not run
+// into the timeout one after the other.
 func TestReadsThatWaitAreTold(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, &Store{URL: server.URL(), Timeout: caddy.Duration(300 * time.Millisecond)}, zap.NewNop())
@@ -90,7 +90,7 @@ func TestReadsThatWaitAreTold(t *testing.T) {
 	server.Pause()
 	defer server.Resume()
 	var all sync.WaitGroup
-	for range 10 * readsAtOnce {
+	for range 10 * maxBatch {
 		all.Go(func() {
 			if _, err := s.Get(t.Context(), "0123456789"); !errors.Is(err, storage.ErrUnavailable) {
 				t.Error(err)
@@ -99,12 +99,12 @@ func TestReadsThatWaitAreTold(t *testing.T) {
 	}
 	all.Wait()
 	if n := asked.Load(); n > 2*maxPipelines {
-		t.Errorf("the server was asked %d times", n)
+		t.Errorf("%d reads were sent to the server", n)
 	}
 }
 
-// TestForgottenConnections: a firewall has forgotten all connections. One
-// timeout shows it; the others are not tried.
+// TestForgottenConnections makes a firewall drop all connections silently. After the
+// first timeout, the others must not be tried.
 func TestForgottenConnections(t *testing.T) {
 	server := redistest.Start(t)
 	network := redistest.StartProxy(t, server)
@@ -128,7 +128,7 @@ func TestForgottenConnections(t *testing.T) {
 	all.Wait()
 	network.Slow(0)
 	if n := network.Forget(); n < defaultPoolSize+1 {
-		t.Fatalf("%d connections are open, want the pool and the subscription", n)
+		t.Fatalf("%d open connections, want the pool and the subscription", n)
 	}
 	var failed atomic.Int32
 	b, _ := broken(t, storage.Observe(s, func(_ string, _ time.Duration, err error) {
@@ -140,9 +140,9 @@ func TestForgottenConnections(t *testing.T) {
 		_, err := b.Get(t.Context(), r.ID)
 		return err
 	})
-	// The look for the primary once a second may have found it first.
+	// The periodic check for the primary may have found it first.
 	if n := failed.Load(); n > 1 {
-		t.Errorf("%d reads timed out, want one", n)
+		t.Errorf("%d reads timed out, want at most one", n)
 	}
 	heard.Want(t, "lost")
 	heard.Want(t, "restored")

@@ -25,8 +25,8 @@ var applySource string
 //go:embed event.lua
 var eventSource string
 
-// receiptLife is how long a change is remembered, so that it can be sent
-// again: far longer than any attempt lasts.
+// receiptLife is how long Redis remembers a change, so that sending it again has no
+// effect. It is far longer than all attempts take.
 const receiptLife = time.Minute
 
 type store struct {
@@ -36,7 +36,7 @@ type store struct {
 	logger   *zap.Logger
 
 	reads  reads
-	taking chan struct{} // as many as may count requests at once
+	taking chan struct{} // limits how many calls of Take run at once
 	end    context.CancelFunc
 
 	apply, addEvent script
@@ -44,7 +44,7 @@ type store struct {
 	history    history
 	inspection inspection
 
-	// The names of keys, and of the channel of changes.
+	// The names of keys, and of the channel that announces changes.
 	index, events, uses, channel string
 }
 
@@ -59,9 +59,9 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 		apply: newScript(applySource), addEvent: newScript(eventSource),
 		limiter: redis_rate.NewLimiter(client), taking: make(chan struct{}, max(1, r.PoolSize/2)),
 	}
-	ctx, end := context.WithCancel(context.Background()) // by Close
+	ctx, end := context.WithCancel(context.Background()) // until Close
 	s.end = end
-	s.reads = reads{running: background.New(ctx), fetch: s.fetch, most: max(1, min(maxPipelines, r.PoolSize/4))}
+	s.reads = reads{running: background.New(ctx), fetch: s.fetch, limit: max(1, min(maxPipelines, r.PoolSize/4))}
 	s.index, s.events, s.uses, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("changes")
 	return s, nil
 }
@@ -70,7 +70,7 @@ func (s *store) key(name string) string { return s.settings.key(name) }
 
 func (s *store) recordKey(id string) string { return s.key("token:" + id) }
 
-// within bounds one command.
+// within returns a context with the timeout of one command.
 func (s *store) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.settings.Timeout)
 }
@@ -86,15 +86,15 @@ func (s *store) Close() error {
 	return err
 }
 
-// Get returns the record with this id, or ErrNotFound.
+// Get returns the record with this id, ErrNotFound or a storage.DamagedError.
 func (s *store) Get(ctx context.Context, id string) (*token.Record, error) {
 	data, err := s.reads.get(ctx, id)
 	switch {
 	case errors.Is(err, redis.Nil):
 		return nil, storage.ErrNotFound
-	case redis.HasErrorPrefix(err, "WRONGTYPE"): // of this key: the others may be right
+	case redis.HasErrorPrefix(err, "WRONGTYPE"): // which is about this key only
 		return nil, s.damaged(id, errOtherType)
-	case err != nil && errors.Is(err, ctx.Err()): // not its own timeout: it waited for others
+	case err != nil && errors.Is(err, ctx.Err()): // the read was still waiting for others
 		return nil, s.fail(ctx, storage.Reading(id), errors.Join(storage.ErrBusy, err))
 	case err != nil:
 		return nil, s.fail(ctx, storage.Reading(id), err)
@@ -110,15 +110,15 @@ func (s *store) decode(id string, data []byte) (*token.Record, error) {
 	return record, err
 }
 
-// errOtherType describes a record's key that something else has written to.
-var errOtherType = errors.New("the key is not of the type string")
+// errOtherType reports that something else has written to the key of a record.
+var errOtherType = errors.New("the key is not a string")
 
-// damaged names the key, which an operator has to look at.
+// damaged returns a DamagedError that names the key, for the operator to look at.
 func (s *store) damaged(id string, err error) error {
 	return storage.DamagedError{ID: id, Err: fmt.Errorf("%s: key %s: %w", s.settings.describe(), s.recordKey(id), err)}
 }
 
-// Apply makes a change, with its event, in one script.
+// Apply makes a change and writes its event in one script.
 func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	args, err := s.applyArgs(ctx, change)
 	if err != nil {
@@ -135,8 +135,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 	return nil
 }
 
-// applyKeys returns the script's keys for a change that is sent with this
-// receipt.
+// applyKeys returns the keys of the script for a change with this receipt.
 func (s *store) applyKeys(id, receipt string) []string {
 	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses}
 }
@@ -155,12 +154,12 @@ func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, er
 	}
 	if change.New != nil {
 		if record, err = json.Marshal(change.New); err != nil {
-			return nil, fmt.Errorf("token %s: %w", change.ID(), err)
+			return nil, fmt.Errorf("encoding token %s: %w", change.ID(), err)
 		}
 	}
 	event, err := json.Marshal(change.Event)
 	if err != nil {
-		return nil, fmt.Errorf("event of token %s: %w", change.ID(), err)
+		return nil, fmt.Errorf("encoding the event of token %s: %w", change.ID(), err)
 	}
 	args := []any{
 		version, record, event, change.ID(), s.channel,
@@ -175,11 +174,11 @@ func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, er
 	return args, nil
 }
 
-// AddEvent writes an audit event that comes with no change of a token.
+// AddEvent writes an audit event that does not come with a change.
 func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
 	data, err := json.Marshal(event)
 	if err != nil {
-		return fmt.Errorf("event %s: %w", event.Action, err)
+		return fmt.Errorf("encoding event %s: %w", event.Action, err)
 	}
 	keys := []string{s.events, s.key("receipt:" + rand.Text())}
 	id, err := s.write(ctx, "write an audit event", s.addEvent, keys, []any{data, receiptLife.Milliseconds(), s.channel})

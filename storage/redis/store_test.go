@@ -15,8 +15,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// open returns a store of this configuration, as Caddy would. Timeouts that are
-// not set are so long that a busy machine is no outage.
+// open returns a store for this configuration, as Caddy would. Default timeouts are so
+// long that a busy machine does not cause an outage.
 func open(t testing.TB, module *Store, logger *zap.Logger) storage.Store {
 	t.Helper()
 	module.Timeout = cmp.Or(module.Timeout, caddy.Duration(20*time.Second))
@@ -59,7 +59,7 @@ func TestDamage(t *testing.T) {
 	})
 }
 
-// TestDamagedEvents: an event that cannot be read hides no other one.
+// TestDamagedEvents checks that an event which cannot be decoded does not hide others.
 func TestDamagedEvents(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, &Store{URL: server.URL()}, nil)
@@ -85,8 +85,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestConformanceOfACLUser gives a user no more than the error message on
-// missing permissions asks for, and the store must pass the suite.
+// TestConformanceOfACLUser runs the suite as a user with only those permissions that
+// the error about missing permissions lists.
 func TestConformanceOfACLUser(t *testing.T) {
 	server := redistest.Start(t)
 	permit(server, "gateway", "other", new(settings))
@@ -96,7 +96,7 @@ func TestConformanceOfACLUser(t *testing.T) {
 	})
 }
 
-// permit gives a user what the error message on missing permissions asks for.
+// permit gives a user the permissions that the error about missing permissions lists.
 func permit(server *redistest.Server, user, prefix string, r *settings) {
 	r.KeyPrefix = prefix
 	args := []any{"acl", "setuser", user, "on", ">" + secret, "resetchannels"}

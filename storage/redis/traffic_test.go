@@ -16,30 +16,29 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// traffic is one token that one node changes all the time while another reads
-// it and hears of its changes.
+// traffic is a token that one node keeps changing while another reads it and is
+// notified of the changes.
 type traffic struct {
 	t           *testing.T
 	here, there storage.Store
 	id          string
 
-	// acknowledged is the newest version of which the store said that it was
-	// made.
+	// acknowledged is the newest version that the store has acknowledged.
 	acknowledged atomic.Uint64
-	// distrust lets reads be older than that: until a node can have noticed
-	// who is the primary now.
+	// distrust allows reads to be older than that, until nodes have had time to notice
+	// which server is the primary now.
 	distrust atomic.Bool
 
 	mu       sync.Mutex
-	versions []uint64 // that were acknowledged
-	reads    int      // that were answered
-	failed   []error  // of changes
-	heard    int      // changes
+	versions []uint64 // acknowledged ones
+	reads    int      // number of successful reads
+	failed   []error  // errors of changes
+	heard    int      // number of announced changes
 	lost     int
 	restored int
 }
 
-// startTraffic begins changes, reads and watching, and returns when all work.
+// startTraffic starts changing, reading and watching, and returns once all work.
 func startTraffic(t *testing.T, here, there storage.Store) *traffic {
 	t.Helper()
 	r := storagetest.NewRecord(1, "anna", "a")
@@ -51,7 +50,7 @@ func startTraffic(t *testing.T, here, there storage.Store) *traffic {
 	var running sync.WaitGroup
 	running.Go(func() { tr.change(ctx, r) })
 	running.Go(func() { tr.read(ctx) })
-	running.Go(func() { here.Watch(ctx, new(deaf)) }) // as every node does
+	running.Go(func() { here.Watch(ctx, new(deaf)) }) // like every node
 	running.Go(func() { there.Watch(ctx, tr) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 	tr.wantWorking()
@@ -68,7 +67,7 @@ func (deaf) Restored()      {}
 // Changed implements storage.Watcher.
 func (tr *traffic) Changed(id string) {
 	if id != tr.id {
-		tr.t.Errorf("heard of a change of %q", id)
+		tr.t.Errorf("notified of a change of %q", id)
 	}
 	tr.count(&tr.heard)
 }
@@ -92,8 +91,8 @@ func (tr *traffic) acknowledge(version uint64) {
 	tr.acknowledged.Store(version)
 }
 
-// change makes one change after the other. After one that failed it looks what
-// became of it, as the error says.
+// change makes one change after the other. If one fails, it checks whether it was made,
+// as the error advises.
 func (tr *traffic) change(ctx context.Context, r *token.Record) {
 	unsure := false
 	for ; ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
@@ -104,7 +103,7 @@ func (tr *traffic) change(ctx context.Context, r *token.Record) {
 			case err == nil && now.Version >= acknowledged:
 				r, unsure = now, false
 			case err == nil && !tr.distrust.Load():
-				tr.t.Errorf("version %d was acknowledged, but there is %d", acknowledged, now.Version)
+				tr.t.Errorf("version %d was acknowledged, but the store has %d", acknowledged, now.Version)
 				return
 			case err != nil && !tr.outage(ctx, err):
 				return
@@ -118,8 +117,8 @@ func (tr *traffic) change(ctx context.Context, r *token.Record) {
 			tr.acknowledge(r.Version)
 			continue
 		}
-		// What it found after a change that was not confirmed may have been
-		// lost with the primary since: then it looks once more.
+		// What it found after an unconfirmed change may since have been lost with
+		// the primary: then it checks again.
 		unsure = true
 		if errors.Is(err, storage.ErrConflict) && r.Version > tr.acknowledged.Load() {
 			continue
@@ -133,7 +132,7 @@ func (tr *traffic) change(ctx context.Context, r *token.Record) {
 	}
 }
 
-// read reads all the time: what was acknowledged before must be there.
+// read keeps reading, and checks that it sees every acknowledged change.
 func (tr *traffic) read(ctx context.Context) {
 	for ; ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
 		acknowledged, distrust := tr.acknowledged.Load(), tr.distrust.Load()
@@ -150,24 +149,24 @@ func (tr *traffic) read(ctx context.Context) {
 	}
 }
 
-// outage expects err to be an outage, or the end of the test.
+// outage checks that err is an outage or due to the end of the test.
 func (tr *traffic) outage(ctx context.Context, err error) bool {
 	if ctx.Err() == nil && (!errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict)) {
-		tr.t.Errorf("%v: want an outage", err)
+		tr.t.Errorf("%v: want ErrUnavailable", err)
 		return false
 	}
 	return true
 }
 
-// now returns what was counted so far.
+// now returns the current counts.
 func (tr *traffic) now() (acknowledged, reads, heard, lost, restored int) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return len(tr.versions), tr.reads, tr.heard, tr.lost, tr.restored
 }
 
-// wantWorking waits until changes, reads and notifications get through from
-// now on, and returns how long that took.
+// wantWorking waits until new changes, reads and notifications get through, and returns
+// how long that took.
 func (tr *traffic) wantWorking() time.Duration {
 	tr.t.Helper()
 	began := time.Now()
@@ -182,7 +181,7 @@ func (tr *traffic) wantWorking() time.Duration {
 	return time.Since(began)
 }
 
-// wantReading waits until reads get through from now on.
+// wantReading waits until new reads get through.
 func (tr *traffic) wantReading() {
 	tr.t.Helper()
 	_, before, _, _, _ := tr.now()
@@ -194,13 +193,12 @@ func (tr *traffic) wantReading() {
 	})
 }
 
-// wantLostAndRestored waits until the watch was lost and restored once more
-// than at first.
+// wantLostAndRestored waits until the watch has been lost and restored.
 func (tr *traffic) wantLostAndRestored() {
 	tr.t.Helper()
 	redistest.Eventually(tr.t, "the watch was lost and is restored", func() error {
 		if _, _, _, lost, restored := tr.now(); lost == 0 || restored < 2 {
-			return fmt.Errorf("%d times lost, %d times restored", lost, restored)
+			return fmt.Errorf("lost %d times, restored %d times", lost, restored)
 		}
 		return nil
 	})
@@ -215,8 +213,7 @@ func (tr *traffic) last() error {
 	return tr.failed[len(tr.failed)-1]
 }
 
-// wantTrail expects every acknowledged change in the audit trail, and none
-// twice.
+// wantTrail checks that every acknowledged change is in the audit trail exactly once.
 func (tr *traffic) wantTrail() {
 	tr.t.Helper()
 	tr.mu.Lock()
@@ -238,12 +235,12 @@ func (tr *traffic) wantTrail() {
 	}
 	for version, n := range seen {
 		if n > 1 {
-			tr.t.Errorf("the change to version %s is %d times in the trail", version, n)
+			tr.t.Errorf("the change to version %s is in the trail %d times", version, n)
 		}
 	}
 	for _, version := range want {
 		if seen[fmt.Sprint(version)] == 0 {
-			tr.t.Errorf("the change to version %d was acknowledged and is not in the trail", version)
+			tr.t.Errorf("the change to version %d was acknowledged but is not in the trail", version)
 		}
 	}
 	tr.t.Logf("%d changes, %d failed: %v", len(want), len(tr.failed), tr.last())

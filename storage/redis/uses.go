@@ -19,11 +19,11 @@ var usesSource string
 
 var saveUses = redis.NewScript(usesSource)
 
-// usesAtOnce bounds how many uses one script writes: it keeps the server from
-// all else.
+// usesAtOnce is the maximum number of uses that one script writes, since a script
+// blocks the server.
 const usesAtOnce = 250
 
-// SaveUses keeps when tokens were last used.
+// SaveUses records the last uses of tokens.
 func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error {
 	var keys []string
 	var args []any
@@ -54,7 +54,7 @@ func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error
 	return save()
 }
 
-// Uses returns the last uses of tokens.
+// Uses returns the last uses of the tokens with these ids.
 func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use, error) {
 	uses := make(map[string]storage.Use, len(ids))
 	if len(ids) == 0 {
@@ -71,7 +71,7 @@ func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use,
 		if !ok {
 			continue // never used
 		}
-		// What is no use is as good as none: the next one covers it.
+		// Ignore an invalid use; the next one overwrites it.
 		if use, err := parseUse(text); err == nil {
 			uses[ids[i]] = use
 		}
@@ -79,11 +79,11 @@ func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use,
 	return uses, nil
 }
 
-// latestMinute is in the year 9999, the last that JSON can hold.
+// latestMinute is in 9999, the last year that JSON can represent.
 var latestMinute = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC).Unix() / 60
 
-// formatUse writes the minute, which the script compares, the address and the
-// user agent, separated by spaces.
+// formatUse returns the minute, which the script compares, the address and the user
+// agent, separated by spaces.
 func formatUse(use storage.Use) string {
 	address := "-"
 	if use.Address.IsValid() {

@@ -15,43 +15,44 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// A subscription that is silent for pingEvery is asked for a sign of life, and
-// lost when none comes within pingWait: a dead one is noticed after 3 s.
+// A subscription that is silent for pingEvery is pinged, and counts as lost if there
+// is no reply within pingWait, so that a dead one is noticed after 3 s.
 const (
 	pingEvery = time.Second
 	pingWait  = 2 * time.Second
 )
 
-// How long to wait before subscribing again: longer each time, up to a bound.
+// How long to wait before subscribing again: from firstBackoff, doubled each time, up
+// to lastBackoff.
 const (
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = 2 * time.Second
 )
 
-// attendEvery is how often the primary is looked for while the store is
-// watched: a subscription to a server that is no longer the primary stays, and
-// answers, but tells of nothing.
-const attendEvery = time.Second
+// maintainEvery is how often the periodic tasks run while the store is watched. One
+// of them looks for the primary, because a subscription to a server that is no longer
+// the primary stays alive without announcing anything.
+const maintainEvery = time.Second
 
-// Watch tells watcher of changes until ctx is done. It attends to the store
-// meanwhile.
+// Watch notifies watcher of changes until ctx is done. Meanwhile it runs the periodic
+// tasks.
 func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
-	s.followAddress(ctx) // what the subscription leads to, too
-	var attending sync.WaitGroup
-	attending.Go(func() { s.attend(ctx) })
-	defer attending.Wait()
+	s.followAddress(ctx) // before subscribing
+	var maintaining sync.WaitGroup
+	maintaining.Go(func() { s.maintain(ctx) })
+	defer maintaining.Wait()
 
-	lost := false // and told so
+	lost := false // whether watcher knows that notifications are lost
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		heard, err := s.subscription(ctx, watcher)
+		up, err := s.subscription(ctx, watcher)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if heard {
+		if up {
 			backoff, lost = firstBackoff, false
 		}
 		if !lost {
-			watcher.Lost(s.fail(ctx, "hear of changes", err))
+			watcher.Lost(s.fail(ctx, "subscribe to changes", err))
 			lost = true
 		}
 		if !pause(ctx, backoff) {
@@ -60,28 +61,29 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 	}
 }
 
-// attend runs the periodic tasks until ctx is done.
-func (s *store) attend(ctx context.Context) {
+// maintain runs the periodic tasks until ctx is done.
+func (s *store) maintain(ctx context.Context) {
 	var due storage.EventID
-	for pause(ctx, attendEvery) {
+	for pause(ctx, maintainEvery) {
 		if s.client.topology != nil {
 			bounded, cancel := s.within(ctx)
 			if err := s.client.topology.check(bounded); err != nil {
-				s.logger.Debug("it is not known whether the primary is another", zap.Error(err))
+				s.logger.Debug("cannot check where the primary is", zap.Error(err))
 			}
 			cancel()
 		}
 		s.followAddress(ctx)
-		due = s.listen(ctx, due)
+		due = s.checkSubscription(ctx, due)
 		s.inspectIfDue(ctx, time.Now())
 	}
 }
 
-// subscription passes on changes until it breaks. It reports whether it was up.
-func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (heard bool, err error) {
+// subscription subscribes to changes and passes them on until the subscription
+// breaks. It reports whether the subscription was up.
+func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (up bool, err error) {
 	sub := s.client.Subscribe(ctx)
 	defer sub.Close()
-	// A read does not end with its context; it does with its connection.
+	// Canceling the context does not interrupt a read; closing the connection does.
 	defer context.AfterFunc(ctx, func() { sub.Close() })()
 
 	bounded, cancel := s.within(context.WithValue(ctx, subscribing{}, true))
@@ -89,38 +91,38 @@ func (s *store) subscription(ctx context.Context, watcher storage.Watcher) (hear
 	if err := sub.Subscribe(bounded, s.channel); err != nil {
 		return false, err
 	}
-	wait, asked := s.settings.Timeout, false
+	wait, pinged := s.settings.Timeout, false
 	for {
 		message, err := sub.ReceiveTimeout(ctx, wait)
 		var timeout net.Error
 		switch {
 		case err == nil:
-		case heard && !asked && errors.As(err, &timeout) && timeout.Timeout():
+		case up && !pinged && errors.As(err, &timeout) && timeout.Timeout():
 			if err := s.ping(ctx, sub); err != nil {
-				return heard, err
+				return up, err
 			}
-			wait, asked = pingWait, true
+			wait, pinged = pingWait, true
 			continue
 		default:
-			return heard, err
+			return up, err
 		}
-		wait, asked = pingEvery, false
+		wait, pinged = pingEvery, false
 		switch message := message.(type) {
 		case *redis.Subscription:
 			if message.Kind != "subscribe" {
-				return heard, fmt.Errorf("unexpected %s", message)
+				return up, fmt.Errorf("unexpected %s", message)
 			}
-			if heard {
+			if up {
 				continue
 			}
-			if err := s.compare(ctx); err != nil {
+			if err := s.checkHistory(ctx); err != nil {
 				return false, err
 			}
-			heard = true
+			up = true
 			watcher.Restored()
 		case *redis.Message:
-			// An older node sends no event; an event that comes with no
-			// change has no token.
+			// Older nodes do not send the event. An event without a change has
+			// no token.
 			changed, event, _ := strings.Cut(message.Payload, " ")
 			s.history.hear(event)
 			if changed != "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
-// TestWatchAcrossOutages watches through a second store, as another node does.
+// TestWatchAcrossOutages watches through a second store, like another node.
 func TestWatchAcrossOutages(t *testing.T) {
 	server := redistest.Start(t)
 	node := func() storage.Store {
@@ -38,7 +38,7 @@ func TestWatchAcrossOutages(t *testing.T) {
 	heard.Want(t, "restored")
 	change()
 
-	server.Pause() // the connection stays, and is dead
+	server.Pause() // the connection stays open, but is dead
 	heard.Want(t, "lost")
 	server.Resume()
 	heard.Want(t, "restored")
@@ -54,12 +54,12 @@ func TestWatchOfServerThatComesLater(t *testing.T) {
 	server := redistest.Start(t)
 	server.Kill()
 	heard, stop := storagetest.Watch(t, open(t, &Store{URL: server.URL()}, nil))
-	heard.Want(t, "lost") // once, however often it is tried
+	heard.Want(t, "lost") // once, however often the store tries
 	server.Restart()
 	heard.Want(t, "restored")
 	server.Kill()
 	heard.Want(t, "lost")
 	if err := stop(); err == nil {
-		t.Error("Watch ended without an error")
+		t.Error("Watch returned nil")
 	}
 }

@@ -12,45 +12,44 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// attempts bounds how often a write is sent: once more for a connection that
-// died while it was idle, and once more for a cluster that has sent it
-// elsewhere.
-const attempts = 3
+// maxAttempts is how many times a write is sent at most: one retry is for a
+// connection that died while it was idle, another for a redirection in a cluster.
+const maxAttempts = 3
 
-// betweenAttempts is how long a cluster is given to be asked who has the slot.
-const betweenAttempts = 20 * time.Millisecond
+// retryDelay gives the client of a cluster time to find out who has the slot.
+const retryDelay = 20 * time.Millisecond
 
-// conflict is what a script answers instead of an event's id.
+// conflict is what a script returns instead of an event's id on a conflict.
 const conflict = "0"
 
-// once is a command that the library does not send again: write does, because
-// whoever does must remember that the first time may have worked.
-type once struct{ *redis.Cmd }
+// sendOnce is a command that go-redis must not retry. Instead, write retries it and
+// keeps track of whether an earlier attempt may have succeeded.
+type sendOnce struct{ *redis.Cmd }
 
-// NoRetry tells the library so.
-func (once) NoRetry() bool { return true }
+// NoRetry tells go-redis not to retry the command.
+func (sendOnce) NoRetry() bool { return true }
 
-// write runs a script that writes, and returns its answer. The scripts can
-// stand being sent twice.
+// write runs a script that writes, and returns its result. Running the scripts twice
+// does no harm.
 func (s *store) write(ctx context.Context, doing string, script script, keys []string, args []any) (string, error) {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
 	var answer string
 	var err error
-	maybe := false // an attempt may have worked
-	for attempt := range attempts {
-		if attempt > 0 && !pause(bounded, betweenAttempts) {
+	uncertain := false // whether an attempt may have succeeded
+	for attempt := range maxAttempts {
+		if attempt > 0 && !pause(bounded, retryDelay) {
 			break
 		}
 		if answer, err = s.attempt(bounded, script, keys, args); err == nil {
 			return answer, nil
 		}
-		maybe = maybe || mayBeMade(err)
-		if !worthAnother(err) {
+		uncertain = uncertain || mayHaveBeenMade(err)
+		if !isRetryable(err) {
 			break
 		}
 	}
-	return "", s.failChange(ctx, doing, err, maybe)
+	return "", s.failChange(ctx, doing, err, uncertain)
 }
 
 // attempt runs the script once.
@@ -66,17 +65,17 @@ func (s *store) attempt(ctx context.Context, script script, keys []string, args 
 	return answer, err
 }
 
-// send runs a command on whatever server is the right one.
-func (s *store) send(ctx context.Context, command once) (string, error) {
+// send runs a command on the right server.
+func (s *store) send(ctx context.Context, command sendOnce) (string, error) {
 	if err := s.client.Process(ctx, command); err != nil {
 		return "", err
 	}
 	return fmt.Sprint(command.Val()), nil
 }
 
-// worthAnother reports whether a write that failed can work at once: on another
-// connection, or elsewhere.
-func worthAnother(err error) bool {
+// isRetryable reports whether a failed write may succeed immediately on another
+// connection or server.
+func isRetryable(err error) bool {
 	_, moved := redis.IsMovedError(err)
 	switch {
 	case moved, redis.IsReadOnlyError(err), redis.IsClusterDownError(err), redis.IsTryAgainError(err):
@@ -86,7 +85,7 @@ func worthAnother(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// pause waits for d and reports whether ctx still goes on.
+// pause waits for d, and returns false if ctx is done before that.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -96,18 +95,17 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// script is a Lua script, which servers know by its hash once they have seen
-// it.
+// script is a Lua script. A server that has seen it knows it by its hash.
 type script struct{ source, hash string }
 
 func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
 
-func (script) command(ctx context.Context, name, which string, keys []string, args []any) once {
-	all := []any{name, which, len(keys)}
+func (script) command(ctx context.Context, name, sourceOrHash string, keys []string, args []any) sendOnce {
+	all := []any{name, sourceOrHash, len(keys)}
 	for _, key := range keys {
 		all = append(all, key)
 	}
 	command := redis.NewCmd(ctx, append(all, args...)...)
 	command.SetFirstKeyPos(3)
-	return once{command}
+	return sendOnce{command}
 }

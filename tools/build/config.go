@@ -12,9 +12,9 @@ import (
 	"github.com/caddyserver/xcaddy"
 )
 
-// loadBuilder reads an xcaddy.Builder, strictly: a misspelt field would build
-// something else. Relative replacements begin at the file's directory, since
-// xcaddy builds elsewhere.
+// loadBuilder reads an xcaddy.Builder from a JSON file. It rejects unknown fields,
+// since a misspelled one would build something else, and makes relative replacements
+// absolute, since xcaddy builds in another directory.
 func loadBuilder(path string) (*xcaddy.Builder, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -24,7 +24,7 @@ func loadBuilder(path string) (*xcaddy.Builder, error) {
 	decoder.DisallowUnknownFields()
 	builder := new(xcaddy.Builder)
 	if err := decoder.Decode(builder); err != nil {
-		return nil, fmt.Errorf("%s: %w; want the fields of xcaddy.Builder, such as caddy_version, plugins, replacements", path, err)
+		return nil, fmt.Errorf("%s: %w: expected the fields of xcaddy.Builder, such as caddy_version, plugins and replacements", path, err)
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -38,10 +38,9 @@ func loadBuilder(path string) (*xcaddy.Builder, error) {
 	return builder, nil
 }
 
-// setEnvironment makes xcaddy compile as `go build` here does, so that both
-// find each other's work in Go's build cache: it would turn cgo off by itself,
-// and with it every package that uses the network is another one. -v is for
-// the progress.
+// setEnvironment makes xcaddy compile like `go build` in this directory, so that both
+// share Go's build cache. By default xcaddy disables cgo, which would rebuild every
+// package that uses the network. The flag -v is for the progress display.
 func setEnvironment(builder *xcaddy.Builder) error {
 	out, err := exec.Command("go", "env", "CGO_ENABLED", "GOFLAGS").Output()
 	if err != nil {

@@ -26,15 +26,15 @@ func TestLoadBuilder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := string(builder.Replacements[0].New); got != checkout {
-		t.Errorf("the checkout is %s, want %s", got, checkout)
+		t.Errorf("the replacement is %s, want %s", got, checkout)
 	}
-	// The Caddy that is built is the one that the tests run with.
+	// The version that is built must be the one that the tests run with.
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := "github.com/caddyserver/caddy/v2 " + builder.CaddyVersion + "\n"; !strings.Contains(string(mod), want) {
-		t.Errorf("xcaddy.json has caddy_version %s, go.mod another", builder.CaddyVersion)
+		t.Errorf("xcaddy.json has caddy_version %s, but go.mod has another", builder.CaddyVersion)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Command build builds the Caddy that xcaddy.json describes: an xcaddy.Builder
-// in JSON. It is xcaddy as a library, pinned in tools/go.mod, so that nothing
-// needs to be installed.
+// Command build builds the Caddy described by xcaddy.json, which is an xcaddy.Builder
+// in JSON. It uses xcaddy as a library, pinned in tools/go.mod, so that nothing needs
+// to be installed.
 //
 //	build [-config xcaddy.json] [-output bin/caddy]
 package main
@@ -18,8 +18,8 @@ import (
 )
 
 func main() {
-	config := flag.String("config", "xcaddy.json", "the `file` that says what to build")
-	output := flag.String("output", filepath.Join("bin", "caddy"), "the `program` to make")
+	config := flag.String("config", "xcaddy.json", "the `file` that describes what to build")
+	output := flag.String("output", filepath.Join("bin", "caddy"), "the `program` to build")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "build: unexpected argument %q\n", flag.Arg(0))
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// build makes output as config says, and tells how far it is.
+// build builds output as described by config, and reports its progress.
 func build(ctx context.Context, config, output string) error {
 	builder, err := loadBuilder(config)
 	if err != nil {
@@ -46,7 +46,7 @@ func build(ctx context.Context, config, output string) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return err
 	}
-	fmt.Printf("build: Caddy %s with the plugins of %s; the first time takes minutes, as all of Caddy is compiled\n",
+	fmt.Printf("build: building Caddy %s with the plugins in %s; the first build takes minutes, because it compiles all of Caddy\n",
 		builder.CaddyVersion, config)
 	progress := startProgress(os.Stdout)
 	builder.OnStep = progress.step
@@ -56,7 +56,7 @@ func build(ctx context.Context, config, output string) error {
 	case ctx.Err() != nil:
 		return errors.New("stopped")
 	case err != nil:
-		for _, line := range progress.complaints() {
+		for _, line := range progress.keptLines() {
 			fmt.Fprintln(os.Stderr, line)
 		}
 		return fmt.Errorf("%s: %w", progress.currentStep(), err)

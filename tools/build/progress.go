@@ -11,21 +11,21 @@ import (
 	"github.com/caddyserver/xcaddy"
 )
 
-// interval is how often a build that says nothing tells that it is alive.
+// interval is how often the progress is reported.
 const interval = 4 * time.Second
 
-// keptLines is how much of the go command's output is kept for an error.
-const keptLines = 40
+// maxKept is how many lines of the go command's output are kept for an error.
+const maxKept = 40
 
-// stepNames tell people what xcaddy's steps are.
+// stepNames maps xcaddy's steps to names for users.
 var stepNames = map[xcaddy.Step]string{
-	xcaddy.StepInitializeModule: "making a module",
+	xcaddy.StepInitializeModule: "creating a module",
 	xcaddy.StepPinVersions:      "fetching modules",
 	xcaddy.StepTidyModule:       "tidying the module",
 	xcaddy.StepCompile:          "compiling",
 }
 
-// progress follows a build by its output.
+// progress tracks a build by its output.
 type progress struct {
 	out   io.Writer
 	began time.Time
@@ -41,7 +41,7 @@ type progress struct {
 
 func startProgress(out io.Writer) *progress {
 	p := &progress{out: out, began: time.Now(), done: make(chan struct{}), current: "starting"}
-	p.ended.Go(p.tell)
+	p.ended.Go(p.report)
 	return p
 }
 
@@ -52,8 +52,8 @@ func (p *progress) stop() {
 
 func (p *progress) elapsed() time.Duration { return time.Since(p.began) }
 
-// tell writes a line now and then.
-func (p *progress) tell() {
+// report prints a line at every interval.
+func (p *progress) report() {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
@@ -85,7 +85,7 @@ func (p *progress) step(event *xcaddy.StepEvent) error {
 	return lines.Err()
 }
 
-// line counts what go says about its work, and keeps the rest.
+// line counts the fetched modules and compiled packages, and keeps other lines.
 func (p *progress) line(step xcaddy.Step, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,17 +95,17 @@ func (p *progress) line(step xcaddy.Step, line string) {
 	case strings.HasPrefix(line, "go: added ") || strings.HasPrefix(line, "go: finding ") || stepNames[step] == "":
 	case strings.Contains(line, " [INFO] "):
 	case step == xcaddy.StepCompile && !strings.ContainsAny(line, " \t#"):
-		p.compiled++ // -v: one package path a line
+		p.compiled++ // with -v, one package path per line
 	default:
 		p.kept = append(p.kept, line)
-		if len(p.kept) > keptLines {
+		if len(p.kept) > maxKept {
 			p.kept = p.kept[1:]
 		}
 	}
 }
 
-// complaints are the last lines that were no progress.
-func (p *progress) complaints() []string {
+// keptLines returns the last lines that were not about progress.
+func (p *progress) keptLines() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.kept

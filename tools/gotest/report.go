@@ -14,8 +14,8 @@ import (
 // interval is the time between progress reports.
 const interval = 4 * time.Second
 
-// mostNamed is the maximum number of running tests to name.
-const mostNamed = 3
+// maxNamed is the maximum number of running tests to name.
+const maxNamed = 3
 
 // event is an event of go test -json: see go doc test2json and go help buildjson.
 type event struct {
@@ -90,8 +90,8 @@ func (r *report) now() string {
 	if len(names) == 0 {
 		return state + ", linking the next"
 	}
-	if more := len(names) - mostNamed; more > 0 {
-		names = append(names[:mostNamed], fmt.Sprintf("%d more", more))
+	if more := len(names) - maxNamed; more > 0 {
+		names = append(names[:maxNamed], fmt.Sprintf("%d more", more))
 	}
 	return state + ", running " + strings.Join(names, ", ")
 }

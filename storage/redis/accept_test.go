@@ -7,9 +7,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestBelieve: a sentinel that is late or cut off does not lead back to the
-// primary before, but ones that were set up anew are believed in the end.
-func TestBelieve(t *testing.T) {
+// TestAccept checks that a sentinel that is late or cut off does not lead back to the
+// previous primary, but that sentinels that were set up again are accepted in the
+// end.
+func TestAccept(t *testing.T) {
 	s := newSentinels("tokens", []string{"a:1", "b:1", "c:1"}, new(redis.Options), nil, new(conns))
 	defer s.close()
 	now := time.Now()
@@ -27,7 +28,7 @@ func TestBelieve(t *testing.T) {
 		{primary{"other", 0}, 2, time.Second, "other"},
 	} {
 		now = now.Add(step.after)
-		if got := s.believe(step.says, step.votes, now); got != step.want {
+		if got := s.accept(step.says, step.votes, now); got != step.want {
 			t.Errorf("step %d: %s, want %s", i, got, step.want)
 		}
 	}
