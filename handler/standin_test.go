@@ -136,7 +136,7 @@ func meta(answer string) any {
 	switch answer {
 	case "createmeta":
 		return object{"projects": []any{
-			object{"id": "10000", "key": "ABC", "name": "project", "issuetypes": append(types("10000"), types("20000")...)},
+			object{"id": "10000", "key": "ABC", "name": "project", "issuetypes": types("10000")},
 		}}
 	case "createmeta-types":
 		return object{"issueTypes": append(types("10000"), types("20000")...), "total": 2}
