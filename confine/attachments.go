@@ -62,6 +62,9 @@ func (s *session) findAttachment(ctx context.Context, id string) (issue, error) 
 	if err != nil {
 		return issue{}, err
 	}
+	if recent, err := s.uploaded(ctx, id); err != nil || recent.ID != "" {
+		return recent, err
+	}
 	// One that does not exist is searched for too, so that the time it takes does
 	// not tell.
 	created := s.guard.memory.now()

@@ -99,3 +99,28 @@ func TestAttachmentWithoutADate(t *testing.T) {
 	a.jira.things["/rest/api/2/attachment/7"] = map[string]any{"created": "yesterday"}
 	a.refused(Unanswered, "GET /rest/api/2/attachment/7", "")
 }
+
+func TestAttachmentsThatWereUploadedJustNow(t *testing.T) {
+	eachProduct(t, func(t *testing.T, cloud bool) {
+		a := newAsker(t, cloud, onlyABC)
+		a.jira.answer = func(_ context.Context, _, path string) (int, string, error) {
+			if strings.Contains(path, "/search") {
+				return 200, `{"issues":[],"total":0}`, nil // the index lags behind
+			}
+			return 0, "", nil
+		}
+		for i := range maxUploads + 5 {
+			a.jira.add(fmt.Sprint(10100+i), fmt.Sprintf("ABC-%d", 100+i), "10000", "")
+			a.admitted(fmt.Sprintf("POST /rest/api/2/issue/ABC-%d/attachments", 100+i), "")
+		}
+		a.admitted("POST /rest/servicedeskapi/request/ABC-1/attachment", "")
+		a.refused(Outside, "POST /rest/api/2/issue/OUT-1/attachments", "")
+		attachmentsOf(a.jira)
+		a.admitted("GET /rest/api/2/attachment/7", "")
+		a.admitted("DELETE /rest/api/2/attachment/7", "")
+		a.refused(Outside, "GET /rest/api/2/attachment/8", "") // of an issue to which nothing was attached
+		a.refused(Outside, "GET /rest/api/2/attachment/9", "")
+		a.jira.issues["10011"].project = "20000"
+		a.refused(Outside, "DELETE /rest/api/2/attachment/7", "")
+	})
+}

@@ -49,6 +49,9 @@ func (g *Guard) admit(ctx context.Context, v *View, j Jira, r *Request) (*Admiss
 	if err := c.requirePart(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.noteUpload(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.write(); err != nil {
 		return nil, err
 	}

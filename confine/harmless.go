@@ -7,7 +7,7 @@ import "strings"
 // confined. Parameters that name a project, an issue or a query are not among
 // them: those are in the table of operations.
 const harmless = " accountId accountType adjustEstimate avatarId avatarType categoryId deleteSubtasks description done excludeInactive " +
-	"excludeProjects expand fieldIds fields fieldsByKeys globalId height id includeArchived includeCount " +
+	"excludeProjects expand fieldIds fields fieldsByKeys globalId groupId height id includeArchived includeCount " +
 	"includeInactive includeUnavailableTransitions increaseBy internal issuetypeIds issuetypeNames keys " +
 	"level limit maxResults name newEstimate nextPageToken notifyUsers orderBy permissions properties " +
 	"public query recent redirect reduceBy released requestOwnership requestStatus requestTypeId " +
