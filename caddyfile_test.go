@@ -203,7 +203,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"confine project", site("jira_gateway https://a.example {\nconfine {\nprojects ACME ACME-1\n}\n}"), `confine: projects: "ACME-1": expected a project's key, such as ACME`},
 		{"confine jql empty", site("jira_gateway https://a.example {\nconfine {\njql \"\"\n}\n}"), "jql: empty argument"},
 		{"confine jql unquoted", site("jira_gateway https://a.example {\nconfine {\njql project = ACME\n}\n}"), "jql: too many arguments: want one value, quoted if it has spaces"},
-		{"confine jql sorted", site("jira_gateway https://a.example {\nconfine {\njql \"a = b ORDER BY c\"\n}\n}"), "confine: JQL: ORDER BY has no place in a condition"},
+		{"confine jql sorted", site("jira_gateway https://a.example {\nconfine {\njql \"a = b ORDER BY c\"\n}\n}"), "confine: JQL: a condition cannot have ORDER BY"},
 		{"confine jql that escapes", site("jira_token_auth {\nconfine {\njql \"a = 1) OR (b = 2\"\n}\n}"), "confine: JQL: "},
 		{"confine hide", site("jira_token_auth {\nconfine {\nhide \" a\"\n}\n}"), "confine: hide: "},
 		{"confine ttl", site("jira_token_auth {\nconfine {\nttl 0\n}\n}"), "ttl \"0\": want a duration above 0"},

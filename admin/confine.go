@@ -69,9 +69,13 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	// A guard of its own: what others remember may be older than this question.
 	resolved, issues, err := confine.NewGuard(confineCheckTimeout).Check(ctx, asker, record.Confine)
 	if refused, ok := errors.AsType[*confine.Error](err); ok {
+		cause := error(refused)
+		if refused.Err != nil {
+			cause = refused.Err
+		}
 		return caddy.APIError{
 			HTTPStatus: http.StatusBadGateway,
-			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, refused, withoutAsking),
+			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, cause, withoutAsking),
 		}
 	}
 	if err != nil {

@@ -154,9 +154,9 @@ func TestNoTokenWithAConfinementThatFails(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", body, api.HTTPStatus, text, status)
 		}
 	}
-	refused(`{"confine":{"projects":["DEMO","NOPE"]}}`, 400, "confine: ", "NOPE")
+	refused(`{"confine":{"projects":["DEMO","NOPE"]}}`, 400, "confine: projects: ", "NOPE")
 	refused(`{"confine":{"jql":"nonsense = 1"}}`, 400, "confine: jql: ", "nonsense")
-	refused(`{"confine":{"hide":["Sumary"]}}`, 400, "confine: ", "Sumary")
+	refused(`{"confine":{"hide":["Sumary"]}}`, 400, "confine: hide: ", "Sumary")
 	for _, check := range []string{"true", "false"} {
 		refused(`{"confine":{"jql":"project = DEMO ORDER BY created"},"check":`+check+`}`, 400, "confine: jql: ", "ORDER BY")
 		refused(`{"confine":{"jql":"a = 1) OR (b = 2"},"check":`+check+`}`, 400, "confine: jql: ")

@@ -25,7 +25,11 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 			help += " (required)"
 		}
 		for _, part := range field.Parts {
-			addFlag(cmd, part.Flag, part.Zero, "", part.Help)
+			help := part.Help
+			if !create {
+				help += "; '' takes it away"
+			}
+			addFlag(cmd, part.Flag, part.Zero, "", help)
 		}
 		if create && field.Parts != nil {
 			continue // a new token has nothing to take away

@@ -60,7 +60,7 @@ func (s *session) checkProjects(ctx context.Context, named []token.Project) ([]t
 		case err != nil:
 			return nil, err
 		case found.ID == "":
-			return nil, fmt.Errorf("project %q: there is no such project, or the account may not see it", p.Key)
+			return nil, fmt.Errorf("projects: %q: there is no such project, or the account may not see it", p.Key)
 		}
 		s.guard.memory.put(s.key("project "+found.ID), found, projectLifetime)
 		if project := (token.Project{ID: found.ID, Key: found.Key}); !slices.Contains(resolved, project) {
@@ -91,7 +91,7 @@ next:
 			}
 		}
 		if !unlistedFields.has(name) {
-			return fmt.Errorf("hidden field %q: Jira has no field with this ID or name", name)
+			return fmt.Errorf("hide: %q: Jira has no field with this ID or name", name)
 		}
 	}
 	return nil

@@ -24,9 +24,10 @@ type Error struct {
 	// Message is for the user of the client. It says nothing about what is
 	// outside.
 	Message string
-	// Hint says, for an administrator and never for the client, what is outside
-	// and the smallest change that would let the request pass; it may be empty.
-	Hint string
+	// Hint says, for an administrator and never for the client, what is outside; it
+	// may be empty. Project is the key of the project that it is in, if that is known
+	// and the project is outside.
+	Hint, Project string
 	// Err is the cause, for the log; it may be nil.
 	Err error
 }

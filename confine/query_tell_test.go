@@ -74,9 +74,9 @@ func TestQueriesDoNotTell(t *testing.T) {
 // Administrators are told more than the client.
 func TestHintsAboutQueries(t *testing.T) {
 	for text, want := range map[string]string{
-		"project = OUT":   "--project OUT",
+		"project = OUT":   "It is in project OUT.",
 		"project = NIX":   "",
-		"key = OUT-1":     "--project OUT",
+		"key = OUT-1":     "It is in project OUT.",
 		"due < now()":     "hidden",
 		"notes ~ x":       "It is hidden.",
 		"magic = x":       `"com.example.app:magic"`,

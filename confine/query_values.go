@@ -51,7 +51,7 @@ func (q *querying) projectNamed(ctx context.Context, text string, number bool) (
 		case err != nil || containsProject(inside, p.ID):
 			return p, err
 		case p.ID != "":
-			return project{}, hinted(noThing("project", text), "It is outside. The token would see it with --project %s.", p.Key)
+			return project{}, inProject(noThing("project", text), p)
 		}
 	}
 	return project{}, noThing("project", text)
@@ -79,7 +79,7 @@ func (q *querying) requireIssues(ctx context.Context) error {
 	}
 	for _, name := range q.issues {
 		if !inside[name] {
-			return q.explained(noThing("issue", name), thingIssue, name)
+			return q.explained(ctx, noThing("issue", name), thingIssue, name)
 		}
 	}
 	return nil

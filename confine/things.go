@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -87,38 +86,51 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 	case err != nil:
 		return err
 	case !inside:
-		return s.explained(missing, thing, name)
+		return s.explained(ctx, missing, thing, name)
 	}
 	return nil
 }
 
 // explained returns a refusal with a hint for administrators, from what is known
 // anyway.
-func (s *session) explained(refusal error, thing, name string) error {
+func (s *session) explained(ctx context.Context, refusal error, thing, name string) error {
 	var known *Error
 	if !errors.As(refusal, &known) {
 		return refusal
 	}
 	explained := *known
 	explained.Hint = "It does not exist, or its project is not among those that the token sees."
-	key := ""
+	var of project
 	switch thing {
 	case thingProject, thingProjects:
 		if p, ok := s.known("project now " + strings.ToUpper(name)).(project); ok {
-			key = p.Key
+			of = p
 		}
 	case thingIssue, thingIssues:
 		if s.view.condition != nil {
 			explained.Hint = "The issue does not exist, or does not match what the token is confined to."
 		}
 		if i, ok := s.known("issue " + strings.ToUpper(name)).(issue); ok {
-			key = i.Fields.Project.Key
+			of = i.Fields.Project
 		}
 	}
-	if key != "" {
-		explained.Hint = fmt.Sprintf("It is in project %s, which the token would see with --project %s.", key, key)
+	if of.Key == "" || !s.view.isLimited() {
+		return &explained
+	}
+	if inside, err := s.projects(ctx); err == nil && !containsProject(inside, of.ID) {
+		return inProject(&explained, of)
 	}
 	return &explained
+}
+
+// inProject returns a refusal that says, to administrators, in which project
+// outside the thing is.
+func inProject(refusal error, p project) error {
+	refusal = hinted(refusal, "It is in project %s.", p.Key)
+	if known, ok := errors.AsType[*Error](refusal); ok {
+		known.Project = p.Key // of hinted's copy
+	}
+	return refusal
 }
 
 // numbered looks up a thing whose ID is a number. What is not a number is not

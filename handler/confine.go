@@ -46,7 +46,7 @@ func foundConfine(_ *Handler, _ *http.Request, d *Decision) string {
 	if d.confined == nil {
 		return "the token sees all that its account sees"
 	}
-	return "the request is confined by rule " + d.operation.Confinement.Rule + ", to " + d.confined.view.String()
+	return "the request is confined by rule " + d.operation.Confinement.Rule + ", to " + d.confined.view.String() + "." + bodyUnknown(d)
 }
 
 // readsBody reports whether a rule reads the request's body.

@@ -151,7 +151,7 @@ func confinedDenial(d *Decision, err *confine.Error) *denial {
 	if refused, ok := errors.AsType[jira.RefusedError](err.Err); ok && err.Kind == confine.Unanswered {
 		return accountRefused(d, refused)
 	}
-	denied := &denial{message: err.Message, cause: err.Err, hint: err.Hint}
+	denied := &denial{message: err.Message, cause: err.Err, hint: err.Hint, project: err.Project}
 	switch err.Kind {
 	case confine.Outside:
 		denied.reason = ReasonOutsideConfinement

@@ -16,7 +16,7 @@ func TestGatewayConfinement(t *testing.T) {
 		t.Errorf("without the option: %+v, %s, %v", none.confinement(), none.ttl(), none.validate())
 	}
 	c := &Confinement{Projects: []string{"acme"}, JQL: "labels = partner", Hide: []string{token.HideInternalComments}, TTL: caddy.Duration(time.Second)}
-	if got := c.confinement().String(); got != "project ACME; only issues that match labels = partner; hidden: internal-comments" {
+	if got := c.confinement().String(); got != "project ACME; issues that match labels = partner; hidden: internal-comments" {
 		t.Error(got)
 	}
 	if c.ttl() != time.Second || c.validate() != nil {

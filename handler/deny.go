@@ -81,6 +81,9 @@ type denial struct {
 	// hint is for the administrator, never for the client: what would let the
 	// request pass.
 	hint string
+	// project is the key of the project outside a token's confinement that the
+	// request is about, if known; for the administrator too.
+	project string
 	// innocent marks an invalid token that does not count as a guess.
 	innocent bool
 }

@@ -73,6 +73,9 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 			}
 		}
 		if denied := step.take(h, r, d); denied != nil {
+			if step.name == "confine" {
+				denied = h.explained(d, denied)
+			}
 			e.denied(step.name, d, denied)
 			return e, nil
 		}
@@ -82,7 +85,7 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 	if d.confined != nil && q.Transport != nil {
 		if denied := d.askConfined(out, jira.Asker{Transport: q.Transport, URL: q.Jira, Account: d.Account}); denied != nil {
 			e.Steps = e.Steps[:len(e.Steps)-1] // the step passed only as far as it does not ask Jira
-			e.denied("confine", d, denied)
+			e.denied("confine", d, h.explained(d, denied))
 			return e, nil
 		}
 	}

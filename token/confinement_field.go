@@ -12,9 +12,9 @@ import (
 // confinementParts are the members of the field confine, each with the flag that
 // sets it.
 var confinementParts = []Part{
-	{Name: "projects", Flag: "project", Help: "Project that the token sees, by key (repeatable; '' for all); what is outside does not exist for it", Zero: []string(nil)},
-	{Name: "jql", Flag: "jql", Help: "Condition, in JQL without ORDER BY, that issues must match for the token to see them; '' for none", Zero: ""},
-	{Name: "hide", Flag: "hide", Help: "Field that the token does not see, by ID or name, or " + HideInternalComments + " (repeatable; '' for none)", Zero: []string(nil)},
+	{Name: "projects", Flag: "project", Help: "Project that the token sees, by key (repeatable)", Zero: []string(nil)},
+	{Name: "jql", Flag: "jql", Help: "Condition, in JQL without ORDER BY, that an issue must match for the token to see it", Zero: ""},
+	{Name: "hide", Flag: "hide", Help: "Field that the token does not see, by ID or name, or " + HideInternalComments + " (repeatable)", Zero: []string(nil)},
 }
 
 // confinementJSON is the confinement in the JSON of a token: projects by their keys
@@ -136,19 +136,22 @@ func (c Confinement) String() string {
 	if c.IsZero() {
 		return "everything that its account sees"
 	}
-	text := "all projects"
+	var parts []string
 	switch n := len(c.Projects); n {
 	case 0:
 	case 1:
-		text = "project " + c.Projects[0].Key
+		parts = append(parts, "project "+c.Projects[0].Key)
 	default:
-		text = fmt.Sprintf("%d projects (%s)", n, strings.Join(c.ProjectKeys(), ", "))
+		parts = append(parts, fmt.Sprintf("%d projects (%s)", n, strings.Join(c.ProjectKeys(), ", ")))
 	}
 	if c.JQL != "" {
-		text += "; only issues that match " + strings.Join(strings.Fields(c.JQL), " ")
+		parts = append(parts, "issues that match "+strings.Join(strings.Fields(c.JQL), " "))
 	}
 	if len(c.Hide) > 0 {
-		text += "; hidden: " + strings.Join(c.Hide, ", ")
+		if len(parts) == 0 {
+			parts = append(parts, "everything")
+		}
+		parts = append(parts, "hidden: "+strings.Join(c.Hide, ", "))
 	}
-	return text
+	return strings.Join(parts, "; ")
 }

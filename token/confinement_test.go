@@ -54,10 +54,11 @@ func TestAnotherAccountForgetsProjectIDs(t *testing.T) {
 
 func TestConfinementText(t *testing.T) {
 	for want, c := range map[string]Confinement{
-		"everything that its account sees":                                  {},
-		"project ACME":                                                      {Projects: []Project{{Key: "ACME"}}},
-		"2 projects (ACME, OPS); hidden: internal-comments":                 {Projects: []Project{{Key: "ACME"}, {Key: "OPS"}}, Hide: []string{HideInternalComments}},
-		"all projects; only issues that match project = SUP AND labels = x": {JQL: "project = SUP\n\tAND labels = x"},
+		"everything; hidden: Margin":                        {Hide: []string{"Margin"}},
+		"everything that its account sees":                  {},
+		"project ACME":                                      {Projects: []Project{{Key: "ACME"}}},
+		"2 projects (ACME, OPS); hidden: internal-comments": {Projects: []Project{{Key: "ACME"}, {Key: "OPS"}}, Hide: []string{HideInternalComments}},
+		"issues that match project = SUP AND labels = x":    {JQL: "project = SUP\n\tAND labels = x"},
 	} {
 		if got := c.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
