@@ -1,12 +1,8 @@
 package redact
 
-import "bytes"
-
 // change is a set of changes that were made to an issue together. It is dropped if none of its items passes. Its metadata
 // is dropped: it names what caused the change, such as another issue.
-var change = judged(objectOf(with(
-	kept("id", "author", "created"),
-	object{"items": arrayOf(changeItem)})), hasItems)
+var change = &shape{filled: "items", members: with(kept("id", "author", "created"), object{"items": arrayOf(changeItem)})}
 
 // changeItem is the change of one field.
 var changeItem = judged(objectOf(kept("field", "fieldtype", "fieldId", "from", "fromString", "to", "toString",
@@ -20,61 +16,58 @@ var changelogAnswers = map[string]*shape{
 	}),
 }
 
-// hasItems decides about a change.
-func hasItems(in *view, change value) bool {
-	items := change.find("items")
-	if !items.isArray() {
-		return false
-	}
-	for item := range items.elements() {
-		if isItemShown(in, item) {
-			return true
-		}
-	}
-	return false
-}
-
 // isItemShown decides about an item. Items of references pass only if everything that they name is inside; an item of
 // another field is the issue's own.
 func isItemShown(in *view, item value) bool {
 	if !item.isObject() {
 		return false
 	}
-	id, name := item.find("fieldId").text(), item.find("field").text()
-	if in.hides(id) || in.hides(name) {
-		return false
-	}
-	if bytes.EqualFold(name, []byte("comment")) && in.HidesInternalComments() {
-		return false // it holds the text of a comment that was changed or deleted, and does not say which
-	}
-	values := [...][]byte{
-		item.find("from").text(), item.find("fromString").text(), item.find("to").text(), item.find("toString").text(),
-	}
-	switch {
-	case isProjectField(id, name):
-		return in.Project(string(values[0]), "") && in.Project(string(values[2]), "")
-	case isIssueField(id, name):
-		return issuesInside(in, values[:], true)
-	}
-	return issuesInside(in, values[:], false)
-}
-
-func isProjectField(id, name []byte) bool {
-	return bytes.EqualFold(id, []byte("project")) || len(id) == 0 && bytes.EqualFold(name, []byte("project"))
-}
-
-// isIssueField reports whether a change is one of a reference to another issue. Names are those of the default language;
-// changes of Jira itself, which are no custom fields, are not translated.
-func isIssueField(id, name []byte) bool {
-	for _, field := range [...]string{
-		"Link", "issuelinks", "Parent", "Parent Issue", "Parent Link", "IssueParentAssociation", "Epic Link", "Epic Child",
-		"Key", "Sub-task", "Subtasks",
-	} {
-		if bytes.EqualFold(id, []byte(field)) || bytes.EqualFold(name, []byte(field)) {
-			return true
+	var id, name, from, to []byte
+	var values [4][]byte
+	for member, v := range item.members() {
+		switch string(member.name()) {
+		case "fieldId":
+			id = v.text()
+		case "field":
+			name = v.text()
+		case "from":
+			from = v.text()
+			values[0] = from
+		case "fromString":
+			values[1] = v.text()
+		case "to":
+			to = v.text()
+			values[2] = to
+		case "toString":
+			values[3] = v.text()
 		}
 	}
-	return false
+	kind := itemKinds[string(id)] | itemKinds[string(name)]
+	switch {
+	case in.hides(id) || in.hides(name):
+		return false
+	case kind&ofComment != 0 && in.HidesInternalComments():
+		return false // it holds the text of a comment that was changed or deleted, and does not say which
+	case kind&ofProject != 0:
+		return in.Project(string(from), "") && in.Project(string(to), "")
+	}
+	return issuesInside(in, values[:], kind&ofIssue != 0)
+}
+
+// The kinds of items that are not about a field of the issue alone.
+const (
+	ofIssue = 1 << iota
+	ofProject
+	ofComment
+)
+
+// itemKinds are those kinds by the name or ID of the field. Names are those of the default language: Jira does not translate
+// them in changes, except for custom fields, whose values issuesInside checks anyway.
+var itemKinds = map[string]int{
+	"Link": ofIssue, "issuelinks": ofIssue, "Parent": ofIssue, "parent": ofIssue, "Parent Issue": ofIssue, "Parent Link": ofIssue,
+	"IssueParentAssociation": ofIssue, "Epic Link": ofIssue, "Epic Child": ofIssue, "Key": ofIssue, "key": ofIssue,
+	"issuekey": ofIssue, "Sub-task": ofIssue, "Subtask": ofIssue, "subtasks": ofIssue,
+	"project": ofProject, "Project": ofProject, "Comment": ofComment, "comment": ofComment,
 }
 
 // issuesInside decides about the values of a change. Every key that they hold must be inside if they refer to issues, and

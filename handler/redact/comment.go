@@ -35,7 +35,7 @@ func isInternal(comment value) bool {
 		return false
 	}
 	for name, v := range comment.members() {
-		switch string(name.text()) {
+		switch string(name.name()) {
 		case "jsdPublic", "public":
 			if string(v.raw()) != "true" {
 				return true

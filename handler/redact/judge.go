@@ -18,7 +18,7 @@ type reference struct {
 func refer(object value) (r reference) {
 	issue := false
 	for name, v := range object.members() {
-		switch string(name.text()) {
+		switch string(name.name()) {
 		case "id":
 			r.id = v.text()
 		case "key":

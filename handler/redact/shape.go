@@ -27,6 +27,8 @@ type shape struct {
 	untouched bool
 	// inside decides about the value before any of it is written. The value is read whole for that.
 	inside func(*view, value) bool
+	// filled names an array without whose elements the object does not pass.
+	filled string
 	// vital is set if the response must not go on when inside denies the value, because what it identifies is outside.
 	vital bool
 	// unknown is set if what passes depends on the value alone. See appendUnknown.
@@ -159,7 +161,7 @@ func (s *shape) member(in *view, name []byte) (*shape, uint64) {
 }
 
 // whole reports whether a value of this shape must be read whole.
-func (s *shape) whole() bool { return s.unknown || s.inside != nil }
+func (s *shape) whole() bool { return s.unknown || s.inside != nil || s.filled != "" }
 
 // passes reports whether a value that begins with c passes, whatever follows.
 func (s *shape) passes(c byte) bool {

@@ -23,9 +23,9 @@ func appendUnknown(in *view, to []byte, v value) ([]byte, bool) {
 		case !r.inside(in):
 			return to, false
 		case r.person:
-			return appendObject(in, to, v, person), true
+			return appendObject(in, to, v, person)
 		}
-		return appendObject(in, to, v, unknownMembers), true
+		return appendObject(in, to, v, unknownMembers)
 	}
 	return append(to, v.raw()...), true
 }

@@ -58,6 +58,12 @@ func (v value) text() []byte {
 	}
 }
 
+// name returns the text of a member's name.
+func (v value) name() []byte {
+	n := &v.doc.nodes[v.at]
+	return unquote(v.doc.text[n.start:n.end], n.escaped)
+}
+
 // members yields the names and values of an object's members.
 func (v value) members() iter.Seq2[value, value] {
 	return func(yield func(name, member value) bool) {
@@ -86,7 +92,7 @@ func (v value) elements() iter.Seq[value] {
 func (v value) find(name string) value {
 	if v.isObject() {
 		for n, member := range v.members() {
-			if string(n.text()) == name {
+			if string(n.name()) == name {
 				return member
 			}
 		}
@@ -99,14 +105,19 @@ func (v value) hasDuplicate() bool {
 	const few = 24
 	var names [few][]byte
 	var seen map[string]bool
+	var sums uint64 // most names differ in this already
 	n := 0
 	for name := range v.members() {
-		text := name.text()
-		for _, other := range names[:min(n, few)] {
-			if len(other) == len(text) && string(other) == string(text) {
-				return true
+		text := name.name()
+		sum := uint64(1) << (checksum(text) % 64)
+		if sums&sum != 0 {
+			for _, other := range names[:min(n, few)] {
+				if string(other) == string(text) {
+					return true
+				}
 			}
 		}
+		sums |= sum
 		if n++; n <= few {
 			names[n-1] = text
 			continue
@@ -120,6 +131,14 @@ func (v value) hasDuplicate() bool {
 		seen[string(text)] = true
 	}
 	return false
+}
+
+// checksum is a quick hash of a name.
+func checksum(name []byte) int {
+	if len(name) == 0 {
+		return 0
+	}
+	return len(name) + 5*int(name[0]) + 11*int(name[len(name)-1])
 }
 
 // unquote returns the text of a string that a reader has read.

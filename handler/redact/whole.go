@@ -20,7 +20,10 @@ func appendShaped(in *view, to []byte, v value, s *shape) ([]byte, bool) {
 		if !s.isObject() {
 			return to, false
 		}
-		return appendObject(in, to, v, s), true
+		if filled, ok := appendObject(in, to, v, s); ok {
+			return filled, true
+		}
+		return to, false
 	case '[':
 		if !s.isArray() {
 			return to, false
@@ -33,15 +36,16 @@ func appendShaped(in *view, to []byte, v value, s *shape) ([]byte, bool) {
 	return append(to, v.raw()...), true
 }
 
-func appendObject(in *view, to []byte, object value, s *shape) []byte {
+// appendObject appends what passes of an object, and reports whether it is filled.
+func appendObject(in *view, to []byte, object value, s *shape) ([]byte, bool) {
 	to = append(to, '{')
-	first := true
+	first, filled := true, s.filled == ""
 	var counted *counts
 	if s.counted {
 		counted = new(counts)
 	}
 	for name, v := range object.members() {
-		text := name.text()
+		text := name.name()
 		m, _ := s.member(in, text)
 		if m == nil || counted != nil && counted.holds(text, v) {
 			continue
@@ -58,11 +62,12 @@ func appendObject(in *view, to []byte, object value, s *shape) []byte {
 			continue
 		}
 		first = false
+		filled = filled || string(text) == s.filled && to[len(to)-2] != '[' // an array with elements
 	}
 	if counted != nil {
 		to = counted.append(to, first, in.keepsSecret(s))
 	}
-	return append(to, '}')
+	return append(to, '}'), filled
 }
 
 // appendMember appends a member's value, and counts the elements of a page.
