@@ -26,6 +26,7 @@ type reader struct {
 	pos     int      // of the next byte
 	keep    int      // of the first byte that is still needed
 	err     error    // what ended the source
+	fault   error    // why peek returned 0
 	closers []byte   // brackets that close what is open in the value that is being read
 	opened  []int32  // nodes of what is open
 	record  bool     // nodes of what is read are recorded
@@ -88,33 +89,50 @@ func unexpected(err error) error {
 	return err
 }
 
-// peek returns the next byte that is not white space. The error is io.EOF if there is none.
-func (r *reader) peek() (byte, error) {
-	if r.pos < len(r.buf) && r.buf[r.pos] > ' ' {
-		return r.buf[r.pos], nil
+// peek returns the next byte that is not white space, or 0 if there is none and fault says why: io.EOF at the end.
+func (r *reader) peek() byte {
+	if r.pos < len(r.buf) {
+		if c := r.buf[r.pos]; c > ' ' {
+			return c
+		}
 	}
 	return r.peekSlowly()
 }
 
-func (r *reader) peekSlowly() (byte, error) {
+func (r *reader) peekSlowly() byte {
 	for {
 		for ; r.pos < len(r.buf); r.pos++ {
 			switch c := r.buf[r.pos]; c {
 			case ' ', '\t', '\r', '\n':
+			case 0:
+				r.fault = errSyntax
+				return 0
 			default:
-				return c, nil
+				return c
 			}
 		}
-		if err := r.fill(); err != nil {
-			return 0, err
+		if r.fault = r.fill(); r.fault != nil {
+			return 0
 		}
 	}
+}
+
+// wrong returns the error for a byte that cannot come next, or 0, which peek returned within a value.
+func (r *reader) wrong(c byte) error {
+	if c == 0 {
+		return unexpected(r.fault)
+	}
+	return errSyntax
 }
 
 // begins returns the first byte of the next value, without reading it. The error is io.EOF if there is none.
 func (r *reader) begins() (byte, error) {
 	r.keep = r.pos
-	return r.peek()
+	c := r.peek()
+	if c == 0 {
+		return 0, r.fault
+	}
+	return c, nil
 }
 
 // open reads the bracket that begins returned.
@@ -124,23 +142,20 @@ func (r *reader) open() { r.pos++ }
 // bracket.
 func (r *reader) more(closer byte, first bool) (bool, error) {
 	r.keep = r.pos
-	c, err := r.peek()
-	switch {
-	case err != nil:
-		return false, unexpected(err)
+	switch c := r.peek(); {
 	case c == closer:
 		r.pos++
 		return false, nil
-	case first:
+	case first && c != 0:
 		return true, nil
 	case c != ',':
-		return false, errSyntax
+		return false, r.wrong(c)
 	}
 	r.pos++
-	if c, err = r.peek(); c == closer && err == nil {
-		return false, errSyntax
+	if c := r.peek(); c == closer || c == 0 {
+		return false, r.wrong(c)
 	}
-	return true, unexpected(err)
+	return true, nil
 }
 
 // name reads a member's name, in quotes, and its colon.
@@ -166,11 +181,8 @@ func (r *reader) member() (length int, err error) {
 	if r.record {
 		r.add(offset)
 	}
-	switch c, err := r.peek(); {
-	case err != nil:
-		return 0, unexpected(err)
-	case c != ':':
-		return 0, errSyntax
+	if c := r.peek(); c != ':' {
+		return 0, r.wrong(c)
 	}
 	r.pos++
 	return length, nil
@@ -229,11 +241,10 @@ func (r *reader) scan(skip bool) error {
 		if skip {
 			r.keep = r.pos
 		}
-		c, err := r.peek()
-		if err != nil {
-			return unexpected(err)
-		}
-		switch c {
+		var err error
+		switch c := r.peek(); c {
+		case 0:
+			return unexpected(r.fault)
 		case '{', '[':
 			empty, err := r.enter(c)
 			if err != nil {
@@ -277,9 +288,9 @@ func (r *reader) enter(bracket byte) (empty bool, err error) {
 		r.doc.nodes = append(r.doc.nodes, node{start: int32(r.pos - r.keep)})
 	}
 	r.pos++
-	switch c, err := r.peek(); {
-	case err != nil:
-		return false, unexpected(err)
+	switch c := r.peek(); {
+	case c == 0:
+		return false, unexpected(r.fault)
 	case c == closer:
 		r.close()
 		return true, nil
@@ -309,23 +320,21 @@ func (r *reader) close() {
 func (r *reader) leave() (done bool, err error) {
 	for len(r.closers) > 0 {
 		closer := r.closers[len(r.closers)-1]
-		c, err := r.peek()
-		switch {
-		case err != nil:
-			return false, unexpected(err)
-		case c == closer:
+		switch c := r.peek(); c {
+		case closer:
 			r.close()
 			r.closers = r.closers[:len(r.closers)-1]
 			continue
-		case c != ',':
-			return false, errSyntax
+		case ',':
+		default:
+			return false, r.wrong(c)
 		}
 		r.pos++
 		if closer == ']' {
 			return false, nil
 		}
-		if _, err := r.peek(); err != nil {
-			return false, unexpected(err)
+		if r.peek() == 0 {
+			return false, unexpected(r.fault)
 		}
 		_, err = r.member()
 		return false, err

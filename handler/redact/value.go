@@ -143,9 +143,13 @@ func checksum(name []byte) int {
 
 // unquote returns the text of a string that a reader has read.
 func unquote(quoted []byte, escaped bool) []byte {
-	if !escaped {
-		return quoted[1 : len(quoted)-1]
+	if escaped {
+		return unescape(quoted)
 	}
+	return quoted[1 : len(quoted)-1]
+}
+
+func unescape(quoted []byte) []byte {
 	text, _ := jsontext.AppendUnquote(nil, bytes.Clone(quoted)) // the reader has found it valid
 	return text
 }
