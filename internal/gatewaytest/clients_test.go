@@ -32,6 +32,12 @@ func TestClients(t *testing.T) {
 				client.Find(t) // skips before starting anything
 				newClientSite(t, client, dress).work(t)
 			})
+			t.Run(client.Name+" "+dress.String()+" confined", func(t *testing.T) {
+				t.Parallel()
+				client.Find(t)
+				// All that the clients do is in DEMO: they do not notice.
+				newClientSite(t, client, dress, "confine", map[string]any{"projects": []string{"DEMO"}}).work(t)
+			})
 		}
 	}
 }
@@ -51,7 +57,8 @@ type clientSite struct {
 	tokens      []issued
 }
 
-func newClientSite(t *testing.T, client clienttest.Client, dress fakejira.Dress) *clientSite {
+// newClientSite starts a gateway and issues its tokens, with these fields.
+func newClientSite(t *testing.T, client clienttest.Client, dress fakejira.Dress, fields ...any) *clientSite {
 	t.Helper()
 	s := &clientSite{client: client, elsewhere: newElsewhere(t)}
 	if dress == fakejira.DataCenter {
@@ -64,7 +71,7 @@ func newClientSite(t *testing.T, client clienttest.Client, dress fakejira.Dress)
 		LegacyCreateMeta: client.Name == "go-jira",
 	}, options{site: "jira_base_url " + base})
 	target := func(scope string) clienttest.Target {
-		token := s.g.issue("alice@example.com", scope)
+		token := s.g.issue("alice@example.com", scope, fields...)
 		s.tokens = append(s.tokens, token)
 		return clienttest.Target{
 			BaseURL: "http://" + s.g.addr, User: token.Owner, Secret: token.Token, Home: t.TempDir(), Cloud: dress == fakejira.Cloud,
