@@ -22,7 +22,10 @@ type failure struct {
 // they name what is outside; only the names of the fields that Jira complains about do, unless they are hidden.
 func Failure(status int, body []byte, in Inside) []byte {
 	f := failure{Messages: []string{}, Errors: faultyFields(body, in)}
-	if len(f.Errors) == 0 {
+	switch {
+	case status == http.StatusGone:
+		f.Messages = []string{"The requested API has been removed. Jira's documentation names what to use instead, for searches /rest/api/3/search/jql."}
+	case len(f.Errors) == 0:
 		f.Messages = []string{fmt.Sprintf("Jira answered %d (%s). This token does not get Jira's own message, which may speak of "+
 			"what the token cannot see.", status, http.StatusText(status))}
 	}
