@@ -3,6 +3,7 @@ package confine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -75,6 +76,7 @@ func (c *call) read() (err error) {
 		return err
 	}
 	c.parameters.cutExpand()
+	c.showMarks()
 	for _, p := range c.rule.Parameters {
 		if p.In == "body" {
 			if c.body, err = readDocument(c.request.Body); err == nil {
@@ -97,6 +99,9 @@ func (c *call) write() (err error) {
 
 // check checks the request by the rule of its operation.
 func (c *call) check(ctx context.Context) error {
+	if c.view.condition != nil && slices.Contains(counts, c.rule.Answer) {
+		return errCounts
+	}
 	switch c.rule.Rule {
 	case jira.RuleProjects:
 		return c.listProjects(ctx)
@@ -124,6 +129,19 @@ func (c *call) check(ctx context.Context) error {
 		c.keepSubtasks()
 	}
 	return c.everything(ctx)
+}
+
+// counts are the answers that count issues, whether or not they match a condition.
+var counts = []string{"component-counts", "version-counts"}
+
+var errCounts = &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot have the issues of a version or component counted. Count them by a search."}
+
+// showMarks has Jira say which comments are internal, if these are hidden. On Data
+// Center only their properties tell.
+func (c *call) showMarks() {
+	if c.view.HidesInternalComments() && slices.Contains([]string{"comment", "comments", "pinned-comments"}, c.rule.Answer) {
+		c.parameters.set("expand", "properties")
+	}
 }
 
 // Rules that are checked as all others are, and something more.

@@ -102,7 +102,12 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 		return nil, jira.NotJiraError{Why: "something other than JSON came, which cannot be confined"}
 	}
 	var err error
-	if in.Body, err = redact.Body(c.operation.Confinement.Answer, response.Body, c.admission); err != nil {
+	in.Body, err = redact.Body(c.operation.Confinement.Answer, response.Body, c.admission)
+	switch {
+	case errors.Is(err, redact.ErrOutside) && c.changes:
+		setBody(&in, []byte(`{}`)) // the change was made: only what it made is not shown
+		return &in, nil
+	case err != nil:
 		return nil, redactionError(err)
 	}
 	if in.ContentLength > 0 {

@@ -167,7 +167,7 @@ func sink() object {
 		"summary": marker, "self": "https://jira.test/rest/api/2/issue/20001", "description": marker + " by scope", "fields": object{"summary": marker},
 		"serviceDeskId": "2", "requestTypeId": marker, "untranslatedName": marker,
 	}
-	all := object{"expand": "x", "errorMessages": []any{marker}, "warningMessages": []any{marker}, "unknown": marker, "webLinks": []any{marker}}
+	all := object{"expand": "x", "errorMessages": []any{marker}, "warningMessages": []any{marker}, "unknown": marker, "jsdPublic": true, "public": true, "webLinks": []any{marker}}
 	for _, name := range []string{"issues", "issueBeans"} {
 		all[name] = issues
 	}

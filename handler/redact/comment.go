@@ -25,34 +25,36 @@ func isPinShown(in *view, pin value) bool {
 
 // isShown decides about a comment: internal ones may be hidden.
 func isShown(in *view, comment value) bool {
-	return !in.HidesInternalComments() || !isInternal(comment)
+	return !in.HidesInternalComments() || isPublic(comment)
 }
 
-// isInternal reports whether Jira Service Management shows a comment to agents only. Jira says so in one of three ways: in
-// jsdPublic, in public (below /rest/servicedeskapi) or in the property sd.public.comment.
-func isInternal(comment value) bool {
+// isPublic reports whether Jira Service Management shows a comment to customers. Jira says so in one of three ways: in
+// jsdPublic, in public (below /rest/servicedeskapi) or in the property sd.public.comment, which Data Center alone has and
+// which is missing in comments that have always been public. A comment of which Jira says nothing counts as internal: Data
+// Center does not show the properties of comments inside an issue.
+func isPublic(comment value) bool {
 	if !comment.isObject() {
 		return false
 	}
+	says := false
 	for name, v := range comment.members() {
 		switch string(name.name()) {
 		case "jsdPublic", "public":
 			if string(v.raw()) != "true" {
-				return true
+				return false
 			}
+			says = true
 		case "properties":
-			if internalProperty(v) {
-				return true
+			if !v.isArray() || internalProperty(v) {
+				return false
 			}
+			says = true
 		}
 	}
-	return false
+	return says
 }
 
 func internalProperty(properties value) bool {
-	if !properties.isArray() {
-		return false
-	}
 	for p := range properties.elements() {
 		if string(p.find("key").text()) != "sd.public.comment" {
 			continue

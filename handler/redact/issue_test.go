@@ -72,7 +72,7 @@ func TestComments(t *testing.T) {
 // Pages of comments tell of no comment that is hidden, and clients that ask for page after page reach all others.
 func TestCommentPages(t *testing.T) {
 	const internal = `{"id":"1","body":"SECRET","jsdPublic":false}`
-	const public = `{"id":"3","body":"ours"}`
+	const public = `{"id":"3","body":"ours","properties":[]}`
 	all := ours{internal: true}
 	check(t, "comments", all, `{"startAt":0,"maxResults":2,"total":5,"comments":[`+internal+`,`+public+`]}`,
 		`{"comments":[`+public+`],"startAt":0,"maxResults":2,"total":3}`)
@@ -101,4 +101,11 @@ func TestProjects(t *testing.T) {
 	check(t, "projects", ours{}, `{"total":2,"isLast":true,"values":[`+inside+`,`+outside+`]}`,
 		`{"isLast":true,"values":[`+inside+`],"total":1}`)
 	check(t, "project", ours{}, `{"id":"10000","insight":{"totalIssueCount":5}}`, `{"id":"10000"}`)
+}
+
+// TestUnmarkedComments: Data Center does not say inside an issue which comments are
+// internal, so none is shown if internal ones are hidden.
+func TestUnmarkedComments(t *testing.T) {
+	const text = `{"comments":[{"id":"1","body":"SECRET"},{"id":"2","body":"SECRET","properties":[{"key":"sd.public.comment","value":{"internal":true}}]},{"id":"3","properties":[]}]}`
+	check(t, "comments", ours{internal: true}, text, `{"comments":[{"id":"3","properties":[]}]}`)
 }

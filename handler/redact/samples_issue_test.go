@@ -69,7 +69,7 @@ var issueSamples = []sample{
 	{"remotelinks", `[{"id":1,"relationship":"r","more":"SECRET"}]`, `[{"id":1,"relationship":"r"}]`},
 	{"remotelinks", `{"id":1,"relationship":"r","more":"SECRET"}`, `{"id":1,"relationship":"r"}`},
 	{"remotelink-created", `{"id":1,"self":"s","more":"SECRET"}`, `{"id":1,"self":"s"}`},
-	{"comment", `{"id":"1","body":"ours","renderedBody":"SECRET","visibility":{"type":"role"}}`, `{"id":"1","body":"ours","visibility":{"type":"role"}}`},
+	{"comment", `{"id":"1","body":"ours","jsdPublic":true,"renderedBody":"SECRET","visibility":{"type":"role"}}`, `{"id":"1","body":"ours","jsdPublic":true,"visibility":{"type":"role"}}`},
 	{
 		"comments", `{"startAt":0,"maxResults":100,"total":3,"comments":[` + publicComment + `,` + internalComment + `,` + internalProperty1 + `]}`,
 		`{"comments":[` + publicComment + `],"startAt":0,"maxResults":100,"total":1}`,
