@@ -64,7 +64,10 @@ type pattern map[string]*regexp.Regexp
 func newPattern(expr string) pattern {
 	p := make(pattern)
 	for _, slash := range []string{"/", `\/`, `\u002f`, `\u002F`} {
-		p[slash] = regexp.MustCompile("^" + strings.ReplaceAll(expr, "/", regexp.QuoteMeta(slash)))
+		quoted := regexp.QuoteMeta(slash)
+		// The second slash is in the middle of the origin, which ignores case.
+		second := strings.NewReplacer("u", "[uU]", "f", "[fF]", "F", "[fF]").Replace(quoted)
+		p[slash] = regexp.MustCompile("^" + strings.Replace(strings.ReplaceAll(expr, "/", quoted), quoted+quoted, quoted+second, 1))
 	}
 	return p
 }
@@ -107,12 +110,13 @@ func samples() map[string]string {
 		`["` + url + `","` + url + `"]`:     `["` + p + `","` + p + `"]`,
 		`["` + escaped + `"]`:               `["` + pEscaped + `"]`,
 		`["` + escaped + `","` + url + `"]`: `["` + pEscaped + `","` + p + `"]`,
-		`["https://acme.atlassian.net\/secure\/viewavatar?"]`:  ``, // no writer mixes both
-		`["https://acme.atlassian.net\/secure\/viewavatar\""]`: ``,
-		`["https://acme.atlassian.net\\/rest/x"]`:              ``,
-		`["https:\\/\\/acme.atlassian.net/rest/x"]`:            ``,
-		`["https:\u002f/acme.atlassian.net/rest/x"]`:           ``,
-		`["https:\u002f\u002Facme.atlassian.net/rest/x"]`:      ``,
+		`["https://acme.atlassian.net\/secure\/viewavatar?"]`:       ``, // no writer mixes both
+		`["https://acme.atlassian.net\/secure\/viewavatar\""]`:      ``,
+		`["https://acme.atlassian.net\\/rest/x"]`:                   ``,
+		`["https:\\/\\/acme.atlassian.net/rest/x"]`:                 ``,
+		`["https:\u002f/acme.atlassian.net/rest/x"]`:                ``,
+		`["HTTPS:\u002F\u002FAcme.atlassian.net\u002Frest\u002Fx"]`: `["` + strings.ReplaceAll(public+"/rest/x", "/", `\u002F`) + `"]`,
+		`["https:\u002f\u002Facme.atlassian.net/rest/x"]`:           ``,
 		`["https:\u002`: ``,
 		`["` + strings.ReplaceAll(url, "/", `\u002f`) + `"]`:                                                                    `["` + strings.ReplaceAll(public+"/rest/x", "/", `\u002f`) + `"]`,
 		`["` + strings.ReplaceAll(url, "/", `\u002F`) + `","` + strings.ReplaceAll(url, "/", `\u002f`) + `","` + escaped + `"]`: `["` + strings.ReplaceAll(public+"/rest/x", "/", `\u002F`) + `","` + strings.ReplaceAll(public+"/rest/x", "/", `\u002f`) + `","` + pEscaped + `"]`,

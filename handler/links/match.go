@@ -138,7 +138,7 @@ func equal(s []byte, text string, fold int) bool {
 		return true
 	}
 	for i := range fold {
-		if lower(s[i]) != text[i] {
+		if lower(s[i]) != lower(text[i]) { // text has letters in \u002F
 			return false
 		}
 	}
