@@ -255,6 +255,9 @@ func TestMistakesInValues(t *testing.T) {
 		{"two Jiras", jiras("", ""), "write `accounts <name…>` in the gateway of"},
 		{"two Jiras, the first without accounts", jiras("", "accounts default"), "in the gateway of https://A.example "},
 		{"two Jiras, the second without accounts", jiras("accounts default", ""), "in the gateway of https://b.example "},
+		{"two transports", transports("", ""), "the gateways lead to two Jiras, https://"},
+		{"two transports, the first without accounts", transports("", "accounts other"), "in the gateway of https://a.example "},
+		{"two transports, the second without accounts", transports("accounts default", ""), "in the gateway of https://b.example "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			adapted, err := adapt("Caddyfile", test.text)
@@ -281,6 +284,16 @@ func jiras(first, second string) string {
 		"jira_gateway https://b.example {\n" + second + "\n}\n}\n"
 }
 
+// transports returns a configuration with jira transports for two Jiras. The accounts
+// that jira_token_auth names say nothing about what the transports may send.
+func transports(first, second string) string {
+	site := func(url, options string) string {
+		return "jira_token_auth {\naccounts default\n}\nreverse_proxy " + url + " {\ntransport jira {\nurl " + url + "\n" + options + "\n}\n}\n"
+	}
+	return "{\nadmin off\njira_tokens {\naccount default {\nbearer x\n}\naccount other {\nbearer y\n}\n}\n}\n" +
+		"http://a.example:0 {\n" + site("https://a.example", first) + "}\nhttp://b.example:0 {\n" + site("https://b.example", second) + "}\n"
+}
+
 // TestSeveralGateways: gateways for the same Jira need not name its accounts.
 // Gateways for several Jiras must, but may name the same one.
 func TestSeveralGateways(t *testing.T) {
@@ -289,6 +302,7 @@ func TestSeveralGateways(t *testing.T) {
 		"one Jira":    strings.ReplaceAll(jiras("", ""), "b.example", "a.example"),
 		"two":         jiras("accounts default", "accounts other"),
 		"one account": jiras("accounts default", "accounts default other"),
+		"transports":  transports("accounts default", "accounts default other"),
 	} {
 		adapted, err := adapt("Caddyfile", text)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -131,6 +132,53 @@ func TestKnownTokensPassAtABlockedAddress(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestColdTokenPassesAtABlockedAddress: a valid token that is not in the cache gets
+// through after a while, without a denial for each guess being a lookup.
+func TestColdTokenPassesAtABlockedAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := &lookedUp{oneToken: newToken(token.New(), token.ScopeWrite)}
+		app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil), Failures: token.Limit{Requests: 3, Period: time.Hour}}
+		h := newHandler(t, app, frontAPI, passwordsDeny)
+		ask := func(secret token.Token) (reason string, passed bool) {
+			w, passed := serve(t, h, from("192.0.2.1", "alice", secret.Reveal()))
+			return w.Header().Get(headerReason), passed
+		}
+		for range 3 {
+			ask(token.New())
+		}
+		if reason, passed := ask(app.Token); passed || reason != string(ReasonTooManyFailures) || app.lookups != 3 {
+			t.Errorf("right away: %q, %v, %d lookups", reason, passed, app.lookups)
+		}
+		time.Sleep(time.Second)
+		if reason, passed := ask(app.Token); !passed {
+			t.Errorf("after a second: %s", reason)
+		}
+		app.lookups = 0
+		for range 100 { // in ten seconds
+			if reason, _ := ask(token.New()); reason != string(ReasonTooManyFailures) {
+				t.Fatalf("a guess: %q", reason)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if app.lookups > 10 {
+			t.Errorf("100 guesses in ten seconds caused %d lookups", app.lookups)
+		}
+	})
+}
+
+// lookedUp is an app with an empty cache that counts lookups.
+type lookedUp struct {
+	oneToken
+	lookups int
+}
+
+func (*lookedUp) Known(token.Token) bool { return false }
+
+func (l *lookedUp) Lookup(ctx context.Context, presented token.Token) (*token.Record, error) {
+	l.lookups++
+	return l.oneToken.Lookup(ctx, presented)
 }
 
 // rotatedToken is an app whose last rotation replaced the token.

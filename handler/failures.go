@@ -20,6 +20,12 @@ func (h *Handler) tooManyFailures(d *Decision) *denial {
 	return tooMany(ReasonTooManyFailures, exceeded, message)
 }
 
+// mayLookUp reports whether to look up a token although its address or owner is blocked:
+// always if it is in the cache, otherwise now and then.
+func (h *Handler) mayLookUp(d *Decision) bool {
+	return h.app.Known(d.presented) || h.app.Limits().MayLookUp(d.failingAddress())
+}
+
 // countFailure records a request without a valid token. It logs a line when that
 // reaches the limit, rather than for each request denied from then on, and leaves
 // out the user name: it may be a password in the wrong field.

@@ -53,14 +53,14 @@ func (h *Handler) decide(r *http.Request, d *Decision) *denial {
 
 // authenticate looks up the token that the request presents and counts requests
 // without a valid one. Too many of them block an address or owner, except for
-// tokens that are already known.
+// tokens that are already known and, now and then, others that prove valid.
 func (h *Handler) authenticate(r *http.Request, d *Decision) *denial {
 	denied := h.credentials(r, d)
 	if d.passThrough || denied != nil && denied.reason != ReasonInvalidToken {
 		return denied
 	}
 	blocked := h.tooManyFailures(d)
-	if blocked != nil && (denied != nil || !h.app.Known(d.presented)) {
+	if blocked != nil && (denied != nil || !h.mayLookUp(d)) {
 		return blocked // without a lookup
 	}
 	if denied == nil {

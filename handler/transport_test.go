@@ -387,3 +387,25 @@ func TestRetryForgetsTheDenial(t *testing.T) {
 		}
 	}
 }
+
+// TestTransportOfOtherAccounts: the transport sends no account's credential to a Jira
+// that the account is not for, whatever the handler in front of it says.
+func TestTransportOfOtherAccounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		accounts []string
+		want     Reason
+	}{
+		"all":     {nil, ""},
+		"its own": {[]string{"other", "default"}, ""},
+		"others":  {[]string{"other"}, ReasonPathDenied},
+	} {
+		x := newExchange(t, "https://jira.example.com", func(t *Transport) { t.Accounts = c.accounts })
+		x.answer = func(*http.Request) (*http.Response, error) {
+			return answerOf(http.StatusOK, "{}", "Content-Type", "application/json"), nil
+		}
+		got := x.send("GET", "http://gateway.example.com"+issuePath, nil)
+		if Reason(got.Header.Get(headerReason)) != c.want || (len(x.seen) == 0) != (c.want != "") {
+			t.Errorf("%s: got %d %v, and %d requests reached Jira", name, got.StatusCode, got.Header, len(x.seen))
+		}
+	}
+}

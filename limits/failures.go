@@ -23,6 +23,10 @@ const (
 	maxTried = 8
 )
 
+// blockedLookupInterval is how often a blocked network may have a token looked up that
+// is not in the cache.
+const blockedLookupInterval = time.Second
+
 // failures counts failed authentications by client network and by the owner
 // named.
 type failures struct {
@@ -74,6 +78,12 @@ func (f *failures) blocked(address netip.Addr, owner string, limit token.Limit) 
 		return OwnerFailures, named.exceeds(now, limit)
 	}
 	return 0, 0
+}
+
+// mayLookUp reports whether a token may be looked up now for a blocked address.
+func (f *failures) mayLookUp(address netip.Addr) bool {
+	network, ok := f.networks.GetIfPresent(NetworkOf(address))
+	return !ok || network.mayLookUp(f.now())
 }
 
 // failed records a failure and returns the bound that it reaches, or 0.
@@ -130,6 +140,9 @@ type failureCount struct {
 	// ends is the end of the period. Once there are too many failures, each
 	// further one starts the period again.
 	ends time.Time
+	// nextLookup is when a token may next be looked up for the network, once it is
+	// blocked.
+	nextLookup time.Time
 	// tried is a ring of the owners that a network failed for in the period;
 	// next is the index of the next entry.
 	tried [maxTried]ownerHash
@@ -155,10 +168,27 @@ func (c *failureCount) add(now time.Time, limit token.Limit) bool {
 	if !now.Before(c.ends) {
 		c.count, c.ends, c.tried = 0, now.Add(limit.Period), [maxTried]ownerHash{}
 	}
-	if c.count++; c.count >= limit.Requests {
-		c.ends = now.Add(limit.Period)
+	if c.count++; c.count < limit.Requests {
+		return false
 	}
-	return c.count == limit.Requests
+	c.ends = now.Add(limit.Period)
+	reached := c.count == limit.Requests
+	if reached {
+		c.nextLookup = now.Add(blockedLookupInterval)
+	}
+	return reached
+}
+
+// mayLookUp reports whether a token may be looked up now for a blocked network, and
+// uses up its turn.
+func (c *failureCount) mayLookUp(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Before(c.nextLookup) {
+		return false
+	}
+	c.nextLookup = now.Add(blockedLookupInterval)
+	return true
 }
 
 // try records that a network failed for an owner.

@@ -70,6 +70,33 @@ func TestFailuresOfAnOwner(t *testing.T) {
 	})
 }
 
+// TestLookupsOfABlockedNetwork: however many guesses arrive, one token a second is looked
+// up for each blocked network, and none right after it was blocked.
+func TestLookupsOfABlockedNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := node(t, nil, nil)
+		l.Failures = tenAMinute
+		address, other := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("203.0.113.8")
+		for range 10 {
+			l.Failed(address, "anna")
+			l.Failed(other, "bert")
+		}
+		lookups := 0
+		for range 3000 {
+			if l.MayLookUp(address) {
+				lookups++
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if lookups != 29 { // in 30 seconds
+			t.Errorf("%d lookups, want 29", lookups)
+		}
+		if !l.MayLookUp(other) || l.MayLookUp(other) {
+			t.Error("another network does not have its own turn")
+		}
+	})
+}
+
 func TestFewFailuresInAPeriodAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := node(t, nil, nil)

@@ -193,6 +193,11 @@ func (l *Limits) Blocked(address netip.Addr, owner string) *Exceeded {
 	return exceeds(bound, l.Failures, wait)
 }
 
+// MayLookUp reports whether a token may be looked up in the store although its address
+// or owner is blocked: once a second for each network. So a correct token gets through,
+// and is in the cache from then on, while guesses cause hardly any lookups.
+func (l *Limits) MayLookUp(address netip.Addr) bool { return l.failures.mayLookUp(address) }
+
 // Failed records a failed authentication and returns the bound that it reaches,
 // or 0.
 func (l *Limits) Failed(address netip.Addr, owner string) (reached Bound) {

@@ -32,7 +32,8 @@ func (m *Mapper) Body(r io.ReadCloser, public string) io.ReadCloser {
 	return &body{mapper: m, source: r, public: public}
 }
 
-// XML is like Body for an XML text, where a URL is at the start of an attribute's value or of an element's text.
+// XML is like Body for an XML text, where a URL is at the start of an attribute's value or of an element's text, which may
+// be a CDATA section.
 func (m *Mapper) XML(r io.ReadCloser, public string) io.ReadCloser {
 	if !isURLText(public) {
 		return r
@@ -45,7 +46,7 @@ type body struct {
 	text   place // inJSON or inXML
 	source io.ReadCloser
 	public string
-	masked string // public with escaped slashes, once needed
+	masked string // public with escaped slashes, as last needed
 
 	closed atomic.Bool
 	mu     sync.Mutex // held by Read, so that Close does not release a buffer in use
@@ -157,13 +158,26 @@ func (b *body) decide() {
 
 // publicBefore returns the public URL with its slashes escaped if those of path, which follows it, are.
 func (b *body) publicBefore(path []byte) string {
-	if path[0] != '\\' {
+	slash := slashAt(path)
+	if slash == 0 {
 		return b.public
 	}
-	if b.masked == "" {
-		b.masked = strings.ReplaceAll(b.public, "/", `\/`)
+	if !strings.Contains(b.masked, slashes[slash]) {
+		b.masked = strings.ReplaceAll(b.public, "/", slashes[slash])
 	}
 	return b.masked
+}
+
+// slashAt returns the index in slashes of the slash with which s begins; 0 if it begins with none.
+func slashAt(s []byte) int {
+	if len(s) > 0 && s[0] == '\\' {
+		for i, slash := range slashes {
+			if bytes.HasPrefix(s, []byte(slash)) {
+				return i
+			}
+		}
+	}
+	return 0
 }
 
 // find returns the index of the first URL to map in s and the length of its base, which is 0 if there is none.
@@ -173,10 +187,7 @@ func (m *Mapper) find(s []byte, text place, odd bool) (start, n int) {
 		if quote < 0 || text == inJSON && endsOdd(s[:quote], odd) {
 			continue
 		}
-		f := &m.plain
-		if s[colon+1] == '\\' {
-			f = &m.escaped
-		}
+		f := &m.forms[slashAt(s[colon+1:])]
 		if n, v := f.match(s[quote+1:], text); v == yes {
 			return quote + 1, n
 		}
@@ -219,19 +230,30 @@ func openerBefore(s []byte, text place, colon int) int {
 	switch {
 	case colon < short || s[colon] != ':':
 		return -1
-	case opens(text, s[colon-short]):
+	case opens(text, s[:colon-short+1]):
 		return colon - short
-	case colon >= long && opens(text, s[colon-long]):
+	case colon >= long && opens(text, s[:colon-long+1]):
 		return colon - long
 	default:
 		return -1
 	}
 }
 
-// opens reports whether a URL can begin after c.
-func opens(text place, c byte) bool {
-	return c == '"' || text == inXML && (c == '>' || c == '\'')
+// opens reports whether a URL can begin after s, which is not empty.
+func opens(text place, s []byte) bool {
+	switch s[len(s)-1] {
+	case '"':
+		return true
+	case '>', '\'':
+		return text == inXML
+	case '[':
+		return text == inXML && bytes.HasSuffix(s, []byte(">"+cdata))
+	}
+	return false
 }
+
+// cdata begins the text of an element that is a CDATA section.
+const cdata = "<![CDATA["
 
 // undecided returns the length of the suffix of s that may be a quote and the beginning of a URL to map. It only looks at
 // the last quote: there is none inside a URL.
@@ -245,8 +267,15 @@ func (m *Mapper) undecided(s []byte, text place, odd bool) int {
 	if last < 0 || text == inJSON && endsOdd(s[:quote], odd) {
 		return 0
 	}
-	for _, f := range [...]*form{&m.plain, &m.escaped} {
-		if _, v := f.match(s[quote+1:], text); v == more {
+	after := s[quote+1:]
+	if text == inXML {
+		if len(after) < len(cdata) && strings.HasPrefix(cdata, string(after)) {
+			return len(s) - quote
+		}
+		after = bytes.TrimPrefix(after, []byte(cdata))
+	}
+	for i := range m.forms {
+		if _, v := m.forms[i].match(after, text); v == more {
 			return len(s) - quote
 		}
 	}

@@ -33,7 +33,7 @@ func reference(body []byte, public string) []byte {
 		if !opens {
 			continue
 		}
-		for _, slash := range []string{"/", `\/`} {
+		for _, slash := range []string{"/", `\/`, `\u002f`, `\u002F`} {
 			if n := referenceMatch(body[i+1:], slash); n > 0 {
 				out = append(out, strings.ReplaceAll(public, "/", slash)...)
 				i += n
@@ -62,7 +62,14 @@ func referenceMatch(s []byte, slash string) int {
 type pattern map[string]*regexp.Regexp
 
 func newPattern(expr string) pattern {
-	return pattern{"/": regexp.MustCompile("^" + expr), `\/`: regexp.MustCompile("^" + strings.ReplaceAll(expr, "/", `\\/`))}
+	p := make(pattern)
+	for _, slash := range []string{"/", `\/`, `\u002f`, `\u002F`} {
+		quoted := regexp.QuoteMeta(slash)
+		// The second slash is in the middle of the origin, which ignores case.
+		second := strings.NewReplacer("u", "[uU]", "f", "[fF]", "F", "[fF]").Replace(quoted)
+		p[slash] = regexp.MustCompile("^" + strings.Replace(strings.ReplaceAll(expr, "/", quoted), quoted+quoted, quoted+second, 1))
+	}
+	return p
 }
 
 func (p pattern) find(s []byte, slash string) []byte { return p[slash].Find(s) }
@@ -103,33 +110,38 @@ func samples() map[string]string {
 		`["` + url + `","` + url + `"]`:     `["` + p + `","` + p + `"]`,
 		`["` + escaped + `"]`:               `["` + pEscaped + `"]`,
 		`["` + escaped + `","` + url + `"]`: `["` + pEscaped + `","` + p + `"]`,
-		`["https://acme.atlassian.net\/secure\/viewavatar?"]`:    ``, // no writer mixes both
-		`["https://acme.atlassian.net\/secure\/viewavatar\""]`:   ``,
-		`["https://acme.atlassian.net\\/rest/x"]`:                ``,
-		`["https:\\/\\/acme.atlassian.net/rest/x"]`:              ``,
-		`["https:\u002f/acme.atlassian.net/rest/x"]`:             ``,
-		`{"text":"see ` + url + ` there"}`:                       ``,
-		`{"text":"\"` + url + `\" there"}`:                       ``,
-		`{"text":"\\\"` + url + `"}`:                             ``,
-		`{"text":"\\","self":"` + url + `"}`:                     `{"text":"\\","self":"` + p + `"}`,
-		`{"text":"\\\\","self":"` + url + `"}`:                   `{"text":"\\\\","self":"` + p + `"}`,
-		`["\\"` + url + `"]`:                                     `["\\"` + p + `"]`, // no JSON, but unescaped
-		strings.Repeat(`\`, 101) + `"` + url:                     ``,
-		strings.Repeat(`\`, 102) + `"` + url:                     strings.Repeat(`\`, 102) + `"` + p,
-		`{"` + url + `":1}`:                                      `{"` + p + `":1}`,
-		`"` + url:                                                `"` + p,
-		`"https://acme.atlassian.net/secure/viewavatar`:          ``, // cut off before it is decided
-		`"https://acme.atlassian.net/rest`:                       ``,
-		`"https://acme.atl`:                                      ``,
-		`"`:                                                      ``,
-		`{"a":"https://acme.atlassian.net"` + url + `"}`:         `{"a":"https://acme.atlassian.net"` + p + `"}`, // no JSON
-		`["https://acme."` + url + `"]`:                          `["https://acme."` + p + `"]`,
-		`"""""` + url + `"`:                                      `"""""` + p + `"`,
-		"\"\xff\xfe\x00\":\"" + url + "\xc3\"":                   "\"\xff\xfe\x00\":\"" + p + "\xc3\"",
-		url:                                                      ``,
-		`////":///"http:/"https://"https:\/`:                     ``,
-		`[":/","/","x:/","https:/","http:/","\"http:/","\\:/"]`:  ``,
-		`["https://secure.gravatar.com/avatar/1?d=` + url + `"]`: ``,
+		`["https://acme.atlassian.net\/secure\/viewavatar?"]`:       ``, // no writer mixes both
+		`["https://acme.atlassian.net\/secure\/viewavatar\""]`:      ``,
+		`["https://acme.atlassian.net\\/rest/x"]`:                   ``,
+		`["https:\\/\\/acme.atlassian.net/rest/x"]`:                 ``,
+		`["https:\u002f/acme.atlassian.net/rest/x"]`:                ``,
+		`["HTTPS:\u002F\u002FAcme.atlassian.net\u002Frest\u002Fx"]`: `["` + strings.ReplaceAll(public+"/rest/x", "/", `\u002F`) + `"]`,
+		`["https:\u002f\u002Facme.atlassian.net/rest/x"]`:           ``,
+		`["https:\u002`: ``,
+		`["` + strings.ReplaceAll(url, "/", `\u002f`) + `"]`:                                                                    `["` + strings.ReplaceAll(public+"/rest/x", "/", `\u002f`) + `"]`,
+		`["` + strings.ReplaceAll(url, "/", `\u002F`) + `","` + strings.ReplaceAll(url, "/", `\u002f`) + `","` + escaped + `"]`: `["` + strings.ReplaceAll(public+"/rest/x", "/", `\u002F`) + `","` + strings.ReplaceAll(public+"/rest/x", "/", `\u002f`) + `","` + pEscaped + `"]`,
+		`{"text":"see ` + url + ` there"}`:                                                                                      ``,
+		`{"text":"\"` + url + `\" there"}`:                                                                                      ``,
+		`{"text":"\\\"` + url + `"}`:                                                                                            ``,
+		`{"text":"\\","self":"` + url + `"}`:                                                                                    `{"text":"\\","self":"` + p + `"}`,
+		`{"text":"\\\\","self":"` + url + `"}`:                                                                                  `{"text":"\\\\","self":"` + p + `"}`,
+		`["\\"` + url + `"]`:                                                                                                    `["\\"` + p + `"]`, // no JSON, but unescaped
+		strings.Repeat(`\`, 101) + `"` + url:                                                                                    ``,
+		strings.Repeat(`\`, 102) + `"` + url:                                                                                    strings.Repeat(`\`, 102) + `"` + p,
+		`{"` + url + `":1}`:                                                                                                     `{"` + p + `":1}`,
+		`"` + url:                                                                                                               `"` + p,
+		`"https://acme.atlassian.net/secure/viewavatar`:                                                                         ``, // cut off before it is decided
+		`"https://acme.atlassian.net/rest`:                                                                                      ``,
+		`"https://acme.atl`:                                                                                                     ``,
+		`"`:                                                                                                                     ``,
+		`{"a":"https://acme.atlassian.net"` + url + `"}`:                                                                        `{"a":"https://acme.atlassian.net"` + p + `"}`, // no JSON
+		`["https://acme."` + url + `"]`:                                                                                         `["https://acme."` + p + `"]`,
+		`"""""` + url + `"`:                                                                                                     `"""""` + p + `"`,
+		"\"\xff\xfe\x00\":\"" + url + "\xc3\"":                                                                                  "\"\xff\xfe\x00\":\"" + p + "\xc3\"",
+		url:                                                                                                                     ``,
+		`////":///"http:/"https://"https:\/`:                                                                                    ``,
+		`[":/","/","x:/","https:/","http:/","\"http:/","\\:/"]`:                                                                 ``,
+		`["https://secure.gravatar.com/avatar/1?d=` + url + `"]`:                                                                ``,
 	}
 	for in, want := range urls {
 		s[`{"a":"\\","u":"`+in+`","b":"c"}`] = `{"a":"\\","u":"` + expected(in, want) + `","b":"c"}`
@@ -575,5 +587,38 @@ func BenchmarkHostile(b *testing.B) {
 				drain(m.Body(source, public), p)
 			}
 		})
+	}
+}
+
+// TestXML: URLs are mapped at the start of an attribute's value, an element's text or a
+// CDATA section that is an element's text, however the body arrives.
+func TestXML(t *testing.T) {
+	const url, mapped = "https://acme.atlassian.net/rest/x", public + "/rest/x"
+	m := newMapper(t, testBases, testPaths)
+	for in, want := range map[string]string{
+		`<issue self="` + url + `"/>`:                                         `<issue self="` + mapped + `"/>`,
+		`<issue self='` + url + `'/>`:                                         `<issue self='` + mapped + `'/>`,
+		`<self>` + url + `</self>`:                                            `<self>` + mapped + `</self>`,
+		`<self><![CDATA[` + url + `]]></self>`:                                `<self><![CDATA[` + mapped + `]]></self>`,
+		`<a><![CDATA[https://acme.atlassian.net/secure/viewavatar]]></a>`:     `<a><![CDATA[` + public + `/secure/viewavatar]]></a>`,
+		`<self><![CDATA[see ` + url + `]]></self>`:                            "",
+		`<self>see <![CDATA[` + url + `]]></self>`:                            "",
+		`<self>[` + url + `]</self>`:                                          "",
+		`<self><![CDATA[[` + url + `]]></self>`:                               "",
+		`<self><![CDATA[https://acme.atlassian.net.evil.com/rest/x]]></self>`: "",
+		`<self><![CDATA[https://acme.atl`:                                     "",
+		`<self><![CDATA[`:                                                     "",
+		`<self><![CD`:                                                         "",
+		`<self><`:                                                             "",
+	} {
+		if want == "" {
+			want = in
+		}
+		for name, source := range map[string]io.Reader{"whole": strings.NewReader(in), "by the byte": iotest.OneByteReader(strings.NewReader(in))} {
+			got, err := io.ReadAll(m.XML(io.NopCloser(source), public))
+			if err != nil || string(got) != want {
+				t.Errorf("%s: %s became %s (%v), want %s", name, in, got, err, want)
+			}
+		}
 	}
 }

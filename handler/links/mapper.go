@@ -20,8 +20,8 @@ const maxText = 1024
 
 // Mapper maps the URLs of Jira that the gateway serves. It is safe for concurrent use.
 type Mapper struct {
-	plain, escaped form
-	maxHold        int // maximum length of an undecided URL and its quote
+	forms   [len(slashes)]form // the first has plain slashes
+	maxHold int                // maximum length of an undecided URL and what opens it
 }
 
 // New returns a Mapper for URLs that consist of one of the bases, such as https://acme.atlassian.net,
@@ -54,8 +54,11 @@ func New(bases, paths []string) (*Mapper, error) {
 		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
 	})
 	plain.bases = slices.Compact(plain.bases)
-	m := &Mapper{plain: plain, escaped: plain.escaped()}
-	m.maxHold = len(`"`) + m.escaped.longest()
+	m := new(Mapper)
+	for i, slash := range slashes {
+		m.forms[i] = plain.with(slash)
+		m.maxHold = max(m.maxHold, len(`>`+cdata)+m.forms[i].longest())
+	}
 	return m, nil
 }
 
@@ -112,7 +115,7 @@ func parsePath(raw string) (servedPath, error) {
 // URL maps the value of a header such as Location or Content-Location. Relative URLs, URLs outside of Jira, and those that
 // the gateway does not serve stay as they are.
 func (m *Mapper) URL(s, public string) string {
-	n, v := m.plain.match([]byte(s), inHeader)
+	n, v := m.forms[0].match([]byte(s), inHeader)
 	if v != yes || !isURLText(public) {
 		return s
 	}

@@ -2,8 +2,8 @@ package links
 
 import "strings"
 
-// form holds the texts to compare with, either with plain slashes or with slashes written as \/, as some JSON encoders
-// do. No encoder mixes both in one URL.
+// form holds the texts to compare with, with slashes written in one of the ways in slashes. No encoder mixes them in one
+// URL.
 type form struct {
 	slash string
 	bases []base // longest first, so that the longest base wins
@@ -23,10 +23,13 @@ type servedPath struct {
 	exact bool
 }
 
-// escaped returns the form with escaped slashes.
-func (f *form) escaped() form {
-	escape := func(s string) string { return strings.ReplaceAll(s, "/", `\/`) }
-	e := form{slash: `\/`}
+// slashes are the ways in which JSON encoders write a slash.
+var slashes = [...]string{"/", `\/`, `\u002f`, `\u002F`}
+
+// with returns the form with slashes written in another way.
+func (f *form) with(slash string) form {
+	escape := func(s string) string { return strings.ReplaceAll(s, "/", slash) }
+	e := form{slash: slash}
 	for _, b := range f.bases {
 		e.bases = append(e.bases, base{escape(b.text), len(escape(b.text[:b.origin]))})
 	}
@@ -62,7 +65,7 @@ type place uint8
 
 const (
 	inJSON   place = iota // the text goes on after the URL, which ends at a quote
-	inXML                 // the same; it ends at a quote, an apostrophe or a tag
+	inXML                 // the same; it ends at a quote, an apostrophe, a tag or the end of a CDATA section
 	inHeader              // the text is the whole URL
 )
 
@@ -106,7 +109,7 @@ func pathEnds(s []byte, where place) verdict {
 		return more
 	case len(s) == 0, s[0] == '?', s[0] == '#', s[0] == '"' && where != inHeader:
 		return yes
-	case where == inXML && (s[0] == '\'' || s[0] == '<'):
+	case where == inXML && (s[0] == '\'' || s[0] == '<' || s[0] == ']'):
 		return yes
 	default:
 		return no
@@ -135,7 +138,7 @@ func equal(s []byte, text string, fold int) bool {
 		return true
 	}
 	for i := range fold {
-		if lower(s[i]) != text[i] {
+		if lower(s[i]) != lower(text[i]) { // text has letters in \u002F
 			return false
 		}
 	}
