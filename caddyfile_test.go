@@ -255,7 +255,7 @@ func TestMistakesInValues(t *testing.T) {
 		{"two Jiras", jiras("", ""), "write `accounts <name…>` in the gateway of"},
 		{"two Jiras, the first without accounts", jiras("", "accounts default"), "in the gateway of https://A.example "},
 		{"two Jiras, the second without accounts", jiras("accounts default", ""), "in the gateway of https://b.example "},
-		{"two transports", transports("", ""), "the gateways lead to two Jiras, https://"},
+		{"two transports", transports("", ""), "the gateways forward to two Jiras, https://"},
 		{"two transports, the first without accounts", transports("", "accounts other"), "in the gateway of https://a.example "},
 		{"two transports, the second without accounts", transports("accounts default", ""), "in the gateway of https://b.example "},
 	} {
