@@ -158,10 +158,10 @@ func (b *body) decide() {
 
 // publicBefore returns the public URL with its slashes escaped if those of path, which follows it, are.
 func (b *body) publicBefore(path []byte) string {
-	slash := slashAt(path)
-	if slash == 0 {
+	if path[0] != '\\' {
 		return b.public
 	}
+	slash := slashAt(path)
 	if !strings.Contains(b.masked, slashes[slash]) {
 		b.masked = strings.ReplaceAll(b.public, "/", slashes[slash])
 	}
@@ -170,11 +170,9 @@ func (b *body) publicBefore(path []byte) string {
 
 // slashAt returns the index in slashes of the slash with which s begins; 0 if it begins with none.
 func slashAt(s []byte) int {
-	if len(s) > 0 && s[0] == '\\' {
-		for i, slash := range slashes {
-			if bytes.HasPrefix(s, []byte(slash)) {
-				return i
-			}
+	for i, slash := range slashes {
+		if bytes.HasPrefix(s, []byte(slash)) {
+			return i
 		}
 	}
 	return 0
@@ -187,7 +185,10 @@ func (m *Mapper) find(s []byte, text place, odd bool) (start, n int) {
 		if quote < 0 || text == inJSON && endsOdd(s[:quote], odd) {
 			continue
 		}
-		f := &m.forms[slashAt(s[colon+1:])]
+		f := &m.forms[0]
+		if s[colon+1] == '\\' {
+			f = &m.forms[slashAt(s[colon+1:])]
+		}
 		if n, v := f.match(s[quote+1:], text); v == yes {
 			return quote + 1, n
 		}
@@ -230,26 +231,22 @@ func openerBefore(s []byte, text place, colon int) int {
 	switch {
 	case colon < short || s[colon] != ':':
 		return -1
-	case opens(text, s[:colon-short+1]):
+	case opens(text, s[colon-short]):
 		return colon - short
-	case colon >= long && opens(text, s[:colon-long+1]):
+	case colon >= long && opens(text, s[colon-long]):
+		return colon - long
+	case text == inXML && bytes.HasSuffix(s[:colon-short+1], []byte(">"+cdata)):
+		return colon - short
+	case text == inXML && colon >= long && bytes.HasSuffix(s[:colon-long+1], []byte(">"+cdata)):
 		return colon - long
 	default:
 		return -1
 	}
 }
 
-// opens reports whether a URL can begin after s, which is not empty.
-func opens(text place, s []byte) bool {
-	switch s[len(s)-1] {
-	case '"':
-		return true
-	case '>', '\'':
-		return text == inXML
-	case '[':
-		return text == inXML && bytes.HasSuffix(s, []byte(">"+cdata))
-	}
-	return false
+// opens reports whether a URL can begin after c.
+func opens(text place, c byte) bool {
+	return c == '"' || text == inXML && (c == '>' || c == '\'')
 }
 
 // cdata begins the text of an element that is a CDATA section.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -43,27 +44,44 @@ type conn struct {
 	refused  atomic.Bool  // the server has too many clients to accept this one
 }
 
-// dial makes a connection and tracks it.
+// maxDials is the maximum number of times that dial tries if closeAll is called
+// meanwhile.
+const maxDials = 5
+
+// dial makes a connection and tracks it. If closeAll is called meanwhile, the
+// connection may lead to the old server, so that dial makes another one: failing
+// would look like an outage.
 func (c *conns) dial(ctx context.Context, dial dialer, network, addr string) (net.Conn, error) {
-	c.mu.Lock()
-	generation := c.generation
-	c.mu.Unlock()
-	inner, err := dial(ctx, network, addr)
-	if err != nil {
-		return nil, &unansweredError{err}
+	for range maxDials {
+		c.mu.Lock()
+		generation := c.generation
+		c.mu.Unlock()
+		inner, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, &unansweredError{err}
+		}
+		outer := &conn{Conn: inner, addr: addr, subscription: ctx.Value(subscribing{}) != nil, all: c}
+		if c.track(outer, generation) {
+			return outer, nil
+		}
+		inner.Close()
 	}
-	outer := &conn{Conn: inner, addr: addr, subscription: ctx.Value(subscribing{}) != nil, all: c}
+	return nil, &unansweredError{fmt.Errorf("connection to %s: the address keeps moving to other servers: %w", addr, net.ErrClosed)}
+}
+
+// track adds a connection to the open ones, unless the generation in which its dialing
+// began is over.
+func (c *conns) track(outer *conn, generation uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.generation != generation {
-		inner.Close()
-		return nil, &unansweredError{fmt.Errorf("connection to %s: the address moved to another server in the meantime: %w", addr, net.ErrClosed)}
+		return false
 	}
 	if c.open == nil {
 		c.open = make(map[*conn]struct{})
 	}
 	c.open[outer] = struct{}{}
-	return outer, nil
+	return true
 }
 
 // closeIf closes the connections for which wrong returns true, and returns their
@@ -149,7 +167,22 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(at time.Time) error { return c.failure(c.Conn.SetReadDeadline(at)) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *conn) SetWriteDeadline(at time.Time) error { return c.failure(c.Conn.SetWriteDeadline(at)) }
+
+// failure returns the error for a failed call of the connection. If we have closed the
+// connection, it wraps io.EOF: go-redis then retries what may be sent again, as it does
+// if the server closes one.
 func (c *conn) failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, net.ErrClosed) {
+		err = fmt.Errorf("%w: %w", io.EOF, err)
+	}
 	switch {
 	case c.refused.Load():
 		return &unansweredError{errRefused}

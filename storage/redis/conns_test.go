@@ -3,8 +3,14 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
 // TestConnsElsewhereAreClosed checks that connections to other servers are closed, and
@@ -36,4 +42,86 @@ func TestConnsElsewhereAreClosed(t *testing.T) {
 	if n := len(all.open); n != 0 {
 		t.Errorf("%d connections are tracked", n)
 	}
+}
+
+// TestDialDuringAMove: if the address moves while a connection is being made, another one
+// is made, which leads to the new server.
+func TestDialDuringAMove(t *testing.T) {
+	var all conns
+	dialed := 0
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		t.Cleanup(func() { here.Close(); there.Close() })
+		if dialed++; dialed == 1 {
+			all.closeAll()
+		}
+		return here, nil
+	}
+	made, err := all.dial(t.Context(), dial, "tcp", "redis.example.com:6379")
+	if err != nil || dialed != 2 || len(all.open) != 1 {
+		t.Fatalf("%v after %d attempts, %d connections are open", err, dialed, len(all.open))
+	}
+	if closed := all.closeAll(); closed != 1 {
+		t.Errorf("closed %d connections", closed)
+	}
+	if _, err := made.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("read from a closed connection: %v", err)
+	}
+}
+
+// TestCallsOutliveAMove: closing the connections to the old server fails no call. A
+// failed read would look like an outage, in which other reads fail at once.
+func TestCallsOutliveAMove(t *testing.T) {
+	server := redistest.Start(t)
+	s := open(t, &Store{URL: server.URL()}, nil).(*store)
+	record := storagetest.NewRecord(1, "anna", "a")
+	if err := s.Apply(t.Context(), storagetest.Create(record)); err != nil {
+		t.Fatal(err)
+	}
+	var reads, changes atomic.Int64
+	var callers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 8 {
+		callers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := s.Get(t.Context(), record.ID); err != nil {
+					t.Errorf("a read failed: %v", err)
+					return
+				}
+				reads.Add(1)
+			}
+		})
+	}
+	callers.Go(func() {
+		for i := 2; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(i, "anna", "a"))); err != nil {
+				t.Errorf("a change failed: %v", err)
+				return
+			}
+			changes.Add(1)
+		}
+	})
+	for range 30 {
+		reads.Store(0)
+		changes.Store(0)
+		redistest.Eventually(t, "calls", func() error {
+			if (reads.Load() < 100 || changes.Load() < 2) && !t.Failed() {
+				return errors.New("too few yet")
+			}
+			return nil
+		})
+		s.client.conns.closeAll()
+	}
+	close(stop)
+	callers.Wait()
 }
