@@ -11,22 +11,22 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// maxConfinedBody is the maximum size, in bytes, of a body that names what must be
-// inside: far more than an issue's fields take.
+// maxConfinedBody is the maximum size, in bytes, of a body that is checked: far
+// more than the fields of an issue take.
 const maxConfinedBody = 2 << 20
 
-// confine is the step for tokens that see only a part of Jira: the operation must
-// be one that can be confined. What the request names is checked when it is
-// forwarded, because Jira is asked for it.
+// confine denies a confined token the operations that cannot be confined. What the
+// request names is checked later, when it is forwarded, because that takes
+// questions to Jira.
 func (h *Handler) confine(r *http.Request, d *Decision) *denial {
+	if h.confinement.IsZero() && d.Record.Confine.IsZero() {
+		return nil
+	}
 	view, err := confine.NewView(h.confinement, d.Record.Confine)
-	switch {
-	case err != nil:
+	if err != nil {
 		return &denial{
 			reason: ReasonNotConfinable, message: "This API token's confinement cannot be read. Tell an administrator.", cause: err,
 		}
-	case view == nil:
-		return nil
 	}
 	rule := d.operation.Confinement
 	switch {
@@ -54,7 +54,8 @@ func readsBody(rule *jira.Confinement) bool {
 	return slices.ContainsFunc(rule.Parameters, func(p jira.Parameter) bool { return p.In == "body" })
 }
 
-// readBody reads a JSON body.
+// readBody reads the body of a request before it is checked. It accepts only JSON
+// that says it is JSON, so that Jira cannot read the body as anything else.
 func (c *confined) readBody(r *http.Request) *denial {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil

@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -32,5 +34,15 @@ func TestGatewayConfinement(t *testing.T) {
 		if err := c.validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s…", err, want)
 		}
+	}
+}
+
+// TestUnconfinedCostsNothing keeps the step off the path of all other requests.
+func TestUnconfinedCostsNothing(t *testing.T) {
+	h := new(Handler)
+	r := httptest.NewRequest(http.MethodGet, "/rest/api/2/myself", nil)
+	d := &Decision{Record: new(token.Record)}
+	if n := testing.AllocsPerRun(100, func() { h.confine(r, d) }); n > 0 || d.confined != nil {
+		t.Errorf("%v allocations, confined %v", n, d.confined)
 	}
 }
