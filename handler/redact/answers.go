@@ -1,10 +1,10 @@
 package redact
 
 // shapes are the shapes of answers, by the name that the table of package jira gives them.
-var shapes map[string]*shape
+var shapes = preparedShapes()
 
-func init() {
-	shapes = make(map[string]*shape)
+func preparedShapes() map[string]*shape {
+	shapes := make(map[string]*shape)
 	for _, subject := range []map[string]*shape{
 		issueAnswers, linkAnswers, commentAnswers, worklogAnswers, changelogAnswers, attachmentAnswers, projectAnswers,
 		versionAnswers, metaAnswers, peopleAnswers, agileAnswers, serviceDeskAnswers, queryAnswers, bulkAnswers, openAnswers,
@@ -17,4 +17,5 @@ func init() {
 	for _, s := range [...]*shape{unknown, unknownMembers, person} {
 		s.prepare()
 	}
+	return shapes
 }
