@@ -78,10 +78,10 @@ func TestCallsOutliveAMove(t *testing.T) {
 	if err := s.Apply(t.Context(), storagetest.Create(record)); err != nil {
 		t.Fatal(err)
 	}
-	var reads, changes atomic.Int64
+	var done [9]atomic.Int64 // the calls of each caller since the last move
 	var callers sync.WaitGroup
 	stop := make(chan struct{})
-	for range 8 {
+	for caller := range done[1:] {
 		callers.Go(func() {
 			for {
 				select {
@@ -93,7 +93,7 @@ func TestCallsOutliveAMove(t *testing.T) {
 					t.Errorf("a read failed: %v", err)
 					return
 				}
-				reads.Add(1)
+				done[1+caller].Add(1)
 			}
 		})
 	}
@@ -108,15 +108,19 @@ func TestCallsOutliveAMove(t *testing.T) {
 				t.Errorf("a change failed: %v", err)
 				return
 			}
-			changes.Add(1)
+			done[0].Add(1)
 		}
 	})
 	for range 30 {
-		reads.Store(0)
-		changes.Store(0)
-		redistest.Eventually(t, "calls", func() error {
-			if (reads.Load() < 100 || changes.Load() < 2) && !t.Failed() {
-				return errors.New("too few yet")
+		// The second call of each caller began after the last move: no call sees two.
+		for i := range done {
+			done[i].Store(0)
+		}
+		redistest.Eventually(t, "calls of all", func() error {
+			for i := range done {
+				if done[i].Load() < 2 && !t.Failed() {
+					return errors.New("not yet")
+				}
 			}
 			return nil
 		})

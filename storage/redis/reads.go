@@ -3,6 +3,8 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"net"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -120,10 +122,27 @@ func (r *reads) fail(err error) {
 	}
 }
 
-// fetch reads records in one round trip.
+// maxFetches is the maximum number of times that records are read if the connections
+// in the pool turn out to be closed.
+const maxFetches = 10
+
+// fetch reads records in one round trip. When the address moves, all connections of the
+// pool are closed at once, which are more than go-redis retries: a failed read would
+// look like an outage.
 func (s *store) fetch(ctx context.Context, ids []string) []*redis.StringCmd {
 	bounded, cancel := s.within(ctx)
 	defer cancel()
+	commands := s.fetchOnce(bounded, ids)
+	for range maxFetches - 1 {
+		if !slices.ContainsFunc(commands, func(c *redis.StringCmd) bool { return errors.Is(c.Err(), net.ErrClosed) }) {
+			break
+		}
+		commands = s.fetchOnce(bounded, ids)
+	}
+	return commands
+}
+
+func (s *store) fetchOnce(bounded context.Context, ids []string) []*redis.StringCmd {
 	commands := make([]*redis.StringCmd, len(ids))
 	_, err := s.client.Pipelined(bounded, func(pipe redis.Pipeliner) error {
 		for i, id := range ids {
