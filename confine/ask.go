@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 )
-
-// maxAnswer bounds an answer of Jira to a question of the guard.
-const maxAnswer = 8 << 20 // bytes
 
 // maxQuestions bounds the questions for one request.
 const maxQuestions = 1000
@@ -28,9 +26,9 @@ func unanswered(cause error) error {
 	return &Error{Kind: Unanswered, Message: "Jira could not be asked what this token may see.", Err: cause}
 }
 
-// ask sends a request to Jira as the token's account. The status is one that
-// tells something: 2xx, or a 4xx by which Jira says that it has no such thing or
-// does not accept the question. Everything else is an error.
+// ask sends a request to Jira as the token's account. It returns a status of 2xx,
+// or a 4xx by which Jira says that it has no such thing or rejects the question.
+// Any other status is an error.
 func (s *session) ask(ctx context.Context, method, uri string, body []byte) (status int, answer []byte, err error) {
 	if s.questions.Add(1) > maxQuestions {
 		return 0, nil, &Error{Kind: NotConfinable, Message: "The request names more things than can be checked for a token that sees only a part of Jira."}
@@ -39,10 +37,6 @@ func (s *session) ask(ctx context.Context, method, uri string, body []byte) (sta
 	switch {
 	case err != nil:
 		return 0, nil, unanswered(err)
-	case len(answer) > maxAnswer:
-		return 0, nil, unanswered(fmt.Errorf("the answer to %s is longer than %d bytes", withoutQuery(uri), maxAnswer))
-	}
-	switch {
 	case status >= 200 && status <= 299:
 		return status, answer, nil
 	case status == http.StatusBadRequest, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone:
@@ -81,10 +75,6 @@ func (s *session) read(ctx context.Context, method, uri string, body []byte, ans
 
 // withoutQuery shortens a URI for an error: a query may hold a whole condition.
 func withoutQuery(uri string) string {
-	for i := range len(uri) {
-		if uri[i] == '?' {
-			return uri[:i]
-		}
-	}
-	return uri
+	path, _, _ := strings.Cut(uri, "?")
+	return path
 }

@@ -8,16 +8,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxBody bounds the body of a request that is read.
-const maxBody = 2 << 20 // bytes
-
-// document is a JSON body. Its numbers are as they were written.
+// document is a JSON body. Numbers keep their spelling.
 type document struct {
 	root    any
 	changed bool
 }
 
-// keepNumbers decodes numbers as they are written.
+// keepNumbers decodes numbers as the text they were written as: IDs do not fit into
+// a float64.
 var keepNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, value *any) error {
 	if d.PeekKind() == jsontext.KindNumber {
 		*value = jsontext.Value(nil)
@@ -30,9 +28,6 @@ var keepNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.
 // are refused.
 func readDocument(body []byte) (*document, error) {
 	d := new(document)
-	if len(body) > maxBody {
-		return nil, unclear("The body is larger than 2 MiB.")
-	}
 	if body == nil {
 		d.root = map[string]any{}
 		return d, nil
@@ -50,7 +45,7 @@ func (d *document) object() map[string]any { return d.root.(map[string]any) }
 
 func (d *document) encode() ([]byte, error) { return json.Marshal(d.root, json.Deterministic(true)) }
 
-// set gives a field of the body a value.
+// set sets a field of the body.
 func (d *document) set(name string, value any) {
 	d.object()[name] = value
 	d.changed = true
@@ -68,8 +63,8 @@ func (d *document) keepOnly(names string) {
 
 // visit calls f with the values at a place in the body, such as issues[] or
 // bulkTransitionInputs[].selectedIssueIdsOrKeys[]. For each array at its end, f
-// is called once with all elements; it returns those to keep. Places that are
-// not there are passed over.
+// is called once with all elements; it returns those to keep. A place that the
+// body does not have is skipped.
 func (d *document) visit(place string, f func(values []any) (keep []any, err error)) error {
 	if place == "" {
 		_, err := f([]any{d.root})
@@ -79,8 +74,8 @@ func (d *document) visit(place string, f func(values []any) (keep []any, err err
 	return err
 }
 
-// step follows the first name of a place within value, which it returns as it is
-// afterwards.
+// step follows the first name of a place within value and returns value, which f
+// may have changed.
 func (d *document) step(value any, names []string, f func([]any) ([]any, error)) (any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -121,7 +116,7 @@ func (d *document) descend(elements []any, names []string, f func([]any) ([]any,
 	return elements, nil
 }
 
-// scalar returns a text, or a number as it was written: IDs are given as both.
+// scalar returns a string, or a number as it was written: IDs can be either.
 func scalar(value any) (text string, ok bool) {
 	switch value := value.(type) {
 	case string:

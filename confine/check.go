@@ -83,14 +83,9 @@ func (s *session) checkHidden(ctx context.Context) error {
 	if err != nil || len(known) == 0 {
 		return err
 	}
-next:
 	for _, name := range s.view.hide {
-		for _, f := range known {
-			if f.isCalled(name) {
-				continue next
-			}
-		}
-		if !unlistedFields.has(name) {
+		isListed := slices.ContainsFunc(known, func(f field) bool { return f.isCalled(name) })
+		if !isListed && !unlistedFields.has(name) {
 			return fmt.Errorf("hide: %q: Jira has no field with this ID or name", name)
 		}
 	}
@@ -107,7 +102,7 @@ func (s *session) checkJQL(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	status, text2, err := s.ask(ctx, http.MethodPost, "/rest/api/3/jql/parse?validation=strict", question)
+	status, body, err := s.ask(ctx, http.MethodPost, "/rest/api/3/jql/parse?validation=strict", question)
 	if err != nil {
 		return err
 	}
@@ -116,8 +111,8 @@ func (s *session) checkJQL(ctx context.Context, text string) error {
 			Errors []string `json:"errors"`
 		} `json:"queries"`
 	}
-	if err := json.Unmarshal(text2, &answer); err != nil || status > 299 && len(answer.Queries) == 0 {
-		return refusedBy(status, text2)
+	if err := json.Unmarshal(body, &answer); err != nil || status > 299 && len(answer.Queries) == 0 {
+		return refusedBy(status, body)
 	}
 	for _, query := range answer.Queries {
 		if len(query.Errors) > 0 {
@@ -138,7 +133,12 @@ func (s *session) count(ctx context.Context) (int, error) {
 	case constraint == nil:
 		return -1, nil
 	}
-	text := (&jql.Query{Where: constraint}).String()
+	return s.countMatches(ctx, (&jql.Query{Where: constraint}).String())
+}
+
+// countMatches returns how many issues match a query; approximately, on Jira
+// Cloud.
+func (s *session) countMatches(ctx context.Context, text string) (int, error) {
 	cloud, err := s.isCloud(ctx)
 	if err != nil {
 		return 0, err

@@ -25,15 +25,8 @@ type field struct {
 
 // isCalled reports whether the field goes by this name, in requests or in JQL.
 func (f field) isCalled(name string) bool {
-	if strings.EqualFold(f.ID, name) || strings.EqualFold(f.Name, name) {
-		return true
-	}
-	for _, clause := range f.ClauseNames {
-		if strings.EqualFold(clause, name) {
-			return true
-		}
-	}
-	return false
+	return strings.EqualFold(f.ID, name) || strings.EqualFold(f.Name, name) ||
+		slices.ContainsFunc(f.ClauseNames, func(clause string) bool { return strings.EqualFold(clause, name) })
 }
 
 // fields returns the fields that Jira has.

@@ -2,8 +2,8 @@ package confine
 
 import (
 	"context"
+	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -27,7 +27,7 @@ type page struct {
 
 // everyPage returns the elements of a list of Jira's.
 func (s *session) everyPage(ctx context.Context, path string, query url.Values) (values []jsontext.Value, err error) {
-	query = cloneValues(query)
+	query = maps.Clone(query)
 	query.Set("maxResults", strconv.Itoa(listPage))
 	for range maxListPages {
 		query.Set("startAt", strconv.Itoa(len(values)))
@@ -42,14 +42,6 @@ func (s *session) everyPage(ctx context.Context, path string, query url.Values) 
 		}
 	}
 	return nil, &Error{Kind: NotConfinable, Message: "This list is too long for a token that sees only a part of Jira. Ask for one project at a time."}
-}
-
-func cloneValues(query url.Values) url.Values {
-	clone := make(url.Values, len(query)+2)
-	for name, values := range query {
-		clone[name] = slices.Clone(values)
-	}
-	return clone
 }
 
 // answerWith answers the request with the page that it asks for of a list.

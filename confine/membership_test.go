@@ -149,9 +149,6 @@ func TestJiraFails(t *testing.T) {
 		"twice": func(context.Context, string, string) (int, string, error) {
 			return 200, `{"id":"20011","id":"10011","key":"ABC-1","fields":{"project":{"id":"10000","key":"ABC"}}}`, nil
 		},
-		"long": func(context.Context, string, string) (int, string, error) {
-			return 200, `{"x":"` + strings.Repeat("x", maxAnswer) + `"}`, nil
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, confinement := range []token.Confinement{onlyABC, abcAcme} {

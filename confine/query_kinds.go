@@ -9,12 +9,15 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
 )
 
+// valueCheck checks a value that a field is compared with and returns the one to
+// send to Jira in its place.
+type valueCheck func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error)
+
 // fieldKind is what fields of a kind can be compared with.
 type fieldKind struct {
 	operators []jql.Operator
-	// value checks a value and returns the one to send to Jira in its place; nil
-	// if no values can be used, and instead says what can.
-	value   func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error)
+	// value is nil if no values can be used; instead then says what can.
+	value   valueCheck
 	instead string
 }
 
@@ -74,7 +77,7 @@ var (
 )
 
 // formed lets values of a form pass.
-func formed(form *regexp.Regexp, expected string) func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error) {
+func formed(form *regexp.Regexp, expected string) valueCheck {
 	return func(_ *querying, _ context.Context, f *queryField, operand jql.Operand) (jql.Operand, error) {
 		text, _ := textOf(operand)
 		if !form.MatchString(text) {

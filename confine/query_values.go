@@ -117,7 +117,7 @@ type thing struct {
 // things returns a check of values that must be among those of the projects
 // inside, by name or ID. Like Jira, it reads a number as an ID first and text as
 // a name, and it replaces the value by the ID or name that is meant.
-func things(what string, of func(*session, context.Context, project) ([]thing, error)) func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error) {
+func things(what string, of func(*session, context.Context, project) ([]thing, error)) valueCheck {
 	return func(q *querying, ctx context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
 		if q.view.seesAllProjects() {
 			return operand, nil

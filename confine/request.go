@@ -6,8 +6,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// Request is a request of a confined token. Admit changes its query and body where
-// that confines it.
+// Request is a request of a confined token. [Guard.Admit] rewrites its query and
+// body to confine it.
 type Request struct {
 	// Method is the HTTP method, Changes reports whether the operation changes
 	// anything in Jira.
@@ -17,7 +17,8 @@ type Request struct {
 	Match jira.Match
 	// RawQuery is the query string.
 	RawQuery string
-	// Body is the JSON body where the rule reads one; nil if there is none.
+	// Body is the JSON body if the rule reads one; nil if there is none. The caller
+	// limits its size.
 	Body []byte
 }
 
@@ -25,8 +26,9 @@ type Request struct {
 type Jira interface {
 	// Ask sends a request to Jira as the token's account and returns the status
 	// and body of the answer. uri is relative to Jira's base URL, such as
-	// /rest/api/2/issue/ACME-1?fields=project. body is JSON, or nil.
+	// /rest/api/2/issue/ACME-1?fields=project. body is JSON, or nil. Ask limits the
+	// size of the answer.
 	Ask(ctx context.Context, method, uri string, body []byte) (status int, answer []byte, err error)
-	// Key identifies the Jira and the account, for what is remembered.
+	// Key identifies the Jira and the account: answers are remembered for both.
 	Key() string
 }

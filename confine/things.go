@@ -80,7 +80,7 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 		// It is looked for in the service desk that the path names too.
 		inside = isNumber(name)
 	default:
-		return &Error{Kind: NotConfinable, Message: "This operation cannot be confined."}
+		return errNoRule
 	}
 	switch {
 	case err != nil:
@@ -94,12 +94,7 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 // explained returns a refusal with a hint for administrators, from what is known
 // anyway.
 func (s *session) explained(ctx context.Context, refusal error, thing, name string) error {
-	var known *Error
-	if !errors.As(refusal, &known) {
-		return refusal
-	}
-	explained := *known
-	explained.Hint = "It does not exist, or its project is not among those that the token sees."
+	hint := "It does not exist, or its project is not among those that the token sees."
 	var of project
 	switch thing {
 	case thingProject, thingProjects:
@@ -108,19 +103,18 @@ func (s *session) explained(ctx context.Context, refusal error, thing, name stri
 		}
 	case thingIssue, thingIssues:
 		if s.view.condition != nil {
-			explained.Hint = "The issue does not exist, or does not match what the token is confined to."
+			hint = "The issue does not exist, or does not match what the token is confined to."
 		}
 		if i, ok := s.known("issue " + strings.ToUpper(name)).(issue); ok {
 			of = i.Fields.Project
 		}
 	}
-	if of.Key == "" || !s.view.isLimited() {
-		return &explained
+	if of.Key != "" && s.view.isLimited() {
+		if inside, err := s.projects(ctx); err == nil && !containsProject(inside, of.ID) {
+			return inProject(refusal, of)
+		}
 	}
-	if inside, err := s.projects(ctx); err == nil && !containsProject(inside, of.ID) {
-		return inProject(&explained, of)
-	}
-	return &explained
+	return hinted(refusal, "%s", hint)
 }
 
 // inProject returns a refusal that says, to administrators, in which project

@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,5 +22,17 @@ func TestAskerFindsLoginPages(t *testing.T) {
 		if refused, ok := errors.AsType[RefusedError](err); !ok || !refused.Page {
 			t.Errorf("%s: %v", asker.URL, err)
 		}
+	}
+}
+
+func TestAskerLimitsAnswers(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(bytes.Repeat([]byte(" "), maxAnswer+1))
+	}))
+	defer server.Close()
+	asker := Asker{http.DefaultTransport, server.URL, NewAccount("a", Basic("svc", "x"), AccountOptions{})}
+	if _, answer, err := asker.Ask(t.Context(), http.MethodGet, "/rest/api/2/field", nil); err == nil {
+		t.Errorf("got %d bytes", len(answer))
 	}
 }
