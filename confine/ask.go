@@ -63,8 +63,16 @@ func (s *session) post(ctx context.Context, uri string, question, answer any) (f
 
 func (s *session) read(ctx context.Context, method, uri string, body []byte, answer any) (found bool, err error) {
 	status, text, err := s.ask(ctx, method, uri, body)
-	if err != nil || status > 299 {
+	if err != nil {
 		return false, err
+	}
+	if status > 299 {
+		// Jira's error is decoded too, so that the time it takes does not tell what
+		// does not exist from what is hidden.
+		_ = json.Unmarshal(text, new(struct {
+			ErrorMessages []string `json:"errorMessages"`
+		}))
+		return false, nil
 	}
 	// The defaults are strict: names that occur twice and invalid UTF-8 are errors.
 	if err := json.Unmarshal(text, answer); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
@@ -57,16 +58,26 @@ func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	return found, nil
 }
 
-// lookIssue asks Jira for an issue and its project.
+// absentIssue stands for an issue that does not exist. It is in a project that no
+// view sees.
+const absentIssue = `{"id":"0","key":"NONE-0","fields":{"project":{"id":"0","key":"NONE"}}}`
+
+// lookIssue asks Jira for an issue and its project. It does as much for an issue
+// that does not exist as for one that is hidden, so that the time it takes does not
+// tell which it is.
 func (s *session) lookIssue(ctx context.Context, idOrKey string) (found issue, err error) {
 	there, err := s.get(ctx, "/rest/api/2/issue/"+url.PathEscape(idOrKey)+"?fields=project", &found)
-	if err == nil && there && !found.isWhole() {
-		err = unanswered(errNonsense)
+	if err == nil && !there {
+		err = json.Unmarshal([]byte(absentIssue), &found)
 	}
-	if err == nil && there {
-		s.learn(found.Fields.Project)
+	switch {
+	case err != nil:
+		return issue{}, err
+	case !found.isWhole():
+		return issue{}, unanswered(errNonsense)
 	}
-	return found, err
+	s.learn(found.Fields.Project)
+	return found, nil
 }
 
 // isWhole reports whether Jira's answer says which issue it is, and of which
@@ -85,7 +96,7 @@ func (s *session) note(i issue) {
 
 // learn remembers a project that an answer of Jira holds.
 func (s *session) learn(p project) {
-	if p.Name != "" {
+	if _, known := s.guard.memory.peek(s.key("project " + p.ID)); p.Name != "" && !known {
 		s.guard.memory.put(s.key("project "+p.ID), p, projectLifetime)
 	}
 }

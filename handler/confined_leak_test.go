@@ -137,8 +137,8 @@ type gate struct {
 	strict bool
 }
 
-func newConfinedGate(t *testing.T, confinement token.Confinement) *gate {
-	g := &gate{jira: &standIn{}}
+func newConfinedGate(t testing.TB, confinement token.Confinement) *gate {
+	g := &gate{jira: &standIn{known: make(map[string]answered)}}
 	g.exchange = newExchange(t, "https://jira.test")
 	g.answer = g.jira.answer
 	record := *g.app.record

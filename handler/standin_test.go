@@ -204,6 +204,8 @@ type standIn struct {
 	open bool
 	// answers is the shape of the answer to the operation that is asked.
 	answers string
+	// known are the answers that a benchmark has got.
+	known map[string]answered
 	// reached collects the requests that are not questions of the gateway.
 	reached []string
 }
@@ -296,7 +298,7 @@ func (s *standIn) look(r *http.Request, body []byte) (int, any) {
 		}
 		return 404, nil
 	case len(segments) >= 2 && (segments[0] == "issue" || segments[0] == "request" || segments[0] == "epic"):
-		return s.issue(method, segments, in)
+		return s.issue(r, segments, in)
 	case segments[0] == "attachment" && len(segments) > 2 || path == "attachment/meta":
 		return 200, s.own()
 	case len(segments) >= 2 && projectOf[segments[0]] != nil:
@@ -355,7 +357,8 @@ func (s *standIn) fetch(body object) object {
 	return object{"issues": found, "issueErrors": []any{marker}, "names": object{"customfield_10010": marker}}
 }
 
-func (s *standIn) issue(method string, segments []string, asked object) (int, any) {
+func (s *standIn) issue(r *http.Request, segments []string, asked object) (int, any) {
+	method := r.Method
 	for _, i := range standInIssues {
 		name := segments[1]
 		if name != i.id && !strings.EqualFold(name, i.key) && (i.former == "" || !strings.EqualFold(name, i.former)) {
@@ -364,6 +367,8 @@ func (s *standIn) issue(method string, segments []string, asked object) (int, an
 		switch {
 		case method != http.MethodGet:
 			return 204, object{}
+		case segments[0] == "issue" && len(segments) == 2 && r.URL.RawQuery == "fields=project":
+			return 200, object{"id": i.id, "key": i.key, "fields": object{"project": object{"id": i.project, "key": i.key[:3]}}}
 		case segments[0] == "issue" && len(segments) == 2:
 			body := i.body()
 			body["fields"].(object)["attachment"] = []any{object{"id": map[string]string{"10000": "301", "20000": "302"}[i.project], "filename": worded(i.project, "file.txt")}}

@@ -20,7 +20,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // exchange is a transport under test, and what reached Jira.
 type exchange struct {
-	t         *testing.T
+	t         testing.TB
 	transport *Transport
 	handler   *Handler
 	app       oneToken
@@ -34,7 +34,7 @@ type exchange struct {
 }
 
 // newExchange returns an exchange with a gateway in front of a Jira at url.
-func newExchange(t *testing.T, url string, set ...func(*Transport)) *exchange {
+func newExchange(t testing.TB, url string, set ...func(*Transport)) *exchange {
 	t.Helper()
 	x := &exchange{t: t, app: newToken(token.New(), token.ScopeWrite), transport: &Transport{URL: url}}
 	for _, f := range set {
