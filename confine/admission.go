@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Admission is a request that was admitted: it knows what is inside, for the
-// redaction of the response. It is safe for concurrent use.
+// Admission is the result of admitting a request. It says what is inside, so that
+// the response can be redacted. It is safe for concurrent use.
 type Admission struct {
 	view   *View
 	hidden hidden
@@ -33,9 +33,9 @@ func (c *call) admission(ctx context.Context) (*Admission, error) {
 	return a, err
 }
 
-// Answer returns the JSON with which to answer the request in Jira's place, to be
-// redacted as Jira's would be; nil if the request goes to Jira. It is for lists
-// that Jira does not limit to several projects.
+// Answer returns the guard's own answer, JSON that must be redacted like Jira's;
+// nil if the request goes to Jira. The guard answers requests for lists that Jira
+// cannot limit to several projects.
 func (a *Admission) Answer() []byte { return a.answer }
 
 // Project reports whether the project with this ID or key is inside; either may

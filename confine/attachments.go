@@ -65,8 +65,8 @@ func (s *session) findAttachment(ctx context.Context, id string) (issue, error) 
 	if recent, err := s.uploaded(ctx, id); err != nil || recent.ID != "" {
 		return recent, err
 	}
-	// One that does not exist is searched for too, so that the time it takes does
-	// not tell.
+	// An attachment that does not exist is searched for too, so that timing reveals
+	// nothing.
 	created := s.guard.memory.now()
 	if there {
 		if created, err = time.Parse("2006-01-02T15:04:05.999999999Z0700", attachment.Created); err != nil {
@@ -81,7 +81,7 @@ func (s *session) findAttachment(ctx context.Context, id string) (issue, error) 
 		return issue{}, err
 	}
 	condition := jql.And{
-		// In JQL a date is the day's beginning where the account is.
+		// In JQL a date is the beginning of the day in the account's time zone.
 		compare("created", jql.LessEqual, created.UTC().AddDate(0, 0, 2)),
 		compare("updated", jql.GreaterEqual, created.UTC().AddDate(0, 0, -2)),
 		&jql.Comparison{Field: jql.Field{Name: "attachments"}, Operator: jql.IsNot, Operand: jql.Empty{}},
@@ -97,7 +97,7 @@ func compare(field string, operator jql.Operator, day time.Time) jql.Clause {
 }
 
 // searchAttachment looks for an attachment in the issues that match a condition,
-// those first that were changed last.
+// the most recently changed first.
 func (s *session) searchAttachment(ctx context.Context, id string, condition jql.Clause) (issue, error) {
 	query := &jql.Query{Where: condition, OrderBy: []jql.Sort{{Field: jql.Field{Name: "updated"}, Direction: "DESC"}}}
 	page := question{JQL: query.String(), Fields: []string{"attachment"}, MaxResults: attachmentPage}

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxBoardPages bounds the pages of projects that are read of one board.
+// maxBoardPages bounds the pages of a board's projects that are read.
 const maxBoardPages = 10
 
 // boardInside reports whether a board is inside: its project is, or, where a board
@@ -23,9 +23,9 @@ func (s *session) boardInside(ctx context.Context, id string) (bool, error) {
 	return inside, err
 }
 
-// sprintInside reports whether the board is inside on which a sprint was created.
-// It asks as much about a sprint that does not exist, so that the time it takes
-// does not tell.
+// sprintInside reports whether the board on which a sprint was created is inside.
+// It asks as much about a sprint that does not exist, so that timing reveals
+// nothing.
 func (s *session) sprintInside(ctx context.Context, id string) (bool, error) {
 	uri := "/rest/agile/1.0/sprint/" + id
 	return s.allInside(ctx, uri, func(ctx context.Context) ([]string, error) {
@@ -43,14 +43,13 @@ func (s *session) sprintInside(ctx context.Context, id string) (bool, error) {
 	})
 }
 
-// allInside reports whether the projects that look finds, at least one, are all
-// inside.
+// allInside reports whether look finds projects and all of them are inside.
 func (s *session) allInside(ctx context.Context, key string, look func(context.Context) ([]string, error)) (bool, error) {
 	projects, err := current(ctx, s, key, thingLifetime, look)
 	if err != nil {
 		return false, err
 	}
-	inside, err := s.projects(ctx) // which is asked for what does not exist too
+	inside, err := s.projects(ctx) // even if there are none to compare, so that timing reveals nothing
 	if err != nil || len(projects) == 0 {
 		return false, err
 	}

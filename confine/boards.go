@@ -11,8 +11,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// listBoards limits the list of boards. Jira lists the boards of one project at a
-// time, those of other projects that show some of its issues included.
+// listBoards limits the list of boards to those inside. Jira lists the boards of one
+// project at a time, including boards of other projects that show some of its
+// issues.
 func (c *call) listBoards(ctx context.Context) error {
 	n, err := c.named(ctx)
 	if err != nil || c.view.seesAllProjects() {

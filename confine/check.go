@@ -19,8 +19,8 @@ import (
 // Check asks Jira about the confinement of a token that is about to be issued: its
 // projects and hidden fields must exist, and Jira must accept its JQL. It returns
 // the confinement with the projects' IDs and current keys, and the number of
-// issues inside; -1 if the confinement only hides fields, for then all of them
-// are. The error is for the person who issues the token; it is an [*Error] of kind
+// issues inside; -1 if the confinement only hides fields, so that all of them are
+// inside. The error is for the person who issues the token; it is an [*Error] of kind
 // Unanswered if Jira cannot be asked.
 func (g *Guard) Check(ctx context.Context, j Jira, c token.Confinement) (resolved token.Confinement, matches int, err error) {
 	if err := c.Check(); err != nil {
@@ -70,7 +70,7 @@ func (s *session) checkProjects(ctx context.Context, named []token.Project) ([]t
 	return resolved, nil
 }
 
-// unlistedFields are hidden by IDs that not every Jira lists among its fields.
+// unlistedFields can be hidden although not every Jira lists them among its fields.
 var unlistedFields = hidden{token.HideInternalComments: true, "parent": true}
 
 // checkHidden checks that the hidden fields exist: a misspelt one would not be
@@ -92,11 +92,11 @@ func (s *session) checkHidden(ctx context.Context) error {
 	return nil
 }
 
-// checkJQL returns what Jira has against a condition, if anything.
+// checkJQL returns an error if Jira rejects a condition.
 func (s *session) checkJQL(ctx context.Context, text string) error {
 	cloud, err := s.isCloud(ctx)
 	if err != nil || !cloud {
-		return err // Data Center says it when the issues are counted
+		return err // Data Center rejects it when the issues are counted
 	}
 	question, err := json.Marshal(map[string]any{"queries": []string{text}})
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *session) countMatches(ctx context.Context, text string) (int, error) {
 	return 0, unanswered(errNonsense)
 }
 
-// refusedBy says why Jira does not accept a condition, in its own words.
+// refusedBy returns Jira's own reasons for rejecting a condition.
 func refusedBy(status int, body []byte) error {
 	var answer struct {
 		ErrorMessages []string `json:"errorMessages"`

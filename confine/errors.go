@@ -8,17 +8,17 @@ const (
 	// Outside is for what is outside the view or does not exist: the error is the
 	// same for both.
 	Outside Kind = iota + 1
-	// NotConfinable is for operations and parameters that nothing confines.
+	// NotConfinable is for operations and parameters that cannot be confined.
 	NotConfinable
 	// BadQuery is for JQL that cannot be parsed or would look outside.
 	BadQuery
 	// Ambiguous is for requests that two servers could read differently.
 	Ambiguous
-	// Unanswered is for when Jira cannot say what is inside.
+	// Unanswered is for requests about which Jira could not be asked.
 	Unanswered
 )
 
-// Error refuses a request.
+// Error is the refusal of a request.
 type Error struct {
 	Kind Kind
 	// Message is for the user of the client. It says nothing about what is
@@ -41,10 +41,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// errNoIssue and noProject are Jira's own words.
+// errNoIssue and noProject use Jira's own words.
 var errNoIssue = &Error{Kind: Outside, Message: "Issue does not exist or you do not have permission to see it."}
 
-// errNoRule is for operations that nothing confines.
+// errNoRule is for operations and parameters without a rule.
 var errNoRule = &Error{Kind: NotConfinable, Message: "This operation cannot be confined."}
 
 func noProject(key string) error {

@@ -9,10 +9,10 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// Guard decides about the requests of confined tokens. It remembers for a short
-// time what Jira says is inside, and is safe for concurrent use.
+// Guard checks the requests of confined tokens. It remembers for a short time what
+// Jira says is inside, and is safe for concurrent use.
 type Guard struct {
-	// ttl is how long an answer of Jira about what is inside is remembered.
+	// ttl is how long Jira's answers about what is inside are remembered.
 	ttl    time.Duration
 	memory *memory
 }
@@ -21,8 +21,8 @@ type Guard struct {
 // it asks Jira every time.
 func NewGuard(ttl time.Duration) *Guard { return &Guard{ttl: ttl, memory: newMemory()} }
 
-// Admit checks a request of a token with this view, and changes its query and body
-// where that confines it. The error is an [*Error].
+// Admit checks a request of a token with this view, and rewrites its query and body
+// to confine it. The error is an [*Error].
 func (g *Guard) Admit(ctx context.Context, v *View, j Jira, r *Request) (*Admission, error) {
 	admission, err := g.admit(ctx, v, j, r)
 	var refusal *Error
@@ -66,7 +66,7 @@ type call struct {
 	rule       *jira.Confinement
 	parameters parameters
 	body       *document // nil if the rule does not read it
-	// answer is what to answer in Jira's place; nil if Jira answers.
+	// answer is the guard's own answer; nil if Jira answers.
 	answer []byte
 }
 
@@ -88,7 +88,7 @@ func (c *call) read() (err error) {
 	return nil
 }
 
-// write puts what has been changed into the request.
+// write puts the changed query and body into the request.
 func (c *call) write() (err error) {
 	c.request.RawQuery = c.parameters.encode()
 	if c.body != nil && c.body.changed {
@@ -136,15 +136,15 @@ var counts = []string{"component-counts", "version-counts"}
 
 var errCounts = &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot have the issues of a version or component counted. Count them by a search."}
 
-// showMarks has Jira say which comments are internal, if these are hidden. On Data
-// Center only their properties tell.
+// showMarks asks Jira to mark internal comments, if these are hidden. On Data
+// Center the mark is a property of the comment.
 func (c *call) showMarks() {
 	if c.view.HidesInternalComments() && slices.Contains([]string{"comment", "comments", "pinned-comments"}, c.rule.Answer) {
 		c.parameters.set("expand", "properties")
 	}
 }
 
-// Rules that are checked as all others are, and something more.
+// Rules with a step of their own besides checking what the request names.
 const (
 	ruleIssue   = "issue"
 	ruleProject = "project"
@@ -153,8 +153,8 @@ const (
 )
 
 // keepSubtasks keeps a deletion from reaching subtasks, which may not match the
-// view's condition though the issue does. Jira deletes no issue that still has
-// some.
+// view's condition even if the issue does. Jira then refuses to delete an issue
+// that has subtasks.
 func (c *call) keepSubtasks() {
 	if c.view.condition != nil {
 		c.parameters.set("deleteSubtasks")

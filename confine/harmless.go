@@ -2,10 +2,10 @@ package confine
 
 import "strings"
 
-// harmless are the parameters that only choose among what an operation shows
-// anyway, or how it shows it. They may be given to every operation that can be
-// confined. Parameters that name a project, an issue or a query are not among
-// them: those are in the table of operations.
+// harmless are the parameters that only select from what an operation shows anyway,
+// or say how to show it. Every operation that can be confined accepts them.
+// Parameters that name a project, an issue or a query are not harmless; the table
+// of operations lists them.
 const harmless = " accountId accountType adjustEstimate avatarId avatarType categoryId deleteSubtasks description done excludeInactive " +
 	"excludeProjects expand fieldIds fields fieldsByKeys globalId groupId height id includeArchived includeCount " +
 	"includeInactive includeUnavailableTransitions increaseBy internal issuetypeIds issuetypeNames keys " +
@@ -15,14 +15,13 @@ const harmless = " accountId accountType adjustEstimate avatarId avatarType cate
 	"start startAt startedAfter startedBefore state status statusCategory transitionId type typeKey " +
 	"username validateQuery width "
 
-// lists are the parameters that may be given more than once, for a list of
-// values.
+// lists are the parameters that may be repeated, each time with more values.
 const lists = " accountId expand fieldIds fields id issuetypeIds issuetypeNames keys name permissions projectIds " +
 	"projectKeys properties requestStatus serviceDeskId state status type typeKey "
 
-// expansions are what a response may be asked to show more of. The rest is either
-// HTML, in which Jira names the issues that a text mentions, or says something
-// of projects and issues outside.
+// expansions are the values of expand that pass. The others return HTML, in which
+// Jira writes the titles of the issues that a text mentions, or say something about
+// projects and issues outside.
 const expansions = " action attachment changelog comment description editmeta issueTypes key lead names participant " +
 	"projectKeys projects projects.issuetypes projects.issuetypes.fields properties requestType schema serviceDesk sla status " +
 	"subscription transitions transitions.fields url values "
@@ -35,7 +34,7 @@ func isWordOf(words, word string) bool {
 	return word != "" && !strings.Contains(word, " ") && strings.Contains(words, " "+word+" ")
 }
 
-// keepExpansions returns the expansions that may be shown.
+// keepExpansions returns those of the wanted expansions that pass.
 func keepExpansions(wanted []string) []string {
 	kept := wanted[:0:0]
 	for _, name := range wanted {
@@ -46,7 +45,7 @@ func keepExpansions(wanted []string) []string {
 	return kept
 }
 
-// cutExpand leaves of the parameter expand what may be shown.
+// cutExpand removes the values of the parameter expand that do not pass.
 func (p *parameters) cutExpand() {
 	if !p.has("expand") {
 		return

@@ -29,7 +29,7 @@ func (f field) isCalled(name string) bool {
 		slices.ContainsFunc(f.ClauseNames, func(clause string) bool { return strings.EqualFold(clause, name) })
 }
 
-// fields returns the fields that Jira has.
+// fields returns Jira's fields.
 func (s *session) fields(ctx context.Context) ([]field, error) {
 	return memo(ctx, s, "fields", projectLifetime, func(ctx context.Context) (fields []field, err error) {
 		_, err = s.get(ctx, "/rest/api/2/field", &fields)
@@ -37,8 +37,8 @@ func (s *session) fields(ctx context.Context) ([]field, error) {
 	})
 }
 
-// hidden returns everything that the hidden fields are called: what the view
-// names, and the IDs and names of these fields.
+// hidden returns all names of the hidden fields: those in the view, and these
+// fields' IDs, names, and names in JQL.
 func (s *session) hidden(ctx context.Context) (hidden, error) {
 	var names hidden
 	fields := 0
@@ -64,8 +64,8 @@ func (s *session) hidden(ctx context.Context) (hidden, error) {
 	return names, nil
 }
 
-// partFields are the parts of an issue that have paths of their own, or begin one,
-// and the fields that they are.
+// partFields name the field behind each part of an issue that has a path of its
+// own. A path that ends with a slash stands for everything below it.
 var partFields = []struct{ path, field string }{
 	{"/issue/{issueIdOrKey}/assignee", "assignee"},
 	{"/issue/{issueIdOrKey}/attachments", "attachment"},
@@ -82,8 +82,7 @@ var partFields = []struct{ path, field string }{
 	{"/secure/{kind}/{id}", "attachment"},
 }
 
-// refuseHidden refuses to read and to change a part of an issue whose field is
-// hidden.
+// refuseHidden refuses operations on a part of an issue whose field is hidden.
 func (c *call) refuseHidden(ctx context.Context) error {
 	if len(c.view.hide) == 0 {
 		return nil

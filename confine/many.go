@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// maxIssues is how many issues a request may name: as many as Jira's own
-	// operations on many issues take.
+	// maxIssues is how many issues a request may name: as many as Jira's bulk
+	// operations take.
 	maxIssues = 1000
-	// maxSingly is up to how many issues are looked up one by one, which finds
-	// them by former keys too.
+	// maxSingly is the number of issues up to which each is looked up by itself,
+	// which also finds former keys.
 	maxSingly = 4
 	// maxFetched is how many issues Jira Cloud returns at a time.
 	maxFetched = 100
 )
 
 // issuesInside returns which of the issues with these IDs and keys are inside.
-// Of many issues, those that are named by a former key count as outside.
+// If there are many, those that are named by a former key count as outside.
 func (s *session) issuesInside(ctx context.Context, names []string) (map[string]bool, error) {
 	if len(names) > maxIssues {
 		return nil, &Error{Kind: NotConfinable, Message: "A token that sees only a part of Jira can name at most " + strconv.Itoa(maxIssues) + " issues in a request."}
@@ -71,7 +71,7 @@ func (s *session) singly(ctx context.Context, names []string) ([]bool, error) {
 	return inside, group.Wait()
 }
 
-// together looks issues up with few questions, always anew.
+// together looks issues up with few questions, and never from memory.
 func (s *session) together(ctx context.Context, names []string) ([]bool, error) {
 	cloud, err := s.isCloud(ctx)
 	if err != nil {
@@ -102,8 +102,7 @@ func (s *session) together(ctx context.Context, names []string) ([]bool, error) 
 	return inside, nil
 }
 
-// searchMany searches on Data Center for those of the named issues that are
-// inside.
+// searchMany returns those of the named issues that are inside, on Data Center.
 func (s *session) searchMany(ctx context.Context, names []string) ([]issue, error) {
 	constraint, err := s.constraint(ctx)
 	if errors.Is(err, errNoIssue) {
@@ -142,7 +141,7 @@ func namedIssues(names []string) jql.Clause {
 	return jql.Or{byID, byKey}
 }
 
-// fetchMany fetches those of the named issues that are inside, on Jira Cloud.
+// fetchMany returns those of the named issues that are inside, on Jira Cloud.
 func (s *session) fetchMany(ctx context.Context, names []string) ([]issue, error) {
 	var answer struct {
 		Issues []issue `json:"issues"`

@@ -13,7 +13,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// issue is an issue as Jira returned it. The zero value is none.
+// issue is an issue as Jira returned it. The zero value stands for no issue.
 type issue struct {
 	ID     string `json:"id"`
 	Key    string `json:"key"`
@@ -22,8 +22,8 @@ type issue struct {
 	} `json:"fields"`
 }
 
-// issueInside reports whether the issue with this ID or key is inside. The key
-// may be a former one: what Jira returns counts.
+// issueInside reports whether the issue with this ID or key is inside. The key may
+// be a former one: what Jira returns decides.
 func (s *session) issueInside(ctx context.Context, idOrKey string) (bool, error) {
 	if !isNumber(idOrKey) && !isIssueKey(idOrKey) {
 		return false, nil
@@ -39,8 +39,8 @@ func (s *session) issueInside(ctx context.Context, idOrKey string) (bool, error)
 	return true, nil
 }
 
-// issue looks an issue up among those inside; the zero value is returned if it is
-// not there.
+// issue returns the issue inside with this ID or key; the zero value if there is
+// none.
 func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	if s.view.condition != nil {
 		return current(ctx, s, "match "+idOrKey+"\n"+s.view.key, s.guard.ttl, func(ctx context.Context) (issue, error) { return s.match(ctx, idOrKey) })
@@ -51,7 +51,7 @@ func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	if err != nil {
 		return issue{}, err
 	}
-	inside, err := s.projects(ctx) // which is asked for what does not exist too
+	inside, err := s.projects(ctx) // even if there is no such issue, so that timing reveals nothing
 	if err != nil || !containsProject(inside, found.Fields.Project.ID) {
 		return issue{}, err
 	}
@@ -80,8 +80,7 @@ func (s *session) lookIssue(ctx context.Context, idOrKey string) (found issue, e
 	return found, nil
 }
 
-// isWhole reports whether Jira's answer says which issue it is, and of which
-// project.
+// isWhole reports whether Jira's answer identifies the issue and its project.
 func (i issue) isWhole() bool {
 	p := i.Fields.Project
 	return isNumber(i.ID) && isIssueKey(i.Key) && isNumber(p.ID) && token.IsProjectKey(p.Key)
@@ -94,7 +93,7 @@ func (s *session) note(i issue) {
 	s.inside[i.ID], s.inside[i.Key] = true, true
 }
 
-// learn remembers a project that an answer of Jira holds.
+// learn remembers a project that was part of an answer.
 func (s *session) learn(p project) {
 	if _, known := s.guard.memory.peek(s.key("project " + p.ID)); p.Name != "" && !known {
 		s.guard.memory.put(s.key("project "+p.ID), p, projectLifetime)
@@ -112,14 +111,14 @@ func (s *session) match(ctx context.Context, idOrKey string) (issue, error) {
 	}
 	page := question{Fields: []string{"project"}, MaxResults: 1}
 	if s.fresh {
-		// Jira Cloud searches an index that lags behind changes. It brings it up to
-		// date for the issues that a search names by ID.
+		// Jira Cloud's search index lags behind changes, except for issues that the
+		// search names by ID to be reconciled.
 		known, err := s.lookIssue(ctx, idOrKey)
 		if err != nil {
 			return issue{}, err
 		}
-		// What does not exist is searched for too, so that the time it takes does
-		// not tell.
+		// An issue that does not exist is searched for too, so that timing reveals
+		// nothing.
 		if known.ID != "" {
 			idOrKey, page.ReconcileIssues = known.ID, []jsontext.Value{jsontext.Value(known.ID)}
 		}

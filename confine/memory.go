@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// maxRemembered is how many answers a guard remembers at most; the least used
-// make room for new ones.
+// maxRemembered is the maximum number of answers that a guard remembers. The least
+// used make room for new ones.
 const maxRemembered = 50_000
 
-// lookTimeout bounds one look-up, however long the request that began it waits.
+// lookTimeout bounds a look-up, which outlives the request that began it.
 const lookTimeout = 30 * time.Second
 
-// memory remembers answers of Jira for a time. Requests that ask the same at the
-// same time share one look-up.
+// memory remembers Jira's answers for a time. Simultaneous requests that need the
+// same answer share one look-up.
 type memory struct {
 	now     func() time.Time
 	known   *otter.Cache[string, remembered]
@@ -39,7 +39,7 @@ func (m *memory) get(ctx context.Context, key string, lifetime time.Duration, lo
 	if value, ok := m.peek(key); ok {
 		return value, nil
 	}
-	// The end of the request that came first must not end the look-up for others.
+	// Others may wait for this look-up when the request that began it is cancelled.
 	lasting := context.WithoutCancel(ctx)
 	found := m.lookups.DoChan(key, func() (any, error) {
 		bounded, cancel := context.WithTimeout(lasting, lookTimeout)
@@ -66,7 +66,7 @@ func (m *memory) peek(key string) (value any, ok bool) {
 	return entry.value, true
 }
 
-// put remembers value from now on for lifetime.
+// put remembers value for lifetime; not at all if that is 0.
 func (m *memory) put(key string, value any, lifetime time.Duration) {
 	if lifetime > 0 {
 		m.known.Set(key, remembered{value, m.now().Add(lifetime)})

@@ -8,15 +8,15 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
-// everything checks that all that the request names is inside, and joins its
+// everything checks that everything the request names is inside, and joins its
 // queries with what is inside.
 func (c *call) everything(ctx context.Context) error {
 	_, err := c.named(ctx)
 	return err
 }
 
-// needed is everything, for requests that must name something: without, they
-// would be about all projects.
+// needed is like everything, but refuses requests that name nothing: they would be
+// about all projects.
 func (c *call) needed(ctx context.Context) error {
 	n, err := c.named(ctx)
 	if err == nil && n == 0 {
@@ -34,7 +34,7 @@ func (c *call) places() string {
 	return strings.Join(names, ", ")
 }
 
-// named is everything; n is the number of things that the request names.
+// named does the same as everything, and returns the number of things named.
 func (c *call) named(ctx context.Context) (n int, err error) {
 	for _, p := range c.rule.Parameters {
 		found, err := 0, error(nil)
@@ -96,8 +96,8 @@ func (c *call) inQuery(ctx context.Context, p jira.Parameter) (int, error) {
 	return n, nil
 }
 
-// inBody checks what a body names. A read that names many issues loses those
-// outside; everything else is refused as a whole.
+// inBody checks what a body names. From a read of many issues, those outside are
+// removed; every other request is refused as a whole.
 func (c *call) inBody(ctx context.Context, p jira.Parameter) (n int, err error) {
 	switch p.Thing {
 	case thingJQL:
@@ -120,8 +120,8 @@ func (c *call) inBody(ctx context.Context, p jira.Parameter) (n int, err error) 
 	return n, err
 }
 
-// requireValue checks a thing in a body: an ID, a key, or for an issue an object
-// with these.
+// requireValue checks a thing in a body: an ID or a key or, for an issue, an object
+// that holds them.
 func (c *call) requireValue(ctx context.Context, p jira.Parameter, value any) error {
 	if object, ok := value.(map[string]any); ok && p.Thing == thingIssue {
 		return c.requireIssueObject(ctx, object)
@@ -160,11 +160,11 @@ func (c *call) requireIssueObject(ctx context.Context, object map[string]any) er
 	return nil
 }
 
-// noIssue is the ID of no issue: what a read asks for when no issue that it names
-// is inside, so that Jira answers as it does for issues that do not exist.
+// noIssue is an ID that no issue has. A read asks for it when none of the issues
+// that it names is inside, so that Jira answers as if they did not exist.
 const noIssue = "0"
 
-// issuesIn returns those of the issues that a request may go on with.
+// issuesIn returns the issues to leave in the body.
 func (c *call) issuesIn(ctx context.Context, place string, values []any) ([]any, error) {
 	names := make([]string, len(values))
 	for i, value := range values {

@@ -14,7 +14,7 @@ import (
 // parameter is a parameter of a query string, decoded.
 type parameter struct{ name, value string }
 
-// parameters are those of a query string that reach Jira.
+// parameters are the parameters of a query string that reach Jira.
 type parameters []parameter
 
 func unclear(format string, args ...any) error {
@@ -22,8 +22,9 @@ func unclear(format string, args ...any) error {
 }
 
 // readParameters reads a query string. Parameters that the operation's rule does
-// not name, and that are not harmless either, are left out: nothing says what they
-// would let Jira do. The others must be written so that everybody reads them alike.
+// not name, and that are not harmless either, are left out: nobody knows what Jira
+// would do with them. The others must be written so that every program reads them
+// the same way.
 func readParameters(rawQuery string, rule *jira.Confinement) (parameters, error) {
 	var read parameters
 	for part := range strings.SplitSeq(rawQuery, "&") {
@@ -50,8 +51,8 @@ func isNamed(rule *jira.Confinement, name string) bool {
 	return slices.ContainsFunc(rule.Parameters, func(p jira.Parameter) bool { return p.In == "query" && p.Name == name })
 }
 
-// isPlainText reports whether text is UTF-8 without control characters, other
-// than those that a query of several lines has.
+// isPlainText reports whether text is UTF-8 without control characters other than
+// tabs and line breaks, which JQL may contain.
 func isPlainText(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r'
@@ -72,8 +73,8 @@ func (p parameters) get(name string) string {
 	return ""
 }
 
-// list returns the values of a parameter that is a list, written with commas or
-// by repetition.
+// list returns the values of a parameter that is separated by commas, repeated, or
+// both.
 func (p parameters) list(name string) (values []string) {
 	for _, q := range p {
 		if q.name != name {
@@ -88,7 +89,7 @@ func (p parameters) list(name string) (values []string) {
 	return values
 }
 
-// set gives a parameter these values, and no others.
+// set replaces the values of a parameter; without values it removes the parameter.
 func (p *parameters) set(name string, values ...string) {
 	*p = slices.DeleteFunc(*p, func(q parameter) bool { return q.name == name })
 	for _, value := range values {

@@ -10,8 +10,8 @@ import (
 
 var errNoPart = outside("It does not exist or you do not have permission to see it.")
 
-// partPlaces are where a path names a comment or a worklog of an issue, and what
-// to ask Jira about it.
+// partPlaces say where a path names a comment or a worklog of an issue, and how to
+// ask Jira about it.
 var partPlaces = []struct{ template, question, query string }{
 	{"/issue/{issueIdOrKey}/comment/{", "/rest/api/2/issue/%/comment/", "?expand=properties"},
 	{"/issue/{issueIdOrKey}/worklog/{", "/rest/api/2/issue/%/worklog/", ""},
@@ -97,7 +97,7 @@ func (p part) isInternal() bool {
 		return true
 	}
 	for _, property := range p.Properties {
-		// Every form of the value counts that is not known to be public.
+		// Any value that is not known to mean public counts as internal.
 		if property.Key == "sd.public.comment" && strings.ReplaceAll(string(property.Value), " ", "") != `{"internal":false}` {
 			return true
 		}

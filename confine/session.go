@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// How long things are remembered that are not about the membership of issues, for
-// which the guard's ttl holds.
+// How long answers are remembered. For the membership of issues the guard's ttl
+// applies instead.
 const (
 	// deploymentLifetime is for whether this is Jira Cloud.
 	deploymentLifetime = time.Hour
@@ -27,14 +27,14 @@ type session struct {
 	guard *Guard
 	view  *View
 	jira  Jira
-	// fresh is set for requests that change something: what decides whether they
-	// may is asked anew, once for the request.
+	// fresh is set for requests that change something. They are decided by answers
+	// that Jira gave after the request came; see [current].
 	fresh bool
-	// questions counts what was asked.
+	// questions counts the requests to Jira.
 	questions atomic.Int64
 
 	mu sync.Mutex
-	// asked holds the answers that a fresh session has got.
+	// asked holds the answers that a fresh session has received.
 	asked map[string]any
 	// inside are the issues that are known to be inside, by ID and by key as Jira
 	// returned them.
@@ -50,9 +50,9 @@ func (g *Guard) session(v *View, j Jira, fresh bool) *session {
 	}
 }
 
-// memo returns what look finds out about this Jira as the account sees it. It is
-// remembered under key for lifetime, and is for what a change too may be judged
-// by; [current] is for the rest.
+// memo returns what look finds out about this Jira as the account sees it, and
+// remembers it under key for lifetime. It is for answers that may be that old even
+// when they decide about a change; for all others, use [current].
 func memo[T any](ctx context.Context, s *session, key string, lifetime time.Duration, look func(context.Context) (T, error)) (T, error) {
 	value, err := s.guard.memory.get(ctx, s.key(key), lifetime, func(ctx context.Context) (any, error) { return look(ctx) })
 	if err != nil {
@@ -62,7 +62,7 @@ func memo[T any](ctx context.Context, s *session, key string, lifetime time.Dura
 	return value.(T), nil
 }
 
-// current is memo, but a request that changes something looks anew.
+// current is like memo, but looks anew once for each request that changes something.
 func current[T any](ctx context.Context, s *session, key string, lifetime time.Duration, look func(context.Context) (T, error)) (T, error) {
 	if !s.fresh {
 		return memo(ctx, s, key, lifetime, look)
@@ -95,7 +95,7 @@ func (s *session) known(key string) any {
 	return value
 }
 
-// key returns the key under which the guard remembers something of this Jira.
+// key returns the key under which the guard remembers something about this Jira.
 func (s *session) key(name string) string { return s.jira.Key() + "\n" + name }
 
 // isCloud reports whether this is Jira Cloud.
@@ -113,10 +113,10 @@ func (s *session) isCloud(ctx context.Context) (bool, error) {
 	})
 }
 
-// trimmed returns an ID that Jira writes as a number or as a text.
+// trimmed returns an ID, which Jira writes as a number or as a string.
 func trimmed(id jsontext.Value) string { return strings.Trim(string(id), `"`) }
 
-// isNumber reports whether s is an ID: digits that fit into Jira's 64 bits.
+// isNumber reports whether s can be an ID: digits that fit into 64 bits.
 func isNumber(s string) bool {
 	_, err := strconv.ParseInt(s, 10, 64)
 	return err == nil && s[0] != '-' && s[0] != '+'

@@ -17,8 +17,8 @@ type View struct {
 	limits [][]token.Project
 	// condition is what every issue must match; nil means no condition.
 	condition jql.Clause
-	// creates is false if the view is limited by conditions alone: whether a new
-	// issue will match one is not known before there is one.
+	// creates is set if tokens can create issues. It is not if conditions alone
+	// limit the view: nobody knows beforehand whether a new issue will match.
 	creates bool
 	hide    []string
 	// key identifies the view among others, for what is remembered.
