@@ -17,8 +17,8 @@ const (
 	projectType    = "com.atlassian.jira.plugin.system.customfieldtypes:project"
 )
 
-// plainTypes begin the types of custom fields of Jira and Atlassian's own apps
-// that otherwise name no issue, project or board.
+// plainTypes are prefixes of the types of custom fields of Jira and Atlassian's own
+// apps. Apart from the types above, these fields name no issue, project or board.
 var plainTypes = []string{
 	"com.atlassian.jira.plugin.system.customfieldtypes:", "com.pyxis.greenhopper.jira:", "com.atlassian.jpo:",
 	"com.atlassian.servicedesk", "com.atlassian.teams:", "com.atlassian.jira.plugins.cmdb:", "com.atlassian.cmdb:",
@@ -56,8 +56,8 @@ func (w *written) customField(ctx context.Context, id string, value any) error {
 	return w.unknownValue(ctx, value)
 }
 
-// couldName reports whether a value can name something: numbers, objects, and
-// texts with a digit. Java takes the digits of other scripts for numbers too.
+// couldName reports whether a value can name something: a number, an object, or a
+// text with a digit. Java also reads digits of other scripts as numbers.
 func couldName(value any) bool {
 	switch value := value.(type) {
 	case string:
@@ -174,7 +174,7 @@ func (w *written) unknownValue(ctx context.Context, value any) error {
 	return nil
 }
 
-// looksLikeKey reports whether anybody could take a text for an issue's key.
+// looksLikeKey reports whether any program could take a text for an issue's key.
 func looksLikeKey(text string) bool {
 	i := strings.LastIndexByte(text, '-')
 	return i > 0 && i+1 < len(text) && !strings.ContainsFunc(text[i+1:], func(r rune) bool { return !unicode.IsDigit(r) })

@@ -142,7 +142,7 @@ type written struct {
 	hidden hidden
 	// own is the ID of the project of the issue; "" for an issue that is created.
 	own string
-	// projects is how often the project was named.
+	// projects counts how often the project was named.
 	projects int
 }
 
@@ -194,7 +194,7 @@ func (w *written) update(ctx context.Context, value any) error {
 }
 
 // plainFields are Jira's own fields that name no issue, project or board: texts,
-// people, and values that Jira looks for in the issue's project only.
+// people, and values that Jira only looks for in the issue's project.
 const plainFields = " assignee comment components description duedate environment fixVersions issuetype labels priority " +
 	"reporter resolution security summary timetracking versions worklog "
 

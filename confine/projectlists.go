@@ -9,11 +9,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxSearchedProjects is how many IDs project/search takes.
+// maxSearchedProjects is the maximum number of IDs that project/search takes.
 const maxSearchedProjects = 50
 
-// listProjects limits a list of projects. Lists that take no IDs are cut down to
-// the projects inside when the response comes.
+// listProjects limits a list of projects to those inside. Lists that cannot be
+// asked for by ID are redacted when the response comes.
 func (c *call) listProjects(ctx context.Context) error {
 	if c.view.seesAllProjects() {
 		return nil
@@ -29,8 +29,9 @@ func (c *call) listProjects(ctx context.Context) error {
 	return nil
 }
 
-// noProjectID is the ID of no project: what to ask for when none that a request
-// names is inside, so that Jira answers as it does for projects that do not exist.
+// noProjectID is an ID that no project has. It is asked for when none of the
+// projects that a request names is inside, so that Jira answers as if they did not
+// exist.
 const noProjectID = "0"
 
 // searchProjects limits project/search, by ID, to the projects inside, or to those
@@ -70,7 +71,7 @@ func idsOf(projects []project) []string {
 	return ids
 }
 
-// withKeys returns those of the project IDs that one of the keys stands for.
+// withKeys returns those of the project IDs that belong to one of the keys.
 func (c *call) withKeys(ctx context.Context, ids, keys []string) ([]string, error) {
 	var named []string
 	for _, key := range keys {

@@ -16,15 +16,15 @@ import (
 // maxConcurrent is how many questions of one request are asked at a time.
 const maxConcurrent = 8
 
-// project is a project as Jira knows it now. The zero value is none.
+// project is a project as Jira knows it now. The zero value stands for no project.
 type project struct {
 	ID   string `json:"id"`
 	Key  string `json:"key"`
 	Name string `json:"name"`
 }
 
-// projects returns the projects inside. A project that is gone is not among
-// them, and a view that is not limited to projects has none; see [View.isLimited].
+// projects returns the projects inside that still exist. A view that is not limited
+// to projects has none; see [View.isLimited].
 func (s *session) projects(ctx context.Context) ([]project, error) {
 	var inside []project
 	for i, limit := range s.view.limits {
@@ -41,7 +41,7 @@ func (s *session) projects(ctx context.Context) ([]project, error) {
 	return inside, nil
 }
 
-// existing looks projects up and returns those that there are.
+// existing returns those of the named projects that exist.
 func (s *session) existing(ctx context.Context, named []token.Project) ([]project, error) {
 	found := make([]project, len(named))
 	group, ctx := errgroup.WithContext(ctx)
@@ -58,16 +58,15 @@ func (s *session) existing(ctx context.Context, named []token.Project) ([]projec
 	return slices.DeleteFunc(found, func(p project) bool { return p.ID == "" }), nil
 }
 
-// project looks a project up by ID or key; the zero value is returned if there is
-// none.
+// project returns the project with this ID or key; the zero value if there is none.
 func (s *session) project(ctx context.Context, idOrKey string) (project, error) {
 	return memo(ctx, s, "project "+strings.ToUpper(idOrKey), projectLifetime, func(ctx context.Context) (project, error) {
 		return s.lookProject(ctx, idOrKey)
 	})
 }
 
-// lookProject asks Jira for a project. The key may be a former one: Jira's answer
-// says what it is now.
+// lookProject asks Jira for a project. The key may be a former one; Jira's answer
+// has the current one.
 func (s *session) lookProject(ctx context.Context, idOrKey string) (p project, err error) {
 	found, err := s.get(ctx, "/rest/api/2/project/"+url.PathEscape(idOrKey), &p)
 	if err == nil && found && (!isNumber(p.ID) || !token.IsProjectKey(p.Key)) {
@@ -97,7 +96,8 @@ func (s *session) projectNamed(ctx context.Context, idOrKey string) (p project, 
 	if p, inside = findProject(projects, idOrKey); inside && !s.fresh || isNumber(idOrKey) {
 		return p, inside, nil
 	}
-	// It may be a former key, and for a change a key may have changed hands.
+	// It may be a former key. Before a change, ask even about a current one: another
+	// project may have it now.
 	p, err = current(ctx, s, "project now "+strings.ToUpper(idOrKey), thingLifetime, func(ctx context.Context) (project, error) {
 		return s.lookProject(ctx, idOrKey)
 	})
@@ -142,9 +142,9 @@ func (s *session) constraint(ctx context.Context) (jql.Clause, error) {
 }
 
 // pinnedProjects returns the projects that a condition is limited to at its top
-// level, as in project = ACME AND …; nil if it is not limited so. Projects are
-// meant by key or ID. That a project can also be named by its name is no danger:
-// what is inside must be in the project with that key as well.
+// level, as in project = ACME AND …; nil if there is no such limit. It reads keys
+// and IDs. Jira may read a key as another project's name, but that shows nothing
+// more: an issue must also be in the project with that key.
 func pinnedProjects(condition jql.Clause) []token.Project {
 	clauses, ok := condition.(jql.And)
 	if !ok {

@@ -8,16 +8,16 @@ import (
 // searchFields are what the body of a search may hold.
 const searchFields = " expand fields fieldsByKeys jql maxResults nextPageToken properties startAt validateQuery "
 
-// cutSearch leaves in the body of a search what only finds and shows issues.
+// cutSearch removes from the body of a search what does more than find and show
+// issues.
 func (c *call) cutSearch() {
-	if c.body == nil {
-		return
+	if c.body != nil {
+		c.body.keepOnly(searchFields)
 	}
-	c.body.keepOnly(searchFields)
 }
 
-// cutBodyExpand leaves in the body's expand what may be shown. It is a list, or a
-// text with commas.
+// cutBodyExpand does for the body what cutExpand does for the query. In a body,
+// expand is an array or a string with commas.
 func (c *call) cutBodyExpand() {
 	var wanted []string
 	switch expand := c.body.object()["expand"].(type) {
@@ -68,7 +68,8 @@ func (c *call) joinBody(ctx context.Context, name string) error {
 	return err
 }
 
-// matchQueries joins the queries of jql/match, and leaves out issues outside.
+// matchQueries joins the queries of jql/match with what is inside, and removes the
+// issues outside.
 func (c *call) matchQueries(ctx context.Context) error {
 	c.body.keepOnly(" issueIds jqls ")
 	err := c.body.visit("issueIds[]", func(values []any) ([]any, error) { return c.issuesIn(ctx, "issueIds", values) })
@@ -78,9 +79,8 @@ func (c *call) matchQueries(ctx context.Context) error {
 	return c.eachQuery("jqls", func(text string) (string, error) { return c.query(ctx, text) })
 }
 
-// parseQueries checks the queries of jql/parse, which Jira is asked to read
-// without looking their values up: whether a value exists would tell what is
-// outside.
+// parseQueries checks the queries of jql/parse. It keeps Jira from validating their
+// values, which would show whether something outside exists.
 func (c *call) parseQueries(ctx context.Context) error {
 	c.body.keepOnly(" queries ")
 	c.parameters.set("validation", "none")
@@ -110,8 +110,8 @@ func (c *call) eachQuery(name string, change func(string) (string, error)) error
 	return nil
 }
 
-// permissions checks permissions/check: projects and issues outside are left out,
-// as Jira leaves out those that do not exist.
+// permissions removes from permissions/check the projects and issues outside, as
+// Jira's answer leaves out those that do not exist.
 func (c *call) permissions(ctx context.Context) error {
 	c.body.keepOnly(" globalPermissions projectPermissions ")
 	err := c.body.visit("projectPermissions[].projects[]", func(values []any) (kept []any, err error) {

@@ -10,12 +10,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/jira/jql"
 )
 
-// maxNamed is how many users and sprints a query may name: Jira is asked about
+// maxNamed limits the users and sprints that a query names: Jira is asked about
 // each of them.
 const maxNamed = 100
 
-// query returns the query that finds what text finds inside. It refuses queries
-// whose answer could tell something about what is outside or hidden.
+// query returns the query that finds what text finds, as far as it is inside. It
+// refuses queries whose answer could reveal something that is outside or hidden.
 //
 // Fields, functions and operators are allow-lists: everything else might look
 // outside, or be an app's. Jira answers 400 to a value that exists nowhere and
@@ -55,7 +55,8 @@ func (s *session) query(ctx context.Context, text string) (string, error) {
 // querying is a query that is being confined.
 type querying struct {
 	*session
-	// named counts the users and sprints that it names, issues are the issues.
+	// named counts the users and sprints that it names; issues are the issues that
+	// it names.
 	named  int
 	issues []string
 }
@@ -75,7 +76,7 @@ func hinted(refusal error, format string, args ...any) error {
 	return refusal
 }
 
-// clause returns a clause with values that mean the same inside and nothing
+// clause returns a clause that means the same inside, with values that mean nothing
 // outside.
 func (q *querying) clause(ctx context.Context, clause jql.Clause) (jql.Clause, error) {
 	switch clause := clause.(type) {
@@ -186,7 +187,7 @@ func (q *querying) sortable(ctx context.Context, named jql.Field) (jql.Field, er
 	return f.field, nil
 }
 
-// count counts a value about which Jira is asked.
+// count counts a value that Jira must be asked about.
 func (q *querying) count() error {
 	if q.named++; q.named > maxNamed {
 		return badQuery("The query names more than %d users and sprints: divide it into several.", maxNamed)
@@ -194,7 +195,7 @@ func (q *querying) count() error {
 	return nil
 }
 
-// textOf returns a value as text, and whether it was written as a number.
+// textOf returns the text of a value and whether it was written as a number.
 func textOf(operand jql.Operand) (text string, number bool) {
 	switch operand := operand.(type) {
 	case jql.Value:
@@ -205,7 +206,7 @@ func textOf(operand jql.Operand) (text string, number bool) {
 	return "", false
 }
 
-// maxQuoted is how much of a word a message repeats.
+// maxQuoted limits how much of a word a message repeats.
 const maxQuoted = 100 // characters
 
 // quoted returns a word of the query for a message.

@@ -11,23 +11,23 @@ import (
 
 // queryField is a field that queries of confined tokens may use.
 type queryField struct {
-	// called is how the query names it, field how the query that is sent to Jira
-	// does.
+	// called is its name in the client's query, field its name in the query that
+	// goes to Jira.
 	called string
 	field  jql.Field
 	kind   *fieldKind
-	// history is set for fields that can be used with WAS and CHANGED, unsortable
-	// for those that cannot be used in ORDER BY.
+	// history is set if it can be used with WAS and CHANGED, unsortable if it cannot
+	// be used in ORDER BY.
 	history, unsortable bool
 }
 
 // systemField is a field of Jira's own.
 type systemField struct {
-	// names are its names in JQL, for which letter case makes no difference.
+	// names are its names in JQL, in any letter case.
 	names []string
 	kind  *fieldKind
-	// looksInto are the IDs of the fields that it looks into: it is hidden with
-	// any of them.
+	// looksInto are the IDs of the fields whose values it shows: if any of them is
+	// hidden, it is too.
 	looksInto           []string
 	history, unsortable bool
 }
@@ -63,7 +63,7 @@ var systemFields = []systemField{
 	// text also looks into all custom fields that hold text: see searchesHidden.
 	{names: []string{"text"}, kind: &textKind, unsortable: true},
 	{names: []string{"key", "issuekey", "issue", "id"}, kind: &issueKind},
-	// Sorting by an issue outside would tell what it is called.
+	// Sorting by an issue outside would reveal something about its key.
 	{names: []string{"parent"}, kind: &issueKind, looksInto: []string{"parent"}, unsortable: true},
 	{names: []string{"votes"}, kind: &numberKind, looksInto: []string{"votes"}},
 	{names: []string{"watchers"}, kind: &numberKind, looksInto: []string{"watches"}},
@@ -196,8 +196,8 @@ func (q *querying) systemField(ctx context.Context, f *systemField, name, called
 	return &queryField{called: called, field: jql.Field{Name: name}, kind: f.kind, history: f.history, unsortable: f.unsortable}, nil
 }
 
-// searchesHidden reports whether a search in all texts would look into a hidden
-// field: it would unless every hidden field is known to hold something else.
+// searchesHidden reports whether a search in all texts could look into a hidden
+// field. It could unless every hidden field is known to hold something else.
 func (q *querying) searchesHidden(ctx context.Context) (bool, error) {
 	fields, err := q.fields(ctx)
 	if err != nil {
@@ -216,7 +216,7 @@ func (q *querying) searchesHidden(ctx context.Context) (bool, error) {
 }
 
 // holdsNoText reports whether this is the ID of a field of Jira's own that holds
-// something else.
+// something other than text.
 func holdsNoText(id string) bool {
 	return slices.ContainsFunc(systemFields, func(f systemField) bool {
 		return f.kind != &textKind && f.kind != &customTextKind &&
@@ -224,8 +224,8 @@ func holdsNoText(id string) bool {
 	})
 }
 
-// customField returns the custom field with this name in JQL. The query that is
-// sent names it by number, because a name could also be that of a field outside.
+// customField returns the custom field with this name in JQL. The query that goes to
+// Jira names it by number, because a field outside may have the same name.
 func (q *querying) customField(ctx context.Context, name string) (*queryField, error) {
 	fields, err := q.fields(ctx)
 	if err != nil {

@@ -11,20 +11,20 @@ import (
 
 // queryFunction is a function that queries of confined tokens may use.
 type queryFunction struct {
-	// name is the function's name as Atlassian writes it.
+	// name is the function's name as Atlassian spells it.
 	name string
-	// kinds are the kinds of fields that it goes with.
+	// kinds are the kinds of fields that it can be compared with.
 	kinds []*fieldKind
-	// least and most are how many arguments it takes.
+	// least and most limit the number of its arguments.
 	least, most int
 	// argument checks an argument and returns the one to send to Jira.
 	argument func(context.Context, *querying, string) (string, error)
 }
 
 // queryFunctions are the functions that find nothing outside and whose arguments
-// say nothing about it. Not among them: those that follow links (linkedIssues),
-// tell what the account did (issueHistory, updatedBy), name groups and people
-// (membersOf), and all that apps bring.
+// reveal nothing about it. Not among them: those that follow links (linkedIssues),
+// show what the account did (issueHistory, updatedBy), name groups and people
+// (membersOf), and those of apps.
 var queryFunctions = []queryFunction{
 	{name: "currentUser", kinds: []*fieldKind{&userKind, &selfKind}},
 	{name: "now", kinds: []*fieldKind{&dateKind}},
@@ -55,7 +55,7 @@ var queryFunctions = []queryFunction{
 	{name: "remaining", kinds: []*fieldKind{&slaKind}, least: 1, most: 1, argument: duration},
 }
 
-// function confines a call. It is printed as Atlassian writes it.
+// function confines a call. The name is sent as Atlassian spells it.
 func (q *querying) function(ctx context.Context, f *queryField, call *jql.Function) (jql.Operand, error) {
 	i := slices.IndexFunc(queryFunctions, func(known queryFunction) bool {
 		return strings.EqualFold(known.name, call.Name) && slices.Contains(known.kinds, f.kind)

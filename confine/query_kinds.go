@@ -13,7 +13,7 @@ import (
 // send to Jira in its place.
 type valueCheck func(*querying, context.Context, *queryField, jql.Operand) (jql.Operand, error)
 
-// fieldKind is what fields of a kind can be compared with.
+// fieldKind says what fields of a kind can be compared with.
 type fieldKind struct {
 	operators []jql.Operator
 	// value is nil if no values can be used; instead then says what can.
@@ -28,8 +28,8 @@ var (
 	contents = append([]jql.Operator{jql.Like, jql.NotLike}, presence...)
 )
 
-// The kinds of fields. The values of the first ones say nothing about what is
-// outside.
+// The kinds of fields. Values of those in the first group reveal nothing about what
+// is outside.
 var (
 	// textKind is for texts in which Jira searches for words.
 	textKind = fieldKind{operators: contents, value: anyValue}
@@ -53,17 +53,17 @@ var (
 	// selfKind is for an issue's watchers and voters: a query may ask only whether
 	// the account is among them.
 	selfKind = fieldKind{operators: equality, instead: "currentUser()"}
-	// slaKind is for SLAs, which are compared with functions only.
+	// slaKind is for SLAs, which can only be compared with functions.
 	slaKind = fieldKind{operators: ordering, instead: `functions such as breached() and remaining("2h")`}
 	// optionKind is for select lists.
 	optionKind = fieldKind{operators: equality, value: (*querying).optionValue, instead: "IS EMPTY and IS NOT EMPTY"}
 	// presenceKind is for fields whose values could belong to something outside.
 	presenceKind = fieldKind{operators: presence, instead: "IS EMPTY and IS NOT EMPTY"}
-	// rankKind is for ranks, which only sort.
+	// rankKind is for ranks, which can only be sorted by.
 	rankKind = fieldKind{instead: "ORDER BY"}
 )
 
-// anyValue lets every value pass.
+// anyValue accepts every value.
 func anyValue(_ *querying, _ context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
 	return operand, nil
 }
@@ -76,7 +76,7 @@ var (
 	dateForm     = regexp.MustCompile(`^([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}( [0-9]{1,2}:[0-9]{2})?|[+-]?[0-9]{1,15}|[+-]?[0-9]{1,9}[yMwdhm]( ?[0-9]{1,9}[wdhm])*)$`)
 )
 
-// formed lets values of a form pass.
+// formed accepts values of a form.
 func formed(form *regexp.Regexp, expected string) valueCheck {
 	return func(_ *querying, _ context.Context, f *queryField, operand jql.Operand) (jql.Operand, error) {
 		text, _ := textOf(operand)
@@ -87,7 +87,7 @@ func formed(form *regexp.Regexp, expected string) valueCheck {
 	}
 }
 
-// refuses says which operators go with the field.
+// refuses returns the error for an operator that the field does not take.
 func (f *queryField) refuses(operator jql.Operator) error {
 	if f.kind.value == nil {
 		return f.refusesValues()
@@ -103,7 +103,7 @@ func (f *queryField) refuses(operator jql.Operator) error {
 	return badQuery("%s cannot be used with %s with this token. Use one of %s.", quoted(string(operator)), quoted(f.called), strings.Join(words, ", "))
 }
 
-// refusesValues says what goes with a field with whose values nothing does.
+// refusesValues returns the error for a field that takes no values.
 func (f *queryField) refusesValues() error {
 	return badQuery("With this token, %s can be used with %s only.", quoted(f.called), f.kind.instead)
 }

@@ -26,8 +26,7 @@ func (s *session) thingsOf(ctx context.Context, p project, what string) ([]thing
 	})
 }
 
-// issueType is a type of issue of a project, with the statuses that its workflow
-// has.
+// issueType is an issue type of a project, with the statuses of its workflow.
 type issueType struct {
 	thing
 	Statuses []thing `json:"statuses"`
@@ -59,7 +58,7 @@ func (s *session) statusesOf(ctx context.Context, p project) (found []thing, err
 	return found, err
 }
 
-// queryUser is a user that issues of a project can be assigned to. Jira Cloud
+// queryUser is a user to whom issues of a project can be assigned. Jira Cloud
 // has account IDs, Data Center names and keys.
 type queryUser struct {
 	AccountID string `json:"accountId"`
@@ -69,15 +68,15 @@ type queryUser struct {
 	Display   string `json:"displayName"`
 }
 
-// accountIDForm is what no name looks like: account IDs such as
-// 5b10a2844c20165700ede21g and 712020:2f0d1b5e-….
+// accountIDForm matches account IDs such as 5b10a2844c20165700ede21g and
+// 712020:2f0d1b5e-…, which no name looks like.
 var accountIDForm = regexp.MustCompile(`^([0-9a-z]+:)?[0-9a-zA-Z:-]{20,}$`)
 
-// maxUserProjects is in how many projects a user is looked for one by one.
+// maxUserProjects limits the projects in which a user is looked for one by one.
 const maxUserProjects = 20
 
-// userValue checks that a user is among those who work in a project inside, and
-// replaces it by an ID where that is what was named.
+// userValue checks that issues in a project inside can be assigned to a user, and
+// spells the user as Jira does.
 func (q *querying) userValue(ctx context.Context, f *queryField, operand jql.Operand) (jql.Operand, error) {
 	if q.view.seesAllProjects() {
 		return operand, nil
@@ -96,7 +95,7 @@ func (q *querying) userValue(ctx context.Context, f *queryField, operand jql.Ope
 	return jql.Value(user), nil
 }
 
-// user returns the name under which Jira knows the user whom text names.
+// user returns Jira's spelling of the user whom text names.
 func (q *querying) user(ctx context.Context, text string) (name string, found bool, err error) {
 	inside, err := q.projects(ctx)
 	if err != nil || len(inside) == 0 || text == "" {
@@ -107,8 +106,8 @@ func (q *querying) user(ctx context.Context, text string) (name string, found bo
 		keys[i] = p.Key
 	}
 	if len(keys) > 1 {
-		// Some versions of Jira return only users of all of the projects, so that
-		// this finds one only if there is none.
+		// Some versions of Jira return only users who belong to all of the projects.
+		// For the others, the projects are asked one by one.
 		name, found, err = q.assignable(ctx, "/rest/api/2/user/assignable/multiProjectSearch?projectKeys="+url.QueryEscape(strings.Join(keys, ",")), text)
 	}
 	for i := 0; i < min(len(keys), maxUserProjects) && err == nil && !found; i++ {
@@ -144,7 +143,7 @@ func (q *querying) assignable(ctx context.Context, uri, text string) (name strin
 	return "", false, err
 }
 
-// named reports whether text names the user, and the name to send to Jira.
+// named reports whether text names the user, and returns the name to send to Jira.
 func (u queryUser) named(text string) (name string, ok bool) {
 	switch {
 	case u.AccountID != "" && u.AccountID == text:

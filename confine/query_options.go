@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// maxOptionProjects is in how many projects options are looked for: there is a
-	// question for each issue type of each project.
+	// maxOptionProjects limits the projects in which options are looked up: each
+	// issue type of each takes a question.
 	maxOptionProjects = 10
-	// maxCreateFields is how many fields of a screen are looked through.
+	// maxCreateFields limits the fields of a screen that are read.
 	maxCreateFields = 1000
 )
 
@@ -60,8 +60,8 @@ func (s *session) optionsOf(ctx context.Context, p project, field string) ([]thi
 	return slices.Concat(options...), err
 }
 
-// createOptions returns the options of a field on the screen on which issues of a
-// type are created; none if it is not there.
+// createOptions returns the options of a field on the screen for creating issues of
+// a type; none if the field is not there.
 func (s *session) createOptions(ctx context.Context, uri, field string) ([]thing, error) {
 	type createField struct {
 		ID      string         `json:"fieldId"`

@@ -14,7 +14,7 @@ func noThing(what, text string) error {
 	return badQuery("There is no %s %s in the projects of this token.", what, quoted(text))
 }
 
-// projectValue replaces a project by its ID.
+// projectValue replaces a project with its ID.
 func (q *querying) projectValue(ctx context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
 	if q.view.seesAllProjects() {
 		return operand, nil
@@ -67,8 +67,8 @@ func (q *querying) issueValue(_ context.Context, _ *queryField, operand jql.Oper
 	return jql.Value(text), nil
 }
 
-// requireIssues checks that all issues that the query names are inside, with few
-// questions.
+// requireIssues checks that all issues named by the query are inside. It asks about
+// them together.
 func (q *querying) requireIssues(ctx context.Context) error {
 	if len(q.issues) > maxIssues {
 		return badQuery("The query names more than %d issues: divide it into several.", maxIssues)
@@ -85,8 +85,8 @@ func (q *querying) requireIssues(ctx context.Context) error {
 	return nil
 }
 
-// sprintValue checks that a sprint's board is inside. Sprints can only be named
-// by ID: Jira finds names on all boards.
+// sprintValue checks that a sprint's board is inside. Sprints can only be named by
+// ID, because Jira looks for names on all boards.
 func (q *querying) sprintValue(ctx context.Context, _ *queryField, operand jql.Operand) (jql.Operand, error) {
 	if q.view.seesAllProjects() {
 		return operand, nil
@@ -108,7 +108,7 @@ func (q *querying) sprintValue(ctx context.Context, _ *queryField, operand jql.O
 	return jql.Number(text), nil
 }
 
-// thing is what belongs to a project, such as a version.
+// thing is something that belongs to a project, such as a version.
 type thing struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`

@@ -6,22 +6,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// question is a search.
+// question is a search of the guard's own.
 type question struct {
 	JQL           string   `json:"jql"`
 	Fields        []string `json:"fields"`
 	MaxResults    int      `json:"maxResults"`
 	StartAt       int      `json:"startAt,omitzero"`
 	NextPageToken string   `json:"nextPageToken,omitzero"`
-	// ReconcileIssues is for Jira Cloud: the issues that it reads anew.
+	// ReconcileIssues is for Jira Cloud: the IDs of issues that must not come from a
+	// stale index.
 	ReconcileIssues []jsontext.Value `json:"reconcileIssues,omitzero"`
-	// ValidateQuery is for Data Center: false finds the issues that exist where a
-	// query names some that do not.
+	// ValidateQuery is for Data Center: if false, a query may name issues that do not
+	// exist.
 	ValidateQuery *bool `json:"validateQuery,omitzero"`
 }
 
-// search asks a search of the guard's own. accepted is false if Jira does not
-// accept the query, for instance because it names an issue that does not exist.
+// search runs a search. accepted is false if Jira rejects the query, for instance
+// because it names an issue that does not exist.
 func (s *session) search(ctx context.Context, q question, answer any) (accepted bool, err error) {
 	cloud, err := s.isCloud(ctx)
 	switch {

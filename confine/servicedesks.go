@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// listServiceDesks limits the list of service desks, which the response says the
-// projects of, and that of request types, which must be asked of certain desks.
+// listServiceDesks limits the list of request types to those of the service desks
+// inside. The list of service desks itself is redacted when the response comes: it
+// names their projects.
 func (c *call) listServiceDesks(ctx context.Context) error {
 	n, err := c.named(ctx)
 	if err != nil || n > 0 || c.view.seesAllProjects() || !strings.HasSuffix(c.request.Match.Template, "/requesttype") {
@@ -64,9 +65,9 @@ func (c *call) serviceDesks(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// listRequests admits lists of customer requests. Jira limits them by no query:
-// what the response holds is judged by the project in its keys, which says nothing
-// about a condition.
+// listRequests admits lists of customer requests. Jira cannot limit them by a query,
+// so the response is redacted by the project in the issues' keys. With a condition,
+// that does not say enough.
 func (c *call) listRequests(ctx context.Context) error {
 	if c.view.condition != nil {
 		return &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot list customer requests. Search for issues instead: search/jql, or search on Data Center."}

@@ -12,7 +12,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Jira's own words for things that it does not have.
+// Jira's own words for things that do not exist.
 var (
 	errNoBoard       = outside("The requested board cannot be viewed because it either does not exist or you do not have permission to view it.")
 	errNoSprint      = outside("Sprint does not exist or you do not have permission to see it.")
@@ -25,7 +25,7 @@ var (
 
 func outside(message string) error { return &Error{Kind: Outside, Message: message} }
 
-// things that a request can name, by the words of the table of operations.
+// The things that a request can name, as the table of operations calls them.
 const (
 	thingIssue       = "issue"
 	thingIssues      = "issues"
@@ -77,7 +77,7 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 		inside, err = s.serviceDeskInside(ctx, name)
 	case thingQueue:
 		missing = errNoServiceDesk
-		// It is looked for in the service desk that the path names too.
+		// Jira looks for it in the service desk, which the path names too.
 		inside = isNumber(name)
 	default:
 		return errNoRule
@@ -91,8 +91,8 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 	return nil
 }
 
-// explained returns a refusal with a hint for administrators, from what is known
-// anyway.
+// explained returns a refusal with a hint for administrators. It does not look up
+// the thing again.
 func (s *session) explained(ctx context.Context, refusal error, thing, name string) error {
 	hint := "It does not exist, or its project is not among those that the token sees."
 	var of project
@@ -117,8 +117,8 @@ func (s *session) explained(ctx context.Context, refusal error, thing, name stri
 	return hinted(refusal, "%s", hint)
 }
 
-// inProject returns a refusal that says, to administrators, in which project
-// outside the thing is.
+// inProject returns a refusal that tells administrators which project outside the
+// thing is in.
 func inProject(refusal error, p project) error {
 	refusal = hinted(refusal, "It is in project %s.", p.Key)
 	if known, ok := errors.AsType[*Error](refusal); ok {
@@ -127,8 +127,8 @@ func inProject(refusal error, p project) error {
 	return refusal
 }
 
-// numbered looks up a thing whose ID is a number. What is not a number is not
-// there, and Jira is not asked.
+// numbered reports whether the thing with a numeric ID is inside. It does not ask
+// Jira about anything else, which cannot exist.
 func (s *session) numbered(ctx context.Context, id string, inside func(context.Context, string) (bool, error)) (bool, error) {
 	if !isNumber(id) {
 		return false, nil
@@ -176,7 +176,7 @@ func (s *session) ownerInside(ctx context.Context, uri string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	projects, err := s.projects(ctx) // which is asked for what does not exist too
+	projects, err := s.projects(ctx) // even if there is no such thing, so that timing reveals nothing
 	if err != nil {
 		return false, err
 	}
@@ -195,7 +195,7 @@ func (s *session) componentInside(ctx context.Context, id string) (bool, error) 
 	return s.ownerInside(ctx, "/rest/api/2/component/"+id)
 }
 
-// serviceDeskInside takes, as Jira does, an ID or the key of the project.
+// serviceDeskInside takes an ID or the key of the project, as Jira does.
 func (s *session) serviceDeskInside(ctx context.Context, idOrKey string) (bool, error) {
 	if !isNumber(idOrKey) && !token.IsProjectKey(idOrKey) {
 		return false, nil
@@ -221,7 +221,7 @@ func (s *session) linkInside(ctx context.Context, id string) (bool, error) {
 		return false, err
 	}
 	// As much is asked about a link that does not exist, and about one whose first
-	// end is outside, so that the time it takes does not tell.
+	// end is outside, so that timing reveals nothing.
 	both := true
 	for _, end := range []issue{found.InwardIssue, found.OutwardIssue} {
 		inside, err := s.issueInside(ctx, cmp.Or(end.ID, noIssue))

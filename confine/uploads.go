@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// The index that searches use lags behind, so an attachment that was uploaded just
-// now is not found by a search. The guard remembers for a while to which issues
-// tokens of a view have attached something, and looks there first.
+// maxUploads limits the issues with recent uploads that the guard remembers for a
+// view. It looks for an attachment there first: Jira's search index lags behind and
+// does not have it yet.
 const maxUploads = 10
 
 // noteUpload remembers that the request attaches something to the issue that it
@@ -35,15 +35,15 @@ func (c *call) noteUpload(ctx context.Context) error {
 
 func (s *session) uploadsKey() string { return "uploads\n" + s.view.key }
 
-// uploads returns the IDs of issues to which something was attached, the last one
-// at the end.
+// uploads returns the IDs of issues to which something was attached recently, the
+// latest at the end.
 func (s *session) uploads() []string {
 	recent, _ := s.known(s.uploadsKey()).([]string)
 	return recent
 }
 
 // uploaded looks for an attachment in the issues to which something was attached
-// just now.
+// recently.
 func (s *session) uploaded(ctx context.Context, id string) (issue, error) {
 	for _, to := range slices.Backward(s.uploads()) {
 		var found attachedIssue
