@@ -25,8 +25,7 @@ func (c *call) ask(ctx context.Context, question handler.Question) ([]Explanatio
 			Err:        errors.New("the configuration has no jira_gateway, so there is nothing to explain"),
 		}
 	}
-	// The transport finds placeholders of its options here.
-	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	ctx = withReplacer(ctx)
 	places := placesOf(caddy.ActiveContext())
 	var explanations []Explanation
 	for _, gateway := range c.app.Gateways() {
@@ -43,7 +42,7 @@ func (c *call) ask(ctx context.Context, question handler.Question) ([]Explanatio
 	return explanations, nil
 }
 
-// transportTo returns what reaches the Jira with this URL; nil if there is none.
+// transportTo returns the transport to the Jira with this URL; nil if there is none.
 func (c *call) transportTo(url string) http.RoundTripper {
 	for _, upstream := range c.app.Jiras() {
 		if upstream.URL == url {
@@ -93,8 +92,8 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 	return results, nil
 }
 
-// withReplacer returns a context for requests to Jira: the transport finds the
-// placeholders of its options there.
+// withReplacer returns a context for requests to Jira: the transport replaces the
+// placeholders in its options with it.
 func withReplacer(ctx context.Context) context.Context {
 	return context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
 }

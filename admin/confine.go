@@ -31,11 +31,11 @@ type confineCheck struct {
 	call *call
 	edit token.Edit
 	ask  bool
-	// result is what Jira has said.
+	// result is what Jira said.
 	result *ConfineCheck
 }
 
-// newConfineCheck takes the option check out of an edit.
+// newConfineCheck removes the option check from an edit and applies it.
 func (c *call) newConfineCheck(edit token.Edit) (*confineCheck, error) {
 	check := &confineCheck{call: c, edit: edit, ask: true}
 	if edit.Has("check") {
@@ -47,10 +47,10 @@ func (c *call) newConfineCheck(edit token.Edit) (*confineCheck, error) {
 	return check, nil
 }
 
-// vet checks a record's confinement and, unless this is turned off, asks Jira
-// about it. It adds the IDs of the projects.
+// vet checks a record's confinement and, unless that is turned off, asks Jira about
+// it. It adds the IDs of the projects.
 func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
-	c.result = nil // another try
+	c.result = nil // it runs again after a conflict
 	if err := vetConfinement(ctx, record); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	ctx, cancel := context.WithTimeout(withReplacer(ctx), confineCheckTimeout)
 	defer cancel()
 	asker := jira.Asker{Transport: upstream.Transport, URL: upstream.URL, Account: c.call.app.JiraAccounts()[record.Account]}
-	// A guard of its own: what others remember may be older than this question.
+	// A new guard: what another remembers may be out of date.
 	resolved, issues, err := confine.NewGuard(confineCheckTimeout).Check(ctx, asker, record.Confine)
 	if refused, ok := errors.AsType[*confine.Error](err); ok {
 		cause := error(refused)
@@ -93,13 +93,13 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 // parsed.
 func vetConfinement(_ context.Context, record *token.Record) error {
 	if _, err := confine.NewView(record.Confine); err != nil {
-		// The part comes first, as in other errors, so that the command can name its flag.
+		// As in other errors, the part comes first: the command translates it to a flag.
 		return registry.InvalidError{Field: "confine", Err: fmt.Errorf("jql: %s", strings.TrimPrefix(err.Error(), "JQL: "))}
 	}
 	return nil
 }
 
-// jiraOf returns the one Jira that an account is used with.
+// jiraOf returns the Jira that an account is used with. It must be the only one.
 func (c *call) jiraOf(account string) (handler.Jira, error) {
 	found := make(map[string]handler.Jira) // several gateways can have one Jira
 	for _, upstream := range c.app.Jiras() {

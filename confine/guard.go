@@ -134,7 +134,7 @@ func (c *call) check(ctx context.Context) error {
 // counts are the answers that count issues, whether or not they match a condition.
 var counts = []string{"component-counts", "version-counts"}
 
-var errCounts = &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot have the issues of a version or component counted. Count them by a search."}
+var errCounts = &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot count the issues of a version or component this way. Count them with a search instead."}
 
 // showMarks asks Jira to mark internal comments, if these are hidden. On Data
 // Center the mark is a property of the comment.

@@ -7,9 +7,9 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// explained returns a denial by the step confine with more for the administrator:
-// the rule, what is outside, and the smallest change that would let the request
-// pass. Clients never see it.
+// explained adds to a denial by the step confine what an administrator needs: the
+// rule, what is outside, and the smallest change that would let the request pass.
+// Clients never see it.
 func (h *Handler) explained(d *Decision, denied *denial) *denial {
 	var says []string
 	if denied.hint != "" {
@@ -30,7 +30,7 @@ func (h *Handler) explained(d *Decision, denied *denial) *denial {
 	return &hinted
 }
 
-// bodyUnknown says, if the rule reads a body, that Explain has none.
+// bodyUnknown returns a caveat for rules that read the body: Explain has none.
 func bodyUnknown(d *Decision) string {
 	if d.confined == nil || !readsBody(d.operation.Confinement) {
 		return ""
@@ -38,7 +38,7 @@ func bodyUnknown(d *Decision) string {
 	return " What the body of such a request names is not known here."
 }
 
-// unconfined says what confines a token.
+// unconfined says what would have to change for a token not to be confined.
 func (h *Handler) unconfined(record *token.Record) (changes []string) {
 	if !record.Confine.IsZero() {
 		changes = append(changes, "The token could use it if it were not confined: caddy jira-token update "+record.ID+" --unconfine.")
@@ -69,7 +69,7 @@ func (h *Handler) widened(record *token.Record, project string) (changes []strin
 	return changes
 }
 
-// projectFlags are the flags for the projects of a confinement and one more.
+// projectFlags returns the flags for the projects of a confinement and one more.
 func projectFlags(c token.Confinement, project string) string {
 	return " --project " + strings.Join(append(c.ProjectKeys(), project), " --project ")
 }

@@ -15,8 +15,8 @@ import (
 // maxConfinedError is how much of Jira's error body is read, in bytes.
 const maxConfinedError = 64 << 10
 
-// confined is what is known about the request of a token that sees only a part of
-// Jira.
+// confined is the request of a token that sees only a part of Jira, as far as it
+// has been checked.
 type confined struct {
 	guard     *confine.Guard
 	view      *confine.View
@@ -24,12 +24,12 @@ type confined struct {
 	changes   bool
 	// body is the request's body, if the operation's rule reads it.
 	body []byte
-	// admission is set once Jira has been asked. It says what is inside.
+	// admission says what is inside. It is set once Jira has been asked.
 	admission *confine.Admission
 }
 
-// admit checks that all that the request names is inside, and changes out, which
-// is for Jira, so that it finds nothing else.
+// admit checks that everything the request names is inside, and rewrites out, the
+// request to Jira, so that it finds nothing else.
 func (c *confined) admit(out *http.Request, asked confine.Jira) error {
 	request := &confine.Request{
 		Method: out.Method, Changes: c.changes, Match: c.operation,
@@ -58,7 +58,7 @@ func (c *confined) admit(out *http.Request, asked confine.Jira) error {
 }
 
 // ownAnswer returns a response with the guard's own answer, for lists that Jira
-// does not limit to what is inside; nil if the request goes to Jira.
+// cannot limit to what is inside; nil if the request goes to Jira.
 func (c *confined) ownAnswer(out *http.Request) *http.Response {
 	if c == nil || c.admission.Answer() == nil {
 		return nil
@@ -76,8 +76,8 @@ func (c *confined) readsBody() bool { return readsBody(c.operation.Confinement) 
 // isBinary reports whether the operation's answer is a file.
 func (c *confined) isBinary() bool { return c.operation.Confinement.Answer == redact.Binary }
 
-// answer returns Jira's response as the token may see it, or an error: a
-// *confine.Error if what it holds is outside.
+// answer returns Jira's response as the token may see it. The error is a
+// *confine.Error if all of the response is outside.
 func (c *confined) answer(response *http.Response) (*http.Response, error) {
 	in := *response
 	switch {
@@ -94,7 +94,7 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 		delete(in.Header, "Location")
 	}
 	in.Trailer = nil
-	delete(in.Header, "Content-Length") // it would tell how much was removed
+	delete(in.Header, "Content-Length") // it would reveal how much was removed
 	switch {
 	case in.StatusCode == http.StatusNoContent, in.StatusCode == http.StatusResetContent, response.Request != nil && response.Request.Method == http.MethodHead:
 		return &in, nil
@@ -105,7 +105,7 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 	in.Body, err = redact.Body(c.operation.Confinement.Answer, response.Body, c.admission)
 	switch {
 	case errors.Is(err, redact.ErrOutside) && c.changes:
-		setBody(&in, []byte(`{}`)) // the change was made: only what it made is not shown
+		setBody(&in, []byte(`{}`)) // an error would suggest that the change was not made
 		return &in, nil
 	case err != nil:
 		return nil, redactionError(err)
@@ -116,10 +116,10 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 	return &in, nil
 }
 
-// failed replaces Jira's error texts, which name what is outside.
+// failed replaces Jira's error texts, which can name what is outside.
 func (c *confined) failed(in *http.Response) (*http.Response, error) {
 	if in.StatusCode == http.StatusNotFound {
-		return nil, &confine.Error{Kind: confine.Outside, Message: "It does not exist or you do not have permission to see it."}
+		return nil, errOutside
 	}
 	text, err := io.ReadAll(io.LimitReader(in.Body, maxConfinedError))
 	_ = in.Body.Close()
@@ -133,16 +133,19 @@ func (c *confined) failed(in *http.Response) (*http.Response, error) {
 	return in, nil
 }
 
-// redactionError turns what keeps a response from being redacted into what the
-// client is told.
+// errOutside uses Jira's own words.
+var errOutside = &confine.Error{Kind: confine.Outside, Message: "It does not exist or you do not have permission to see it."}
+
+// redactionError returns the error for a response that cannot be redacted.
 func redactionError(err error) error {
 	if errors.Is(err, redact.ErrOutside) {
-		return &confine.Error{Kind: confine.Outside, Message: "It does not exist or you do not have permission to see it."}
+		return errOutside
 	}
 	return jira.NotJiraError{Why: "the answer cannot be confined: " + err.Error()}
 }
 
-// askConfined admits a request for Explain.
+// askConfined checks for Explain what the request names. It sends nothing but the
+// guard's questions.
 func (d *Decision) askConfined(out *http.Request, asked confine.Jira) *denial {
 	err := d.confined.admit(out, asked)
 	if refused, ok := errors.AsType[*confine.Error](err); ok {
@@ -174,9 +177,9 @@ func confinedDenial(d *Decision, err *confine.Error) *denial {
 	return denied
 }
 
-// confinedHeaders are the response headers that a confined token gets, of those
-// that pass at all. ETag, Link, Content-Location, Warning and digests can speak of
-// what was removed.
+// confinedHeaders are the headers of a redacted response that pass, if they pass at
+// all. ETag, Link, Content-Location, Warning and digests could reveal something
+// about what was removed.
 var confinedHeaders = canonical([]string{
 	"Content-Type", "Content-Language", "Cache-Control", "Expires", "Pragma", "Vary", "Date", "Via", "Connection",
 	"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy",
@@ -186,13 +189,14 @@ var confinedHeaders = canonical([]string{
 	"X-RateLimit-FillRate", "X-RateLimit-Interval-Seconds",
 })
 
-// fileHeaders are those that come with a file.
+// fileHeaders are the headers of a file that pass.
 var fileHeaders = canonical(contentHeaders, []string{
 	"Content-Disposition", "Accept-Ranges", "Content-Range", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest",
 	"Location", "Retry-After", "X-ARequestId", "X-Request-Id", "X-Trace-Id", "Atl-Request-Id", "Atl-TraceId",
 })
 
-// asker returns how the guard asks Jira about a request that is made out for it.
+// asker returns what the guard asks Jira with: the account that the request is
+// forwarded with.
 func (t *Transport) asker(account *jira.Account) confine.Jira {
 	return jira.Asker{Transport: t.upstream, URL: t.URL, Account: account}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Confinement is what all tokens of a gateway see at most. A token may have a
+// Confinement limits what all tokens of a gateway see. A token may have a
 // confinement of its own; it then sees what is inside both. For a confined token,
 // everything outside does not exist.
 //
-// It does not concern requests without a token, such as the browser sessions that
+// It does not apply to requests without a token, such as the browser sessions that
 // pass with front `site`.
 type Confinement struct {
 	// The keys of the projects that tokens see, such as ACME. At most 100.
@@ -34,9 +34,9 @@ type Confinement struct {
 	// none
 	Hide []string `json:"hide,omitempty"`
 
-	// How long to remember what Jira says is inside a confinement, a token's own
-	// included. Until then, an issue that has left it can still be read. Changes
-	// are always checked anew. Default: `10s`
+	// How long to remember what Jira says is inside, for the confinements of tokens
+	// too. For that long, an issue that is no longer inside can still be read.
+	// Changes are always checked anew. Default: `10s`
 	TTL caddy.Duration `json:"ttl,omitempty"`
 }
 
@@ -51,20 +51,19 @@ func (c *Confinement) ttl() time.Duration {
 	return time.Duration(c.TTL)
 }
 
-// confinement returns what confines every token.
+// confinement returns the confinement of every token here.
 func (c *Confinement) confinement() token.Confinement {
 	if c == nil {
 		return token.Confinement{}
 	}
 	confined := token.Confinement{JQL: c.JQL, Hide: c.Hide}
 	for _, key := range c.Projects {
-		confined.Projects = append(confined.Projects, token.Project{Key: strings.ToUpper(key)}) // as Jira has all keys
+		confined.Projects = append(confined.Projects, token.Project{Key: strings.ToUpper(key)}) // Jira's keys are in upper case
 	}
 	return confined
 }
 
-// validate returns an error if the confinement cannot be applied. It does not ask
-// Jira.
+// validate checks the form of the confinement. It does not ask Jira.
 func (c *Confinement) validate() error {
 	confined := c.confinement()
 	err := confined.Check()

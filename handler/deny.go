@@ -78,11 +78,11 @@ type denial struct {
 	exceeded *limits.Exceeded
 	// cause only goes to the log.
 	cause error
-	// hint is for the administrator, never for the client: what would let the
-	// request pass.
+	// hint tells the administrator, never the client, what would let the request
+	// pass.
 	hint string
 	// project is the key of the project outside a token's confinement that the
-	// request is about, if known; for the administrator too.
+	// request is about, if known. It is for the administrator too.
 	project string
 	// innocent marks an invalid token that does not count as a guess.
 	innocent bool

@@ -20,8 +20,8 @@ type Question struct {
 	Address netip.Addr
 	// Jira is the URL of the Jira that the gateway forwards to, if known.
 	Jira string
-	// Transport asks that Jira what is inside a token's confinement; nil asks
-	// nothing.
+	// Transport reaches that Jira, to ask what is inside a token's confinement. If
+	// it is nil, nothing is asked.
 	Transport http.RoundTripper
 }
 
@@ -84,7 +84,7 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 	out := h.outbound(r, d).WithContext(ctx)
 	if d.confined != nil && q.Transport != nil {
 		if denied := d.askConfined(out, jira.Asker{Transport: q.Transport, URL: q.Jira, Account: d.Account}); denied != nil {
-			e.Steps = e.Steps[:len(e.Steps)-1] // the step passed only as far as it does not ask Jira
+			e.Steps = e.Steps[:len(e.Steps)-1] // the step had passed only because it does not ask Jira
 			e.denied("confine", d, h.explained(d, denied))
 			return e, nil
 		}

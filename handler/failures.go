@@ -20,8 +20,8 @@ func (h *Handler) tooManyFailures(d *Decision) *denial {
 	return tooMany(ReasonTooManyFailures, exceeded, message)
 }
 
-// mayLookUp reports whether to look up a token although its address or owner is blocked:
-// always if it is in the cache, otherwise now and then.
+// mayLookUp reports whether to look up a token although its address or owner is
+// blocked: always if it is in the cache, otherwise now and then.
 func (h *Handler) mayLookUp(d *Decision) bool {
 	return h.app.Known(d.presented) || h.app.Limits().MayLookUp(d.failingAddress())
 }

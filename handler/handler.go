@@ -117,7 +117,7 @@ type Handler struct {
 	operations *jira.Operations
 	reachable  jira.Paths
 	permitted  token.Networks
-	// confinement confines every token here; guard says what is inside.
+	// confinement applies to every token here; guard checks their requests.
 	confinement token.Confinement
 	guard       *confine.Guard
 	now         func() time.Time

@@ -26,7 +26,7 @@ func withoutPage(response *http.Response) *http.Response {
 	return &in
 }
 
-// setBody replaces a response's body by JSON.
+// setBody replaces a response's body with JSON.
 func setBody(in *http.Response, body []byte) {
 	for _, name := range []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Content-Range", "Etag", "Last-Modified"} {
 		delete(in.Header, name)

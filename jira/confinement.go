@@ -8,7 +8,7 @@ import (
 )
 
 // Confinement says how an operation is confined for tokens that see only a part of
-// Jira: what the request names and must be inside, and what the response holds.
+// Jira: what the request names, which must be inside, and what the response holds.
 type Confinement struct {
 	// Rule names the way in which the operation is confined, such as issue or
 	// search. RuleNone refuses confined tokens.
@@ -28,10 +28,10 @@ type Confinement struct {
 const (
 	// RuleNone is for operations that confined tokens cannot call.
 	RuleNone = "none"
-	// RuleOpen is for operations that say nothing about projects, issues and users.
+	// RuleOpen is for operations that reveal nothing about projects, issues or users.
 	RuleOpen = "open"
 	// RuleProjects, RuleBoards, RuleServiceDesks and RuleRequests are for lists,
-	// which are cut down to what is inside.
+	// which are limited to what is inside.
 	RuleProjects     = "projects"
 	RuleBoards       = "boards"
 	RuleServiceDesks = "servicedesks"

@@ -9,8 +9,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Vet examines a record that is about to be stored, and may complete it. An error
-// refuses the change.
+// Vet examines a record that is about to be stored, and may complete it. If it
+// returns an error, the record is not stored.
 type Vet func(ctx context.Context, record *token.Record) error
 
 // Create issues a token with the fields that edit sets. The token itself is

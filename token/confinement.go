@@ -9,7 +9,7 @@ import (
 )
 
 // Confinement is what a token may see. For a confined token, everything outside
-// does not exist. The zero value confines nothing. The parts hold together: what
+// does not exist. The zero value confines nothing. The parts apply together: what
 // is inside is in one of the projects, matches the JQL, and is not hidden.
 type Confinement struct {
 	// Projects are the projects that the token sees; empty means all.
@@ -33,13 +33,13 @@ type Project struct {
 // HideInternalComments hides the internal comments of Jira Service Management.
 const HideInternalComments = "internal-comments"
 
-// Limits of a confinement: as much as an admin writes by hand.
+// Limits of a confinement: more than anyone writes by hand.
 const (
-	MaxConfinedProjects = 100
-	MaxConfinedJQL      = 4096 // bytes
-	MaxHiddenFields     = 100
+	maxConfinedProjects = 100
+	maxConfinedJQL      = 4096 // bytes
+	maxHiddenFields     = 100
 
-	maxHiddenFieldLength = 255 // characters, as Jira's names of fields
+	maxHiddenFieldLength = 255 // characters, as for names of fields in Jira
 )
 
 // IsZero reports whether c confines nothing.
@@ -49,14 +49,14 @@ func (c Confinement) IsZero() bool { return len(c.Projects) == 0 && c.JQL == "" 
 // with the part that is wrong. It does not parse the JQL.
 func (c Confinement) Check() error {
 	switch {
-	case len(c.Projects) > MaxConfinedProjects:
-		return fmt.Errorf("projects: %d of them: expected at most %d", len(c.Projects), MaxConfinedProjects)
-	case len(c.JQL) > MaxConfinedJQL:
-		return fmt.Errorf("jql: %d bytes: expected at most %d", len(c.JQL), MaxConfinedJQL)
+	case len(c.Projects) > maxConfinedProjects:
+		return fmt.Errorf("projects: %d of them: expected at most %d", len(c.Projects), maxConfinedProjects)
+	case len(c.JQL) > maxConfinedJQL:
+		return fmt.Errorf("jql: %d bytes: expected at most %d", len(c.JQL), maxConfinedJQL)
 	case !utf8.ValidString(c.JQL) || strings.ContainsFunc(c.JQL, isControl):
 		return errors.New("jql: must be UTF-8 text without control characters")
-	case len(c.Hide) > MaxHiddenFields:
-		return fmt.Errorf("hide: %d fields: expected at most %d", len(c.Hide), MaxHiddenFields)
+	case len(c.Hide) > maxHiddenFields:
+		return fmt.Errorf("hide: %d fields: expected at most %d", len(c.Hide), maxHiddenFields)
 	}
 	for _, p := range c.Projects {
 		if !IsProjectKey(p.Key) || p.ID != "" && !isNumber(p.ID) {
@@ -71,8 +71,8 @@ func (c Confinement) Check() error {
 	return nil
 }
 
-// isControl reports whether c could do something to the terminal that shows it.
-// White space has its place in JQL.
+// isControl reports whether c could control the terminal that shows it. Tabs and
+// line breaks are allowed in JQL.
 func isControl(c rune) bool { return unicode.IsControl(c) && !strings.ContainsRune("\t\n\r", c) }
 
 // IsProjectKey reports whether s can be a project's key: Data Center's pattern is

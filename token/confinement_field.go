@@ -33,8 +33,8 @@ func confinementValue(r *Record) any {
 	return confinementJSON{r.Confine.ProjectKeys(), r.Confine.JQL, r.Confine.Hide}
 }
 
-// setConfinement sets the parts of the confinement that value has. An empty part
-// is taken away.
+// setConfinement sets the parts of the confinement that value has. An empty part is
+// removed.
 func setConfinement(r *Record, value json.RawMessage, _ time.Time) error {
 	var parts map[string]json.RawMessage
 	if json.Unmarshal(value, &parts) != nil {
@@ -67,7 +67,7 @@ func setConfinement(r *Record, value json.RawMessage, _ time.Time) error {
 	return nil
 }
 
-// setPart sets a part of the confinement, and reports whether it is empty then.
+// setPart sets a part of the confinement and reports whether it is now empty.
 func (c *Confinement) setPart(name string, text json.RawMessage) (empty bool, err error) {
 	if name == "jql" {
 		err := json.Unmarshal(text, &c.JQL)
@@ -93,12 +93,12 @@ func (c *Confinement) setPart(name string, text json.RawMessage) (empty bool, er
 	return len(list) == 0, nil
 }
 
-// projectsWith returns the projects with these keys, without duplicates. The IDs
-// of those that c has already stay.
+// projectsWith returns the projects with these keys, without duplicates. Those that
+// c has already keep their IDs.
 func (c *Confinement) projectsWith(keys []string) []Project {
 	var projects []Project
 	for _, key := range keys {
-		project := Project{Key: strings.ToUpper(key)} // as Jira has all keys
+		project := Project{Key: strings.ToUpper(key)} // Jira's keys are in upper case
 		hasKey := func(p Project) bool { return p.Key == project.Key }
 		if slices.ContainsFunc(projects, hasKey) {
 			continue
@@ -111,8 +111,8 @@ func (c *Confinement) projectsWith(keys []string) []Project {
 	return projects
 }
 
-// withoutIDs returns the confinement without the IDs of its projects, for when
-// they may be those of another Jira.
+// withoutIDs returns the confinement without the IDs of its projects, which may be
+// another Jira's.
 func (c Confinement) withoutIDs() Confinement {
 	projects := c.Projects
 	c.Projects = nil
