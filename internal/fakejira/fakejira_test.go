@@ -468,6 +468,16 @@ func TestSearch(t *testing.T) {
 			if messages := fmt.Sprint(out["errorMessages"]); !strings.Contains(messages, want) {
 				t.Errorf("%q: %s, want %s", jql, messages, want)
 			}
+			if dress == Cloud {
+				parsed := j.want(200, "POST", "/rest/api/3/jql/parse", fmt.Sprintf(`{"queries":["project = DEMO",%q]}`, jql)).json(t)
+				queries := parsed["queries"].([]any)
+				if valid := queries[0].(map[string]any); valid["errors"] != nil {
+					t.Errorf("jql/parse does not accept %v", valid)
+				}
+				if problems := fmt.Sprint(queries[1].(map[string]any)["errors"]); !strings.Contains(problems, want) {
+					t.Errorf("jql/parse of %q: %s, want %s", jql, problems, want)
+				}
+			}
 		}
 		sorted := j.want(200, "GET", "/rest/api/2/search?fields=priority&maxResults=1&jql="+url.QueryEscape("project=DEMO order by priority desc"), "")
 		if !bytes.Contains(sorted.body, []byte(`"key":"DEMO-4"`)) {

@@ -123,6 +123,7 @@ func operations(options Options) []*operation {
 	query("/search/jql", searchNew)
 	query("/search/approximate-count", searchCount)
 	query("/jql/match", jqlMatch)
+	query("/jql/parse", jqlParse)
 
 	for _, agile := range []struct {
 		template string

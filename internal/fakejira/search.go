@@ -224,3 +224,23 @@ func jqlMatch(c *call) (reply, error) {
 	}
 	return ok(map[string]any{"matches": matches})
 }
+
+// jqlParse reports what is wrong with each of the given queries. Unlike Jira, it
+// does not return the structure of valid ones.
+func jqlParse(c *call) (reply, error) {
+	var in struct {
+		Queries []string `json:"queries"`
+	}
+	if err := c.decode(&in); err != nil {
+		return reply{}, err
+	}
+	parsed := []any{}
+	for _, jql := range in.Queries {
+		result := map[string]any{"query": jql}
+		if _, err := c.parseJQL(jql); err != nil {
+			result["errors"] = err.(*failure).messages
+		}
+		parsed = append(parsed, result)
+	}
+	return ok(map[string]any{"queries": parsed})
+}
