@@ -203,6 +203,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"confine project", site("jira_gateway https://a.example {\nconfine {\nprojects ACME ACME-1\n}\n}"), `confine: projects: "ACME-1": expected a project's key, such as ACME`},
 		{"confine jql empty", site("jira_gateway https://a.example {\nconfine {\njql \"\"\n}\n}"), "jql: empty argument"},
 		{"confine jql unquoted", site("jira_gateway https://a.example {\nconfine {\njql project = ACME\n}\n}"), "jql: too many arguments: expected one value, quoted if it has spaces"},
+		{"confine nothing", site("jira_gateway https://a.example {\nconfine\n}"), "confine: nothing to confine: expected at least one of projects, jql, hide or ttl"},
 		{"confine jql sorted", site("jira_gateway https://a.example {\nconfine {\njql \"a = b ORDER BY c\"\n}\n}"), "confine: JQL: a condition cannot have ORDER BY"},
 		{"confine jql that escapes", site("jira_token_auth {\nconfine {\njql \"a = 1) OR (b = 2\"\n}\n}"), "confine: JQL: "},
 		{"confine hide", site("jira_token_auth {\nconfine {\nhide \" a\"\n}\n}"), "confine: hide: "},

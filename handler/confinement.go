@@ -94,6 +94,9 @@ func (h *Handler) unmarshalConfine(d *caddyfile.Dispenser) error {
 	if err := block.Read(d, "confine"); err != nil {
 		return err
 	}
+	if h.Confine.confinement().IsZero() && h.Confine.TTL == 0 {
+		return d.Errf("confine: nothing to confine: expected at least one of %s", block.Names())
+	}
 	if err := h.Confine.validate(); err != nil {
 		return d.WrapErr(err)
 	}
