@@ -112,7 +112,7 @@ func (e *Explanation) denied(step string, d *Decision, denied *denial) {
 		detail += " " + denied.hint
 	}
 	if step == "scope" && d.classified {
-		detail += " " + d.classification() + "."
+		detail += " Rule: " + d.rule() + "."
 	}
 	e.Steps = append(e.Steps, Step{step, false, detail})
 	e.Status, e.Reason = denied.reason.status(), denied.reason

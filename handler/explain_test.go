@@ -30,10 +30,12 @@ func TestExplainSteps(t *testing.T) {
 		{"", "GET", issuePath, false, "", "outbound", "Jira gets"},
 		{"192.0.2.1", "GET", issuePath + "?os_username=a&fields=b", true, "", "outbound", "Jira gets GET " + issuePath + "?fields=b,"},
 		{"198.51.100.1", "GET", issuePath, true, ReasonNetworkDenied, "networks", "198.51.100.1"},
-		{"192.0.2.1", "POST", "/rest/api/2/issue", true, ReasonScopeInsufficient, "scope", "The request is write, by POST /rest/api/2/issue"},
-		{"192.0.2.1", "POST", "/rest/other/1/x", true, ReasonScopeInsufficient, "scope", "The request is write, by method"},
-		{"192.0.2.1", "GET", "/rest/auth/1/session", true, ReasonPathDenied, "scope", "The request is not for tokens"},
-		{"192.0.2.1", "GET", "/browse/A-1", true, ReasonPathDenied, "scope", "cannot reach this path"},
+		{"192.0.2.1", "POST", "/rest/api/2/issue", true, ReasonScopeInsufficient, "scope", "needs scope write. Rule: POST /rest/api/2/issue (cloud-v2)."},
+		{"192.0.2.1", "POST", "/rest/other/1/x", true, ReasonScopeInsufficient, "scope", "needs scope write. Rule: method."},
+		{"192.0.2.1", "GET", "/rest/auth/1/session", true, ReasonPathDenied, "scope", "No API token may do this, whatever its scope. Rule: "},
+		{"192.0.2.1", "GET", "/browse/A-1", true, ReasonPathDenied, "scope", "cannot reach this path. A gateway administrator can add it"},
+		{"192.0.2.1", "GET", "/secure/Dashboard.jspa", true, ReasonPathDenied, "scope", "API tokens cannot reach this path."},
+		{"192.0.2.1", "GET", "/rest/api/2/../x", true, ReasonAmbiguousRequest, "scope", "in more than one way: segment of dots only"},
 		{"192.0.2.1", "GET", issuePath + "?a;os_username=b", true, ReasonAmbiguousRequest, "query", "query"},
 	} {
 		address, _ := netip.ParseAddr(test.from)

@@ -13,12 +13,17 @@ import (
 func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 	path := h.inContext(r.URL.EscapedPath())
 	if err := jira.CheckPath(path); err != nil {
-		return deny(ReasonAmbiguousRequest, "The request's path could be read in more than one way: "+err.Error()+".")
+		return deny(ReasonAmbiguousRequest, "The request's path could be read in more than one way: "+strings.TrimPrefix(err.Error(), "ambiguous path: ")+".")
 	}
+	access, operation := h.operations.Access(r.Method, path)
 	if !h.reachable.Match(path) {
-		return deny(ReasonPathDenied, "API tokens cannot reach this path. A gateway administrator can add it with the option paths.")
+		message := "API tokens cannot reach this path."
+		if access != jira.AccessNever {
+			message += " A gateway administrator can add it with the option paths."
+		}
+		return deny(ReasonPathDenied, message)
 	}
-	d.Access, d.operation = h.operations.Access(r.Method, path)
+	d.Access, d.operation = access, operation
 	d.match = d.operation
 	if h.ScopeBy == scopeByMethod && d.Access != jira.AccessNever && d.match.Source != jira.SourceReads {
 		d.Access, d.match = jira.AccessByMethod(r.Method), jira.Match{Source: jira.SourceMethod}
@@ -35,18 +40,11 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 }
 
 func foundScope(_ *Handler, _ *http.Request, d *Decision) string {
-	return d.classification() + ", which scope " + d.Record.Scope.String() + " allows"
+	return "it counts as " + d.Access.String() + ", which scope " + d.Record.Scope.String() + " allows; rule: " + d.rule()
 }
 
-// classification describes the access that the request needs and the rule that says
-// so.
-func (d *Decision) classification() string {
-	by := strings.TrimPrefix(d.match.String(), "by ")
-	if d.Access == jira.AccessNever {
-		return "The request is not for tokens, by " + by
-	}
-	return "The request is " + d.Access.String() + ", by " + by
-}
+// rule describes the rule that classified the request.
+func (d *Decision) rule() string { return strings.TrimPrefix(d.match.String(), "by ") }
 
 // scopeFor returns the scope that an access needs.
 func scopeFor(access jira.Access) token.Scope {
