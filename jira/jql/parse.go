@@ -90,16 +90,16 @@ func (p *parser) unexpected(expected string) error {
 	switch p.look.kind {
 	case kindEnd:
 	case kindQuoted:
-		found = "a quoted text"
+		found = "quoted text"
 	default:
 		found = fmt.Sprintf("%q", p.look.text)
 		if len(p.look.text) > 40 {
 			found = "a long word"
 		} else if p.look.kind == kindWord && isReserved(p.look.text) {
-			found += ", a reserved word, which as a name or value must be in quotes,"
+			found += ", a reserved word: as a name or value, it must be in quotes"
 		}
 	}
-	return &SyntaxError{p.look.at, fmt.Sprintf("%s where %s was expected", found, expected)}
+	return &SyntaxError{p.look.at, fmt.Sprintf("expected %s, got %s", expected, found)}
 }
 
 func (p *parser) query() (*Query, error) {
@@ -319,7 +319,7 @@ func (p *parser) customField() (Field, error) {
 		return Field{}, err
 	}
 	if p.look.kind != kindNumber || strings.HasPrefix(p.look.text, "-") {
-		return Field{}, p.unexpected("the number of a custom field, as in cf[10010],")
+		return Field{}, p.unexpected("the number of a custom field, as in cf[10010]")
 	}
 	field := Field{CustomID: p.look.text}
 	if err := p.advance(); err != nil {

@@ -53,9 +53,9 @@ var queries = []struct{ text, printed string }{
 
 // mistakes are refused, with an error that says what is wrong.
 var mistakes = []struct{ text, problem string }{
-	{"project=X) OR (key=A-1", `")" where`},
-	{"(a=1", `the end of the query where ")"`},
-	{"a=1)", `")" where`},
+	{"project=X) OR (key=A-1", `got ")"`},
+	{"(a=1", `expected ")", got the end of the query`},
+	{"a=1)", `got ")"`},
 	{"a=", "a value"},
 	{"=1", "a field"},
 	{"a", "an operator"},

@@ -18,7 +18,7 @@ type SyntaxError struct {
 
 // Error implements error.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("JQL: %s at character %d", e.Problem, e.Position+1)
+	return fmt.Sprintf("JQL: %s (character %d)", e.Problem, e.Position+1)
 }
 
 type kind int
