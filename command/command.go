@@ -39,12 +39,15 @@ to standard error. The exit status is 0 only if the command did what you asked.`
 func addCommands(root *cobra.Command) {
 	// Report a mistyped subcommand, rather than the flags after it.
 	root.FParseErrWhitelist.UnknownFlags = true
+	root.Args = cobra.ArbitraryArgs
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return fmt.Errorf("unknown command %q: expected one of %s", args[0], root.Use[strings.IndexByte(root.Use, ' ')+1:])
+			text, _ := token.CutSecrets(args[0])
+			return fmt.Errorf("unknown command %q: expected one of %s", text, root.Use[strings.IndexByte(root.Use, ' ')+1:])
 		}
 		return cmd.Help()
 	}
+	root.SetFlagErrorFunc(flagError)
 	flags := root.PersistentFlags()
 	flags.String("address", "", "Address of the administration API listener (if --config is not used)")
 	flags.StringP("config", "c", "", "Configuration file (if --address is not used)")
@@ -76,7 +79,7 @@ func createCommand() *cobra.Command {
 		Short: "Create a token and show it once",
 		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d\n" +
 			"  caddy jira-token create --owner partner@example.com --name \"support desk\" --project SUP --jql 'organizations = \"Partner Inc.\"' --hide internal-comments",
-		Args: cobra.NoArgs,
+		Args: noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			var view admin.Token
 			fields := changedFields(cmd)
@@ -121,7 +124,7 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [--owner NAME] [--state STATE] [--search TEXT]",
 		Short: "List tokens, newest first",
-		Args:  cobra.NoArgs,
+		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			limit, _ := cmd.Flags().GetInt("limit")
 			if limit < 0 {
@@ -133,7 +136,7 @@ func listCommand() *cobra.Command {
 	}
 	cmd.Flags().String("owner", "", "Only tokens of this owner")
 	cmd.Flags().String("state", "", "Only tokens in this state: active, not_yet_valid, expired, disabled, revoked or damaged")
-	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or id")
+	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or ID")
 	cmd.Flags().Int("limit", 0, "Maximum number of tokens (0 means no limit)")
 	return cmd
 }
@@ -160,7 +163,7 @@ func showCommand() *cobra.Command {
 func rotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate ID [--overlap 24h]",
-		Short: "Give a token a new secret under the same id, and show it once",
+		Short: "Give a token a new secret under the same ID, and show it once",
 		Args:  exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields := make(map[string]any)
@@ -212,10 +215,10 @@ func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit [--follow] [--since 24h] [--token ID]",
 		Short: "Show who changed which token and how",
-		Args:  cobra.NoArgs,
+		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			if id, _ := cmd.Flags().GetString("token"); id != "" && !token.ValidID(id) {
-				return errors.New("--token: expected the token's id, the 10 characters after jt_")
+				return errors.New("--token: expected the token's ID, the 10 characters after jt_")
 			}
 			query := givenFlags(cmd, "since", "token")
 			follow, _ := cmd.Flags().GetBool("follow")
@@ -223,7 +226,7 @@ func auditCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().String("since", "", "Only events since then: how long ago (24h, 7d), a date or a time")
-	cmd.Flags().String("token", "", "Only events about the token with this id")
+	cmd.Flags().String("token", "", "Only events about the token with this ID")
 	cmd.Flags().BoolP("follow", "f", false, "Keep printing new events until interrupted")
 	return cmd
 }
@@ -241,7 +244,7 @@ func explainCommand() *cobra.Command {
 		},
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			if id, _ := cmd.Flags().GetString("token"); !token.ValidID(id) {
-				return errors.New("--token: expected the token's id, the 10 characters after jt_")
+				return errors.New("--token: expected the token's ID, the 10 characters after jt_")
 			}
 			query := givenFlags(cmd, "token", "from")
 			query.Set("method", args[0])
@@ -249,7 +252,7 @@ func explainCommand() *cobra.Command {
 			return c.explainRequest(query)
 		}),
 	}
-	cmd.Flags().String("token", "", "Id of the token (required)")
+	cmd.Flags().String("token", "", "ID of the token (required)")
 	cmd.Flags().String("from", "", "Address of the client")
 	_ = cmd.MarkFlagRequired("token") // fails only if there is no such flag
 	return cmd
@@ -259,7 +262,7 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [--account NAME]",
 		Short: "Ask Jira whether it accepts the accounts",
-		Args:  cobra.NoArgs,
+		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			return c.check(givenFlags(cmd, "account"))
 		}),
@@ -270,9 +273,10 @@ func checkCommand() *cobra.Command {
 
 func exportCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "export > tokens.ndjson",
-		Short: "Write all records (digests, never tokens) to standard output, to move them to another store",
-		Args:  cobra.NoArgs,
+		Use:                   "export > tokens.ndjson",
+		DisableFlagsInUseLine: true,
+		Short:                 "Write all records (digests, never tokens) to standard output, to move them to another store",
+		Args:                  noArguments("records are written to standard output, as in `caddy jira-token export > tokens.ndjson`"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			response, err := c.request(http.MethodGet, "export", nil, nil)
 			if err != nil {
@@ -296,10 +300,11 @@ func exportCommand() *cobra.Command {
 
 func importCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "import [--restore] < tokens.ndjson",
-		Short: "Import records written by export, from standard input",
-		Long:  "Import records written by export, from standard input. Identical records that already exist are skipped, so an interrupted import can be repeated. Records that were deleted from this store are left out unless --restore is set.",
-		Args:  cobra.NoArgs,
+		Use:                   "import [--restore] < tokens.ndjson",
+		DisableFlagsInUseLine: true,
+		Short:                 "Import records written by export, from standard input",
+		Long:                  "Import records written by export, from standard input. Identical records that already exist are skipped, so an interrupted import can be repeated. Records that were deleted from this store are left out unless --restore is set.",
+		Args:                  noArguments("records are read from standard input, as in `caddy jira-token import < tokens.ndjson`"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
 			if restore, _ := cmd.Flags().GetBool("restore"); restore {
@@ -329,6 +334,18 @@ func importCommand() *cobra.Command {
 	return cmd
 }
 
+// noArguments accepts only flags. The hint says what an argument could have been
+// meant as.
+func noArguments(hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		text, _ := token.CutSecrets(args[0])
+		return fmt.Errorf("unexpected argument %q: %s", text, hint)
+	}
+}
+
 // exactID requires exactly one argument: a token's id, or a token, which run
 // replaces with its id. It does not echo other arguments, which may be part of a
 // token.
@@ -338,7 +355,7 @@ func exactID(_ *cobra.Command, args []string) error {
 			return nil
 		}
 	}
-	return errors.New("expected one argument: the token's id, which is the 10 characters after jt_ in the token, as shown by `caddy jira-token list`")
+	return errors.New("expected one argument: the token's ID, which is the 10 characters after jt_ in the token, as shown by `caddy jira-token list`")
 }
 
 func tokenPath(id string) string { return "tokens/" + url.PathEscape(id) }

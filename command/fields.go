@@ -1,10 +1,13 @@
 package command
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -27,7 +30,7 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 		for _, part := range field.Parts {
 			help := part.Help
 			if !create {
-				help += "; '' takes it away"
+				help += "; '' removes it"
 			}
 			addFlag(cmd, part.Flag, part.Zero, "", help)
 		}
@@ -62,6 +65,19 @@ func setCheck(cmd *cobra.Command, fields map[string]any) {
 	if off, _ := cmd.Flags().GetBool("no-check"); off {
 		fields["check"] = false
 	}
+}
+
+// flagError says what is wrong with a flag and where its help is.
+func flagError(cmd *cobra.Command, err error) error {
+	if invalid := new(pflag.InvalidValueError); errors.As(err, &invalid) {
+		expected := "a whole number"
+		if invalid.GetFlag().Value.Type() == "bool" {
+			expected = "true or false"
+		}
+		return fmt.Errorf("--%s: invalid value %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(), expected)
+	}
+	path := strings.TrimPrefix(cmd.CommandPath(), "caddy ") // there is no caddy if tests call addCommands
+	return fmt.Errorf("%w; for the flags, see `caddy %s --help`", err, path)
 }
 
 // updateFlags returns the flags of the fields that can be changed.

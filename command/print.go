@@ -23,6 +23,9 @@ import (
 func printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s:\n\n", done, view.ID)
 	var rows [][]string
+	if view.State != token.StateActive {
+		rows = append(rows, []string{"  state", string(view.State)})
+	}
 	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value}) }, view)
 	if issues := issuesNow(view); issues != "" {
 		rows = append(rows, []string{"  sees now", issues})

@@ -236,7 +236,7 @@ func networksText(r *Record) string {
 }
 
 func limitsText(r *Record) string {
-	text := "as the gateway sets"
+	text := "the gateway's default"
 	switch r.Limit {
 	case Limit{}:
 	case Unlimited:
