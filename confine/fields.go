@@ -183,12 +183,38 @@ func (w *written) update(ctx context.Context, value any) error {
 			if !ok {
 				return unclear("The body holds the wrong kind of value at %q.", "update")
 			}
-			for _, value := range verbs {
+			for verb, value := range verbs {
+				if err := w.verb(name, verb); err != nil {
+					return err
+				}
 				if err := w.field(ctx, name, value); err != nil {
 					return err
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// updateVerbs are the documented operations on fields. Others, such as copy, take what
+// they write from another issue.
+const updateVerbs = " add edit remove set "
+
+var (
+	errVerb  = &Error{Kind: NotConfinable, Message: "A token that sees only a part of Jira can only add, set, edit and remove values of fields."}
+	errParts = &Error{Kind: NotConfinable, Message: "This token can only add comments and work logs in this way. Change them by issue/{issueIdOrKey}/comment/{id} and issue/{issueIdOrKey}/worklog/{id}."}
+)
+
+// verb checks an operation on a field. Comments and worklogs are changed by their
+// IDs, which may be those of another issue or of an internal comment: see
+// [call.requirePart].
+func (w *written) verb(field, verb string) error {
+	isPart := field == "comment" || field == "worklog"
+	switch {
+	case isPart && verb != "add" && (!w.view.seesAllProjects() || w.view.HidesInternalComments()):
+		return errParts
+	case !isWordOf(updateVerbs, verb) && !w.view.seesAllProjects():
+		return errVerb
 	}
 	return nil
 }

@@ -204,6 +204,26 @@ func TestHiddenFieldsAreNotWritten(t *testing.T) {
 	a.admitted("GET /rest/api/2/issueLinkType", "")
 }
 
+// Comments and work logs are found by their ID, which may be that of another
+// issue's, or of an internal comment.
+func TestEditsChangeNoOtherIssuesComments(t *testing.T) {
+	for _, confinement := range []token.Confinement{onlyABC, acme, {Hide: []string{token.HideInternalComments}}} {
+		a := newAsker(t, true, confinement)
+		fieldsOf(a.jira)
+		for _, request := range []string{"PUT /rest/api/2/issue/ABC-1", "POST /rest/api/2/issue/ABC-1/transitions"} {
+			a.refused(NotConfinable, request, `{"update":{"comment":[{"edit":{"id":"20500","body":"x"}}]}}`)
+			a.refused(NotConfinable, request, `{"update":{"comment":[{"add":{"body":"x"}},{"remove":{"id":"20500"}}]}}`)
+			a.refused(NotConfinable, request, `{"update":{"worklog":[{"edit":{"id":"20600","timeSpent":"1m"}}]}}`)
+			a.refused(NotConfinable, request, `{"update":{"worklog":[{"add":{"timeSpent":"1m"},"remove":{"id":"20600"}}]}}`)
+			a.admitted(request, `{"update":{"comment":[{"add":{"body":"x"}}],"worklog":[{"add":{"timeSpent":"1m"}}],"labels":[{"remove":"x"}]}}`)
+		}
+	}
+	a := newAsker(t, true, onlyABC)
+	fieldsOf(a.jira)
+	a.refused(NotConfinable, "PUT /rest/api/2/issue/ABC-1", `{"update":{"attachment":[{"copy":{"sourceIssueId":20011}}]}}`)
+	newAsker(t, true, hides).admitted("PUT /rest/api/2/issue/ABC-1", `{"update":{"comment":[{"edit":{"id":"20500","body":"x"}}]}}`)
+}
+
 func TestLinkBodies(t *testing.T) {
 	a := newAsker(t, true, onlyABC)
 	a.admitted("POST /rest/api/2/issueLink", `{"type":{"name":"Blocks"},"inwardIssue":{"key":"ABC-1"},"outwardIssue":{"id":"10012"}}`)
@@ -235,6 +255,8 @@ func TestCustomerRequests(t *testing.T) {
 	a.refused(Outside, "POST /rest/servicedeskapi/request", `{"serviceDeskId":"1","requestFieldValues":{"customfield_10014":"OUT-1"}}`)
 	a.refused(Outside, "POST /rest/servicedeskapi/request", `{"serviceDeskId":"1","requestFieldValues":{"project":{"key":"OUT"}}}`)
 	a.refused(NotConfinable, "POST /rest/servicedeskapi/request", `{"requestTypeId":"5"}`)
+	a.refused(NotConfinable, "POST /rest/servicedeskapi/request", `{"requestTypeId":"5","serviceDeskId":""}`)
+	a.refused(NotConfinable, "POST /rest/api/2/version", `{"name":"x","project":""}`)
 	a.refused(NotConfinable, "POST /rest/servicedeskapi/request", `{"serviceDeskId":"1","form":{"answers":{}}}`)
 	a.refused(Ambiguous, "POST /rest/servicedeskapi/request", `{"serviceDeskId":["1"]}`)
 }

@@ -106,14 +106,18 @@ func (c *call) inBody(ctx context.Context, p jira.Parameter) (n int, err error) 
 		return 1, nil // for create and edit
 	}
 	err = c.body.visit(p.Name, func(values []any) ([]any, error) {
-		n += len(values)
 		if p.Thing == thingIssues {
+			n += len(values)
 			return c.issuesIn(ctx, p.Name, values)
 		}
 		for _, value := range values {
+			if value == "" {
+				continue // names nothing
+			}
 			if err := c.requireValue(ctx, p, value); err != nil {
 				return nil, err
 			}
+			n++
 		}
 		return values, nil
 	})
@@ -129,9 +133,6 @@ func (c *call) requireValue(ctx context.Context, p jira.Parameter, value any) er
 	name, ok := scalar(value)
 	if !ok {
 		return unclear("The body holds the wrong kind of value at %q.", p.Name)
-	}
-	if name == "" {
-		return nil
 	}
 	return c.requireThing(ctx, p.Thing, name)
 }
