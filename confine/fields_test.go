@@ -204,6 +204,40 @@ func TestHiddenFieldsAreNotWritten(t *testing.T) {
 	a.admitted("GET /rest/api/2/issueLinkType", "")
 }
 
+// The history, Jira Software and Jira Service Management show fields under other
+// names, and show values that follow from them.
+func TestHiddenFieldsHaveOtherNames(t *testing.T) {
+	for hide, others := range map[string]string{
+		"issuelinks": "Link", "Fix versions": "fixVersions,fixVersion,Fix Version", "versions": "Version", "components": "Component",
+		"subtasks": "Sub-task", "worklog": "WorklogId", "parent": "epic,Epic Link,customfield_10014,customfield_10015,IssueParentAssociation",
+		"Sprint": "customfield_10020,closedSprints", "customfield_10014": "epic", "status": "currentStatus,statusCategory",
+		"timetracking": "timespent,timeestimate,progress,aggregatetimespent", "timespent": "timetracking,aggregatetimespent,progress",
+		"comment": "comments", "attachment": "attachments", "created": "createdDate",
+	} {
+		a := newAsker(t, true, token.Confinement{Hide: []string{hide}})
+		fieldsOf(a.jira)
+		a.jira.things["/rest/api/2/field"] = append(a.jira.things["/rest/api/2/field"].([]map[string]any),
+			map[string]any{"id": "fixVersions", "name": "Fix versions", "clauseNames": []string{"fixVersion"}})
+		_, admission := a.admitted("GET /rest/api/2/myself", "")
+		for other := range strings.SplitSeq(others, ",") {
+			if !admission.Hides(other) {
+				t.Errorf("hide %s: %s is shown", hide, other)
+			}
+		}
+		if admission.Hides("summary") || admission.Hides("customfield_10016") {
+			t.Errorf("hide %s: hides too much", hide)
+		}
+	}
+	a := newAsker(t, true, onlyABC, token.Confinement{Hide: []string{"status", "watches", "Approvals"}})
+	fieldsOf(a.jira)
+	for _, request := range []string{
+		"GET /rest/servicedeskapi/request/ABC-1/status", "GET /rest/servicedeskapi/request/ABC-1/approval", "POST /rest/api/3/issue/watching",
+		"POST /rest/api/3/bulk/issues/watch",
+	} {
+		a.refused(Outside, request, "")
+	}
+}
+
 // Comments and work logs are found by their ID, which may be that of another
 // issue's, or of an internal comment.
 func TestEditsChangeNoOtherIssuesComments(t *testing.T) {

@@ -61,6 +61,14 @@ func (s *session) hidden(ctx context.Context) (hidden, error) {
 			names.add(f.ClauseNames...)
 		}
 	}
+	names.addAliases()
+	if names.has("parent") {
+		for _, f := range known {
+			if f.Schema.Custom == epicLinkType || f.Schema.Custom == parentLinkType {
+				names.add(f.ID, f.Name)
+			}
+		}
+	}
 	return names, nil
 }
 
@@ -76,9 +84,15 @@ var partFields = []struct{ path, field string }{
 	{"/issue/{issueIdOrKey}/votes", "votes"},
 	{"/issue/{issueIdOrKey}/watchers", "watches"},
 	{"/issue/{issueIdOrKey}/worklog", "worklog"},
+	{"/issue/watching", "watches"},
+	{"/bulk/issues/watch", "watches"},
+	{"/bulk/issues/unwatch", "watches"},
 	{"/issueLink", "issuelinks"},
+	{"/request/{issueIdOrKey}/approval", "approvals"},
 	{"/request/{issueIdOrKey}/attachment", "attachment"},
 	{"/request/{issueIdOrKey}/comment", "comment"},
+	{"/request/{issueIdOrKey}/participant", "participants"},
+	{"/request/{issueIdOrKey}/status", "status"},
 	{"/secure/{kind}/{id}", "attachment"},
 }
 

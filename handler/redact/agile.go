@@ -17,8 +17,8 @@ func insideBoard(in *view, board value) bool {
 	return !location.exists() || location.isNull() || insideOwner(in, location)
 }
 
-// epic is an epic, known to be inside.
-var epic = objectOf(kept("id", "key", "self", "name", "summary", "color", "done", "issueColor"))
+// epic is an epic, known to be inside. Some of its members are fields.
+var epic = &shape{fields: true, members: kept("id", "key", "self", "name", "summary", "color", "done", "issueColor")}
 
 // sprint is a sprint of a board inside.
 var sprint = objectOf(kept("id", "self", "state", "name", "startDate", "endDate", "completeDate", "activatedDate",

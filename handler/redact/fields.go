@@ -28,8 +28,8 @@ var linkedFields = &shape{fields: true, members: kept("summary", "status", "stat
 	"resolution", "assignee")}
 
 // epicReference is the epic of an issue, as Jira Software names it.
-var epicReference = judged(objectOf(with(scalars("id", "key", "self", "name", "summary", "done"), object{"color": keep})),
-	insideIssue)
+var epicReference = judged(&shape{fields: true, members: with(scalars("id", "key", "self", "name", "summary", "done"),
+	object{"color": keep})}, insideIssue)
 
 // fieldNames are the names of fields, by ID.
 var fieldNames = byField(judged(scalar, isFieldShown))

@@ -3,7 +3,8 @@ package redact
 // Pages of Jira Service Management name their elements "values".
 
 // request is a request, known to be inside. Rendered values are dropped: Jira writes the titles of mentioned issues in.
-var request = objectOf(with(
+// Some of its members are fields.
+var request = &shape{fields: true, members: with(
 	kept("_expands", "issueId", "issueKey", "summary", "requestTypeId", "serviceDeskId", "createdDate", "reporter",
 		"currentStatus", "_links", "actions"),
 	object{
@@ -15,7 +16,7 @@ var request = objectOf(with(
 		"sla":                page(sla, "values"),
 		"comments":           requestComments,
 		"attachments":        page(requestAttachment, "values"),
-	}))
+	})}
 
 // requestField is the value of a field of a request.
 var requestField = judged(objectOf(object{"fieldId": scalar, "label": scalar, "value": unknown}), isRequestFieldShown)
@@ -34,12 +35,15 @@ var (
 	requestAttachment = objectOf(kept("filename", "author", "created", "size", "mimeType", "_links"))
 	requestComment    = judged(objectOf(with(
 		kept("_expands", "id", "body", "author", "created", "public", "_links"),
-		object{"attachments": page(requestAttachment, "values")})), isShown)
+		object{"attachments": judged(page(requestAttachment, "values"), areAttachmentsShown)})), isShown)
 	requestComments = commentPage(requestComment, "values")
 )
 
-// sla is a goal for how long a request may take.
-var sla = objectOf(kept("id", "name", "completedCycles", "ongoingCycle", "slaDisplayFormat", "_links"))
+// areAttachmentsShown decides about the attachments of a comment.
+func areAttachmentsShown(in *view, _ value) bool { return !in.hides([]byte("attachment")) }
+
+// sla is a goal for how long a request may take. It is the value of a custom field, whose name it has.
+var sla = judged(objectOf(kept("id", "name", "completedCycles", "ongoingCycle", "slaDisplayFormat", "_links")), isMetaShown)
 
 // approval is a decision about a request.
 var approval = objectOf(kept("id", "name", "finalDecision", "canAnswerApproval", "approvers", "createdDate",

@@ -1,0 +1,15 @@
+package redact
+
+import "testing"
+
+// Fields are hidden outside of an issue's fields too.
+func TestHiddenFieldsElsewhere(t *testing.T) {
+	in := ours{hide: []string{"summary", "reporter", "attachment", "attachments", "comment", "comments", "Time to resolution"}}
+	check(t, "request", in,
+		`{"issueId":"1","issueKey":"IN-1","summary":"SECRET","reporter":{"displayName":"SECRET"},"comments":{"values":[{"id":"1","body":"SECRET","public":true}]},`+
+			`"attachments":{"values":[{"filename":"SECRET"}]},"sla":{"values":[{"id":"1","name":"Time to resolution","completedCycles":["SECRET"]},{"id":"2","name":"ours"}]}}`,
+		`{"issueId":"1","issueKey":"IN-1","sla":{"values":[{"id":"2","name":"ours"}]}}`)
+	check(t, "request-comment", in, `{"id":"1","body":"ours","public":true,"attachments":{"values":[{"filename":"SECRET"}]}}`, `{"id":"1","body":"ours","public":true}`)
+	check(t, "epic", in, `{"id":1,"key":"IN-1","summary":"SECRET"}`, `{"id":1,"key":"IN-1"}`)
+	check(t, "issue", in, `{"fields":{"epic":{"id":1,"key":"IN-1","summary":"SECRET"}}}`, `{"fields":{"epic":{"id":1,"key":"IN-1"}}}`)
+}
