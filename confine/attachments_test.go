@@ -21,6 +21,7 @@ func TestAttachments(t *testing.T) {
 			"GET /rest/api/2/attachment/%s", "DELETE /rest/api/2/attachment/%s", "GET /rest/api/2/attachment/%s/expand/raw",
 			"GET /rest/api/3/attachment/content/%s?redirect=false", "GET /rest/api/3/attachment/thumbnail/%s",
 			"GET /secure/attachment/%s/x.txt", "GET /secure/thumbnail/%s/_thumb_5.png",
+			"GET /rest/servicedeskapi/request/ABC-1/attachment/%s", "GET /rest/servicedeskapi/request/ABC-1/attachment/%s/thumbnail",
 		} {
 			a := newAsker(t, cloud, onlyABC)
 			attachmentsOf(a.jira)

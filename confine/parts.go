@@ -10,20 +10,25 @@ import (
 
 var errNoPart = outside("It does not exist or you do not have permission to see it.")
 
-// partPlaces say where a path names a comment or a worklog of an issue, and how to
-// ask Jira about it.
+// partPlaces say where a path names a comment, a worklog or an approval of an issue,
+// and how to ask Jira about it.
 var partPlaces = []struct{ template, question, query string }{
 	{"/issue/{issueIdOrKey}/comment/{", "/rest/api/2/issue/%/comment/", "?expand=properties"},
 	{"/issue/{issueIdOrKey}/worklog/{", "/rest/api/2/issue/%/worklog/", ""},
 	{"/request/{issueIdOrKey}/comment/{", "/rest/servicedeskapi/request/%/comment/", ""},
+	{"/request/{issueIdOrKey}/approval/{", "/rest/servicedeskapi/request/%/approval/", ""},
 }
 
-// part is a comment or a worklog.
+// part is a comment, a worklog or an approval.
 type part struct {
 	ID jsontext.Value `json:"id"`
-	// Self and IssueID say which issue it belongs to.
+	// Self, IssueID and, of Jira Service Management, Links say which issue it
+	// belongs to.
 	Self    string         `json:"self"`
 	IssueID jsontext.Value `json:"issueId"`
+	Links   struct {
+		Self string `json:"self"`
+	} `json:"_links"`
 	// Public and JSDPublic are false for internal comments, and so is a property
 	// on Data Center.
 	Public     *bool `json:"public"`
@@ -34,9 +39,8 @@ type part struct {
 	} `json:"properties"`
 }
 
-// requirePart returns an error unless the comment or the worklog that the path
-// names belongs to the issue that it names, and is not hidden. Jira finds both by
-// their ID, and nothing documents that it compares the issue.
+// requirePart returns an error unless the part that the path names belongs to the
+// issue that it names, and is not hidden. Jira finds parts by their ID, and nothing documents that it compares the issue.
 func (c *call) requirePart(ctx context.Context) error {
 	template := strings.ReplaceAll(c.request.Match.Template, "{issueKey}", "{issueIdOrKey}")
 	for _, place := range partPlaces {
@@ -85,9 +89,13 @@ func (p part) belongsTo(issueID string) bool {
 	if id := trimmed(p.IssueID); id != "" && id != issueID {
 		return false
 	}
-	_, rest, ok := strings.Cut(p.Self, "/issue/")
-	of, _, _ := strings.Cut(rest, "/")
-	return !ok || !isNumber(of) || of == issueID
+	for _, link := range []struct{ url, before string }{{p.Self, "/issue/"}, {p.Links.Self, "/request/"}} {
+		_, rest, _ := strings.Cut(link.url, link.before)
+		if of, _, _ := strings.Cut(rest, "/"); isNumber(of) && of != issueID {
+			return false
+		}
+	}
+	return true
 }
 
 // isInternal reports whether the part is an internal comment of Jira Service

@@ -15,11 +15,18 @@ func TestCommentsAndWorklogsOfAnotherIssue(t *testing.T) {
 				// Jira finds them by ID alone.
 				a.jira.things["/rest/api/2/issue/ABC-1/comment/"+id] = map[string]any{"id": id, "self": "https://jira.example/rest/api/2/issue/" + issue + "/comment/" + id}
 				a.jira.things["/rest/api/2/issue/ABC-1/worklog/"+id] = map[string]any{"id": id, "issueId": issue}
+				for _, kind := range []string{"comment", "approval"} {
+					a.jira.things["/rest/servicedeskapi/request/ABC-1/"+kind+"/"+id] = map[string]any{
+						"id": id, "_links": map[string]any{"self": "https://jira.example/rest/servicedeskapi/request/" + issue + "/" + kind + "/" + id},
+					}
+				}
 			}
 			for _, request := range []string{
 				"GET /rest/api/2/issue/ABC-1/comment/5", "PUT /rest/api/2/issue/ABC-1/comment/5", "DELETE /rest/api/2/issue/ABC-1/comment/5",
 				"GET /rest/api/2/issue/ABC-1/worklog/5", "DELETE /rest/api/2/issue/ABC-1/worklog/5", "GET /rest/api/3/issue/ABC-1/worklog/5/properties",
 				"PUT /rest/api/3/issue/ABC-1/worklog/5/properties/x", "PUT /rest/api/2/issue/ABC-1/comment/5/pin",
+				"GET /rest/servicedeskapi/request/ABC-1/comment/5", "GET /rest/servicedeskapi/request/ABC-1/comment/5/attachment",
+				"GET /rest/servicedeskapi/request/ABC-1/approval/5", "POST /rest/servicedeskapi/request/ABC-1/approval/5",
 			} {
 				a.admitted(request, "")
 				for _, other := range []string{"/6", "/7", "/x", "/5%2C6", "/%2e"} {

@@ -126,7 +126,9 @@ func whole(t *testing.T, cloud bool) *asker {
 	for _, part := range []string{"comment", "worklog"} {
 		a.jira.things["/rest/api/2/issue/ABC-1/"+part+"/5"] = map[string]any{"id": "5", "issueId": "10011"}
 	}
-	a.jira.things["/rest/servicedeskapi/request/ABC-1/comment/5"] = map[string]any{"id": "5"}
+	for _, part := range []string{"comment", "approval"} {
+		a.jira.things["/rest/servicedeskapi/request/ABC-1/"+part+"/5"] = map[string]any{"id": "5"}
+	}
 	return a
 }
 

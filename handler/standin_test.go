@@ -192,6 +192,8 @@ func (s *standIn) own() any {
 	switch s.answers {
 	case "users", "remotelinks", "related-works", "pinned-comments":
 		return []any{one}
+	case "approval":
+		return one
 	}
 	return object{"values": []any{one}, "size": 1, "isLastPage": true}
 }

@@ -36,6 +36,12 @@ var quickFilter = objectOf(object{
 	"id": scalar, "boardId": scalar, "name": scalar, "description": scalar, "position": scalar, "jql": jqlText,
 })
 
+// insideQuickFilter decides about a filter that was asked for by its ID: its board must be the one that was named.
+func insideQuickFilter(in *view, filter value) bool {
+	board := filter.find("boardId")
+	return filter.isObject() && (!board.exists() || in.Board(string(board.text())))
+}
+
 // jqlText is a query that somebody else has written. It may name issues outside.
 var jqlText = judged(scalar, insideQuery)
 
@@ -63,7 +69,7 @@ var agileAnswers = map[string]*shape{
 			"estimation": objectOf(object{"type": scalar, "field": judged(objectOf(scalars("fieldId", "displayName")), isEstimateShown)}),
 		})),
 	"board-features": objectOf(object{"features": keep}),
-	"quickfilter":    quickFilter,
+	"quickfilter":    judged(quickFilter, insideQuickFilter),
 	"quickfilters":   page(quickFilter, "values"),
 	"sprint":         sprint,
 	"sprints":        page(judged(sprint, insideSprint), "values"),

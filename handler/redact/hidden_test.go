@@ -1,6 +1,11 @@
 package redact
 
-import "testing"
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
 
 // Fields are hidden outside of an issue's fields too.
 func TestHiddenFieldsElsewhere(t *testing.T) {
@@ -12,4 +17,10 @@ func TestHiddenFieldsElsewhere(t *testing.T) {
 	check(t, "request-comment", in, `{"id":"1","body":"ours","public":true,"attachments":{"values":[{"filename":"SECRET"}]}}`, `{"id":"1","body":"ours","public":true}`)
 	check(t, "epic", in, `{"id":1,"key":"IN-1","summary":"SECRET"}`, `{"id":1,"key":"IN-1"}`)
 	check(t, "issue", in, `{"fields":{"epic":{"id":1,"key":"IN-1","summary":"SECRET"}}}`, `{"fields":{"epic":{"id":1,"key":"IN-1"}}}`)
+}
+
+func TestQuickFilterOfAnotherBoard(t *testing.T) {
+	if _, err := Body("quickfilter", io.NopCloser(strings.NewReader(`{"id":2,"boardId":6,"name":"SECRET"}`)), ours{}); !errors.Is(err, ErrOutside) {
+		t.Errorf("error %v, want ErrOutside", err)
+	}
 }

@@ -22,7 +22,7 @@ var agileSamples = []sample{
 		`{"id":1,"location":{"type":"project","projectKeyOrId":"IN"},"subQuery":{"query":"fixVersion is EMPTY"},"estimation":{}}`,
 	},
 	{"board-features", `{"features":[{"boardFeature":"f"}],"more":"SECRET"}`, `{"features":[{"boardFeature":"f"}]}`},
-	{"quickfilter", `{"id":1,"name":"ours","jql":"parent = OUT-7 or text ~ SECRET"}`, `{"id":1,"name":"ours"}`},
+	{"quickfilter", `{"id":1,"boardId":5,"name":"ours","jql":"parent = OUT-7 or text ~ SECRET"}`, `{"id":1,"boardId":5,"name":"ours"}`},
 	{"quickfilters", `{"total":1,"values":[{"id":1,"jql":"assignee = currentUser()","more":"SECRET"}]}`, `{"total":1,"values":[{"id":1,"jql":"assignee = currentUser()"}]}`},
 	{"sprint", `{"id":1,"state":"active","name":"ours","goal":"g","more":"SECRET"}`, `{"id":1,"state":"active","name":"ours","goal":"g"}`},
 	{"sprints", `{"values":[{"id":1,"originBoardId":5},{"id":2,"name":"SECRET","originBoardId":6}]}`, `{"values":[{"id":1,"originBoardId":5}]}`},
