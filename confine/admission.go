@@ -26,6 +26,15 @@ func (c *call) admission(ctx context.Context) (*Admission, error) {
 	if a.hidden, err = c.hidden(ctx); err != nil {
 		return nil, err
 	}
+	if c.namesFields() {
+		foreign, err := c.foreignFields(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for name := range foreign {
+			a.hidden.add(name)
+		}
+	}
 	inside, err := c.projects(ctx)
 	for _, p := range inside {
 		a.projects[p.ID], a.projects[strings.ToUpper(p.Key)] = true, true

@@ -238,6 +238,37 @@ func TestHiddenFieldsHaveOtherNames(t *testing.T) {
 	}
 }
 
+// Jira says what fields are called that a search only asks for, and lists all for
+// queries: those of team-managed projects outside too.
+func TestForeignFieldsAreNotNamed(t *testing.T) {
+	scoped := func(id, name, project string) map[string]any {
+		return map[string]any{"id": id, "name": name, "clauseNames": []string{name + "[Number]"}, "scope": map[string]any{"project": map[string]any{"id": project}}}
+	}
+	for _, confinement := range []token.Confinement{onlyABC, abcAcme} {
+		a := newAsker(t, true, confinement)
+		a.jira.things["/rest/api/2/field"] = []map[string]any{
+			scoped("customfield_10098", "Size", "10000"), scoped("customfield_10099", "Secret", "20000"), scoped("customfield_10100", "Size", "20000"),
+		}
+		for request, body := range map[string]string{
+			"GET /rest/api/3/search/jql?jql=&fields=customfield_10099&expand=names": "",
+			"GET /rest/api/3/issue/ABC-1?expand=schema":                             "",
+			"POST /rest/api/3/search/jql":                                           `{"expand":"names"}`,
+			"POST /rest/api/2/search":                                               `{"expand":["names"]}`,
+			"GET /rest/api/3/jql/autocompletedata":                                  "",
+		} {
+			_, admission := a.admitted(request, body)
+			for _, name := range []string{"customfield_10099", "Secret", "Secret[Number]", "customfield_10100"} {
+				if !admission.Hides(name) {
+					t.Errorf("%s: %s is named", request, name)
+				}
+			}
+			if admission.Hides("Size") || admission.Hides("customfield_10098") {
+				t.Errorf("%s: a field inside is not named", request)
+			}
+		}
+	}
+}
+
 // Comments and work logs are found by their ID, which may be that of another
 // issue's, or of an internal comment.
 func TestEditsChangeNoOtherIssuesComments(t *testing.T) {

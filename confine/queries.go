@@ -19,25 +19,41 @@ func (c *call) cutSearch() {
 // cutBodyExpand does for the body what cutExpand does for the query. In a body,
 // expand is an array or a string with commas.
 func (c *call) cutBodyExpand() {
-	var wanted []string
-	switch expand := c.body.object()["expand"].(type) {
+	kept := keepExpansions(c.bodyExpand())
+	switch c.body.object()["expand"].(type) {
 	case nil:
-		return
+	case string:
+		c.body.set("expand", strings.Join(kept, ","))
+	case []any:
+		c.body.set("expand", anyOf(kept))
+	default:
+		c.body.set("expand", nil)
+	}
+}
+
+// bodyExpand returns what the body's expand names.
+func (c *call) bodyExpand() (wanted []string) {
+	switch expand := c.body.object()["expand"].(type) {
 	case string:
 		for name := range strings.SplitSeq(expand, ",") {
 			wanted = append(wanted, strings.TrimSpace(name))
 		}
-		c.body.set("expand", strings.Join(keepExpansions(wanted), ","))
 	case []any:
 		for _, name := range expand {
 			if text, ok := name.(string); ok {
 				wanted = append(wanted, text)
 			}
 		}
-		c.body.set("expand", keepExpansions(wanted))
-	default:
-		c.body.set("expand", nil)
 	}
+	return wanted
+}
+
+func anyOf(texts []string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
+	}
+	return values
 }
 
 // joinQuery joins a query in the query string with what is inside. Without a

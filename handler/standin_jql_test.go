@@ -29,7 +29,7 @@ func (s *standIn) search(text string) (int, any) {
 			found = append(found, body)
 		}
 	}
-	return 200, object{"issues": found, "total": len(found), "startAt": 0, "maxResults": 50, "isLast": true, "count": len(found), "warningMessages": []any{marker}, "names": object{"customfield_10010": marker}}
+	return 200, object{"issues": found, "total": len(found), "startAt": 0, "maxResults": 50, "isLast": true, "count": len(found), "warningMessages": []any{marker}, "names": object{"customfield_10010": marker, "customfield_10099": marker}}
 }
 
 // evaluate reports whether an issue matches; known is false if a value does not

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ func (i standInIssue) body() object {
 			"worklog": object{"worklogs": []any{object{"id": "1", "issueId": i.id, "comment": ownComment}}},
 		},
 		"renderedFields": object{"description": marker}, "versionedRepresentations": object{"description": marker},
-		"names": object{"customfield_10010": marker, "summary": "Summary"}, "schema": object{"customfield_10010": object{"custom": marker}},
+		"names": object{"customfield_10010": marker, "customfield_10099": marker, "summary": "Summary"}, "schema": object{"customfield_10010": object{"custom": marker}},
 		"changelog": object{"total": 2, "histories": []any{
 			object{"id": "1", "items": []any{object{"field": "Link", "to": "OUT-1", "toString": "This issue blocks OUT-1 " + marker}, object{"field": "status", "fromString": "Open", "toString": "Done"}}},
 			object{"id": "2", "items": []any{object{"field": "Epic Link", "fieldId": "customfield_10014", "to": "20001", "toString": "OUT-1"}, object{"field": "project", "from": "20000", "fromString": marker, "to": "10000", "toString": "project"}, object{"field": "Key", "fromString": "OUT-7", "toString": i.key}}},
@@ -230,6 +231,10 @@ func (s *standIn) answer(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !strings.Contains(r.URL.RawQuery+string(body), "names") { // of fields that no issue here has, they come only if asked for
+		text = bytes.ReplaceAll(text, []byte(`"customfield_10099":"`+marker+`",`), nil)
+		text = bytes.ReplaceAll(text, []byte(`,"customfield_10099":"`+marker+`"`), nil)
+	}
 	response := answerOf(status, string(text), "Content-Type", "application/json;charset=UTF-8", "Etag", `"`+marker+`"`, "Link", "<https://jira.test/"+marker+">", "Warning", "199 "+marker)
 	response.Request = r
 	return response, nil
@@ -281,7 +286,8 @@ func (s *standIn) look(r *http.Request, body []byte) (int, any) {
 		}
 		return 404, nil
 	case segments[0] == "jql" || segments[0] == "user":
-		return 200, object{"matches": []any{object{"matchedIssues": []any{20001}}}, "queries": []any{object{"query": "project = ABC", "errors": []any{marker}}}}
+		return 200, object{"matches": []any{object{"matchedIssues": []any{20001}}}, "queries": []any{object{"query": "project = ABC", "errors": []any{marker}}},
+			"visibleFieldNames": []any{object{"value": marker, "displayName": marker + " - cf[10099]", "cfid": "cf[10099]"}}}
 	case path == "board" && method == http.MethodGet:
 		boards := []any{}
 		for id, project := range projectOf["board"] {
@@ -354,7 +360,7 @@ func (s *standIn) fetch(body object) object {
 			found = append(found, i.body())
 		}
 	}
-	return object{"issues": found, "issueErrors": []any{marker}, "names": object{"customfield_10010": marker}}
+	return object{"issues": found, "issueErrors": []any{marker}, "names": object{"customfield_10010": marker, "customfield_10099": marker}}
 }
 
 func (s *standIn) issue(r *http.Request, segments []string, asked object) (int, any) {

@@ -24,3 +24,11 @@ func TestQuickFilterOfAnotherBoard(t *testing.T) {
 		t.Errorf("error %v, want ErrOutside", err)
 	}
 }
+
+func TestHiddenFieldsInQueries(t *testing.T) {
+	in := ours{hide: []string{"Salary in euros", "Bonus[Number]"}}
+	check(t, "jql-fields", in,
+		`{"visibleFieldNames":[{"value":"\"Salary in euros\"","displayName":"SECRET"},{"value":"x","displayName":"Salary in euros - SECRET"},`+
+			`{"value":"\"Bonus[Number]\"","displayName":"SECRET"},{"value":"summary","displayName":"summary"}]}`,
+		`{"visibleFieldNames":[{"value":"summary","displayName":"summary"}]}`)
+}

@@ -57,7 +57,13 @@ var jqlField = judged(objectOf(kept("value", "displayName", "orderable", "search
 	"types")), isJQLFieldShown)
 
 func isJQLFieldShown(in *view, field value) bool {
-	if !field.isObject() || in.hides(field.find("value").text()) || in.hides(field.find("displayName").text()) {
+	if !field.isObject() {
+		return false
+	}
+	// A name with spaces is in quotes, and followed by cf[…] or a type where it is displayed.
+	value, displayed := field.find("value").text(), field.find("displayName").text()
+	name, _, _ := bytes.Cut(displayed, []byte(" - "))
+	if in.hides(value) || in.hides(bytes.Trim(value, `"`)) || in.hides(displayed) || in.hides(name) {
 		return false
 	}
 	id, custom := bytes.CutPrefix(field.find("cfid").text(), []byte("cf["))
