@@ -198,3 +198,23 @@ func TestRequestLists(t *testing.T) {
 	a.refused(Outside, "GET /rest/servicedeskapi/request/ABC-2", "")
 	a.refused(Outside, "POST /rest/servicedeskapi/request/ABC-2/comment", "")
 }
+
+// Pages of requests end where Jira ends them, which tells how many match.
+func TestRequestsOutsideAreNotSearched(t *testing.T) {
+	a := newAsker(t, true, onlyABC)
+	thingsOf(a.jira)
+	desks := []any{map[string]any{"id": "11", "projectId": "10000"}, map[string]any{"id": "21", "projectId": "20000"}}
+	a.jira.things["/rest/servicedeskapi/servicedesk"] = map[string]any{"isLastPage": true, "values": desks}
+	for _, query := range []string{"", "?searchTerm=secret&limit=1", "?requestTypeId=5", "?serviceDeskId=&searchTerm=x"} {
+		r, _ := a.admitted("GET /rest/servicedeskapi/request"+query, "")
+		if got := queryOf(t, r, "serviceDeskId"); !reflect.DeepEqual(got, []string{"11"}) {
+			t.Errorf("%s: service desks %q", query, got)
+		}
+	}
+	a = newAsker(t, true, abcAndDEF)
+	thingsOf(a.jira)
+	a.jira.things["/rest/servicedeskapi/servicedesk"] = map[string]any{"isLastPage": true, "values": append(desks, map[string]any{"id": "12", "projectId": "10001"})}
+	a.admitted("GET /rest/servicedeskapi/request", "")
+	a.admitted("GET /rest/servicedeskapi/request?serviceDeskId=11&searchTerm=x", "")
+	a.refused(NotConfinable, "GET /rest/servicedeskapi/request?searchTerm=secret&limit=1", "")
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
 // listServiceDesks limits the list of request types to those of the service desks
@@ -72,5 +74,25 @@ func (c *call) listRequests(ctx context.Context) error {
 	if c.view.condition != nil {
 		return &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot list customer requests. Search for issues instead: search/jql, or search on Data Center."}
 	}
-	return c.everything(ctx)
+	n, err := c.named(ctx)
+	if err != nil || n > 0 || c.view.seesAllProjects() || c.rule.Rule != jira.RuleRequests {
+		return err
+	}
+	return c.limitRequests(ctx)
+}
+
+// limitRequests limits the list of the requests of all service desks to those
+// inside, where that can be done. What is outside is taken out of the response, but
+// where a page ends tells how many requests match a search.
+func (c *call) limitRequests(ctx context.Context) error {
+	desks, err := c.serviceDesks(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(desks) == 1:
+		c.parameters.set("serviceDeskId", desks...)
+	case c.parameters.has("searchTerm") || c.parameters.has("requestTypeId"):
+		return &Error{Kind: NotConfinable, Message: "A token that sees only a part of Jira can search the customer requests of one service desk: give its serviceDeskId."}
+	}
+	return nil
 }
