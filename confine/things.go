@@ -109,7 +109,7 @@ func (s *session) explained(ctx context.Context, refusal error, thing, name stri
 			of = i.Fields.Project
 		}
 	}
-	if of.Key != "" && s.view.isLimited() {
+	if of.Key != "" && of.ID != noProjectID && s.view.isLimited() {
 		if inside, err := s.projects(ctx); err == nil && !containsProject(inside, of.ID) {
 			return inProject(refusal, of)
 		}
