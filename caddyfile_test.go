@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/jiratokens/caddy-jira-tokens"
@@ -59,6 +60,18 @@ func TestCaddyfilesAdapt(t *testing.T) {
 				t.Errorf("adapts to\n%s", got.String())
 			}
 		})
+	}
+}
+
+// TestExamplesAreFormatted: otherwise Caddy warns whoever starts with one.
+func TestExamplesAreFormatted(t *testing.T) {
+	for name, text := range documentedCaddyfiles(t) {
+		if !strings.HasPrefix(name, "examples/") {
+			continue
+		}
+		if formatted := string(caddyfile.Format([]byte(text))); formatted != text {
+			t.Errorf("%s is not formatted: run caddy fmt --overwrite on it", name)
+		}
 	}
 }
 
