@@ -1,7 +1,7 @@
 package redact
 
-// board is a board. Who administers it is dropped. Its location is the project that it belongs to; Data Center says it only
-// of some, and the others were checked before Jira was asked.
+// board is a board. Its administrators are dropped. Its location is the project that it belongs to; Data Center has it for
+// some boards only, and the others were checked before Jira was asked.
 var board = judged(objectOf(with(
 	kept("id", "self", "name", "type", "canEdit", "isPrivate", "favourite"),
 	object{"location": location})), insideBoard)
@@ -24,8 +24,8 @@ var epic = &shape{fields: true, members: kept("id", "key", "self", "name", "summ
 var sprint = objectOf(kept("id", "self", "state", "name", "startDate", "endDate", "completeDate", "activatedDate",
 	"createdDate", "originBoardId", "goal", "synced", "autoStartStop", "incompleteIssuesDestinationId"))
 
-// insideSprint decides about a sprint in the list of a board: those that were created on other boards, and hold issues of
-// this one, are listed too.
+// insideSprint decides about a sprint in the list of a board. Jira also lists sprints that were created on other boards but
+// hold issues of this one.
 func insideSprint(in *view, sprint value) bool {
 	board := sprint.find("originBoardId")
 	return !board.exists() || in.Board(string(board.text()))

@@ -34,7 +34,7 @@ func TestEveryAnswerHasAShape(t *testing.T) {
 		t.Fatalf("the table has %d answers", len(answers))
 	}
 	for answer := range answers {
-		if !Known(answer) {
+		if !isKnown(answer) {
 			t.Errorf("no shape for the answer %q", answer)
 		}
 	}
@@ -43,7 +43,7 @@ func TestEveryAnswerHasAShape(t *testing.T) {
 			t.Errorf("no operation has the answer %q", answer)
 		}
 	}
-	if Known("") || Known("nonsense") {
+	if isKnown("") || isKnown("nonsense") {
 		t.Error("an answer that the table does not have is known")
 	}
 }
@@ -83,4 +83,9 @@ func TestPassedPassesAgain(t *testing.T) {
 	for _, s := range samples() {
 		check(t, s.answer, sampleView, s.want, s.want)
 	}
+}
+
+// isKnown reports whether there is a shape for the answer.
+func isKnown(answer string) bool {
+	return answer == Empty || answer == Binary || shapes[answer] != nil
 }

@@ -7,15 +7,16 @@ import (
 	"sync"
 )
 
-// chunk is how much a body prepares before it delivers, in bytes, unless the response ends earlier or holds a larger value.
+// chunk is the number of bytes that a body prepares before it delivers them. It is less at the end, and more for a larger value.
 const chunk = 16 << 10
 
-// Body returns what passes of an answer, as the table of package jira names it, for a token that sees only what is inside.
-// A response without a body has none afterwards, whatever the answer.
+// Body returns the part of a response that a token may see. answer is the name that the table of package jira gives to what
+// the response holds. An empty body stays empty.
 //
-// Body waits for the first chunk. An error means that nothing may be passed on: ErrOutside if all of it is outside, another
-// one if it is not JSON or does not have the form that its operation documents. An error that shows later ends the stream,
-// so that no incomplete answer looks complete. On an error source is closed. Otherwise closing the result closes it.
+// Body waits for the first chunk. If it returns an error, nothing may be passed on: ErrOutside if all of the response is
+// outside, another error if it is not JSON or does not have the form that its operation documents. An error that shows later
+// ends the stream, so that no incomplete response looks complete. On an error Body closes source; otherwise closing the
+// result does.
 func Body(answer string, source io.ReadCloser, in Inside) (io.ReadCloser, error) {
 	switch {
 	case answer == Binary:
@@ -33,7 +34,7 @@ func Body(answer string, source io.ReadCloser, in Inside) (io.ReadCloser, error)
 	return b, nil
 }
 
-// nothing is the body of a response of which nothing passes.
+// nothing is an empty body.
 type nothing struct{ io.Closer }
 
 func (nothing) Read([]byte) (int, error) { return 0, io.EOF }

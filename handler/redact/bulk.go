@@ -1,12 +1,12 @@
 package redact
 
-// insideMention decides about a text that may be the key of an issue.
+// insideMention decides about a string that may be the key of an issue.
 func insideMention(in *view, v value) bool {
 	key := v.text()
 	return !isIssueKey(key) || in.Issue("", string(key))
 }
 
-// notDone are the issues with which an operation failed. Jira's message about it is dropped.
+// notDone are the issues for which an operation failed. Jira's message is dropped.
 var notDone = objectOf(object{"count": scalar, "issueIdsOrKeys": arrayOf(judged(scalar, insideMention))})
 
 var bulkAnswers = map[string]*shape{

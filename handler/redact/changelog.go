@@ -1,7 +1,7 @@
 package redact
 
-// change is a set of changes that were made to an issue together. It is dropped if none of its items passes. Its metadata
-// is dropped: it names what caused the change, such as another issue.
+// change is a set of changes made to an issue together. It is dropped if none of its items passes. Its metadata is always
+// dropped: it names what caused the change, such as another issue.
 var change = &shape{filled: "items", members: with(kept("id", "author", "created"), object{"items": arrayOf(changeItem)})}
 
 // changeItem is the change of one field.
@@ -16,8 +16,8 @@ var changelogAnswers = map[string]*shape{
 	}),
 }
 
-// isItemShown decides about an item. Items of references pass only if everything that they name is inside; an item of
-// another field is the issue's own.
+// isItemShown decides about an item. An item that refers to something passes only if everything that it names is inside.
+// Items of other fields belong to the issue itself.
 func isItemShown(in *view, item value) bool {
 	if !item.isObject() {
 		return false
@@ -47,7 +47,7 @@ func isItemShown(in *view, item value) bool {
 	case in.hides(id) || in.hides(name):
 		return false
 	case kind&ofComment != 0 && in.HidesInternalComments():
-		return false // it holds the text of a comment that was changed or deleted, and does not say which
+		return false // it holds the text of a comment that was changed or deleted, which may be internal
 	case kind&ofProject != 0:
 		return in.Project(string(from), "") && in.Project(string(to), "")
 	}
@@ -61,8 +61,8 @@ const (
 	ofComment
 )
 
-// itemKinds are those kinds by the name or ID of the field. Names are those of the default language: Jira does not translate
-// them in changes, except for custom fields, whose values issuesInside checks anyway.
+// itemKinds are these kinds by the name or ID of the field. The names are in English: in changes, Jira translates only those
+// of custom fields, whose values issuesInside checks anyway.
 var itemKinds = map[string]int{
 	"Link": ofIssue, "issuelinks": ofIssue, "Parent": ofIssue, "parent": ofIssue, "Parent Issue": ofIssue, "Parent Link": ofIssue,
 	"IssueParentAssociation": ofIssue, "Epic Link": ofIssue, "Epic Child": ofIssue, "Key": ofIssue, "key": ofIssue,

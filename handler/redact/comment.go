@@ -1,6 +1,6 @@
 package redact
 
-// comment is a comment that may be internal. Its rendered body is dropped: Jira writes the titles of mentioned issues in.
+// comment is a comment that may be internal. Its rendered body is dropped: Jira writes the titles of mentioned issues into it.
 var comment = judged(objectOf(with(
 	kept("self", "id", "parentId", "author", "body", "updateAuthor", "created", "updated", "visibility", "jsdPublic",
 		"jsdAuthorCanSeeRequest"),

@@ -2,8 +2,8 @@ package redact
 
 import "strconv"
 
-// counts are those of a page of which elements may be dropped. They are written after the elements, wherever Jira has them,
-// and count what passed:
+// counts are the counts of a page whose elements may be dropped. They are written after the elements, wherever Jira has
+// them, and count what passed:
 //
 //   - Of a page that holds everything, such as the comments inside an issue, the total is what passed.
 //   - Of the last of several pages, the total is the page's start and what passed of it.
@@ -11,11 +11,11 @@ import "strconv"
 //     pages is. Where the number of what is hidden is itself a secret, as with internal comments, the total says only that
 //     there is more. It grows from page to page, until the last one has the right one.
 //
-// startAt and maxResults go on counting what Jira counts, so that clients reach every page and none twice.
+// startAt and maxResults keep Jira's counts, so that clients reach every page once.
 type counts struct {
 	held       [countNames]int64
 	present    [countNames]bool
-	next       int // count that was held last
+	next       int // count whose value comes next
 	seen, kept int64
 }
 
@@ -27,7 +27,7 @@ const (
 	countNames
 )
 
-// hold reports whether the member with this name is a count, whose value is to be set next.
+// hold reports whether the member with this name is a count. If it is, set must follow.
 func (c *counts) hold(name []byte) bool {
 	switch string(name) {
 	case "startAt":
@@ -44,13 +44,13 @@ func (c *counts) hold(name []byte) bool {
 	return true
 }
 
-// set sets the count that was held last. What is not a whole number is dropped.
+// set sets the count that was named last. A value other than a whole number is dropped.
 func (c *counts) set(value []byte) {
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	c.held[c.next], c.present[c.next] = n, err == nil
 }
 
-// holds is hold and set in one.
+// holds calls hold and set.
 func (c *counts) holds(name []byte, v value) bool {
 	if !c.hold(name) {
 		return false
@@ -67,7 +67,7 @@ func (c *counts) element(passed bool) {
 	}
 }
 
-// append appends the counts as members of an object. secret is set if nobody may learn how much is hidden.
+// append appends the counts as members of an object. secret is set if the number of hidden elements must not be revealed.
 func (c *counts) append(to []byte, first, secret bool) []byte {
 	c.correct(secret)
 	for i, name := range [countNames]string{"startAt", "maxResults", "total", "size"} {

@@ -12,14 +12,14 @@ import (
 // maxFieldName limits the names of fields that pass in an error, in bytes.
 const maxFieldName = 64
 
-// failure is the body of an error of Jira.
+// failure is the body of an error of Jira's.
 type failure struct {
 	Messages []string          `json:"errorMessages"`
 	Errors   map[string]string `json:"errors"`
 }
 
-// Failure returns the body of an error that Jira answered with this status and body. Nothing of its texts passes, because
-// they name what is outside; only the names of the fields that Jira complains about do, unless they are hidden.
+// Failure returns what a token may see of an error of Jira's. Its texts do not pass, because they can name what is outside;
+// the names of the fields that Jira complains about do, unless they are hidden.
 func Failure(status int, body []byte, in Inside) []byte {
 	f := failure{Messages: []string{}, Errors: faultyFields(body, in)}
 	switch {
@@ -54,7 +54,7 @@ func faultyFields(body []byte, in Inside) map[string]string {
 	return fields
 }
 
-// isFieldName reports whether name can be the ID of a field, and not a text that speaks of something outside.
+// isFieldName reports whether name can be the ID of a field rather than a text that mentions something outside.
 func isFieldName(name string) bool {
 	return name != "" && len(name) <= maxFieldName && !strings.ContainsFunc(name, func(c rune) bool {
 		return c > 'z' || !isLetter(byte(c)) && !isDigit(byte(c)) && c != '_' && c != '.'

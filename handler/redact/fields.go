@@ -1,7 +1,7 @@
 package redact
 
-// fields are those of an issue, by ID. System fields pass as they are named here, custom fields by their value. Those of an
-// issue's own things, such as its versions, sprints and people, are its own.
+// fields are the fields of an issue, by ID. Of the system fields, those named here pass; custom fields are judged by their
+// value. What belongs to the issue, such as its versions, sprints and people, is inside with it.
 var fields = &shape{
 	fields: true, custom: customField, members: with(
 		kept("summary", "description", "environment", "issuetype", "project", "status", "statusCategory", "resolution",
@@ -23,7 +23,7 @@ var fields = &shape{
 // customField is a custom field's value. One that refers to something outside becomes null, as an empty field is.
 var customField = &shape{unknown: true, nulled: true}
 
-// linkedFields are those that Jira tells of an issue that another one refers to.
+// linkedFields are the fields that Jira shows of an issue that another one refers to.
 var linkedFields = &shape{fields: true, members: kept("summary", "status", "statusCategory", "priority", "issuetype",
 	"resolution", "assignee")}
 

@@ -73,7 +73,7 @@ func FuzzBody(f *testing.F) {
 		f.Add(s.answer, []byte(s.want), uint64(i+1))
 	}
 	f.Fuzz(func(t *testing.T, answer string, source []byte, seed uint64) {
-		if !Known(answer) || answer == Binary || bytes.Contains(source, []byte("⟪")) || bytes.Contains(source, []byte(`\u27`)) {
+		if !isKnown(answer) || answer == Binary || bytes.Contains(source, []byte("⟪")) || bytes.Contains(source, []byte(`\u27`)) {
 			return
 		}
 		if s := shapes[answer]; s != nil && seed > 0 && parsed(source).exists() {

@@ -26,8 +26,8 @@ var linkedIssue = judged(objectOf(object{
 	"fields": linkedFields,
 }), insideIssue)
 
-// created is what Jira tells of an issue that it has created. An error of the transition that was asked for names fields
-// and values, which may be outside.
+// created is Jira's answer when it has created an issue. If the transition that was asked for failed, its error is dropped:
+// it names fields and values, which may be outside.
 var created = objectOf(object{
 	"id":         scalar,
 	"key":        scalar,

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// reference is what an object says about which issue, project or other thing it is.
+// reference is what identifies the issue, project or other thing that an object is.
 type reference struct {
 	id, key, self         []byte
 	issueID, issueKey     []byte
@@ -76,7 +76,7 @@ func scopeInside(in *view, scope value) bool {
 	return !project.exists() || project.isNull() || insideProject(in, project)
 }
 
-// inside decides about an object whose kind nobody knows, such as in the value of a custom field. All that it says must be
+// inside decides about an object of unknown kind, such as the value of a custom field. Everything that it names must be
 // inside.
 func (r *reference) inside(in *view) bool {
 	isIssue := isIssueKey(r.key) && !r.person || len(r.key) == 0 && bytes.Contains(r.self, []byte("/issue/"))
@@ -126,7 +126,7 @@ func isIssueKey(s []byte) bool {
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 
-// issueKeys yields what looks like an issue's key in a text.
+// issueKeys yields everything in a text that looks like an issue's key.
 func issueKeys(s []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for i := 0; i < len(s); i++ {

@@ -1,6 +1,6 @@
 package redact
 
-// link is a link of an issue, judged by both ends; one of them may be the issue that has it, and then is missing.
+// link is a link of an issue. It is judged by both ends, one of which is missing if it is that issue itself.
 var link = judged(objectOf(object{
 	"id":           scalar,
 	"self":         scalar,
@@ -33,6 +33,6 @@ var linkAnswers = map[string]*shape{
 	"link":               link,
 	"subtasks":           arrayOf(linkedIssue),
 	"remotelink":         remoteLink,
-	"remotelinks":        either(remoteLink, arrayOf(remoteLink)), // one, if it was asked for by its global ID
+	"remotelinks":        either(remoteLink, arrayOf(remoteLink)), // a single one if the request gave its global ID
 	"remotelink-created": objectOf(scalars("id", "self")),
 }

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// maxPooled limits the buffers that are kept for other responses, in bytes.
+// maxPooled is the maximum size, in bytes, of buffers that are kept for other responses.
 const maxPooled = 64 << 10
 
-// maxNodes limits the nodes of a reader that is kept.
+// maxNodes is the maximum number of nodes that are kept for other responses.
 const maxNodes = 4096
 
 // machine reads tokens and values of a response and writes what passes. It keeps the open objects and arrays on a stack of
@@ -27,8 +27,8 @@ type machine struct {
 type frame struct {
 	shape *shape
 	array bool
-	read  bool   // something was read in it, so that a comma must come next
-	wrote bool   // the same of what was written
+	read  bool   // something was read, so that a comma must come next
+	wrote bool   // something was written, so that a comma must come next
 	named uint64 // bits of the named members that passed
 	counts
 }
@@ -43,7 +43,7 @@ func newMachine(root *shape, reader io.Reader, in Inside) *machine {
 	return m
 }
 
-// release gives the machine back, unless it has grown.
+// release returns the machine to the pool, unless it has grown.
 func (m *machine) release() {
 	if cap(m.reader.buf) > maxPooled || cap(m.reader.doc.nodes) > maxNodes || cap(m.out) > maxPooled {
 		return
@@ -96,7 +96,7 @@ func (m *machine) end() error {
 	return io.EOF
 }
 
-// explain says of an error of the source where it comes from.
+// explain says so if an error came from reading the response.
 func (m *machine) explain(err error) error {
 	if err == m.reader.err && err != io.EOF || err == io.ErrUnexpectedEOF {
 		return fmt.Errorf("redact: reading Jira's response: %w", err)
@@ -188,7 +188,7 @@ func (m *machine) objectMember(top *frame) error {
 	return nil
 }
 
-// value reads a value and writes what passes of it, or opens it if it is an object or an array to read piece by piece. It
+// value reads a value and writes what passes of it, or opens an object or array that is read piece by piece. It
 // reports whether anything passes.
 func (m *machine) value(s *shape) (passed bool, err error) {
 	c, err := m.reader.begins()
@@ -229,7 +229,7 @@ func (m *machine) enter(f frame, bracket byte) {
 	m.open = append(m.open, f)
 }
 
-// count reads the value of a count that was held.
+// count reads the value of a count.
 func (m *machine) count(top *frame) error {
 	value, err := m.reader.raw()
 	if err != nil {

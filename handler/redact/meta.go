@@ -10,7 +10,7 @@ var (
 		"hierarchyLevel", "scope", "untranslatedName", "expand")), insideScope)
 )
 
-// field is a field of Jira. How many projects and screens use it, and when, is dropped.
+// field is a field of Jira. How many projects and screens use it, and when it was last used, is dropped.
 var field = judged(objectOf(kept("id", "key", "name", "untranslatedName", "custom", "orderable", "navigable",
 	"searchable", "clauseNames", "scope", "schema", "description", "isLocked", "isUnscreenable", "searcherKey",
 	"typeDisplayName", "stableId", "self", "numericId", "type", "isManaged", "isTrusted")), isFieldInside)
@@ -25,7 +25,7 @@ var transition = objectOf(with(
 		"description", "opsbarSequence"),
 	object{"fields": metaByField}))
 
-// fieldMeta is what may be entered into a field. The allowed values of project pickers and the like name what is outside.
+// fieldMeta is what may be entered into a field. The allowed values of project pickers and the like can be outside.
 var fieldMeta = objectOf(with(
 	kept("required", "schema", "name", "key", "fieldId", "autoCompleteUrl", "hasDefaultValue", "operations",
 		"configuration"),
@@ -36,7 +36,7 @@ var (
 	shownMeta   = judged(fieldMeta, isMetaShown)
 )
 
-// isMetaShown decides about a field that names itself.
+// isMetaShown decides about an object that names its field.
 func isMetaShown(in *view, meta value) bool {
 	if !meta.isObject() {
 		return false

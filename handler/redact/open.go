@@ -1,7 +1,7 @@
 package redact
 
-// open is what says nothing of projects, issues and their fields. The account's groups and applications say who else uses
-// Jira, and the schemes and projects of a catalogue's entries where it is used.
+// open is for answers that reveal nothing about projects, issues and their fields. Dropped are the account's groups and
+// applications, which show who else uses Jira, and the schemes and projects that use an entry of a catalogue.
 var open = &shape{members: openMembers, others: unknown, elements: openEntry, scalar: true}
 
 var (
@@ -10,7 +10,7 @@ var (
 	openMembers = with(openDropped, object{"values": arrayOf(openEntry)})
 )
 
-// insideUnknown decides about a value whose kind nobody knows.
+// insideUnknown decides about a value of unknown kind.
 func insideUnknown(in *view, v value) bool {
 	if !v.isObject() {
 		return true

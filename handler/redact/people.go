@@ -1,6 +1,6 @@
 package redact
 
-// user is a person. The groups of a person say who else uses Jira.
+// user is a person. Groups are dropped: they show who else uses Jira.
 var user = objectOf(kept("self", "key", "name", "accountId", "accountType", "emailAddress", "avatarUrls", "displayName",
 	"active", "deleted", "timeZone", "locale", "_links"))
 

@@ -13,10 +13,10 @@ var anyProject = objectOf(with(
 		"issueTypes": arrayOf(issueType),
 	}))
 
-// requestedProject is the project that the request named. It is read piece by piece, since it may have thousands of versions.
+// requestedProject is the project that the request named. It is read piece by piece: it may have thousands of versions.
 var requestedProject = objectOf(with(anyProject.members, object{"id": projectID}))
 
-// projectID is the ID of a project that must be inside, because Jira was asked for no other.
+// projectID is the ID of a project that must be inside: Jira was asked for no other.
 var projectID = vital(scalar, insideProjectID)
 
 func insideProjectID(in *view, id value) bool { return in.Project(string(id.text()), "") }

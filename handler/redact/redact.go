@@ -50,8 +50,3 @@ var (
 	errForm      = errors.New("redact: Jira's response does not have the form that its operation documents")
 	errTrailing  = errors.New("redact: Jira's response continues after its end")
 )
-
-// Known reports whether there is a shape for the answer, as the table of package jira names it.
-func Known(answer string) bool {
-	return answer == Empty || answer == Binary || shapes[answer] != nil
-}

@@ -137,8 +137,8 @@ func (r *reader) text() error {
 	}
 }
 
-// special sets the high bit of the first byte of x that is a quote, a backslash or a control character. Bits above it mean
-// nothing: see colonSlash in package links.
+// special sets the high bit of the first byte of x that is a quote, a backslash or a control character. The bits above it
+// are meaningless: see colonSlash in package links.
 func special(x uint64) uint64 {
 	const each = 0x0101010101010101
 	quote, backslash := x^'"'*each, x^'\\'*each

@@ -2,8 +2,8 @@ package redact
 
 // Pages of Jira Service Management name their elements "values".
 
-// request is a request, known to be inside. Rendered values are dropped: Jira writes the titles of mentioned issues in.
-// Some of its members are fields.
+// request is a request, known to be inside. Some of its members are fields. Rendered values are dropped: Jira writes the
+// titles of mentioned issues into them.
 var request = &shape{fields: true, members: with(
 	kept("_expands", "issueId", "issueKey", "summary", "requestTypeId", "serviceDeskId", "createdDate", "reporter",
 		"currentStatus", "_links", "actions"),
@@ -59,7 +59,7 @@ func insideServiceDesk(in *view, desk value) bool {
 	return len(desk.find("projectId").text()) > 0 && insideOwner(in, desk)
 }
 
-// queue is a queue of a service desk. The count of its issues is dropped: some may be outside.
+// queue is a queue of a service desk. The number of its issues is dropped: some may be outside.
 var queue = objectOf(object{"id": scalar, "name": scalar, "jql": jqlText, "fields": arrayOf(shownField), "_links": keep})
 
 // shownField is the ID of a field.

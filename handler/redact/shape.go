@@ -7,17 +7,17 @@ import (
 
 // shape says what passes of a JSON value. null always passes; a value of another kind than the shape describes does not.
 type shape struct {
-	// members of an object, by name. Those whose shape is nil are dropped.
+	// members are the members of an object, by name. Those whose shape is nil are dropped.
 	members map[string]*shape
 	// table is made of members. See prepare.
 	table map[string]namedMember
-	// others is the shape of members that are not named. They are dropped if it is nil.
+	// others is the shape of all other members. They are dropped if it is nil.
 	others *shape
 	// custom is the shape of members that are custom fields.
 	custom *shape
 	// fields is set if the names of members are IDs of fields: hidden ones are dropped.
 	fields bool
-	// keyed is set if names of members may be issues' keys, which then must be inside.
+	// keyed is set if the names of members may be issues' keys, which must be inside.
 	keyed bool
 	// elements is the shape of an array's elements.
 	elements *shape
@@ -25,19 +25,19 @@ type shape struct {
 	scalar bool
 	// untouched is set if the value passes as it is, whatever it is.
 	untouched bool
-	// inside decides about the value before any of it is written. The value is read whole for that.
+	// inside decides about the value before any of it is written, for which the value is read whole.
 	inside func(*view, value) bool
-	// filled names an array without whose elements the object does not pass.
+	// filled names an array. The object does not pass unless some of its elements do.
 	filled string
-	// vital is set if the response must not go on when inside denies the value, because what it identifies is outside.
+	// vital is set if the response ends with ErrOutside when inside denies the value, which identifies all of it.
 	vital bool
 	// unknown is set if what passes depends on the value alone. See appendUnknown.
 	unknown bool
 	// nulled is set if a member that does not pass becomes null instead of disappearing.
 	nulled bool
-	// counted is set for a page of which elements may be dropped, so that its counts must be corrected. See counts.
+	// counted is set for a page whose elements may be dropped. Its counts are corrected: see counts.
 	counted bool
-	// secret is set if nobody may learn how many elements were dropped when internal comments are hidden.
+	// secret is set if the number of dropped elements must not be revealed when internal comments are hidden.
 	secret bool
 }
 
@@ -75,29 +75,29 @@ func merge(m, more object) object {
 	return m
 }
 
-// judged is like s, but what f denies does not pass.
+// judged returns a shape like s for values that pass only if f admits them.
 func judged(s *shape, f func(*view, value) bool) *shape {
 	c := *s
 	c.inside = f
 	return &c
 }
 
-// vital is like judged, but what f denies ends the response.
+// vital is like judged, but a value that f denies ends the response.
 func vital(s *shape, f func(*view, value) bool) *shape {
 	c := judged(s, f)
 	c.vital = true
 	return c
 }
 
-// either is the union of the shape of an object and that of an array.
+// either is the union of an object's shape and an array's.
 func either(a, b *shape) *shape {
 	c := *a
 	c.elements = b.elements
 	return &c
 }
 
-// page is a page of elements, named as the products' APIs do. It has one of the arrays: their name differs between products
-// and versions. All elements are inside, because Jira was asked for no others.
+// page is a page of elements. It has one of the arrays, whose name differs between products and versions. All elements are
+// inside, because Jira was asked for no others.
 func page(elements *shape, arrays ...string) *shape {
 	m := with(
 		scalars("startAt", "maxResults", "total", "isLast", "self", "nextPage", "nextPageToken", "size", "start", "limit",
@@ -106,7 +106,7 @@ func page(elements *shape, arrays ...string) *shape {
 	return objectOf(merge(m, named(arrayOf(elements), arrays)))
 }
 
-// countedPage is a page of which elements may be dropped. See counts.
+// countedPage is a page whose elements may be dropped. See counts.
 func countedPage(elements *shape, arrays ...string) *shape {
 	p := page(elements, arrays...)
 	p.counted = true
@@ -123,7 +123,7 @@ func commentPage(comment *shape, array string) *shape {
 // namedMember is a member that a shape names.
 type namedMember struct {
 	shape *shape
-	bit   uint64 // 1 of the shape's members, 0 for those after the 64th
+	bit   uint64 // the member's own, 0 after the 64th member
 }
 
 // prepare makes the shape, and all in it, ready for use.

@@ -3,9 +3,9 @@ package redact
 // richText is how Jira Cloud's API of version 3 writes texts: {"type":"doc","version":1,"content":[…]}.
 const richText = "doc"
 
-// appendUnknown appends a value whose kind nobody knows, without the issues and projects outside that it names. Text that
-// mentions one is somebody's text and stays; a string of nothing but issues' keys refers to them, as in the field Epic Link.
-// So a text that only looks like a key, such as UTF-8, is lost.
+// appendUnknown appends a value of unknown kind, without the issues and projects outside that it refers to. Text that
+// mentions one stays, but a string of nothing but issues' keys refers to them, as in the field Epic Link. So a text that
+// only looks like a key, such as UTF-8, is lost.
 func appendUnknown(in *view, to []byte, v value) ([]byte, bool) {
 	switch v.kind() {
 	case '"':

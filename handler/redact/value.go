@@ -7,15 +7,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// value is a value that a reader has read whole, or a part of it. It is valid until the reader's next call. The zero value is
-// none.
+// value is a value that a reader has read whole, or a part of it. It is valid until the reader's next call. The zero value
+// stands for no value.
 type value struct {
 	doc *document
 	at  int32 // its node
 }
 
 // document is a value that was read whole. Its nodes are the values in it and the names of members, in the order of the text,
-// so that nobody must scan the text again.
+// so that the text is scanned only once.
 type document struct {
 	text  []byte
 	nodes []node
@@ -88,7 +88,7 @@ func (v value) elements() iter.Seq[value] {
 	}
 }
 
-// find returns the value of the object's member with this name; none if there is none or v is no object.
+// find returns the value of the member with this name; the zero value if there is none or v is not an object.
 func (v value) find(name string) value {
 	if v.isObject() {
 		for n, member := range v.members() {
@@ -105,7 +105,7 @@ func (v value) hasDuplicate() bool {
 	const few = 24
 	var names [few][]byte
 	var seen map[string]bool
-	var sums uint64 // most names differ in this already
+	var sums uint64 // of the names so far: most differ in it
 	n := 0
 	for name := range v.members() {
 		text := name.name()

@@ -1,6 +1,6 @@
 package redact
 
-// component and version belong to a project. The counts of their issues are dropped: some may be outside.
+// component and version belong to a project. The numbers of their issues are dropped: some may be outside.
 var (
 	component = judged(anyComponent, insideOwner)
 	version   = judged(anyVersion, insideOwner)
@@ -21,7 +21,7 @@ var componentOrPage = &shape{
 	counted: true,
 }
 
-// insideOwner decides about an object that names its project, if it does.
+// insideOwner decides about an object that may name its project.
 func insideOwner(in *view, v value) bool {
 	if !v.isObject() {
 		return false

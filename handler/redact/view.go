@@ -1,16 +1,16 @@
 package redact
 
-// maxRemembered limits how many names of fields a view remembers.
+// maxRemembered limits the names of fields that a view remembers.
 const maxRemembered = 4096
 
 // view is what is inside for one response.
 type view struct {
 	Inside
-	hidden    map[string]bool // what Hides says, since each issue names the same fields
+	hidden    map[string]bool // results of Hides: every issue names the same fields
 	duplicate bool            // an object has two members of the same name
 }
 
-// keepsSecret reports whether nobody may learn how many elements of a page of this shape were dropped.
+// keepsSecret reports whether the number of elements dropped from a page of this shape must not be revealed.
 func (v *view) keepsSecret(page *shape) bool { return page.secret && v.HidesInternalComments() }
 
 // hides reports whether the field with this ID or name is hidden.

@@ -6,7 +6,7 @@ func appendShaped(in *view, to []byte, v value, s *shape) ([]byte, bool) {
 		return append(to, v.raw()...), true
 	}
 	if v.isObject() && v.hasDuplicate() {
-		in.duplicate = true // what was judged might not be what a client reads
+		in.duplicate = true // the client might read another member than the one judged
 		return to, false
 	}
 	if s.inside != nil && !s.inside(in, v) {
