@@ -88,7 +88,7 @@ func (d *document) step(value any, names []string, f func([]any) ([]any, error))
 	}
 	elements, ok := inner.([]any)
 	if ok != isArray {
-		return nil, unclear("The body holds the wrong kind of value at %q.", name)
+		return nil, wrongKind(name)
 	}
 	if !isArray {
 		elements = []any{inner}
@@ -114,6 +114,11 @@ func (d *document) descend(elements []any, names []string, f func([]any) ([]any,
 		}
 	}
 	return elements, nil
+}
+
+// wrongKind refuses a body for the value at a place.
+func wrongKind(place string) error {
+	return unclear("The body holds the wrong kind of value at %q.", place)
 }
 
 // scalar returns a string, or a number as it was written: IDs can be either.

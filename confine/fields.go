@@ -95,7 +95,7 @@ func (c *call) eachFields(f func(body map[string]any) error) error {
 			for _, value := range values {
 				body, ok := value.(map[string]any)
 				if !ok {
-					return nil, unclear("The body holds the wrong kind of value at %q.", p.Name)
+					return nil, wrongKind(p.Name)
 				}
 				if err := f(body); err != nil {
 					return nil, err
@@ -153,7 +153,7 @@ func (w *written) fields(ctx context.Context, value any) error {
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return unclear("The body holds the wrong kind of value at %q.", "fields")
+		return wrongKind("fields")
 	}
 	for name, value := range fields {
 		if err := w.field(ctx, name, value); err != nil {
@@ -171,17 +171,17 @@ func (w *written) update(ctx context.Context, value any) error {
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return unclear("The body holds the wrong kind of value at %q.", "update")
+		return wrongKind("update")
 	}
 	for name, value := range fields {
 		operations, ok := value.([]any)
 		if !ok {
-			return unclear("The body holds the wrong kind of value at %q.", "update")
+			return wrongKind("update")
 		}
 		for _, operation := range operations {
 			verbs, ok := operation.(map[string]any)
 			if !ok {
-				return unclear("The body holds the wrong kind of value at %q.", "update")
+				return wrongKind("update")
 			}
 			for verb, value := range verbs {
 				if err := w.verb(name, verb); err != nil {
@@ -243,7 +243,7 @@ func (w *written) field(ctx context.Context, name string, value any) error {
 func (w *written) project(ctx context.Context, value any) error {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return unclear("The body holds the wrong kind of value at %q.", "project")
+		return wrongKind("project")
 	}
 	named := false
 	for _, member := range []string{"id", "key"} {
@@ -253,7 +253,7 @@ func (w *written) project(ctx context.Context, value any) error {
 		}
 		name, ok := scalar(value)
 		if !ok {
-			return unclear("The body holds the wrong kind of value at %q.", "project")
+			return wrongKind("project")
 		}
 		p, inside, err := w.projectNamed(ctx, name)
 		switch {

@@ -132,7 +132,7 @@ func (c *call) requireValue(ctx context.Context, p jira.Parameter, value any) er
 	}
 	name, ok := scalar(value)
 	if !ok {
-		return unclear("The body holds the wrong kind of value at %q.", p.Name)
+		return wrongKind(p.Name)
 	}
 	return c.requireThing(ctx, p.Thing, name)
 }
@@ -148,7 +148,7 @@ func (c *call) requireIssueObject(ctx context.Context, object map[string]any) er
 		}
 		text, ok := scalar(value)
 		if !ok {
-			return unclear("The body holds the wrong kind of value at %q.", name)
+			return wrongKind(name)
 		}
 		if err := c.requireThing(ctx, thingIssue, text); err != nil {
 			return err
@@ -171,7 +171,7 @@ func (c *call) issuesIn(ctx context.Context, place string, values []any) ([]any,
 	for i, value := range values {
 		name, ok := scalar(value)
 		if !ok {
-			return nil, unclear("The body holds the wrong kind of value at %q.", place)
+			return nil, wrongKind(place)
 		}
 		names[i] = name
 	}

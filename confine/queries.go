@@ -75,7 +75,7 @@ func (c *call) joinQuery(ctx context.Context, name string) error {
 func (c *call) joinBody(ctx context.Context, name string) error {
 	text, ok := c.body.object()[name].(string)
 	if !ok && c.body.object()[name] != nil {
-		return unclear("The body holds the wrong kind of value at %q.", name)
+		return wrongKind(name)
 	}
 	joined, err := c.query(ctx, text)
 	if err == nil && joined != text {
