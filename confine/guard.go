@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -99,8 +100,12 @@ func (c *call) write() (err error) {
 
 // check checks the request by the rule of its operation.
 func (c *call) check(ctx context.Context) error {
-	if c.view.condition != nil && slices.Contains(counts, c.rule.Answer) {
+	switch {
+	case c.view.condition == nil:
+	case slices.Contains(counts, c.rule.Answer):
 		return errCounts
+	case c.reachesSubtasks():
+		return errSubtasks
 	}
 	switch c.rule.Rule {
 	case jira.RuleProjects:
@@ -135,6 +140,20 @@ func (c *call) check(ctx context.Context) error {
 var counts = []string{"component-counts", "version-counts"}
 
 var errCounts = &Error{Kind: NotConfinable, Message: "A token that is confined by JQL cannot count the issues of a version or component this way. Count them with a search instead."}
+
+var errSubtasks = &Error{Kind: NotConfinable, Message: "A token that is confined by JQL can neither archive issues nor delete them in bulk: their subtasks might not match. Delete issues one by one instead."}
+
+// reachesSubtasks reports whether the operation changes the subtasks of the issues
+// that it names as well. Jira archives subtasks only together with their parents:
+// https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-archive-put
+func (c *call) reachesSubtasks() bool {
+	for _, end := range []string{"/archive", "/unarchive", "/restore", "/bulk/issues/delete"} {
+		if strings.HasSuffix(c.request.Match.Template, end) {
+			return true
+		}
+	}
+	return false
+}
 
 // showMarks asks Jira to mark internal comments, if these are hidden. On Data
 // Center the mark is a property of the comment.

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 )
 
@@ -111,8 +113,8 @@ func (c *call) inBody(ctx context.Context, p jira.Parameter) (n int, err error) 
 			return c.issuesIn(ctx, p.Name, values)
 		}
 		for _, value := range values {
-			if value == "" {
-				continue // names nothing
+			if namesNothing(p, value) {
+				continue
 			}
 			if err := c.requireValue(ctx, p, value); err != nil {
 				return nil, err
@@ -122,6 +124,13 @@ func (c *call) inBody(ctx context.Context, p jira.Parameter) (n int, err error) 
 		return values, nil
 	})
 	return n, err
+}
+
+// namesNothing reports whether a value in a body stands for no thing: an empty
+// text, or for a sprint a number that no sprint has, such as that of the backlog.
+func namesNothing(p jira.Parameter, value any) bool {
+	number, ok := value.(jsontext.Value)
+	return value == "" || ok && p.Thing == thingSprint && (number[0] == '-' || string(number) == "0")
 }
 
 // requireValue checks a thing in a body: an ID or a key or, for an issue, an object

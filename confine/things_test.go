@@ -74,6 +74,9 @@ func TestThingsInBodies(t *testing.T) {
 			{"POST /rest/api/2/version/11/removeAndSwap", `{"moveFixIssuesTo":11,"customFieldReplacementList":[{"customFieldId":1,"moveTo":11}]}`},
 			{"POST /rest/agile/1.0/sprint", `{"originBoardId":11,"name":"x"}`},
 			{"POST /rest/agile/1.0/sprint/11/swap", `{"sprintToSwapWith":11}`},
+			{"PUT /rest/agile/1.0/sprint/11", `{"incompleteIssuesDestinationId":11}`},
+			{"PUT /rest/agile/1.0/sprint/11", `{"incompleteIssuesDestinationId":-1}`},
+			{"PUT /rest/agile/1.0/sprint/11", `{"incompleteIssuesDestinationId":null}`},
 			{"POST /rest/agile/1.0/sprint/11/issue", `{"issues":["ABC-1","10012"],"rankBeforeIssue":"ABC-2"}`},
 			{"PUT /rest/agile/1.0/issue/rank", `{"issues":["ABC-1"],"rankAfterIssue":"ABC-2"}`},
 			{"POST /rest/agile/1.0/backlog/issue", `{"issues":["ABC-1"]}`},
@@ -99,6 +102,9 @@ func TestThingsInBodies(t *testing.T) {
 			{"POST /rest/api/2/version/11/removeAndSwap", `{"customFieldReplacementList":[{"moveTo":11},{"moveTo":21}]}`},
 			{"POST /rest/agile/1.0/sprint", `{"originBoardId":21}`},
 			{"PUT /rest/agile/1.0/sprint/11", `{"originBoardId":21}`},
+			{"PUT /rest/agile/1.0/sprint/11", `{"state":"closed","incompleteIssuesDestinationId":21}`},
+			{"POST /rest/agile/1.0/sprint/11", `{"incompleteIssuesDestinationId":"21"}`},
+			{"POST /rest/agile/1.0/sprint", `{"originBoardId":11,"incompleteIssuesDestinationId":21}`},
 			{"POST /rest/agile/1.0/sprint/11/swap", `{"sprintToSwapWith":21}`},
 			{"POST /rest/agile/1.0/sprint/11/issue", `{"issues":["ABC-1","OUT-1"]}`},
 			{"POST /rest/agile/1.0/sprint/11/issue", `{"issues":["ABC-1"],"rankBeforeIssue":"OUT-1"}`},
@@ -240,4 +246,19 @@ func TestHiddenAndAbsentThingsAskAlike(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Subtasks need not match a condition that their parents match.
+func TestSubtasksAreNotReachedThroughTheirParents(t *testing.T) {
+	for _, test := range []struct{ request, body string }{
+		{"POST /rest/api/3/bulk/issues/delete", `{"selectedIssueIdsOrKeys":["ABC-1"]}`},
+		{"PUT /rest/api/3/issue/archive", `{"issueIdsOrKeys":["ABC-1"]}`},
+		{"PUT /rest/api/3/issue/unarchive", `{"issueIdsOrKeys":["ABC-1"]}`},
+		{"PUT /rest/api/2/issue/ABC-1/archive", ""},
+		{"PUT /rest/api/2/issue/ABC-1/restore", ""},
+	} {
+		newAsker(t, true, onlyABC).admitted(test.request, test.body)
+		newAsker(t, true, abcAcme).refused(NotConfinable, test.request, test.body)
+		newAsker(t, true, acme).refused(NotConfinable, test.request, test.body)
+	}
 }

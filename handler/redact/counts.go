@@ -90,7 +90,7 @@ func (c *counts) correct(secret bool) {
 	}
 	c.held[size] = c.kept
 	switch end := c.held[startAt] + c.seen; {
-	case end >= c.held[total]:
+	case end >= c.held[total], c.seen == 0: // a page without elements tells nothing of those that are hidden
 		c.held[total] = c.held[startAt] + c.kept
 	case secret:
 		c.held[total] = end + 1

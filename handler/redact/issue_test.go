@@ -84,6 +84,12 @@ func TestCommentPages(t *testing.T) {
 		`{"comments":[`+internal+`,`+public+`],"startAt":0,"maxResults":2,"total":5}`)
 }
 
+// A page of no elements would tell whether there are hidden ones.
+func TestEmptyPages(t *testing.T) {
+	check(t, "fields", ours{}, `{"startAt":0,"maxResults":0,"total":1,"values":[]}`, `{"values":[],"startAt":0,"maxResults":0,"total":0}`)
+	check(t, "comments", ours{internal: true}, `{"startAt":0,"maxResults":0,"total":1,"comments":[]}`, `{"comments":[],"startAt":0,"maxResults":0,"total":0}`)
+}
+
 // Other pages keep Jira's total until the last one.
 func TestChangelogPages(t *testing.T) {
 	const status = `{"id":"1","items":[` + statusItem + `]}`
