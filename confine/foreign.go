@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// foreignFields returns what the fields of team-managed projects outside are
-// called. Names that a field inside has too are not among them.
+// foreignFields returns the names of fields of team-managed projects outside, unless
+// a field inside has the same name.
 func (s *session) foreignFields(ctx context.Context) (hidden, error) {
 	known, err := s.fields(ctx)
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *session) foreignFields(ctx context.Context) (hidden, error) {
 	return foreign, nil
 }
 
-// namesFields reports whether the response says what fields are called, whether or
-// not the issues in it have them.
+// namesFields reports whether the response names fields that the issues in it need
+// not have.
 func (c *call) namesFields() bool {
 	if c.view.seesAllProjects() {
 		return false

@@ -71,6 +71,12 @@ type call struct {
 	answer []byte
 }
 
+// template returns the template of the path, in which an issue is always named
+// {issueIdOrKey}.
+func (c *call) template() string {
+	return strings.ReplaceAll(c.request.Match.Template, "{issueKey}", "{issueIdOrKey}")
+}
+
 // read reads the query and the body.
 func (c *call) read() (err error) {
 	if c.parameters, err = readParameters(c.request.RawQuery, c.rule); err != nil {

@@ -105,7 +105,7 @@ func (c *call) refuseHidden(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	template := strings.ReplaceAll(c.request.Match.Template, "{issueKey}", "{issueIdOrKey}")
+	template := c.template()
 	for _, part := range partFields {
 		_, after, ok := strings.Cut(template, part.path)
 		if ok && hidden.has(part.field) && (strings.HasSuffix(part.path, "/") || after == "" || after[0] == '/') {

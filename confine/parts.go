@@ -42,7 +42,7 @@ type part struct {
 // requirePart returns an error unless the part that the path names belongs to the
 // issue that it names, and is not hidden. Jira finds parts by their ID, and nothing documents that it compares the issue.
 func (c *call) requirePart(ctx context.Context) error {
-	template := strings.ReplaceAll(c.request.Match.Template, "{issueKey}", "{issueIdOrKey}")
+	template := c.template()
 	for _, place := range partPlaces {
 		_, rest, ok := strings.Cut(template, place.template)
 		if !ok {
