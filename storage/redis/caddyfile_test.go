@@ -69,7 +69,7 @@ func TestUnmarshalCaddyfileErrors(t *testing.T) {
 		{"redis redis://h/x", `invalid db "x"`},
 		{"redis unix://relative/path", "absolute path"},
 		{"redis redis://:" + secret + "@h " + secret, "too many arguments"},
-		{"redis {\n passwort x\n}", `unknown option "passwort" of store redis: want address, username`},
+		{"redis {\n passwort x\n}", `unknown option "passwort" of store redis: expected address, username`},
 		{"redis {\n password " + secret + "\n password " + secret + "\n}", "password is given twice"},
 		{"redis {\n password " + secret + " " + secret + "\n}", "password: too many arguments"},
 		{"redis {\n password\n}", "password: missing argument"},
@@ -82,7 +82,7 @@ func TestUnmarshalCaddyfileErrors(t *testing.T) {
 		{"redis {\n timeout 0s\n}", `timeout "0s"`},
 		{"redis {\n cluster yes\n}", "cluster: too many arguments"},
 		{"redis {\n tls " + secret + "\n}", "tls: too many arguments"},
-		{"redis {\n tls {\n verify no\n}\n}", `unknown option "verify" of tls: want ca, server_name`},
+		{"redis {\n tls {\n verify no\n}\n}", `unknown option "verify" of tls: expected ca, server_name`},
 	} {
 		t.Run(test.in, func(t *testing.T) {
 			err := new(Store).UnmarshalCaddyfile(caddyfile.NewTestDispenser(test.in))
