@@ -58,6 +58,22 @@ func (s *session) issue(ctx context.Context, idOrKey string) (issue, error) {
 	return found, nil
 }
 
+// lookInside is issue, but asks Jira whatever is remembered.
+func (s *session) lookInside(ctx context.Context, idOrKey string) (issue, error) {
+	if s.view.condition != nil {
+		return s.match(ctx, idOrKey)
+	}
+	found, err := s.lookIssue(ctx, idOrKey)
+	if err != nil {
+		return issue{}, err
+	}
+	inside, err := s.projects(ctx)
+	if err != nil || !containsProject(inside, found.Fields.Project.ID) {
+		return issue{}, err
+	}
+	return found, nil
+}
+
 // absentIssue stands for an issue that does not exist. It is in a project that no
 // view sees.
 const absentIssue = `{"id":"0","key":"NONE-0","fields":{"project":{"id":"0","key":"NONE"}}}`

@@ -206,29 +206,39 @@ func (s *session) serviceDeskInside(ctx context.Context, idOrKey string) (bool, 
 	return s.ownerInside(ctx, "/rest/servicedeskapi/servicedesk/"+url.PathEscape(idOrKey))
 }
 
-// linkInside reports whether both ends of a link are inside.
+// linkInside reports whether both ends of a link are inside. As much is asked about
+// a link that does not exist as about one that is outside, and the verdict is
+// remembered as a whole, so that timing reveals nothing.
 func (s *session) linkInside(ctx context.Context, id string) (bool, error) {
-	type link struct {
-		InwardIssue  issue `json:"inwardIssue"`
-		OutwardIssue issue `json:"outwardIssue"`
-	}
-	uri := "/rest/api/2/issueLink/" + id
-	found, err := current(ctx, s, uri, thingLifetime, func(ctx context.Context) (l link, err error) {
-		_, err = s.get(ctx, uri, &l)
-		return l, err
-	})
-	if err != nil {
+	if _, err := s.projects(ctx); err != nil { // an issue inside would make it known
 		return false, err
 	}
-	// As much is asked about a link that does not exist, and about one whose first
-	// end is outside, so that timing reveals nothing.
-	both := true
-	for _, end := range []issue{found.InwardIssue, found.OutwardIssue} {
-		inside, err := s.issueInside(ctx, cmp.Or(end.ID, noIssue))
-		if err != nil {
-			return false, err
+	uri := "/rest/api/2/issueLink/" + id
+	ends, err := current(ctx, s, uri+"\n"+s.view.key, s.guard.ttl, func(ctx context.Context) ([]issue, error) {
+		var link struct {
+			InwardIssue  issue `json:"inwardIssue"`
+			OutwardIssue issue `json:"outwardIssue"`
 		}
-		both = both && inside
+		if _, err := s.get(ctx, uri, &link); err != nil {
+			return nil, err
+		}
+		var inside []issue
+		for _, end := range []issue{link.InwardIssue, link.OutwardIssue} {
+			found, err := s.lookInside(ctx, cmp.Or(end.ID, noIssue))
+			if err != nil {
+				return nil, err
+			}
+			if found.ID != "" {
+				inside = append(inside, found)
+			}
+		}
+		return inside, nil
+	})
+	if err != nil || len(ends) < 2 {
+		return false, err
 	}
-	return both, nil
+	for _, end := range ends {
+		s.note(end)
+	}
+	return true, nil
 }

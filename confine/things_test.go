@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // thingsOf gives a Jira things inside, with an ID that begins with 1, and things
@@ -261,4 +263,30 @@ func TestSubtasksAreNotReachedThroughTheirParents(t *testing.T) {
 		newAsker(t, true, abcAcme).refused(NotConfinable, test.request, test.body)
 		newAsker(t, true, acme).refused(NotConfinable, test.request, test.body)
 	}
+}
+
+// The number of questions must not tell a link outside from one that does not exist.
+func TestLinksThatAreHiddenOrAbsentTakeAsManyQuestions(t *testing.T) {
+	eachProduct(t, func(t *testing.T, cloud bool) {
+		for _, confinement := range []token.Confinement{onlyABC, abcAcme} {
+			for _, method := range []string{"GET", "DELETE"} {
+				a := newAsker(t, cloud, confinement)
+				for id, ends := range map[string][2]string{"21": {"20011", "20011"}, "22": {"10011", "20011"}, "23": {"20011", "10011"}} {
+					a.jira.things["/rest/api/2/issueLink/"+id] = map[string]any{"id": id, "inwardIssue": map[string]any{"id": ends[0]}, "outwardIssue": map[string]any{"id": ends[1]}}
+				}
+				a.admitted("GET /rest/api/2/issue/ABC-1", "")
+				for range 2 { // the second time, something is remembered
+					counts := make(map[int]bool)
+					for _, id := range []string{"98", "21", "22", "23", "99"} {
+						a.jira.asked()
+						a.refused(Outside, method+" /rest/api/2/issueLink/"+id, "")
+						counts[len(a.jira.asked())] = true
+					}
+					if len(counts) != 1 {
+						t.Errorf("%s with %v: %v questions", method, confinement, counts)
+					}
+				}
+			}
+		}
+	})
 }
