@@ -67,8 +67,8 @@ func (s *session) read(ctx context.Context, method, uri string, body []byte, ans
 		return false, err
 	}
 	if status > 299 {
-		// Jira's error is decoded too, so that the time it takes does not tell what
-		// does not exist from what is hidden.
+		// Jira's error is decoded too, so that what does not exist takes as long as
+		// what is hidden.
 		_ = json.Unmarshal(text, new(struct {
 			ErrorMessages []string `json:"errorMessages"`
 		}))

@@ -78,9 +78,9 @@ func (s *session) lookInside(ctx context.Context, idOrKey string) (issue, error)
 // view sees.
 const absentIssue = `{"id":"0","key":"NONE-0","fields":{"project":{"id":"0","key":"NONE"}}}`
 
-// lookIssue asks Jira for an issue and its project. It does as much for an issue
-// that does not exist as for one that is hidden, so that the time it takes does not
-// tell which it is.
+// lookIssue asks Jira for an issue and its project; absentIssue if there is none. It
+// does as much for an issue that does not exist as for one that is hidden, so that
+// timing reveals nothing.
 func (s *session) lookIssue(ctx context.Context, idOrKey string) (found issue, err error) {
 	there, err := s.get(ctx, "/rest/api/2/issue/"+url.PathEscape(idOrKey)+"?fields=project", &found)
 	if err == nil && !there {
@@ -135,9 +135,7 @@ func (s *session) match(ctx context.Context, idOrKey string) (issue, error) {
 		}
 		// An issue that does not exist is searched for too, so that timing reveals
 		// nothing.
-		if known.ID != "" {
-			idOrKey, page.ReconcileIssues = known.ID, []jsontext.Value{jsontext.Value(known.ID)}
-		}
+		idOrKey, page.ReconcileIssues = known.ID, []jsontext.Value{jsontext.Value(known.ID)}
 	}
 	page.JQL = (&jql.Query{Where: jql.And{constraint, namedIssues([]string{idOrKey})}}).String()
 	var answer struct {

@@ -40,7 +40,8 @@ type part struct {
 }
 
 // requirePart returns an error unless the part that the path names belongs to the
-// issue that it names, and is not hidden. Jira finds parts by their ID, and nothing documents that it compares the issue.
+// issue that it names, and is not hidden. Jira finds parts by their ID, and does not
+// document that it compares the issue.
 func (c *call) requirePart(ctx context.Context) error {
 	template := c.template()
 	for _, place := range partPlaces {

@@ -105,7 +105,7 @@ func (s *session) explained(ctx context.Context, refusal error, thing, name stri
 		if s.view.condition != nil {
 			hint = "The issue does not exist, or does not match what the token is confined to."
 		}
-		if i, ok := s.known("issue " + strings.ToUpper(name)).(issue); ok && i.ID != noIssue {
+		if i, ok := s.known("issue " + strings.ToUpper(name)).(issue); ok {
 			of = i.Fields.Project
 		}
 	}
