@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -408,4 +409,34 @@ func TestTransportOfOtherAccounts(t *testing.T) {
 			t.Errorf("%s: got %d %v, and %d requests reached Jira", name, got.StatusCode, got.Header, len(x.seen))
 		}
 	}
+}
+
+// TestSmallAnswersKeepALength: a small response that arrives at once need not be
+// chunked, though its beginning is looked at and its links are mapped.
+func TestSmallAnswersKeepALength(t *testing.T) {
+	for _, size := range []int{100, 511, 512, 513, 2000, 8000} {
+		x := newExchange(t, "https://jira.example")
+		body := `{"self":"https://jira.example/rest/api/2/issue/1","text":"` + strings.Repeat("x", size-60) + `"}`
+		x.answer = func(*http.Request) (*http.Response, error) {
+			response := answerOf(http.StatusOK, body, "Content-Type", "application/json")
+			response.Body = io.NopCloser(&atOnce{strings.NewReader(body)})
+			return response, nil
+		}
+		response := x.send("GET", "http://gateway.example/rest/api/2/issue/1", nil)
+		got, err := io.ReadAll(response.Body)
+		if err != nil || response.Header.Get("Content-Length") != strconv.Itoa(len(got)) || !strings.HasPrefix(string(got), `{"self":"http://gateway.example/rest/`) {
+			t.Errorf("%d bytes: Content-Length %q, %v, %.60s", len(got), response.Header.Get("Content-Length"), err, got)
+		}
+	}
+}
+
+// atOnce ends together with its last byte, as net/http's bodies do.
+type atOnce struct{ *strings.Reader }
+
+func (r *atOnce) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.Len() == 0 {
+		err = io.EOF
+	}
+	return n, err
 }

@@ -137,18 +137,31 @@ func peek(response *http.Response, most int64) []byte {
 // putBack puts start, which was read from a body, back in front of it. If reading
 // ended in an error, the body ends with that error.
 func putBack(response *http.Response, start []byte, err error) {
-	rest := io.Reader(response.Body)
-	if err != nil {
-		rest = failedReader{err}
-	}
-	response.Body = peeked{io.MultiReader(bytes.NewReader(start), rest), response.Body}
+	response.Body = &peeked{ReadCloser: response.Body, start: start, err: err}
 }
 
+// peeked is a body with its beginning put back.
 type peeked struct {
-	io.Reader
-	io.Closer
+	io.ReadCloser
+	start []byte
+	err   error
 }
 
-type failedReader struct{ err error }
-
-func (r failedReader) Read([]byte) (int, error) { return 0, r.err }
+// Read reads on behind the beginning if there is room: a small body must still
+// arrive in one piece, so that its length is known. It may wait for more only if
+// there was more than the beginning.
+func (b *peeked) Read(p []byte) (n int, err error) {
+	n = copy(p, b.start)
+	more := n == maxStart
+	b.start = b.start[n:]
+	switch {
+	case len(b.start) > 0:
+		return n, nil
+	case b.err != nil:
+		return n, b.err
+	case n > 0 && (!more || n == len(p)):
+		return n, nil
+	}
+	rest, err := b.ReadCloser.Read(p[n:])
+	return n + rest, err
+}
