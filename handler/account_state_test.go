@@ -169,6 +169,37 @@ func TestWaitingEndsWithTheClient(t *testing.T) {
 	}
 }
 
+// TestLateRefusalAsksNothing: a request that was sent while the refusal was being
+// confirmed, and is refused after the account was paused, does not make the gateway ask
+// Jira once more.
+func TestLateRefusalAsksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newExchange(t, "https://jira.example.com")
+		confirm, late := make(chan struct{}), make(chan struct{})
+		captcha := func() *http.Response {
+			return answerOf(403, "{}", "X-Authentication-Denied-Reason", "CAPTCHA_CHALLENGE; login-url=x")
+		}
+		x.myself = func(*http.Request) (*http.Response, error) { <-confirm; return captcha(), nil }
+		x.answer = func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/late") {
+				<-late
+			}
+			return captcha(), nil
+		}
+		send := func(path string) { x.send("GET", "http://gateway.example.com"+path, nil) }
+		send(issuePath)
+		go send("/rest/api/2/issue/late")
+		synctest.Wait()
+		close(confirm)
+		synctest.Wait()
+		close(late)
+		synctest.Wait()
+		if len(x.seen) != 3 { // the first, myself and the late one
+			t.Errorf("Jira got %d requests, want 3", len(x.seen))
+		}
+	})
+}
+
 // TestExplainIgnoresOtherJiras: a refusal by another Jira does not matter.
 func TestExplainIgnoresOtherJiras(t *testing.T) {
 	x := newExchange(t, "https://one.example")

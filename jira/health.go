@@ -89,12 +89,13 @@ func (h *health) usable(now time.Time) (probe bool, refused error) {
 	return true, h.refused
 }
 
-// confirm runs ask in the background unless it is already running. Until it ends,
-// the given number of attempts may go out.
+// confirm runs ask in the background unless it is already running, or the account is
+// already paused: a request that was sent before the pause may be refused after it.
+// Until ask ends, the given number of attempts may go out.
 func (h *health) confirm(attempts int, ask func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.confirming != nil {
+	if h.confirming != nil || h.refused != nil {
 		return
 	}
 	c := &confirmation{done: make(chan struct{}), slots: make(chan struct{}, attempts)}
