@@ -30,6 +30,12 @@ type Cache struct {
 	transitions atomic.Uint64
 	lossLogged  atomic.Bool
 
+	// mirrors are the mirrors of documents by kind. Once mirroring is set, each of them
+	// runs.
+	mirrorsMu sync.Mutex
+	mirrors   map[string]*storage.Mirror
+	mirroring bool
+
 	watchOnce sync.Once
 	ctx       context.Context
 	end       context.CancelFunc
@@ -53,13 +59,17 @@ func (s *Cache) Lost(cause error) {
 	})
 }
 
-// Restored makes the cache read every record again, since changes may have been missed.
+// Restored makes the cache read every record and document again, since changes may have
+// been missed.
 func (s *Cache) Restored() {
 	s.transitions.Add(1)
 	if s.lossLogged.Swap(false) {
 		s.Store.logger.Info("notifications of changes by other nodes are restored")
 	}
 	s.Cache.Restored()
+	for _, mirror := range s.runningMirrors() {
+		mirror.Restored()
+	}
 }
 
 // pause waits for d, and returns false if ctx is done before that.
@@ -92,6 +102,7 @@ func (s *Cache) Start(mayBeginEmpty bool) error {
 	s.Store.started.Store(true)
 	s.running.Go(func(ctx context.Context) { s.Store.announce(ctx, s.Store.logger) })
 	s.Store.startOnce.Do(func() { s.Store.running.Go(s.Store.UseLog.Run) })
+	s.startMirrors()
 	s.watchOnce.Do(func() {
 		s.running.Go(func(ctx context.Context) {
 			if err := s.Store.Watch(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
@@ -136,6 +147,6 @@ func (s *Cache) Destruct() error {
 
 // Interface guards
 var (
-	_ caddy.Destructor = (*Cache)(nil)
-	_ storage.Watcher  = (*Cache)(nil)
+	_ caddy.Destructor        = (*Cache)(nil)
+	_ storage.DocumentWatcher = (*Cache)(nil)
 )

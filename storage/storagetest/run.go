@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"DocumentPages", testDocumentPages},
 		{"ConcurrentDocuments", testConcurrentDocuments},
 		{"WatchDocuments", testWatchDocuments},
+		{"Mirror", testMirror},
 		{"CancelledContext", testCancelledContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
