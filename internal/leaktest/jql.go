@@ -1,4 +1,4 @@
-package handler
+package leaktest
 
 import (
 	"fmt"
@@ -9,32 +9,32 @@ import (
 )
 
 // search honours the constraint, and nothing else that could keep the outside out.
-func (s *standIn) search(text string) (int, any) {
+func (j *Jira) search(text string) (int, any) {
 	query, err := jql.Parse(text)
 	if err != nil {
 		return 400, nil
 	}
 	found := []any{}
-	for _, i := range standInIssues {
+	for _, i := range issues {
 		matches, known := evaluate(query.Where, i)
 		if !known {
 			return 400, nil // a value that does not exist
 		}
 		if matches {
 			body := i.body()
-			body["fields"].(object)["attachment"] = []any{object{"id": map[string]string{"10000": "301", "20000": "302"}[i.project], "filename": marker}}
+			body["fields"].(object)["attachment"] = []any{object{"id": map[string]string{"10000": "301", "20000": "302"}[i.project], "filename": Marker}}
 			if isInside(i.project) {
 				body["fields"].(object)["attachment"] = []any{object{"id": "301", "filename": "file.txt"}}
 			}
 			found = append(found, body)
 		}
 	}
-	return 200, object{"issues": found, "total": len(found), "startAt": 0, "maxResults": 50, "isLast": true, "count": len(found), "warningMessages": []any{marker}, "names": object{"customfield_10010": marker, "customfield_10099": marker}}
+	return 200, object{"issues": found, "total": len(found), "startAt": 0, "maxResults": 50, "isLast": true, "count": len(found), "warningMessages": []any{Marker}, "names": object{"customfield_10010": Marker, "customfield_10099": Marker}}
 }
 
 // evaluate reports whether an issue matches; known is false if a value does not
 // exist. What it does not know matches.
-func evaluate(clause jql.Clause, i standInIssue) (matches, known bool) {
+func evaluate(clause jql.Clause, i issue) (matches, known bool) {
 	known = true
 	switch clause := clause.(type) {
 	case jql.And:
@@ -59,7 +59,7 @@ func evaluate(clause jql.Clause, i standInIssue) (matches, known bool) {
 	return true, true
 }
 
-func compare(c *jql.Comparison, i standInIssue) (matches, known bool) {
+func compare(c *jql.Comparison, i issue) (matches, known bool) {
 	operands, isList := c.Operand.(jql.List)
 	if !isList {
 		operands = jql.List{c.Operand}
@@ -75,7 +75,7 @@ func compare(c *jql.Comparison, i standInIssue) (matches, known bool) {
 			}
 			matches = matches || value == i.project || value == i.key[:3]
 		case "key", "id", "issue", "issuekey":
-			if !slices.ContainsFunc(standInIssues, func(j standInIssue) bool { return value == j.id || value == j.key || value == j.former && value != "" }) {
+			if !slices.ContainsFunc(issues, func(j issue) bool { return value == j.id || value == j.key || value == j.former && value != "" }) {
 				known = false
 			}
 			matches = matches || value == i.id || value == i.key || value == i.former
