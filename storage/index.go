@@ -14,10 +14,10 @@ import (
 // that a search through a million tokens does not read their records. The parts of
 // an entry are:
 //
-//	list        "*" all records · "d" disabled · "r" revoked · "o" owner NUL
+//	list        "*" all records · "d" disabled · "p" pending · "r" revoked · "o" owner NUL
 //	created     12 hex digits: milliseconds, counted down, so newest first
 //	id          10 characters; created and id together are the entry's key
-//	status      a, d or r
+//	status      a, d, p or r
 //	not before  12 hex digits: milliseconds, or 0 for none
 //	expires     12 hex digits: milliseconds, or 0 for never
 //	text        owner NUL name, both case-folded
@@ -27,6 +27,7 @@ import (
 const (
 	listAll      = "*"
 	listDisabled = "d"
+	listPending  = "p"
 	listRevoked  = "r"
 	listOwner    = "o"
 	listEvents   = "e" // see EventEntry
@@ -96,6 +97,8 @@ func statusLetter(s token.Status) byte {
 		return 'a'
 	case token.StatusDisabled:
 		return 'd'
+	case token.StatusPending:
+		return 'p'
 	}
 	return 'r'
 }
@@ -124,6 +127,8 @@ func (q *Query) Scan() (Scan, error) {
 		list = listOwner + token.Fold(q.Owner) + "\x00"
 	case q.State == token.StateDisabled:
 		list = listDisabled
+	case q.State == token.StatePending:
+		list = listPending
 	case q.State == token.StateRevoked:
 		list = listRevoked
 	}
@@ -164,6 +169,8 @@ func (s *Scan) stateOf(row string) token.State {
 		return token.StateDisabled
 	case expires != noTime && s.now >= expires:
 		return token.StateExpired
+	case row[statusAt] == 'p':
+		return token.StatePending
 	case s.now < row[notBeforeAt:expiresAt]:
 		return token.StateNotYetValid
 	}

@@ -19,7 +19,7 @@ type Query struct {
 	Owner string
 	// State limits the list to tokens that are in this state at Now. Finding tokens
 	// in token.StateDamaged requires reading every record; their pages have
-	// MaxPageSize, whatever Limit says.
+	// MaxPageSize, whatever Limit says. No store knows token.StateSuspended.
 	State token.State
 	// Search limits the list to tokens with this text in the name or the owner,
 	// ignoring case, or in the id.

@@ -16,7 +16,8 @@ import (
 type Field struct {
 	// Name is the field's name in JSON and in the audit trail.
 	Name string
-	// Flag is the name of the command's flag, and Help its help text.
+	// Flag is the name of the command's flag, if it has one for the field, and Help
+	// its help text.
 	Flag, Help string
 	// Default is the flag's default on create.
 	Default string
@@ -73,11 +74,31 @@ var fields = []Field{
 		check: func(r *Record, _ time.Time) error { return CheckOwner(r.Owner) },
 	},
 	{
+		// The command has a flag for each kind.
+		Name: "kind", CreateOnly: true, Label: "kind",
+		get: func(r *Record) any { return r.Kind.String() },
+		set: setter(func(r *Record, text string, _ time.Time) (err error) { r.Kind, err = ParseKind(text); return err }),
+	},
+	{
 		Name: "name", Flag: "name", Help: "Purpose of the token, 1 to 100 characters",
 		Zero: "", Required: true, Label: "name",
 		get:   func(r *Record) any { return r.Name },
 		set:   setter(func(r *Record, text string, _ time.Time) error { r.Name = text; return nil }),
 		check: func(r *Record, _ time.Time) error { return CheckName(r.Name) },
+	},
+	{
+		Name: "purpose", Flag: "purpose", Help: "What the owner needs the token for, at most 200 characters; required with --external",
+		Zero: "", Label: "purpose",
+		get:   func(r *Record) any { return r.Purpose },
+		set:   setter(func(r *Record, text string, _ time.Time) error { r.Purpose = text; return nil }),
+		check: func(r *Record, _ time.Time) error { return checkPurpose(r) },
+	},
+	{
+		Name: "responsible", Flag: "responsible", Help: "Owner inside the organization who answers for the token; required with --external",
+		Zero: "", Label: "responsible",
+		get:   func(r *Record) any { return r.Responsible },
+		set:   setter(func(r *Record, text string, _ time.Time) error { r.Responsible = text; return nil }),
+		check: func(r *Record, _ time.Time) error { return checkResponsible(r) },
 	},
 	{
 		Name: "scope", Flag: "scope", Help: "What the token may do: read, read-all (content and administration), write or admin",
@@ -142,6 +163,13 @@ var fields = []Field{
 		set: func(r *Record, value json.RawMessage, _ time.Time) error {
 			return json.Unmarshal(value, &r.MaxConcurrent)
 		},
+	},
+	{
+		Name: "exempt", Flag: "exempt", Help: "Reason why the rules of the policy do not apply to the token; '' to apply them",
+		Zero: "", Label: "exempt", Text: exemptText,
+		get:   func(r *Record) any { return r.Exempt },
+		set:   setter(func(r *Record, text string, _ time.Time) error { r.Exempt = text; return nil }),
+		check: func(r *Record, _ time.Time) error { return checkExempt(r) },
 	},
 }
 
@@ -233,6 +261,13 @@ func networksText(r *Record) string {
 		text += ", but not " + strings.Join(networkTexts(r.Networks.Deny), ", ")
 	}
 	return text
+}
+
+func exemptText(r *Record) string {
+	if r.Exempt == "" {
+		return ""
+	}
+	return "from the policy: " + r.Exempt
 }
 
 func limitsText(r *Record) string {

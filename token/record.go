@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,9 +30,20 @@ type Record struct {
 	Name     string   `json:"name"`
 	Scope    Scope    `json:"scope"`
 	Networks Networks `json:"networks,omitzero"`
+	// Kind is what kind of owner the token is for. Purpose says what it is for, and
+	// Responsible names the owner inside the organization who answers for it: both
+	// are required for external people.
+	Kind        Kind   `json:"kind,omitempty"`
+	Purpose     string `json:"purpose,omitempty"`
+	Responsible string `json:"responsible,omitempty"`
 	// Account is the name of the Jira account used upstream, such as "default".
 	Account string `json:"account"`
 	Status  Status `json:"status"`
+	// StatusReason is why the status is what it is, as far as somebody said so.
+	StatusReason string `json:"status_reason,omitempty"`
+	// Exempt is the reason why the rules of the policy do not apply to the token,
+	// or empty if they do.
+	Exempt string `json:"exempt,omitempty"`
 	// Confine is what the token may see; zero: whatever its account sees.
 	Confine Confinement `json:"confine,omitzero"`
 	// Limit is the token's own rate limit. Zero means the gateway's default.
@@ -67,6 +79,7 @@ type Status string
 // The statuses. Revocation is permanent.
 const (
 	StatusActive   Status = "active"
+	StatusPending  Status = "pending" // until somebody approves or rejects it
 	StatusDisabled Status = "disabled"
 	StatusRevoked  Status = "revoked"
 )
@@ -81,6 +94,12 @@ const (
 	StateExpired     State = "expired"
 	StateDisabled    State = "disabled"
 	StateRevoked     State = "revoked"
+	StatePending     State = "pending"
+
+	// StateSuspended is the state of a token that would be active, but that breaks
+	// the policy or whose owner is suspended. Record.State does not know it: it
+	// depends on more than the record.
+	StateSuspended State = "suspended"
 
 	// StateDamaged is the state of a token whose stored record cannot be used: see
 	// Record.Check. It can only be deleted.
@@ -89,7 +108,7 @@ const (
 
 // States returns all states.
 func States() []State {
-	return []State{StateActive, StateNotYetValid, StateExpired, StateDisabled, StateRevoked, StateDamaged}
+	return []State{StateActive, StatePending, StateSuspended, StateNotYetValid, StateExpired, StateDisabled, StateRevoked, StateDamaged}
 }
 
 // ParseState parses the name of a state.
@@ -99,7 +118,7 @@ func ParseState(s string) (State, error) {
 			return state, nil
 		}
 	}
-	return "", fmt.Errorf("invalid state %q: expected active, not_yet_valid, expired, disabled, revoked or damaged", s)
+	return "", fmt.Errorf("invalid state %q: expected active, pending, suspended, not_yet_valid, expired, disabled, revoked or damaged", s)
 }
 
 // State returns the record's state at now.
@@ -115,10 +134,12 @@ func StateAt(status Status, notBefore, expiresAt, now time.Time) State {
 		return StateRevoked
 	case status == StatusDisabled:
 		return StateDisabled
-	case status != StatusActive:
+	case status != StatusActive && status != StatusPending:
 		return StateRevoked // written by a later version: fail closed
 	case !expiresAt.IsZero() && !now.Before(expiresAt):
 		return StateExpired
+	case status == StatusPending:
+		return StatePending
 	case now.Before(notBefore):
 		return StateNotYetValid
 	}
@@ -195,6 +216,9 @@ func (r *Record) Check() error {
 	if err := checkText("account", r.Account, maxAccountLength); err != nil {
 		return err
 	}
+	if err := r.checkPeople(); err != nil {
+		return err
+	}
 	if err := r.Confine.Check(); err != nil {
 		return fmt.Errorf("confine: %w", err)
 	}
@@ -207,8 +231,8 @@ func (r *Record) Check() error {
 	switch {
 	case r.Scope.String() == "":
 		return errors.New("missing or invalid scope: expected read, read-all, write or admin")
-	case r.Status != StatusActive && r.Status != StatusDisabled && r.Status != StatusRevoked:
-		return fmt.Errorf("invalid status %q: expected active, disabled or revoked", r.Status)
+	case !slices.Contains([]Status{StatusActive, StatusPending, StatusDisabled, StatusRevoked}, r.Status):
+		return fmt.Errorf("invalid status %q: expected active, pending, disabled or revoked", r.Status)
 	case len(r.Networks.Allow) > MaxNetworks || len(r.Networks.Deny) > MaxNetworks:
 		return fmt.Errorf("too many networks: expected at most %d allowed and %d denied", MaxNetworks, MaxNetworks)
 	case r.Digest.IsZero():

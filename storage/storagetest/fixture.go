@@ -68,6 +68,8 @@ func fullRecord() *token.Record {
 	}
 	r.RotatedAt, r.NotBefore = epoch.Add(time.Hour), epoch.Add(2*time.Hour)
 	r.ExpiresAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	r.Kind, r.Purpose, r.Responsible = token.KindExternal, "audit", "bob@example.com"
+	r.Exempt, r.StatusReason = "agreed with the works council", "on holiday"
 	before := token.New()
 	r.PreviousDigest, r.PreviousUntil = before.Digest(), epoch.Add(3*time.Hour)
 	return r

@@ -85,6 +85,7 @@ func testListFilters(t *testing.T, s storage.Store) {
 		with(NewRecord(9, "bert", "begins now"), token.StatusActive, 0, 0),
 		with(NewRecord(10, "bert", "ends now"), token.StatusActive, 0, 0),
 	}
+	records = append(records, with(NewRecord(11, "carl", "waits"), token.StatusPending, 0, 0), with(NewRecord(12, "carl", "waited"), token.StatusPending, 0, -time.Second))
 	records[8].NotBefore, records[9].ExpiresAt = now, now
 	for _, r := range records {
 		apply(t, s, Create(r))
@@ -166,6 +167,7 @@ func testListFollowsUpdates(t *testing.T, s storage.Store) {
 	for _, edit := range []func(r *token.Record){
 		func(r *token.Record) { r.Name = "two" },
 		func(r *token.Record) { r.Status = token.StatusDisabled },
+		func(r *token.Record) { r.Status = token.StatusPending },
 		func(r *token.Record) { r.Owner = "bert" },
 		func(r *token.Record) { r.Status = token.StatusActive; r.ExpiresAt = epoch.Add(time.Hour) },
 		func(r *token.Record) { r.Owner = "Anna" },
@@ -184,6 +186,7 @@ func testListFollowsUpdates(t *testing.T, s storage.Store) {
 			{State: token.StateActive},
 			{State: token.StateExpired},
 			{State: token.StateDisabled},
+			{State: token.StatePending},
 			{State: token.StateRevoked},
 		} {
 			q.Now = epoch.Add(2 * time.Hour)

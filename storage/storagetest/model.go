@@ -43,7 +43,7 @@ type model struct {
 var (
 	owners   = rapid.SampledFrom([]string{"anna", "Anna", "bert", "bert2", "Ωmega", "ωmega", "a b"})
 	names    = rapid.SampledFrom([]string{"ci", "CI build", "wallboard", "Prüfung", "x"})
-	statuses = rapid.SampledFrom([]token.Status{token.StatusActive, token.StatusActive, token.StatusDisabled, token.StatusRevoked})
+	statuses = rapid.SampledFrom([]token.Status{token.StatusActive, token.StatusActive, token.StatusPending, token.StatusDisabled, token.StatusRevoked})
 )
 
 // moment returns the zero time or one of a few seconds around the epoch.

@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Violation says how a token breaks the rules.
+type Violation struct {
+	// Field is the JSON name of the field that breaks them.
+	Field string
+	// Why is a sentence without a full stop, which the holder of the token may
+	// read.
+	Why string
+
+	rules []*rule
+}
+
+// Error names the rules and where they are written, for administrators.
+func (v *Violation) Error() string {
+	if len(v.rules) == 0 {
+		return v.Why
+	}
+	return v.Why + "; rule: " + names(v.rules)
+}
+
+// Violation returns how a token breaks the rules, or nil if it complies or is exempt.
+func (r *Rights) Violation(record *token.Record) *Violation {
+	if record.Exempt != "" {
+		return nil
+	}
+	if r.configured {
+		if v := r.scopeViolation(record); v != nil {
+			return v
+		}
+		if v := r.networksViolation(record); v != nil {
+			return v
+		}
+		if v := r.accountViolation(record); v != nil {
+			return v
+		}
+	}
+	if v := r.lifetimeViolation(record); v != nil {
+		return v
+	}
+	return r.confineViolation(record)
+}
+
+func (r *Rights) scopeViolation(record *token.Record) *Violation {
+	switch {
+	case r.scopes.contains(record.Scope):
+		return nil
+	case len(r.rules) == 0:
+		return &Violation{Field: "owner", Why: "no rule of the policy is for " + record.Owner + ", who can therefore have no tokens"}
+	case r.scopes == 0:
+		return &Violation{"scope", record.Owner + " can have no tokens", r.scopesFrom}
+	}
+	return &Violation{"scope", "the scope " + record.Scope.String() + " is not allowed for " + record.Owner + ": expected " + r.scopes.String(), r.scopesFrom}
+}
+
+func (r *Rights) lifetimeViolation(record *token.Record) *Violation {
+	max := r.maxLifetime
+	if r.maxLifetimeOf == nil {
+		if record.Kind == token.KindExternal && record.ExpiresAt.IsZero() {
+			return &Violation{Field: "expires_at", Why: "a token for an external person must expire, unless a rule with max_lifetime says otherwise"}
+		}
+		return nil
+	}
+	switch since := issued(record); {
+	case max.never:
+		return nil
+	case record.ExpiresAt.IsZero():
+		return &Violation{"expires_at", "a token of " + record.Owner + " must expire within " + max.String(), []*rule{r.maxLifetimeOf}}
+	case record.ExpiresAt.Sub(since) > max.span+time.Minute:
+		return &Violation{"expires_at", "a token of " + record.Owner + " must expire within " + max.String() + " of when it is created or rotated, on " + since.Add(max.span).UTC().Format("2006-01-02 15:04 UTC") + " at the latest", []*rule{r.maxLifetimeOf}}
+	}
+	return nil
+}
+
+// issued returns when the token's secret was made.
+func issued(record *token.Record) time.Time {
+	if record.RotatedAt.After(record.CreatedAt) {
+		return record.RotatedAt
+	}
+	return record.CreatedAt
+}
+
+func (r *Rights) networksViolation(record *token.Record) *Violation {
+	if r.networks == nil {
+		return nil
+	}
+	for _, network := range record.Networks.Allow {
+		if !covered(network, r.networks) {
+			return &Violation{"allow_ip", "the network " + network.String() + " is not inside those that are allowed: " + r.Networks(), r.networksFrom}
+		}
+	}
+	return nil
+}
+
+// covered reports whether network is inside one of the others.
+func covered(network netip.Prefix, others []netip.Prefix) bool {
+	for _, other := range others {
+		if other.Bits() <= network.Bits() && other.Contains(network.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Rights) accountViolation(record *token.Record) *Violation {
+	allowed, from := r.accountsFor(record.Scope)
+	if allowed == nil || slices.Contains(allowed, record.Account) {
+		return nil
+	}
+	return &Violation{"account", "the account " + record.Account + " is not allowed for " + record.Owner + ": expected " + strings.Join(allowed, ", "), from}
+}
+
+// accountsFor returns the accounts that a token with this scope may have, or nil for
+// any.
+func (r *Rights) accountsFor(scope token.Scope) ([]string, []*rule) {
+	if scope.Changes() && r.writeAccounts != nil {
+		return r.writeAccounts, r.writeFrom
+	}
+	return r.accounts, r.accountsFrom
+}
+
+func (r *Rights) confineViolation(record *token.Record) *Violation {
+	confined := !record.Confine.IsZero()
+	switch {
+	case r.confineOf != nil && r.confine == ConfineRequired && !confined:
+		return &Violation{"confine", "a token of " + record.Owner + " must be confined: name projects, a JQL condition or hidden fields", []*rule{r.confineOf}}
+	case r.confineOf == nil && record.Kind == token.KindExternal && len(record.Confine.Projects) == 0 && record.Confine.JQL == "":
+		return &Violation{Field: "confine", Why: "a token for an external person must be confined to projects or a JQL condition, unless a rule with `confine optional` says otherwise"}
+	}
+	return nil
+}
