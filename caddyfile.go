@@ -52,9 +52,28 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			probe_interval <duration>
 //			max_concurrent <number>|off
 //		}
+//		group <name> {
+//			members <owners...>
+//		}
+//		policy {
+//			everyone {
+//				scopes           <scopes...>|none
+//				max_lifetime     <duration>|never
+//				default_lifetime <duration>|never
+//				max_tokens       <number>
+//				networks         <ranges...>
+//				accounts         <accounts...>
+//				write_accounts   <accounts...>
+//				confine          required|optional
+//				approval         <scopes...>
+//				on_behalf
+//				manage
+//			}
+//			group <name> { <as for everyone...> }
+//		}
 //	}
 //
-// account can be repeated with other names. An account has one credential, either
+// account and group can be repeated with other names. An account has one credential, either
 // its own line or the end of a cloud line. Credentials may contain placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
@@ -65,6 +84,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Value("max_concurrent", &a.MaxConcurrent),
 		limit("max_failures", &a.MaxFailures),
 		option.Func("account", a.unmarshalAccount).Repeated(),
+		option.Func("group", a.unmarshalGroup).Repeated(),
+		option.Func("policy", a.unmarshalPolicy),
 	}.Read(d, "jira_tokens")
 }
 

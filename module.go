@@ -19,6 +19,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/pool"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -66,6 +67,12 @@ type App struct {
 	// they come from: over the same limit, networks that have failed themselves
 	// get 429 for that owner. `off`: no limit. Default: `100/m`
 	MaxFailures string `json:"max_failures,omitempty"`
+
+	// Groups of owners by name, for the rules of the policy. Default: none
+	Groups map[string]policy.Group `json:"groups,omitempty"`
+
+	// Who may have which tokens. Default: everyone may have any token
+	Policy *policy.Config `json:"policy,omitempty"`
 
 	store    storage.Module
 	limits   *limits.Limits
@@ -154,7 +161,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
 		return err
 	}
-	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, slices.Collect(maps.Keys(a.accounts)))
+	rules, err := policy.New(a.Policy, policy.Surroundings{Groups: a.Groups, Account: func(name string) bool { return a.accounts[name] != nil }})
+	if err != nil {
+		return err
+	}
+	if rules.Configured() && !rules.HasManagers() {
+		a.logger.Info("no rule of the policy gives the right to manage: pending tokens can only be approved through the admin endpoint")
+	}
+	owners := registry.NewDirectory(rules, a.Groups)
+	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, slices.Collect(maps.Keys(a.accounts)))
 	return registerMetrics(ctx)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 
@@ -27,6 +28,9 @@ func (a *App) Lookup(ctx context.Context, presented token.Token) (*token.Record,
 
 // Known implements handler.App.
 func (a *App) Known(presented token.Token) bool { return a.registry.Known(presented) }
+
+// Standing implements handler.App.
+func (a *App) Standing(record *token.Record) policy.Standing { return a.registry.Standing(record) }
 
 // Account returns the named Jira account.
 func (a *App) Account(name string) (*jira.Account, bool) {

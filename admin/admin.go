@@ -83,6 +83,8 @@ var endpoints = map[string]map[string]endpoint{
 	"tokens/{id}/disable": {http.MethodPost: (*call).disable},
 	"tokens/{id}/enable":  {http.MethodPost: (*call).enable},
 	"tokens/{id}/revoke":  {http.MethodPost: (*call).revoke},
+	"tokens/{id}/approve": {http.MethodPost: (*call).approve},
+	"tokens/{id}/reject":  {http.MethodPost: (*call).reject},
 	"audit":               {http.MethodGet: (*call).audit},
 	"check":               {http.MethodGet: (*call).check},
 	"health":              {http.MethodGet: (*call).health},
@@ -173,14 +175,15 @@ func apiError(err error) caddy.APIError {
 		invalid registry.InvalidError
 		state   registry.StateError
 		exists  registry.ExistsError
+		policy  registry.PolicyError
 	)
 	switch {
 	case errors.As(err, &api):
 		return api
 	case errors.As(err, &invalid):
-		// The field comes first, so that the command can name its flag.
-		message := strings.TrimPrefix(err.Error(), invalid.Field+": ")
-		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err, Message: invalid.Field + ": " + message}
+		return aboutField(http.StatusBadRequest, invalid.Field, err)
+	case errors.As(err, &policy):
+		return aboutField(http.StatusForbidden, policy.Field, err)
 	case errors.Is(err, registry.ErrBadCursor):
 		status = http.StatusBadRequest
 	case errors.As(err, &state), errors.As(err, &exists), errors.Is(err, token.ErrConflict), errors.Is(err, token.ErrDamaged):
@@ -191,6 +194,12 @@ func apiError(err error) caddy.APIError {
 		status = http.StatusServiceUnavailable
 	}
 	return caddy.APIError{HTTPStatus: status, Err: err}
+}
+
+// aboutField returns an error that begins with the field that it is about, so that
+// the command can name its flag.
+func aboutField(status int, field string, err error) caddy.APIError {
+	return caddy.APIError{HTTPStatus: status, Err: err, Message: field + ": " + strings.TrimPrefix(err.Error(), field+": ")}
 }
 
 func (c *call) audit() (int, any, error) {

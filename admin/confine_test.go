@@ -48,7 +48,7 @@ func newApp(t *testing.T) (*app, *fakejira.Server) {
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
 	t.Cleanup(func() { _ = store.Close() })
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default", "other", "unknown"})
+	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default", "other", "unknown"})
 	return &app{t: t, registry: r, jiras: []handler.Jira{jiraAt(t, site)}}, site
 }
 

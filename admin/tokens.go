@@ -10,12 +10,18 @@ import (
 )
 
 func (c *call) list() (int, any, error) {
-	parameters, err := c.parameters("owner", "state", "search", "cursor", "limit")
+	parameters, err := c.parameters("owner", "kind", "state", "search", "cursor", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
-	query := registry.Query{
-		Owner: parameters.Get("owner"), Search: parameters.Get("search"), Cursor: parameters.Get("cursor"),
+	var query registry.Query
+	query.Owner, query.Search, query.Cursor = parameters.Get("owner"), parameters.Get("search"), parameters.Get("cursor")
+	if text := parameters.Get("kind"); text != "" {
+		kind, err := token.ParseKind(text)
+		if err != nil {
+			return 0, nil, registry.InvalidError{Field: "kind", Err: err}
+		}
+		query.Kinds = []token.Kind{kind}
 	}
 	if state := parameters.Get("state"); state != "" {
 		if query.State, err = token.ParseState(state); err != nil {
@@ -52,19 +58,13 @@ func (c *call) create() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	record, secret, err := c.registry.Create(c.Context(), c.actor(), edit, check.vet)
+	issued, err := c.registry.Create(c.Context(), c.actor(), edit, check.vet)
 	if err != nil {
 		return 0, nil, err
 	}
-	view := c.withToken(record, secret)
+	view := c.registry.ViewIssued(issued)
 	view.ConfineCheck = check.result
 	return http.StatusCreated, view, nil
-}
-
-func (c *call) withToken(record *token.Record, secret token.Token) Token {
-	view := c.registry.View(record)
-	view.Token = secret.Reveal()
-	return view
 }
 
 // id returns the id in the path. If that is a whole token, it drops the secret.
@@ -125,11 +125,11 @@ func (c *call) rotate() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
 		}
 	}
-	record, secret, err := c.registry.Rotate(c.Context(), c.actor(), c.id(), overlap)
+	issued, err := c.registry.Rotate(c.Context(), c.actor(), c.id(), overlap)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, c.withToken(record, secret), nil
+	return http.StatusOK, c.registry.ViewIssued(issued), nil
 }
 
 func (c *call) disable() (int, any, error) {
@@ -142,6 +142,27 @@ func (c *call) enable() (int, any, error) {
 
 func (c *call) revoke() (int, any, error) {
 	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id()))
+}
+
+// decision is the JSON of an approval or a rejection.
+type decision struct {
+	Reason string `json:"reason"`
+}
+
+func (c *call) approve() (int, any, error) {
+	var decision decision
+	if err := c.decode(&decision); err != nil {
+		return 0, nil, err
+	}
+	return c.viewed(c.registry.Approve(c.Context(), c.actor(), c.id(), decision.Reason))
+}
+
+func (c *call) reject() (int, any, error) {
+	var decision decision
+	if err := c.decode(&decision); err != nil {
+		return 0, nil, err
+	}
+	return c.viewed(c.registry.Reject(c.Context(), c.actor(), c.id(), decision.Reason))
 }
 
 func (c *call) viewed(record *token.Record, err error) (int, any, error) {

@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|delete|audit|explain|check|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|delete|audit|explain|check|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -57,7 +57,9 @@ func addCommands(root *cobra.Command) {
 		createCommand(), listCommand(), showCommand(), updateCommand(), rotateCommand(),
 		changeCommand("disable", "Disable a token until it is enabled again"),
 		changeCommand("enable", "Enable a disabled token"),
-		changeCommand("revoke", "Revoke a token permanently"), deleteCommand(),
+		changeCommand("revoke", "Revoke a token permanently"),
+		decideCommand("approve", "Approve a pending token"), decideCommand("reject", "Reject a pending token, which ends it permanently"),
+		deleteCommand(),
 		auditCommand(), explainCommand(), checkCommand(), exportCommand(), importCommand(),
 	)
 }
@@ -75,7 +77,7 @@ func givenFlags(cmd *cobra.Command, names ...string) url.Values {
 
 func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "create --owner NAME --name TEXT [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never] [--project KEY]… [--jql TEXT] [--hide FIELD]…",
+		Use:   "create --owner NAME|--external NAME --name TEXT [--service] [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never] [--project KEY]… [--jql TEXT] [--hide FIELD]…",
 		Short: "Create a token and show it once",
 		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d\n" +
 			"  caddy jira-token create --owner partner@example.com --name \"support desk\" --project SUP --jql 'organizations = \"Partner Inc.\"' --hide internal-comments",
@@ -83,14 +85,19 @@ func createCommand() *cobra.Command {
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			var view admin.Token
 			fields := changedFields(cmd)
+			setKind(cmd, fields)
 			setCheck(cmd, fields)
 			if err := c.call(http.MethodPost, "tokens", nil, fields, &view); err != nil {
 				return err
+			}
+			for _, warning := range view.Warnings {
+				c.progress("Warning: %s.", warning)
 			}
 			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Created") })
 		}),
 	}
 	fieldFlags(cmd, true)
+	kindFlags(cmd)
 	checkFlag(cmd)
 	return cmd
 }
@@ -122,7 +129,7 @@ func updateCommand() *cobra.Command {
 
 func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list [--owner NAME] [--state STATE] [--search TEXT]",
+		Use:   "list [--owner NAME] [--kind KIND] [--state STATE] [--search TEXT]",
 		Short: "List tokens, newest first",
 		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
@@ -130,12 +137,13 @@ func listCommand() *cobra.Command {
 			if limit < 0 {
 				return fmt.Errorf("--limit: invalid limit %d: expected a positive number, or 0 for no limit", limit)
 			}
-			query := givenFlags(cmd, "owner", "state", "search")
+			query := givenFlags(cmd, "owner", "kind", "state", "search")
 			return c.list(query, limit)
 		}),
 	}
 	cmd.Flags().String("owner", "", "Only tokens of this owner")
-	cmd.Flags().String("state", "", "Only tokens in this state: active, not_yet_valid, expired, disabled, revoked or damaged")
+	cmd.Flags().String("kind", "", "Only tokens for this kind of owner: user, service or external")
+	cmd.Flags().String("state", "", "Only tokens in this state: active, pending, suspended, not_yet_valid, expired, disabled, revoked or damaged")
 	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or ID")
 	cmd.Flags().Int("limit", 0, "Maximum number of tokens (0 means no limit)")
 	return cmd
@@ -191,6 +199,22 @@ func changeCommand(verb, short string) *cobra.Command {
 			return c.change(http.MethodPost, tokenPath(args[0])+"/"+verb, nil, strings.ToUpper(verb[:1])+verb[1:]+"d")
 		}),
 	}
+}
+
+// decideCommand returns a command that approves or rejects a pending token.
+func decideCommand(verb, short string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   verb + " ID [--reason TEXT]",
+		Short: short,
+		Args:  exactID,
+		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			reason, _ := cmd.Flags().GetString("reason")
+			done := map[string]string{"approve": "Approved", "reject": "Rejected"}[verb]
+			return c.change(http.MethodPost, tokenPath(args[0])+"/"+verb, map[string]any{"reason": reason}, done)
+		}),
+	}
+	cmd.Flags().String("reason", "", "Why; required to reject a token")
+	return cmd
 }
 
 func deleteCommand() *cobra.Command {

@@ -37,8 +37,11 @@ func fieldFlags(cmd *cobra.Command, create bool) {
 		if create && field.Parts != nil {
 			continue // a new token has nothing to take away
 		}
+		if field.Flag == "" {
+			continue
+		}
 		addFlag(cmd, field.Flag, field.Zero, value, help)
-		if create && field.Required {
+		if create && field.Required && field.Name != "owner" { // kindFlags requires the owner
 			_ = cmd.MarkFlagRequired(field.Flag) // fails only if there is no such flag
 		}
 	}
@@ -53,6 +56,25 @@ func addFlag(cmd *cobra.Command, name string, zero any, value, help string) {
 		cmd.Flags().StringArray(name, zero, help)
 	default:
 		cmd.Flags().String(name, value, help)
+	}
+}
+
+// kindFlags adds the flags for the kinds of owners other than users.
+func kindFlags(cmd *cobra.Command) {
+	cmd.Flags().Bool("service", false, "The owner is a service, which is no person in Jira")
+	cmd.Flags().String("external", "", "Owner outside the organization, without an account in Jira, instead of --owner; requires --purpose and --responsible")
+	cmd.MarkFlagsMutuallyExclusive("service", "external")
+	cmd.MarkFlagsMutuallyExclusive("owner", "external")
+	cmd.MarkFlagsOneRequired("owner", "external")
+}
+
+func setKind(cmd *cobra.Command, fields map[string]any) {
+	if service, _ := cmd.Flags().GetBool("service"); service {
+		fields["kind"] = "service"
+	}
+	if cmd.Flags().Changed("external") {
+		fields["kind"] = "external"
+		fields["owner"], _ = cmd.Flags().GetString("external")
 	}
 }
 
@@ -90,7 +112,9 @@ func updateFlags() []string {
 		for _, part := range field.Parts {
 			flags = append(flags, "--"+part.Flag)
 		}
-		flags = append(flags, "--"+field.Flag)
+		if field.Flag != "" {
+			flags = append(flags, "--"+field.Flag)
+		}
 	}
 	return flags
 }
@@ -133,7 +157,7 @@ func changedParts(cmd *cobra.Command, field token.Field) map[string]any {
 // flagValue returns the value of a flag of the type of zero; nil if it was not
 // given.
 func flagValue(cmd *cobra.Command, name string, zero any) any {
-	if !cmd.Flags().Changed(name) {
+	if name == "" || !cmd.Flags().Changed(name) {
 		return nil
 	}
 	switch zero.(type) {
@@ -154,11 +178,11 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 // flagNames maps the names that the admin API's errors begin with to flags.
 func flagNames() map[string]string {
 	names := map[string]string{
-		"version": "version", "overlap": "overlap", "state": "state", "since": "since", "from": "from", "token": "token",
+		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "from": "from", "token": "token",
 		"check": "no-check",
 	}
 	for _, field := range token.Fields() {
-		if field.Parts == nil {
+		if field.Parts == nil && field.Flag != "" {
 			names[field.Name] = field.Flag
 		}
 		for _, part := range field.Parts {
@@ -178,6 +202,16 @@ func printFields(row func(name, value string), view admin.Token) {
 			row(field.Label, text)
 		}
 	}
+}
+
+// labelOf returns the label of the field with this name.
+func labelOf(name string) string {
+	for _, field := range token.Fields() {
+		if field.Name == name && field.Label != "" {
+			return field.Label
+		}
+	}
+	return name
 }
 
 func fieldText(field token.Field, record *token.Record) string {

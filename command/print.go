@@ -24,13 +24,16 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s:\n\n", done, view.ID)
 	var rows [][]string
 	if view.State != token.StateActive {
-		rows = append(rows, []string{"  state", string(view.State)})
+		rows = append(rows, []string{"  state", stateText(view)})
 	}
 	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value}) }, view)
 	if issues := issuesNow(view); issues != "" {
 		rows = append(rows, []string{"  sees now", issues})
 	}
 	printWrapped(w, rows)
+	for _, choice := range view.Choices {
+		fmt.Fprintf(w, "  (%s: %s)\n", labelOf(choice.Field), choice.Because)
+	}
 	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
 	if view.PreviousUntil.After(time.Now()) {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
@@ -60,7 +63,7 @@ func printToken(w io.Writer, view admin.Token) {
 		row("remedy", "delete it; then, if you have an export with it, import that with --restore")
 		return
 	}
-	row("state", string(view.State))
+	row("state", stateText(view))
 	printFields(row, view)
 	if view.LastUsed != nil {
 		row("last used", lastUsedText(*view.LastUsed))
@@ -74,6 +77,14 @@ func printToken(w io.Writer, view admin.Token) {
 		row("old token", "stops working "+when(view.PreviousUntil))
 	}
 	row("version", strconv.FormatUint(view.Version, 10))
+}
+
+// stateText returns a token's state, and why it has it.
+func stateText(view admin.Token) string {
+	if view.StateReason == "" {
+		return string(view.State)
+	}
+	return string(view.State) + ": " + view.StateReason
 }
 
 // whenUsed formats the time of a token's last use. It is known only to the minute,

@@ -19,6 +19,8 @@ func (*Handler) active(_ *http.Request, d *Decision) *denial {
 		return deny(ReasonTokenExpired, "This API token expired on "+moment(record.ExpiresAt)+". Ask for a new one.")
 	case token.StateDisabled:
 		return deny(ReasonTokenDisabled, "This API token is disabled. Ask an administrator to enable it.")
+	case token.StatePending:
+		return deny(ReasonTokenPending, "This API token is pending: it works once an administrator has approved it.")
 	case token.StateNotYetValid:
 		return deny(ReasonTokenNotYetValid, "This API token is not valid before "+moment(record.NotBefore)+".")
 	}

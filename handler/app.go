@@ -12,6 +12,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -27,6 +28,8 @@ type App interface {
 	Known(presented token.Token) bool
 	// Account returns the named Jira account.
 	Account(name string) (*jira.Account, bool)
+	// Standing returns what the policy says about a token now, from memory.
+	Standing(record *token.Record) policy.Standing
 	// Limits returns the rate and concurrency limits.
 	Limits() *limits.Limits
 	// Used records a use of the token.

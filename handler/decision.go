@@ -8,6 +8,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -27,6 +28,8 @@ type Decision struct {
 
 	// Record is the token's record, once its secret has been verified.
 	Record *token.Record
+	// rights are what the policy allows the token's owner.
+	rights *policy.Rights
 	// Address is the client's; the zero Addr if it is unknown or could not be
 	// parsed. In the latter case unread is set.
 	Address netip.Addr

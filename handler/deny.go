@@ -26,7 +26,11 @@ const (
 	ReasonTokenDisabled    Reason = "token_disabled"
 	ReasonTokenNotYetValid Reason = "token_not_yet_valid"
 	ReasonTokenRotated     Reason = "token_rotated"
+	ReasonTokenPending     Reason = "token_pending"
 	ReasonPasswordRefused  Reason = "password_refused"
+
+	ReasonOwnerSuspended  Reason = "owner_suspended"
+	ReasonPolicySuspended Reason = "policy_suspended"
 
 	ReasonNetworkDenied     Reason = "network_denied"
 	ReasonScopeInsufficient Reason = "scope_insufficient"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
@@ -28,6 +29,7 @@ type oneToken struct {
 	record  *token.Record
 	account *jira.Account
 	limits  *limits.Limits
+	rights  *policy.Rights
 }
 
 func newToken(secret token.Token, scope token.Scope) oneToken {
@@ -38,8 +40,10 @@ func newToken(secret token.Token, scope token.Scope) oneToken {
 }
 
 func newOneToken(secret token.Token, record *token.Record) oneToken {
-	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits)}
+	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits), new(policy.Policy).Rights(nil)}
 }
+
+func (o oneToken) Standing(*token.Record) policy.Standing { return policy.Standing{Rights: o.rights} }
 
 func (o oneToken) Lookup(_ context.Context, presented token.Token) (*token.Record, error) {
 	if presented != o.Token {
@@ -59,16 +63,16 @@ func newCachedToken(t testing.TB, scope token.Scope) cachedToken {
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
 	t.Cleanup(func() { store.Close() })
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Hour, ReadTimeout: time.Second})
-	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default"})
+	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default"})
 	edit, err := token.NewEdit(map[string]any{"owner": "alice", "name": "test", "scope": scope})
 	if err != nil {
 		t.Fatal(err)
 	}
-	record, secret, err := r.Create(t.Context(), storage.Actor{}, edit)
+	issued, err := r.Create(t.Context(), storage.Actor{}, edit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cachedToken{newOneToken(secret, record), r}
+	return cachedToken{newOneToken(issued.Token, issued.Record), r}
 }
 
 func (o oneToken) Known(presented token.Token) bool { return presented == o.Token }

@@ -7,9 +7,11 @@ import (
 )
 
 // networks is the step that checks whether the client's address may use this
-// gateway and this token.
+// gateway and this token, and whether the policy lets the owner's tokens work from
+// there.
 func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
-	if h.permitted.Permits(d.Address) && d.Record.Networks.Permits(d.Address) {
+	byPolicy := d.Record.Exempt != "" || d.rights.Permits(d.Address)
+	if h.permitted.Permits(d.Address) && d.Record.Networks.Permits(d.Address) && byPolicy {
 		return nil
 	}
 	switch {
@@ -21,9 +23,13 @@ func (h *Handler) networks(_ *http.Request, d *Decision) *denial {
 	return deny(ReasonNetworkDenied, "This API token does not work from address "+d.Address.String()+".")
 }
 
-// restricts reports whether the gateway or the token restricts client addresses.
+// restricts reports whether the gateway, the token or the policy restricts client
+// addresses.
 func (h *Handler) restricts(record *token.Record) bool {
-	return !h.permitted.IsZero() || !record.Networks.IsZero()
+	if !h.permitted.IsZero() || !record.Networks.IsZero() {
+		return true
+	}
+	return record.Exempt == "" && h.app.Standing(record).Rights.Networks() != ""
 }
 
 // unaskedNetworks answers for Explain if the question gives no address.

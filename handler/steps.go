@@ -21,6 +21,7 @@ type step struct {
 // steps are the steps after the lookup of the token's record, in order.
 var steps = [...]step{
 	{"token", (*Handler).active, foundActive, nil},
+	{"policy", (*Handler).policy, foundPolicy, nil},
 	{"networks", (*Handler).networks, foundNetworks, (*Handler).unaskedNetworks},
 	{"limits", (*Handler).limits, nil, (*Handler).unaskedLimits},
 	{"scope", (*Handler).scope, foundScope, nil},

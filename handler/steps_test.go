@@ -12,6 +12,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -27,7 +28,7 @@ func reasonOf(denied *denial) Reason {
 
 // made returns a Decision as the steps before the one under test leave it.
 func made(record *token.Record) *Decision {
-	return &Decision{now: time.Now(), Record: record, Address: netip.MustParseAddr("192.0.2.1")}
+	return &Decision{now: time.Now(), Record: record, rights: new(policy.Policy).Rights(nil), Address: netip.MustParseAddr("192.0.2.1")}
 }
 
 func TestActive(t *testing.T) {
@@ -39,6 +40,7 @@ func TestActive(t *testing.T) {
 		"active":        {func(*token.Record) {}, ""},
 		"disabled":      {func(r *token.Record) { r.Status = token.StatusDisabled }, ReasonTokenDisabled},
 		"revoked":       {func(r *token.Record) { r.Status = token.StatusRevoked }, ReasonTokenRevoked},
+		"pending":       {func(r *token.Record) { r.Status = token.StatusPending }, ReasonTokenPending},
 		"unknown":       {func(r *token.Record) { r.Status = "frozen" }, ReasonTokenRevoked},
 		"expired":       {func(r *token.Record) { r.ExpiresAt = now.Add(-time.Second) }, ReasonTokenExpired},
 		"expires later": {func(r *token.Record) { r.ExpiresAt = now.Add(time.Hour) }, ""},

@@ -17,6 +17,8 @@ const (
 	ActionDisable = "disable"
 	ActionEnable  = "enable"
 	ActionRevoke  = "revoke"
+	ActionApprove = "approve"
+	ActionReject  = "reject"
 	ActionDelete  = "delete"
 	ActionImport  = "import"
 
@@ -72,6 +74,7 @@ func differences(before, after *token.Record) []storage.FieldChange {
 		compare(field.Name, field.Value(before), field.Value(after))
 	}
 	compare("status", before.Status, after.Status)
+	compare("status_reason", before.StatusReason, after.StatusReason)
 	compare("rotated_at", before.RotatedAt, after.RotatedAt)
 	compare("previous_until", before.PreviousUntil, after.PreviousUntil)
 	return changes

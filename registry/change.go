@@ -33,21 +33,27 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 				return err
 			}
 		}
+		if touchesRules(edit) {
+			if err := forbidden(r.owners.Person(record.Owner).Rights.Violation(record)); err != nil {
+				return err
+			}
+			r.awaitApproval(record)
+		}
 		return vetted(ctx, record, vets)
 	})
 }
 
 // Rotate gives a token a new secret under the same id. The old one still works
 // for overlap. The new token is returned only here and stored nowhere.
-func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (*token.Record, token.Token, error) {
+func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (Issued, error) {
 	if overlap < 0 || overlap > MaxOverlap {
-		return nil, token.Token{}, invalid("overlap", fmt.Errorf("invalid overlap %s: expected at most %dd", overlap, MaxOverlap/(24*time.Hour)))
+		return Issued{}, invalid("overlap", fmt.Errorf("invalid overlap %s: expected at most %dd", overlap, MaxOverlap/(24*time.Hour)))
 	}
 	// Of two concurrent rotations, one must fail: if it were retried after the other, it
 	// would invalidate a token that was shown a moment ago.
 	current, err := r.Show(ctx, id)
 	if err != nil {
-		return nil, token.Token{}, asState(err)
+		return Issued{}, asState(err)
 	}
 	var secret token.Token
 	record, err := r.change(ctx, actor, ActionRotate, id, current.Version, func(record *token.Record) (err error) {
@@ -69,9 +75,9 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 		return nil
 	})
 	if err != nil {
-		return nil, token.Token{}, err
+		return Issued{}, err
 	}
-	return record, secret, nil
+	return Issued{Record: record, Token: secret}, nil
 }
 
 // Disable stops a token from working until it is enabled again.
@@ -94,10 +100,14 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 		if record.Status == status {
 			return errUnchanged
 		}
-		if record.Status == token.StatusRevoked {
+		switch {
+		case record.Status == token.StatusRevoked:
 			return StateError{id, token.StateRevoked, "a revoked token cannot be used again; create a new one"}
+		case record.Status == token.StatusPending && status != token.StatusRevoked:
+			// Otherwise disabling and enabling a token would approve it.
+			return StateError{id, token.StatePending, "approve or reject it"}
 		}
-		record.Status = status
+		record.Status, record.StatusReason = status, ""
 		return nil
 	})
 }

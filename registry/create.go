@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -13,30 +14,48 @@ import (
 // returns an error, the record is not stored.
 type Vet func(ctx context.Context, record *token.Record) error
 
-// Create issues a token with the fields that edit sets. The token itself is
-// returned only here and stored nowhere.
-func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.Edit, vets ...Vet) (*token.Record, token.Token, error) {
-	record := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive}
+// Issued is a token that was just created or rotated.
+type Issued struct {
+	Record *token.Record
+	// Token is the token itself. It is stored nowhere.
+	Token token.Token
+	// Choices are the fields of a new token that the gateway has chosen.
+	Choices []policy.Choice
+}
+
+// Create issues a token with the fields that edit sets, as far as the policy allows
+// them.
+func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.Edit, vets ...Vet) (Issued, error) {
+	record := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive, CreatedAt: r.timestamp()}
 	if err := edit.Apply(record, r.now()); err != nil {
-		return nil, token.Token{}, err
+		return Issued{}, err
 	}
-	if record.Account == "" {
-		record.Account = token.DefaultAccount
-	}
+	choices := r.owners.Person(record.Owner).Rights.Complete(record, edit.Has)
 	if err := r.checkAccount(record.Account); err != nil {
-		return nil, token.Token{}, err
+		return Issued{}, err
 	}
+	// Checked before the internal comments are hidden: that alone does not confine
+	// an external person.
+	if err := r.checkNew(record); err != nil {
+		return Issued{}, err
+	}
+	hideFromOutsiders(record, edit)
 	if err := vetted(ctx, record, vets); err != nil {
-		return nil, token.Token{}, err
+		return Issued{}, err
 	}
+	r.awaitApproval(record)
 	secret := token.New()
 	record.ID, record.Digest, record.Version = strings.Clone(secret.ID()), secret.Digest(), 1
-	record.CreatedAt = r.timestamp()
 	record.UpdatedAt = record.CreatedAt
-	if err := r.apply(ctx, actor, ActionCreate, nil, record); err != nil {
-		return nil, token.Token{}, err
+	release, err := r.reserve(ctx, record)
+	if err != nil {
+		return Issued{}, err
 	}
-	return record, secret, nil
+	defer release()
+	if err := r.apply(ctx, actor, ActionCreate, nil, record); err != nil {
+		return Issued{}, err
+	}
+	return Issued{record, secret, choices}, nil
 }
 
 func vetted(ctx context.Context, record *token.Record, vets []Vet) error {

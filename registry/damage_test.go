@@ -26,7 +26,7 @@ func newDamaged(t *testing.T) (r *Registry, damaged token.Token, whole *token.Re
 	opened := func() (*Registry, storage.Store) {
 		store := storage.Vet(filestore.New(path, zap.NewNop()), func(storage.DamagedError) {})
 		cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-		return New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default"}), store
+		return New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default"}), store
 	}
 	r, store := opened()
 	record, damaged := create(t, r, map[string]any{"owner": "alice", "name": "damaged"})
@@ -57,7 +57,7 @@ func TestDamagedRecord(t *testing.T) {
 	}
 	for name, change := range map[string]func() error{
 		"update":  func() error { _, err := r.Update(ctx, admin, id, edit(t, map[string]any{"name": "x"})); return err },
-		"rotate":  func() error { _, _, err := r.Rotate(ctx, admin, id, 0); return err },
+		"rotate":  func() error { _, err := r.Rotate(ctx, admin, id, 0); return err },
 		"disable": func() error { _, err := r.Disable(ctx, admin, id); return err },
 		"enable":  func() error { _, err := r.Enable(ctx, admin, id); return err },
 		"revoke":  func() error { _, err := r.Revoke(ctx, admin, id); return err },

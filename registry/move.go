@@ -21,7 +21,7 @@ func (r *Registry) Export(ctx context.Context, w io.Writer) (damaged int, err er
 	encoder := json.NewEncoder(w)
 	query := storage.Query{Limit: storage.MaxPageSize}
 	for {
-		page, err := r.List(ctx, query)
+		page, err := r.storedPage(ctx, query)
 		if err != nil {
 			return damaged, err
 		}

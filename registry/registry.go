@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -21,15 +23,28 @@ type Registry struct {
 	store    storage.Store
 	cache    *storage.Cache
 	uses     *storage.UseLog
+	owners   *Directory
 	accounts []string
 	now      func() time.Time
+
+	// creating is held while an owner's tokens are counted and another is created.
+	// Gateways that share a store each have their own: two that create a token at
+	// the same moment can exceed the limit by one.
+	creating sync.Mutex
 }
 
 // New returns a registry for a store, the cache in front of it and the log of uses.
-// Tokens can name only the given accounts.
-func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, accounts []string) *Registry {
-	return &Registry{store: store, cache: cache, uses: uses, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
+// The directory knows what owners may have; if it is nil, there is no policy. Tokens
+// can name only the given accounts.
+func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, owners *Directory, accounts []string) *Registry {
+	if owners == nil {
+		owners = NewDirectory(new(policy.Policy), nil)
+	}
+	return &Registry{store: store, cache: cache, uses: uses, owners: owners, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
 }
+
+// Standing returns what the policy says about a token now, from memory.
+func (r *Registry) Standing(record *token.Record) policy.Standing { return r.owners.Standing(record) }
 
 // Lookup returns the record of t, whatever its state, if the secret is right. For an
 // unknown id and for a wrong secret it returns storage.ErrNotFound after the same work.
@@ -76,16 +91,6 @@ func (r *Registry) Show(ctx context.Context, id string) (*token.Record, error) {
 		return nil, fmt.Errorf("token %s: %w", id, err)
 	}
 	return record, nil
-}
-
-// List returns a page of records.
-func (r *Registry) List(ctx context.Context, query storage.Query) (storage.Page, error) {
-	query.Now = r.now()
-	page, err := r.store.List(ctx, query)
-	if err != nil {
-		return storage.Page{}, fmt.Errorf("listing tokens: %w", err)
-	}
-	return page, nil
 }
 
 // Used records that the token with this id was used just now.

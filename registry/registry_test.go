@@ -30,7 +30,7 @@ func newRegistry(t *testing.T) (*Registry, *time.Time) {
 		}
 	})
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-	r := New(store, cache, storage.NewUseLog(store, func(int, error) {}), []string{"default", "reporting"})
+	r := New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default", "reporting"})
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	r.now = func() time.Time { return now }
 	return r, &now
@@ -47,11 +47,11 @@ func edit(t *testing.T, fields map[string]any) token.Edit {
 
 func create(t *testing.T, r *Registry, fields map[string]any) (*token.Record, token.Token) {
 	t.Helper()
-	record, secret, err := r.Create(t.Context(), admin, edit(t, fields))
+	issued, err := r.Create(t.Context(), admin, edit(t, fields))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return record, secret
+	return issued.Record, issued.Token
 }
 
 func TestTokenLife(t *testing.T) {
@@ -70,7 +70,8 @@ func TestTokenLife(t *testing.T) {
 	works(first, true)
 	works(token.New(), false)
 
-	_, second, err := r.Rotate(ctx, admin, record.ID, time.Hour)
+	rotated, err := r.Rotate(ctx, admin, record.ID, time.Hour)
+	second := rotated.Token
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,8 @@ func TestTokenLife(t *testing.T) {
 		}
 	}
 	replaced(first, true)
-	_, third, err := r.Rotate(ctx, admin, record.ID, 0)
+	rotated, err = r.Rotate(ctx, admin, record.ID, 0)
+	third := rotated.Token
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func TestTokenLife(t *testing.T) {
 	if _, err := r.Enable(ctx, admin, record.ID); !errors.As(err, &state) {
 		t.Errorf("enabling a revoked token: %v", err)
 	}
-	if _, _, err := r.Rotate(ctx, admin, record.ID, 0); !errors.As(err, &state) {
+	if _, err := r.Rotate(ctx, admin, record.ID, 0); !errors.As(err, &state) {
 		t.Errorf("rotating a revoked token: %v", err)
 	}
 	if err := r.Delete(ctx, admin, record.ID); err != nil {
@@ -161,7 +163,7 @@ func TestCreateRefuses(t *testing.T) {
 		"account":    {"owner": "a", "name": "x", "account": "nope"},
 		"expires_at": {"owner": "a", "name": "x", "expires_at": *now},
 	} {
-		_, _, err := r.Create(t.Context(), admin, edit(t, spec))
+		_, err := r.Create(t.Context(), admin, edit(t, spec))
 		var invalid InvalidError
 		if !errors.As(err, &invalid) || invalid.Field != field {
 			t.Errorf("%+v: %v, want an InvalidError about %s", spec, err, field)
@@ -171,11 +173,11 @@ func TestCreateRefuses(t *testing.T) {
 		{"owner": "a", "name": "x", "not_before": now.Add(2 * time.Hour), "expires_at": now.Add(time.Hour)},
 		{"owner": "a", "name": "x", "expires_at": now.AddDate(300, 0, 0)},
 	} {
-		if _, _, err := r.Create(t.Context(), admin, edit(t, spec)); err == nil {
+		if _, err := r.Create(t.Context(), admin, edit(t, spec)); err == nil {
 			t.Errorf("%+v was accepted", spec)
 		}
 	}
-	if page, err := r.List(t.Context(), storage.Query{}); err != nil || len(page.Records) != 0 {
+	if page, err := r.List(t.Context(), Query{}); err != nil || len(page.Records) != 0 {
 		t.Errorf("rejected changes left %d records, %v", len(page.Records), err)
 	}
 }

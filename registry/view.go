@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -16,6 +17,14 @@ type View struct {
 	// Token is the token itself. It is set only when the token is created or rotated.
 	Token string
 	State token.State
+	// StateReason says why the token has its state, for administrators; empty if
+	// there is nothing to say.
+	StateReason string
+	// Choices are the fields that the gateway has chosen, and Warnings what the
+	// creator of the token should consider. They are set only when the token is
+	// created.
+	Choices  []policy.Choice
+	Warnings []string
 	// LastUsed is nil if the token was never used, and in responses to changes.
 	LastUsed *storage.Use
 	// ConfineCheck is set only in the answer to a change for which Jira was asked
@@ -37,16 +46,19 @@ type ConfineCheck struct {
 
 // kept is the JSON for the members of a View that are not in the table of fields.
 type kept struct {
-	ID            string        `json:"id"`
-	Token         string        `json:"token,omitempty"`
-	State         token.State   `json:"state"`
-	CreatedAt     time.Time     `json:"created_at"`
-	UpdatedAt     time.Time     `json:"updated_at"`
-	RotatedAt     time.Time     `json:"rotated_at,omitzero"`
-	PreviousUntil time.Time     `json:"previous_until,omitzero"`
-	LastUsed      *storage.Use  `json:"last_used,omitempty"`
-	ConfineCheck  *ConfineCheck `json:"confine_check,omitempty"`
-	Error         string        `json:"error,omitempty"`
+	ID            string          `json:"id"`
+	Token         string          `json:"token,omitempty"`
+	State         token.State     `json:"state"`
+	StateReason   string          `json:"state_reason,omitempty"`
+	Choices       []policy.Choice `json:"chosen,omitempty"`
+	Warnings      []string        `json:"warnings,omitempty"`
+	CreatedAt     time.Time       `json:"created_at"`
+	UpdatedAt     time.Time       `json:"updated_at"`
+	RotatedAt     time.Time       `json:"rotated_at,omitzero"`
+	PreviousUntil time.Time       `json:"previous_until,omitzero"`
+	LastUsed      *storage.Use    `json:"last_used,omitempty"`
+	ConfineCheck  *ConfineCheck   `json:"confine_check,omitempty"`
+	Error         string          `json:"error,omitempty"`
 	// Version counts the changes. A change that names it fails if the token has
 	// changed since.
 	Version uint64 `json:"version"`
@@ -55,7 +67,7 @@ type kept struct {
 // MarshalJSON implements json.Marshaler. It leaves out the digests.
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
-		ID: v.ID, Token: v.Token, State: v.State, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		ID: v.ID, Token: v.Token, State: v.State, StateReason: v.StateReason, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
 		Error: v.Error, Version: v.Version,
 	})
@@ -83,7 +95,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return err
 	}
-	*v = View{Token: kept.Token, State: kept.State, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
+	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Choices: kept.Choices, Warnings: kept.Warnings, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
 		ID: kept.ID, CreatedAt: kept.CreatedAt, UpdatedAt: kept.UpdatedAt,
 		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Version: kept.Version,
 	}}
@@ -120,5 +132,17 @@ func (r *Registry) Views(ctx context.Context, records ...*token.Record) ([]View,
 
 // View returns the view of a record, without its last use.
 func (r *Registry) View(record *token.Record) View {
-	return View{Record: record, State: record.State(r.now())}
+	state, reason := r.stateAndReason(record)
+	return View{Record: record, State: state, StateReason: reason}
+}
+
+// ViewIssued returns the view of a token that was just created or rotated, with the
+// token itself.
+func (r *Registry) ViewIssued(issued Issued) View {
+	view := r.View(issued.Record)
+	view.Token, view.Choices = issued.Token.Reveal(), issued.Choices
+	if issued.Record.ExpiresAt.IsZero() {
+		view.Warnings = append(view.Warnings, "the token never expires: give it an expiry with --expires, or revoke it when it is no longer needed")
+	}
+	return view
 }

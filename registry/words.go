@@ -8,7 +8,6 @@ type (
 	Actor      = storage.Actor
 	Event      = storage.Event
 	EventQuery = storage.EventQuery
-	Query      = storage.Query
 	Use        = storage.Use
 )
 

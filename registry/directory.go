@@ -1,0 +1,118 @@
+package registry
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/policy"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Directory knows the groups of owners and, by the policy, their rights. It answers
+// from memory. It is safe for concurrent use.
+type Directory struct {
+	policy     *policy.Policy
+	configured map[string]policy.Group
+	current    atomic.Pointer[people]
+}
+
+// Facts are what another directory, such as Jira, says about an owner.
+type Facts struct {
+	// Name is the owner's name as it was asked for.
+	Name string
+	// Groups are the groups that the owner is in.
+	Groups []string
+	// Inactive means that the owner has left, or does not exist there.
+	Inactive bool
+	// ConfirmedAt is when this was last confirmed.
+	ConfirmedAt time.Time
+}
+
+// people is what is known about owners at one time.
+type people struct {
+	// byName holds the owners about whom something is known, by their folded names.
+	byName map[string]*Person
+	// others are the rights of all other owners.
+	others *policy.Rights
+}
+
+// Person is what is known about an owner.
+type Person struct {
+	Facts
+	// Rights are the owner's rights by the policy.
+	Rights *policy.Rights
+}
+
+// NewDirectory returns a directory of the configured groups for a policy.
+func NewDirectory(rules *policy.Policy, configured map[string]policy.Group) *Directory {
+	d := &Directory{policy: rules, configured: configured}
+	d.Learn(nil)
+	return d
+}
+
+// Learn replaces what another directory says about owners, by their folded names.
+func (d *Directory) Learn(facts map[string]Facts) {
+	next := &people{byName: make(map[string]*Person, len(facts)), others: d.policy.Rights(nil)}
+	for name, said := range facts {
+		next.byName[name] = &Person{Facts: said}
+	}
+	for group, members := range d.configured {
+		for _, member := range members.Members {
+			name := token.Fold(member)
+			person := next.byName[name]
+			if person == nil {
+				person = &Person{Facts: Facts{Name: member}}
+				next.byName[name] = person
+			}
+			person.Groups = append(slices.Clip(person.Groups), group)
+		}
+	}
+	known := make(map[string]*policy.Rights)
+	for _, person := range next.byName {
+		slices.Sort(person.Groups)
+		person.Groups = slices.Compact(person.Groups)
+		key := strings.Join(person.Groups, "\x00")
+		if known[key] == nil {
+			known[key] = d.policy.Rights(person.Groups)
+		}
+		person.Rights = known[key]
+	}
+	d.current.Store(next)
+}
+
+// Person returns what is known about an owner.
+func (d *Directory) Person(owner string) Person {
+	if person := d.current.Load().find(owner); person != nil {
+		return *person
+	}
+	return Person{Facts: Facts{Name: owner}, Rights: d.current.Load().others}
+}
+
+// Standing returns what the policy says about a token now. The record may be one that
+// is not stored yet.
+func (d *Directory) Standing(record *token.Record) policy.Standing {
+	people := d.current.Load()
+	standing := policy.Standing{Rights: people.others}
+	if owner := people.find(record.Owner); owner != nil {
+		standing.Rights = owner.Rights
+		if owner.Inactive {
+			standing.Suspension = &policy.Suspension{Owner: "the owner " + record.Owner + " is no longer active"}
+			return standing
+		}
+	}
+	if record.Responsible != "" {
+		if responsible := people.find(record.Responsible); responsible != nil && responsible.Inactive {
+			standing.Suspension = &policy.Suspension{Owner: record.Responsible + ", who is responsible for the token, is no longer active"}
+			return standing
+		}
+	}
+	if violation := standing.Rights.Violation(record); violation != nil {
+		standing.Suspension = &policy.Suspension{Violation: violation}
+	}
+	return standing
+}
+
+// find returns the named owner, or nil if nothing is known.
+func (p *people) find(owner string) *Person { return p.byName[token.Fold(owner)] }
