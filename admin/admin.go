@@ -85,12 +85,17 @@ var endpoints = map[string]map[string]endpoint{
 	"tokens/{id}/revoke":  {http.MethodPost: (*call).revoke},
 	"tokens/{id}/approve": {http.MethodPost: (*call).approve},
 	"tokens/{id}/reject":  {http.MethodPost: (*call).reject},
-	"audit":               {http.MethodGet: (*call).audit},
-	"check":               {http.MethodGet: (*call).check},
-	"health":              {http.MethodGet: (*call).health},
-	"explain":             {http.MethodGet: (*call).explain},
-	"export":              {http.MethodGet: (*call).export},
-	"import":              {http.MethodPost: (*call).importRecords},
+	"owners":              {http.MethodGet: (*call).owners},
+
+	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
+	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},
+
+	"audit":   {http.MethodGet: (*call).audit},
+	"check":   {http.MethodGet: (*call).check},
+	"health":  {http.MethodGet: (*call).health},
+	"explain": {http.MethodGet: (*call).explain},
+	"export":  {http.MethodGet: (*call).export},
+	"import":  {http.MethodPost: (*call).importRecords},
 }
 
 // newMux returns a mux that routes to the endpoints. Its patterns have no methods,

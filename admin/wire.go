@@ -26,6 +26,10 @@ type (
 	Use = registry.Use
 	// ConfineCheck is what Jira says about a token's confinement.
 	ConfineCheck = registry.ConfineCheck
+	// Owner is an owner that has tokens.
+	Owner = registry.OwnerView
+	// OwnerResult says what became of an owner's tokens.
+	OwnerResult = registry.OwnerResult
 	// Event is an entry of the audit trail.
 	Event = registry.Event
 	// Explanation describes what one gateway would do with a request.
@@ -44,6 +48,14 @@ type TokenPage struct {
 	Tokens []any `json:"tokens"`
 	// Next is the cursor of the next page, or empty on the last page.
 	Next string `json:"next,omitempty"`
+}
+
+// OwnerList is a list of owners.
+type OwnerList struct {
+	Owners []Owner `json:"owners"`
+	// Damaged counts the tokens that are left out because their records are damaged,
+	// so that their owners are unknown.
+	Damaged int `json:"damaged,omitempty"`
 }
 
 // EventPage is a page of the audit trail.

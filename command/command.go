@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|delete|audit|explain|check|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|delete|owners|transfer|audit|explain|check|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -57,7 +57,7 @@ func addCommands(root *cobra.Command) {
 		createCommand(), listCommand(), showCommand(), updateCommand(), rotateCommand(),
 		changeCommand("disable", "Disable a token until it is enabled again"),
 		changeCommand("enable", "Enable a disabled token"),
-		changeCommand("revoke", "Revoke a token permanently"),
+		revokeCommand(), ownersCommand(), transferCommand(),
 		decideCommand("approve", "Approve a pending token"), decideCommand("reject", "Reject a pending token, which ends it permanently"),
 		deleteCommand(),
 		auditCommand(), explainCommand(), checkCommand(), exportCommand(), importCommand(),

@@ -179,7 +179,7 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 func flagNames() map[string]string {
 	names := map[string]string{
 		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "from": "from", "token": "token",
-		"check": "no-check",
+		"check": "no-check", "to": "to",
 	}
 	for _, field := range token.Fields() {
 		if field.Parts == nil && field.Flag != "" {

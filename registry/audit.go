@@ -19,8 +19,10 @@ const (
 	ActionRevoke  = "revoke"
 	ActionApprove = "approve"
 	ActionReject  = "reject"
-	ActionDelete  = "delete"
-	ActionImport  = "import"
+	// ActionTransfer gives a token to another owner.
+	ActionTransfer = "transfer"
+	ActionDelete   = "delete"
+	ActionImport   = "import"
 
 	ActionAccountRefused  = "account_refused"
 	ActionAccountAccepted = "account_accepted"

@@ -12,8 +12,8 @@ type Event struct {
 	// At is when it happened, by the clock of the node that did it.
 	At time.Time `json:"at"`
 	// Action is what happened. For tokens it is create, update, rotate, disable,
-	// enable, revoke, delete or import; for accounts account_refused or
-	// account_accepted.
+	// enable, revoke, approve, reject, transfer, delete or import; for accounts
+	// account_refused or account_accepted.
 	Action string `json:"action"`
 	// TokenID, Owner and Name identify the token. For an account, there is only
 	// Name.

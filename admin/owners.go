@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// owners lists the owners that have tokens.
+func (c *call) owners() (int, any, error) {
+	parameters, err := c.parameters("state", "group", "search")
+	if err != nil {
+		return 0, nil, err
+	}
+	query := registry.OwnerQuery{State: registry.OwnerState(parameters.Get("state")), Group: parameters.Get("group"), Search: parameters.Get("search")}
+	if query.State != "" && !slices.Contains(registry.OwnerStates(), query.State) {
+		return 0, nil, registry.InvalidError{Field: "state", Err: fmt.Errorf("invalid state %q of an owner: expected active, inactive or unknown", query.State)}
+	}
+	c.noDeadline() // all records are read
+	owners, damaged, err := c.registry.Owners(c.Context(), query)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, OwnerList{append([]Owner{}, owners...), damaged}, nil
+}
+
+// owner returns the owner in the path. If that is a whole token, it drops the secret.
+func (c *call) owner() string {
+	owner, _ := token.CutSecrets(c.PathValue("owner"))
+	return owner
+}
+
+// revokeOwner revokes all tokens of an owner.
+func (c *call) revokeOwner() (int, any, error) {
+	c.noDeadline()
+	result, err := c.registry.RevokeOwner(c.Context(), c.actor(), c.owner())
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, result, nil
+}
+
+// transferOwner gives the tokens of an owner to another.
+func (c *call) transferOwner() (int, any, error) {
+	var request struct {
+		// To is the new owner.
+		To string `json:"to"`
+	}
+	if err := c.decode(&request); err != nil {
+		return 0, nil, err
+	}
+	if request.To == "" {
+		return 0, nil, registry.InvalidError{Field: "to", Err: errors.New("missing: name the new owner")}
+	}
+	c.noDeadline()
+	result, err := c.registry.Transfer(c.Context(), c.actor(), c.owner(), request.To)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, result, nil
+}

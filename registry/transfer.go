@@ -1,0 +1,156 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// OwnerResult says what became of an owner's tokens.
+type OwnerResult struct {
+	// Changed counts the tokens that were changed.
+	Changed int `json:"changed"`
+	// LeftOut lists the tokens that should have been changed but were not.
+	LeftOut []LeftOut `json:"left_out"`
+}
+
+// LeftOut is a token that was not changed, and the reason.
+type LeftOut struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	Why  string `json:"why"`
+}
+
+// maxPasses bounds how often an owner's tokens are listed, since others may be created
+// all the time.
+const maxPasses = 10
+
+// RevokeOwner revokes all tokens of an owner, including those that are created in the
+// meantime. It can be repeated after an error.
+func (r *Registry) RevokeOwner(ctx context.Context, actor storage.Actor, owner string) (OwnerResult, error) {
+	return r.changeOwner(ctx, owner, func(record *token.Record) (bool, error) {
+		_, err := r.Revoke(ctx, actor, record.ID)
+		return true, err
+	})
+}
+
+// Transfer gives the tokens of one owner to another, as far as the other may have them
+// by the policy: exemptions are not transferred. The tokens themselves stay the same,
+// but clients must send the new owner's name with them. Revoked tokens are not
+// transferred. It can be repeated after an error.
+func (r *Registry) Transfer(ctx context.Context, actor storage.Actor, from, to string) (OwnerResult, error) {
+	switch err := token.CheckOwner(to); {
+	case err != nil:
+		return OwnerResult{}, invalid("to", err)
+	case token.Fold(from) == token.Fold(to):
+		return OwnerResult{}, invalid("to", fmt.Errorf("%q is the same owner", to))
+	case r.owners.Person(to).Inactive:
+		return OwnerResult{}, PolicyError{"to", fmt.Errorf("the owner %s is no longer active", to)}
+	}
+	external, err := r.isExternal(ctx, to)
+	if err != nil {
+		return OwnerResult{}, err
+	}
+	return r.changeOwner(ctx, from, func(record *token.Record) (bool, error) {
+		if external && record.Kind != token.KindExternal {
+			// The stricter rules for external people would not apply to it.
+			return false, fmt.Errorf("%s is outside the organization, and the token is for a %s: create a new one with --external instead", to, record.Kind)
+		}
+		return r.transfer(ctx, actor, record, from, to)
+	})
+}
+
+// isExternal reports whether an owner has tokens, all of them for an external person.
+func (r *Registry) isExternal(ctx context.Context, owner string) (bool, error) {
+	var all, external int
+	err := r.eachRecord(ctx, storage.Query{Owner: owner}, func(record *token.Record) error {
+		if all++; record.Kind == token.KindExternal {
+			external++
+		}
+		return nil
+	}, func(storage.DamagedError) {})
+	return all > 0 && all == external, err
+}
+
+// transfer gives one token to another owner. It reports whether it has changed it.
+func (r *Registry) transfer(ctx context.Context, actor storage.Actor, record *token.Record, from, to string) (bool, error) {
+	next := *record
+	next.Owner, next.Exempt = to, ""
+	if next.State(r.now()) != token.StateExpired {
+		release, err := r.reserve(ctx, &next)
+		if err != nil {
+			return false, err
+		}
+		defer release()
+	}
+	changed, err := r.change(ctx, actor, ActionTransfer, record.ID, 0, func(record *token.Record) error {
+		switch {
+		case !record.OwnedBy(from), record.Status == token.StatusRevoked:
+			return errUnchanged // in the meantime
+		case record.Account == token.OwnAccount:
+			return fmt.Errorf("it uses the Jira credential of %s, which is not for anybody else: create a new token for %s instead", from, to)
+		case token.Fold(record.Responsible) == token.Fold(to):
+			return fmt.Errorf("%s is responsible for it: name somebody else first, with caddy jira-token update %s --responsible", to, record.ID)
+		}
+		record.Owner, record.Exempt = to, ""
+		if violation := r.owners.Person(to).Rights.Violation(record); violation != nil {
+			return PolicyError{violation.Field, errors.New(violation.Error())}
+		}
+		r.awaitApproval(record)
+		return nil
+	})
+	return err == nil && changed.OwnedBy(to), err
+}
+
+// changeOwner calls change for each token of an owner that is not revoked. If a token
+// cannot be changed, the others still are. It lists the tokens again until there are
+// none left to change.
+func (r *Registry) changeOwner(ctx context.Context, owner string, change func(*token.Record) (bool, error)) (OwnerResult, error) {
+	var result OwnerResult
+	for pass := range maxPasses {
+		before := result.Changed
+		found, err := r.changePass(ctx, owner, &result, change)
+		switch {
+		case err != nil:
+			return result, fmt.Errorf("%w; tokens changed before that: %d. Repeat this for the others", err, result.Changed)
+		case pass == 0 && !found:
+			return result, fmt.Errorf("no tokens of %q: %w", owner, storage.ErrNotFound)
+		case result.Changed == before:
+			return result, nil
+		}
+	}
+	return result, nil
+}
+
+// changePass calls change once for each token that is not revoked. It reports whether
+// the owner has any tokens, even revoked ones.
+func (r *Registry) changePass(ctx context.Context, owner string, result *OwnerResult, change func(*token.Record) (bool, error)) (found bool, err error) {
+	result.LeftOut = []LeftOut{}
+	leaveOut := func(id, name, why string) {
+		result.LeftOut = append(result.LeftOut, LeftOut{id, name, token.Printable(why, maxDamageText)})
+	}
+	err = r.eachRecord(ctx, storage.Query{Owner: owner}, func(record *token.Record) error {
+		found = true
+		if record.Status == token.StatusRevoked {
+			return nil
+		}
+		changed, err := change(record)
+		switch {
+		case errors.Is(err, storage.ErrUnavailable), ctx.Err() != nil:
+			return err
+		case errors.Is(err, storage.ErrNotFound): // deleted in the meantime
+		case err != nil:
+			leaveOut(record.ID, record.Name, err.Error())
+		case changed:
+			result.Changed++
+		}
+		return nil
+	}, func(damaged storage.DamagedError) {
+		found = true
+		leaveOut(damaged.ID, "", "its record is damaged: it can only be deleted")
+	})
+	return found, err
+}
