@@ -83,7 +83,7 @@ func (a *Admission) Board(id string) bool {
 }
 
 // Hides reports whether the field with this ID or name is hidden.
-func (a *Admission) Hides(field string) bool { return a.hidden.has(field) }
+func (a *Admission) Hides(field []byte) bool { return a.hidden.hasBytes(field) }
 
 // HidesInternalComments reports whether internal comments of Jira Service
 // Management are hidden.

@@ -220,11 +220,11 @@ func TestHiddenFieldsHaveOtherNames(t *testing.T) {
 			map[string]any{"id": "fixVersions", "name": "Fix versions", "clauseNames": []string{"fixVersion"}})
 		_, admission := a.admitted("GET /rest/api/2/myself", "")
 		for other := range strings.SplitSeq(others, ",") {
-			if !admission.Hides(other) {
+			if !admission.Hides([]byte(other)) {
 				t.Errorf("hide %s: %s is shown", hide, other)
 			}
 		}
-		if admission.Hides("summary") || admission.Hides("customfield_10016") {
+		if admission.Hides([]byte("summary")) || admission.Hides([]byte("customfield_10016")) {
 			t.Errorf("hide %s: hides too much", hide)
 		}
 	}
@@ -258,11 +258,11 @@ func TestForeignFieldsAreNotNamed(t *testing.T) {
 		} {
 			_, admission := a.admitted(request, body)
 			for _, name := range []string{"customfield_10099", "Secret", "Secret[Number]", "customfield_10100"} {
-				if !admission.Hides(name) {
+				if !admission.Hides([]byte(name)) {
 					t.Errorf("%s: %s is named", request, name)
 				}
 			}
-			if admission.Hides("Size") || admission.Hides("customfield_10098") {
+			if admission.Hides([]byte("Size")) || admission.Hides([]byte("customfield_10098")) {
 				t.Errorf("%s: a field inside is not named", request)
 			}
 		}

@@ -274,7 +274,7 @@ func TestAdmission(t *testing.T) {
 	a = newAsker(t, true, token.Confinement{Hide: []string{"Margin", "internal-comments"}})
 	a.jira.things["/rest/api/2/field"] = []any{map[string]any{"id": "customfield_10010", "name": "Margin", "clauseNames": []string{"cf[10010]"}}}
 	_, admission = a.admitted("GET /rest/api/2/issue/OUT-1", "")
-	if !admission.Hides("customfield_10010") || !admission.Hides("MARGIN") || admission.Hides("summary") || !admission.HidesInternalComments() {
+	if !admission.Hides([]byte("customfield_10010")) || !admission.Hides([]byte("MARGIN")) || admission.Hides([]byte("summary")) || !admission.HidesInternalComments() {
 		t.Error("the hidden fields are wrong")
 	}
 	if !admission.Issue("", "OUT-1") || !admission.Project("20000", "OUT") {

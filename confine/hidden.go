@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -128,3 +129,13 @@ func (h *hidden) add(names ...string) {
 }
 
 func (h hidden) has(name string) bool { return h[strings.ToLower(name)] }
+
+// hasBytes is like has. It takes no memory if the name is in lower case, as most fields' IDs are.
+func (h hidden) hasBytes(name []byte) bool {
+	for _, c := range name {
+		if 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf {
+			return h.has(string(name))
+		}
+	}
+	return h[string(name)]
+}

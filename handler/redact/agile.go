@@ -88,7 +88,7 @@ func insideRanked(in *view, entry value) bool {
 }
 
 func isEstimateShown(in *view, field value) bool {
-	return isMetaShown(in, field) && !in.hides(field.find("displayName").text())
+	return isMetaShown(in, field) && !in.Hides(field.find("displayName").text())
 }
 
 // insideLocation decides about the location of a board's configuration: a project, named by key or ID.

@@ -24,9 +24,9 @@ func (o ours) Issue(id, key string) bool {
 
 func (o ours) Board(id string) bool { return id == "5" }
 
-func (o ours) Hides(field string) bool {
+func (o ours) Hides(field []byte) bool {
 	for _, f := range o.hide {
-		if strings.EqualFold(f, field) {
+		if strings.EqualFold(f, string(field)) {
 			return true
 		}
 	}

@@ -44,7 +44,7 @@ func isItemShown(in *view, item value) bool {
 	}
 	kind := itemKinds[string(id)] | itemKinds[string(name)]
 	switch {
-	case in.hides(id) || in.hides(name):
+	case in.Hides(id) || in.Hides(name):
 		return false
 	case kind&ofComment != 0 && in.HidesInternalComments():
 		return false // it holds the text of a comment that was changed or deleted, which may be internal

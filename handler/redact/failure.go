@@ -47,8 +47,8 @@ func faultyFields(body []byte, in Inside) map[string]string {
 		return fields
 	}
 	for key := range faulty.members() {
-		if name := string(key.text()); isFieldName(name) && !in.Hides(name) {
-			fields[name] = "Jira did not accept this field."
+		if name := key.text(); isFieldName(string(name)) && !in.Hides(name) {
+			fields[string(name)] = "Jira did not accept this field."
 		}
 	}
 	return fields

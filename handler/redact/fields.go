@@ -35,4 +35,4 @@ var epicReference = judged(&shape{fields: true, members: with(scalars("id", "key
 var fieldNames = byField(judged(scalar, isFieldShown))
 
 // isFieldShown decides about the name of a field.
-func isFieldShown(in *view, name value) bool { return !in.hides(name.text()) }
+func isFieldShown(in *view, name value) bool { return !in.Hides(name.text()) }

@@ -42,7 +42,7 @@ func isMetaShown(in *view, meta value) bool {
 		return false
 	}
 	for _, name := range [...]string{"fieldId", "key", "name", "id"} {
-		if field := meta.find(name).text(); len(field) > 0 && in.hides(field) {
+		if field := meta.find(name).text(); len(field) > 0 && in.Hides(field) {
 			return false
 		}
 	}
@@ -63,11 +63,11 @@ func isJQLFieldShown(in *view, field value) bool {
 	// A name with spaces is in quotes, and followed by cf[…] or a type where it is displayed.
 	value, displayed := field.find("value").text(), field.find("displayName").text()
 	name, _, _ := bytes.Cut(displayed, []byte(" - "))
-	if in.hides(value) || in.hides(bytes.Trim(value, `"`)) || in.hides(displayed) || in.hides(name) {
+	if in.Hides(value) || in.Hides(bytes.Trim(value, `"`)) || in.Hides(displayed) || in.Hides(name) {
 		return false
 	}
 	id, custom := bytes.CutPrefix(field.find("cfid").text(), []byte("cf["))
-	return !custom || !in.hides(append([]byte("customfield_"), bytes.TrimSuffix(id, []byte("]"))...))
+	return !custom || !in.Hides(append([]byte("customfield_"), bytes.TrimSuffix(id, []byte("]"))...))
 }
 
 var metaAnswers = map[string]*shape{

@@ -21,8 +21,9 @@ type Inside interface {
 	// Board reports whether the board with this ID is known to be inside.
 	Board(id string) bool
 	// Hides reports whether the field with this ID or name is hidden. Responses
-	// name fields by either alone, so it must know both of a hidden field.
-	Hides(field string) bool
+	// name fields by either alone, so it must know both of a hidden field. It is
+	// called for every field of every issue and must not keep the name.
+	Hides(field []byte) bool
 	// HidesInternalComments reports whether internal comments of Jira Service
 	// Management are hidden.
 	HidesInternalComments() bool

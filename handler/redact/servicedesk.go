@@ -22,7 +22,7 @@ var request = &shape{fields: true, members: with(
 var requestField = judged(objectOf(object{"fieldId": scalar, "label": scalar, "value": unknown}), isRequestFieldShown)
 
 func isRequestFieldShown(in *view, field value) bool {
-	return isMetaShown(in, field) && !in.hides(field.find("label").text())
+	return isMetaShown(in, field) && !in.Hides(field.find("label").text())
 }
 
 func insideRequest(in *view, request value) bool {
@@ -40,7 +40,7 @@ var (
 )
 
 // areAttachmentsShown decides about the attachments of a comment.
-func areAttachmentsShown(in *view, _ value) bool { return !in.hides([]byte("attachment")) }
+func areAttachmentsShown(in *view, _ value) bool { return !in.Hides([]byte("attachment")) }
 
 // sla is a goal for how long a request may take. It is the value of a custom field, whose name it has.
 var sla = judged(objectOf(kept("id", "name", "completedCycles", "ongoingCycle", "slaDisplayFormat", "_links")), isMetaShown)

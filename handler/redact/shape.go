@@ -10,7 +10,7 @@ type shape struct {
 	// members are the members of an object, by name. Those whose shape is nil are dropped.
 	members map[string]*shape
 	// table is made of members. See prepare.
-	table map[string]namedMember
+	table *table
 	// others is the shape of all other members. They are dropped if it is nil.
 	others *shape
 	// custom is the shape of members that are custom fields.
@@ -122,8 +122,29 @@ func commentPage(comment *shape, array string) *shape {
 
 // namedMember is a member that a shape names.
 type namedMember struct {
+	name  string
 	shape *shape
 	bit   uint64 // the member's own, 0 after the 64th member
+}
+
+// table holds the members that a shape names, by the checksums of their names. For names as short as these, that is faster
+// than a map.
+type table [64][]namedMember
+
+func (t *table) add(m namedMember) {
+	at := &t[checksum([]byte(m.name))%len(t)]
+	*at = append(*at, m)
+}
+
+// find returns the member with this name, nil if there is none.
+func (t *table) find(name []byte) *namedMember {
+	at := t[checksum(name)%len(t)]
+	for i := range at {
+		if at[i].name == string(name) {
+			return &at[i]
+		}
+	}
+	return nil
 }
 
 // prepare makes the shape, and all in it, ready for use.
@@ -131,10 +152,10 @@ func (s *shape) prepare() {
 	if s == nil || s.table != nil {
 		return
 	}
-	s.table = make(map[string]namedMember, len(s.members))
+	s.table = new(table)
 	bit := uint64(1)
 	for name, m := range s.members {
-		s.table[name] = namedMember{m, bit}
+		s.table.add(namedMember{name, m, bit})
 		bit <<= 1
 		m.prepare()
 	}
@@ -145,7 +166,7 @@ func (s *shape) prepare() {
 
 // member returns the shape of the member with this name, nil if it is dropped, and the bit of a named one.
 func (s *shape) member(in *view, name []byte) (*shape, uint64) {
-	if s.fields && in.hides(name) {
+	if s.fields && in.Hides(name) {
 		return nil, 0
 	}
 	if s.custom != nil && bytes.HasPrefix(name, []byte("customfield_")) {
@@ -154,7 +175,7 @@ func (s *shape) member(in *view, name []byte) (*shape, uint64) {
 	if s.keyed && !refersInside(in, name) {
 		return nil, 0
 	}
-	if m, ok := s.table[string(name)]; ok {
+	if m := s.table.find(name); m != nil {
 		return m.shape, m.bit
 	}
 	return s.others, 0

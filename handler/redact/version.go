@@ -59,5 +59,5 @@ var versionAnswers = map[string]*shape{
 // isUsageShown decides about a custom field that names a version.
 func isUsageShown(in *view, usage value) bool {
 	id, name := usage.find("customFieldId").text(), usage.find("fieldName").text()
-	return !in.hides(name) && !in.hides(append([]byte("customfield_"), id...))
+	return !in.Hides(name) && !in.Hides(append([]byte("customfield_"), id...))
 }
