@@ -163,6 +163,10 @@ func (r *reader) name() (quoted []byte, escaped bool, err error) {
 		return nil, false, unexpected(err)
 	}
 	r.keep = r.pos
+	if end := plainName(r.buf, r.pos); end > 0 {
+		r.pos = end
+		return r.buf[r.keep : end-1], false, nil
+	}
 	length, err := r.member()
 	return r.buf[r.keep : r.keep+length], r.escaped, err
 }
@@ -177,9 +181,7 @@ func (r *reader) member() (length int, err error) {
 		return 0, err
 	}
 	length = r.pos - r.keep - offset
-	if r.record {
-		r.add(offset)
-	}
+	r.add(r.pos-length, r.pos)
 	if c := r.peek(); c != ':' {
 		return 0, r.wrong(c)
 	}
@@ -211,11 +213,13 @@ func (r *reader) value() (value, error) {
 	return value{doc: &r.doc}, nil
 }
 
-// add records a string, number or literal that began at offset and ends at pos.
-func (r *reader) add(offset int) {
-	r.doc.nodes = append(r.doc.nodes, node{
-		start: int32(offset), end: int32(r.pos - r.keep), next: int32(len(r.doc.nodes) + 1), escaped: r.escaped,
-	})
+// add records a string, number, literal or name between two indexes of the buffer.
+func (r *reader) add(start, end int) {
+	if r.record {
+		r.doc.nodes = append(r.doc.nodes, node{
+			start: int32(start - r.keep), end: int32(end - r.keep), next: int32(len(r.doc.nodes) + 1), escaped: r.escaped,
+		})
+	}
 }
 
 // skip reads a value without keeping it.
@@ -237,30 +241,34 @@ func (r *reader) end() error {
 func (r *reader) scan(skip bool) error {
 	r.closers = r.closers[:0]
 	for {
+		after := r.run()
 		if skip {
 			r.keep = r.pos
 		}
-		var err error
-		switch c := r.peek(); c {
-		case 0:
-			return unexpected(r.fault)
-		case '{', '[':
-			empty, err := r.enter(c)
+		if !after {
+			entered, err := r.begin()
 			if err != nil {
 				return err
 			}
-			if !empty {
+			if entered {
 				continue
 			}
-		default:
-			err = r.leaf(c)
 		}
-		if err != nil {
+		if done, err := r.proceed(); done || err != nil {
 			return err
 		}
-		if done, err := r.leave(); done || err != nil {
-			return err
-		}
+	}
+}
+
+// begin reads a value, or the beginning of an object or array up to its first value. entered is true if it is not empty.
+func (r *reader) begin() (entered bool, err error) {
+	switch c := r.peek(); c {
+	case 0:
+		return false, unexpected(r.fault)
+	case '{', '[':
+		return r.bracket(c)
+	default:
+		return false, r.leaf(c)
 	}
 }
 
@@ -273,56 +281,64 @@ func (r *reader) leaf(c byte) (err error) {
 	} else {
 		err = r.scalar(c)
 	}
-	if r.record && err == nil {
-		r.add(offset)
+	if err != nil {
+		return err
 	}
-	return err
+	r.add(r.keep+offset, r.pos)
+	return nil
 }
 
-// enter reads the beginning of an object or array up to its first value, or all of it if it is empty.
-func (r *reader) enter(bracket byte) (empty bool, err error) {
-	closer := bracket + 2 // '{' and '}', '[' and ']'
-	if r.record {
-		r.opened = append(r.opened, int32(len(r.doc.nodes)))
-		r.doc.nodes = append(r.doc.nodes, node{start: int32(r.pos - r.keep)})
+// bracket reads the beginning of an object or array up to its first value, or all of it if it is empty.
+func (r *reader) bracket(c byte) (entered bool, err error) {
+	if len(r.closers) == maxDepth {
+		return false, errDeep
 	}
+	closer := c + 2 // '{' and '}', '[' and ']'
+	r.enter(r.pos, closer)
 	r.pos++
 	switch c := r.peek(); {
 	case c == 0:
 		return false, unexpected(r.fault)
 	case c == closer:
-		r.close()
-		return true, nil
-	case len(r.closers) == maxDepth:
-		return false, errDeep
+		r.pos++
+		r.leave(r.pos)
+		return false, nil
 	}
-	r.closers = append(r.closers, closer)
 	if closer == '}' {
 		_, err = r.member()
 	}
-	return false, err
+	return true, err
 }
 
-// close reads a closing bracket.
-func (r *reader) close() {
-	r.pos++
+// enter notes that an object or array has begun.
+func (r *reader) enter(start int, closer byte) {
+	r.closers = append(r.closers, closer)
+	if r.record {
+		r.opened = append(r.opened, int32(len(r.doc.nodes)))
+		r.doc.nodes = append(r.doc.nodes, node{start: int32(start - r.keep)})
+	}
+}
+
+// leave notes that the object or array that was entered last has ended.
+func (r *reader) leave(end int) {
+	r.closers = r.closers[:len(r.closers)-1]
 	if r.record {
 		last := len(r.opened) - 1
 		n := &r.doc.nodes[r.opened[last]]
-		n.end, n.next = int32(r.pos-r.keep), int32(len(r.doc.nodes))
+		n.end, n.next = int32(end-r.keep), int32(len(r.doc.nodes))
 		r.opened = r.opened[:last]
 	}
 }
 
-// leave reads what follows a value: closing brackets, and what comes before the next value. done is true if the outermost
+// proceed reads what follows a value: closing brackets, and what comes before the next value. done is true if the outermost
 // value has ended.
-func (r *reader) leave() (done bool, err error) {
+func (r *reader) proceed() (done bool, err error) {
 	for len(r.closers) > 0 {
 		closer := r.closers[len(r.closers)-1]
 		switch c := r.peek(); c {
 		case closer:
-			r.close()
-			r.closers = r.closers[:len(r.closers)-1]
+			r.pos++
+			r.leave(r.pos)
 			continue
 		case ',':
 		default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -56,12 +57,28 @@ func TestReaderAgreesWithJSONText(t *testing.T) {
 	}
 }
 
-// agrees compares the reader with the oracle.
+// pieces delivers a text in pieces of one byte, two bytes and so on.
+type pieces struct {
+	io.Reader
+	n int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	p.n++
+	return p.Reader.Read(b[:min(p.n, len(b))])
+}
+
+// agrees compares the reader with the oracle, and what is plain and in the buffer with what it reads with care.
 func agrees(t *testing.T, text []byte) {
 	t.Helper()
 	want := isJSON(text)
-	for name, source := range map[string]io.Reader{"whole": bytes.NewReader(text), "bytes": iotest.OneByteReader(bytes.NewReader(text))} {
-		got, err := readAll(source, false)
+	var nodes []node
+	for name, source := range map[string]func() io.Reader{
+		"whole":  func() io.Reader { return bytes.NewReader(text) },
+		"bytes":  func() io.Reader { return iotest.OneByteReader(bytes.NewReader(text)) },
+		"pieces": func() io.Reader { return &pieces{Reader: bytes.NewReader(text)} },
+	} {
+		got, err := readAll(source(), false)
 		if errors.Is(err, errDeep) {
 			continue
 		}
@@ -70,10 +87,21 @@ func agrees(t *testing.T, text []byte) {
 		} else if want && !bytes.Equal(got, bytes.Trim(text, " \t\r\n")) {
 			t.Errorf("%s, %s: read %s", text, name, got)
 		}
-	}
-	_, err := readAll(bytes.NewReader(text), true)
-	if (err == nil) != want && !errors.Is(err, errDeep) {
-		t.Errorf("%s, skipped: error %v, want JSON: %t", text, err, want)
+		if _, err := readAll(source(), true); (err == nil) != want {
+			t.Errorf("%s, %s, skipped: error %v, want JSON: %t", text, name, err, want)
+		}
+		if !want {
+			continue
+		}
+		var r reader
+		r.reset(source())
+		v, _ := r.value()
+		if nodes == nil {
+			nodes = v.doc.nodes
+		}
+		if !slices.Equal(v.doc.nodes, nodes) {
+			t.Errorf("%s, %s: nodes %v, and %v from another source", text, name, v.doc.nodes, nodes)
+		}
 	}
 }
 

@@ -95,7 +95,6 @@ func leadingDigits(s []byte) (n int) {
 
 // text reads a string.
 func (r *reader) text() error {
-	const high = 0x8080808080808080
 	offset := r.pos - r.keep
 	var seen uint64
 	r.escaped = false
@@ -122,7 +121,7 @@ func (r *reader) text() error {
 			err = unexpected(r.fill())
 		case b[i] == '"':
 			r.pos++
-			if seen&high != 0 && !utf8.Valid(r.buf[r.keep+offset:r.pos]) {
+			if seen&notASCII != 0 && !utf8.Valid(r.buf[r.keep+offset:r.pos]) {
 				return errSyntax
 			}
 			return nil
@@ -136,6 +135,9 @@ func (r *reader) text() error {
 		}
 	}
 }
+
+// notASCII are the bits that are set only in characters other than ASCII.
+const notASCII = 0x8080808080808080
 
 // special sets the high bit of the first byte of x that is a quote, a backslash or a control character. The bits above it
 // are meaningless: see colonSlash in package links.
