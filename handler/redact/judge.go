@@ -96,12 +96,24 @@ func isIssueKeys(s []byte) bool {
 	if len(s) == 0 || !isLetter(s[0]) {
 		return false
 	}
-	for word := range bytes.FieldsFuncSeq(s, func(c rune) bool { return c == ',' || c == ';' || c <= ' ' }) {
-		if !isIssueKey(word) {
+	for len(s) > 0 {
+		word := s[:keyLength(s)]
+		if len(word) > 0 && !isIssueKey(word) {
 			return false
 		}
+		s = s[min(len(word)+1, len(s)):]
 	}
 	return true
+}
+
+// keyLength returns the length of what comes before a character that separates keys.
+func keyLength(s []byte) int {
+	for i, c := range s {
+		if c == ',' || c == ';' || c <= ' ' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // isIssueKey reports whether s is an issue's key and nothing else.

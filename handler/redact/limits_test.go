@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -46,6 +47,27 @@ func TestDeepNesting(t *testing.T) {
 	} {
 		if _, err := redacted(t, "issue", ours{}, strings.NewReader(source)); !errors.Is(err, want) {
 			t.Errorf("%.60s: error %v, want %v", source, err, want)
+		}
+	}
+}
+
+// Members that pass together, and more of them than a chunk or the buffer holds.
+func TestManyMembers(t *testing.T) {
+	var members strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&members, `,"customfield_1%05d":%s`, i, [...]string{`null`, `"text"`, `12`, `true`}[i%4])
+	}
+	start, all := `{"fields":{"summary":"ours"`, members.String()
+	source := start + all + `,"customfield_20":"ä","strange":"SECRET","customfield_21":"\n","customfield_10":"SECRET"` + strings.ReplaceAll(all, "field_1", "field_3")
+	want := start + all + `,"customfield_20":"ä","customfield_21":"\n"` + strings.ReplaceAll(all, "field_1", "field_3") + `}}`
+	in := ours{hide: []string{"customfield_10"}}
+	got, err := redacted(t, "issue", in, &pieces{Reader: strings.NewReader(source + `}}`)})
+	if got != want || err != nil {
+		t.Errorf("%d bytes passed, want %d, error %v", len(got), len(want), err)
+	}
+	for _, broken := range []string{`,}}`, `]}`, `,"summary":"ours"}}`, `,"a"}}`, ``} {
+		if _, err := redacted(t, "issue", in, strings.NewReader(source+broken)); err == nil {
+			t.Errorf("members that end in %s pass", broken)
 		}
 	}
 }

@@ -107,6 +107,11 @@ func (m *machine) explain(err error) error {
 // step reads one member, one element or one closing bracket.
 func (m *machine) step() error {
 	top := &m.open[len(m.open)-1]
+	if !top.array && top.wrote {
+		if err := m.plainMembers(top); err != nil {
+			return err
+		}
+	}
 	closer := byte('}')
 	if top.array {
 		closer = ']'
@@ -186,6 +191,58 @@ func (m *machine) objectMember(top *frame) error {
 		m.out = m.out[:mark]
 	}
 	return nil
+}
+
+// plainMembers reads on in an object as long as its members are plain and either pass as they are or are dropped, and copies
+// those that pass together. Everything else it leaves to step.
+func (m *machine) plainMembers(top *frame) error {
+	b, i := m.reader.buf, m.reader.pos
+	copied := i // everything before it is written or dropped
+	for len(m.out)+i-copied < chunk {
+		end, passes, err := m.plainMember(top, b, i)
+		if err != nil {
+			return err
+		}
+		if end == 0 {
+			break
+		}
+		if !passes {
+			m.out = append(m.out, b[copied:i]...)
+			copied = end
+		}
+		i = end
+	}
+	m.out = append(m.out, b[copied:i]...)
+	m.reader.pos = i
+	return nil
+}
+
+// plainMember returns the index after the member that follows the comma at b[i], and whether it passes; 0 if it takes a closer
+// look.
+func (m *machine) plainMember(top *frame, b []byte, i int) (end int, passes bool, err error) {
+	if at(b, i) != ',' {
+		return 0, false, nil
+	}
+	start := plainName(b, i+1)
+	if start == 0 {
+		return 0, false, nil
+	}
+	name := b[i+len(`,"`) : start-len(`":`)]
+	s, bit := top.shape.member(m.in, name)
+	c := at(b, start)
+	switch end = plainLeaf(b, start, c); {
+	case end == 0:
+		return 0, false, nil
+	case s == nil:
+		return end, false, nil
+	case top.named&bit != 0:
+		return 0, false, errDuplicate
+	case top.shape.counted && top.counts.hold(name),
+		!s.passes(c) && !(s.unknown && s.inside == nil && !mayBeKeys(b[start:end])):
+		return 0, false, nil
+	}
+	top.named |= bit
+	return end, true, nil
 }
 
 // value reads a value and writes what passes of it, or opens an object or array that is read piece by piece. It

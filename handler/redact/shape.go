@@ -186,7 +186,7 @@ func (s *shape) whole() bool { return s.unknown || s.inside != nil || s.filled !
 
 // passes reports whether a value that begins with c passes, whatever follows.
 func (s *shape) passes(c byte) bool {
-	return s.untouched || c == 'n' || s.unknown && s.inside == nil && c != '{' && c != '[' && c != '"'
+	return s.untouched || c == 'n' || s.inside == nil && c != '{' && c != '[' && (s.scalar || s.unknown && c != '"')
 }
 
 // isObject and isArray report whether a value of this kind passes at all.

@@ -1,5 +1,7 @@
 package redact
 
+import "bytes"
+
 // richText is how Jira Cloud's API of version 3 writes texts: {"type":"doc","version":1,"content":[…]}.
 const richText = "doc"
 
@@ -9,7 +11,7 @@ const richText = "doc"
 func appendUnknown(in *view, to []byte, v value) ([]byte, bool) {
 	switch v.kind() {
 	case '"':
-		if !refersInside(in, v.text()) {
+		if mayBeKeys(v.raw()) && !refersInside(in, v.text()) {
 			return to, false
 		}
 	case '[':
@@ -33,6 +35,14 @@ func appendUnknown(in *view, to []byte, v value) ([]byte, bool) {
 // isRichText reports whether an object is a text.
 func isRichText(object value) bool {
 	return string(object.find("type").text()) == richText && object.find("content").isArray() && object.find("version").exists()
+}
+
+// mayBeKeys reports whether a string, in quotes, may be nothing but issues' keys. It rules out most of them by their first
+// word.
+func mayBeKeys(quoted []byte) bool {
+	word := quoted[1 : len(quoted)-1]
+	word = word[:keyLength(word)]
+	return isIssueKey(word) || bytes.IndexByte(word, '\\') >= 0
 }
 
 // refersInside decides about a string: if it is nothing but issues' keys, they must all be inside.

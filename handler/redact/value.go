@@ -102,31 +102,40 @@ func (v value) find(name string) value {
 
 // hasDuplicate reports whether two members of an object have the same name.
 func (v value) hasDuplicate() bool {
-	const few = 24
-	var names [few][]byte
-	var seen map[string]bool
 	var sums uint64 // of the names so far: most differ in it
 	n := 0
 	for name := range v.members() {
-		text := name.name()
-		sum := uint64(1) << (checksum(text) % 64)
-		if sums&sum != 0 {
-			for _, other := range names[:min(n, few)] {
-				if string(other) == string(text) {
-					return true
-				}
-			}
+		if n++; n > 24 {
+			return v.hasDuplicateOfMany()
 		}
-		sums |= sum
-		if n++; n <= few {
-			names[n-1] = text
-			continue
-		}
-		if seen[string(text)] {
+		sum := uint64(1) << (checksum(name.name()) % 64)
+		if sums&sum != 0 && v.names(name.name(), name.at) {
 			return true
 		}
-		if seen == nil {
-			seen = make(map[string]bool)
+		sums |= sum
+	}
+	return false
+}
+
+// names reports whether a member before this node has this name.
+func (v value) names(text []byte, before int32) bool {
+	for name := range v.members() {
+		if name.at == before {
+			break
+		}
+		if string(name.name()) == string(text) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v value) hasDuplicateOfMany() bool {
+	seen := make(map[string]bool)
+	for name := range v.members() {
+		text := name.name()
+		if seen[string(text)] {
+			return true
 		}
 		seen[string(text)] = true
 	}
