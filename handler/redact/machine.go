@@ -230,7 +230,7 @@ func (m *machine) plainMember(top *frame, b []byte, i int) (end int, passes bool
 	name := b[i+len(`,"`) : start-len(`":`)]
 	s, bit := top.shape.member(m.in, name)
 	c := at(b, start)
-	switch end = plainLeaf(b, start, c); {
+	switch end, _ = plainLeaf(b, start, c); {
 	case end == 0:
 		return 0, false, nil
 	case s == nil:

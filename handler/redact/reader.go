@@ -181,7 +181,7 @@ func (r *reader) member() (length int, err error) {
 		return 0, err
 	}
 	length = r.pos - r.keep - offset
-	r.add(r.pos-length, r.pos)
+	r.add(r.pos-length, r.pos, r.escaped)
 	if c := r.peek(); c != ':' {
 		return 0, r.wrong(c)
 	}
@@ -214,10 +214,10 @@ func (r *reader) value() (value, error) {
 }
 
 // add records a string, number, literal or name between two indexes of the buffer.
-func (r *reader) add(start, end int) {
+func (r *reader) add(start, end int, escaped bool) {
 	if r.record {
 		r.doc.nodes = append(r.doc.nodes, node{
-			start: int32(start - r.keep), end: int32(end - r.keep), next: int32(len(r.doc.nodes) + 1), escaped: r.escaped,
+			start: int32(start - r.keep), end: int32(end - r.keep), next: int32(len(r.doc.nodes) + 1), escaped: escaped,
 		})
 	}
 }
@@ -284,7 +284,7 @@ func (r *reader) leaf(c byte) (err error) {
 	if err != nil {
 		return err
 	}
-	r.add(r.keep+offset, r.pos)
+	r.add(r.keep+offset, r.pos, r.escaped)
 	return nil
 }
 

@@ -100,32 +100,19 @@ func (r *reader) text() error {
 	r.escaped = false
 	r.pos++
 	for {
-		b, i := r.buf, r.pos
-		for ; i+8 <= len(b); i += 8 {
-			x := binary.LittleEndian.Uint64(b[i:])
-			if hit := special(x); hit != 0 {
-				n := bits.TrailingZeros64(hit) &^ 7
-				seen |= x & (1<<n - 1)
-				i += n / 8
-				break
-			}
-			seen |= x
-		}
-		for ; i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' '; i++ {
-			seen |= uint64(b[i])
-		}
-		r.pos = i
+		end, more := ordinary(r.buf, r.pos)
+		r.pos, seen = end, seen|more
 		var err error
 		switch {
-		case i == len(b):
+		case end == len(r.buf):
 			err = unexpected(r.fill())
-		case b[i] == '"':
+		case r.buf[end] == '"':
 			r.pos++
 			if seen&notASCII != 0 && !utf8.Valid(r.buf[r.keep+offset:r.pos]) {
 				return errSyntax
 			}
 			return nil
-		case b[i] == '\\':
+		case r.buf[end] == '\\':
 			err = r.escape()
 		default:
 			err = errSyntax
@@ -134,6 +121,23 @@ func (r *reader) text() error {
 			return err
 		}
 	}
+}
+
+// ordinary returns the index, from i on, of the first byte of b that is a quote, a backslash or a control character, len(b) if
+// there is none, and the bits that are set in the bytes before it.
+func ordinary(b []byte, i int) (end int, seen uint64) {
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		if hit := special(x); hit != 0 {
+			n := bits.TrailingZeros64(hit) &^ 7
+			return i + n/8, seen | x&(1<<n-1)
+		}
+		seen |= x
+	}
+	for ; i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' '; i++ {
+		seen |= uint64(b[i])
+	}
+	return i, seen
 }
 
 // notASCII are the bits that are set only in characters other than ASCII.
@@ -153,12 +157,11 @@ func (r *reader) escape() error {
 	if err := r.need(2); err != nil {
 		return err
 	}
-	switch r.buf[r.pos+1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	switch c := r.buf[r.pos+1]; {
+	case isShortEscape(c):
 		r.pos += 2
 		return nil
-	case 'u':
-	default:
+	case c != 'u':
 		return errSyntax
 	}
 	code, err := r.code()
@@ -174,6 +177,15 @@ func (r *reader) escape() error {
 		err = errSyntax
 	}
 	return err
+}
+
+// isShortEscape reports whether a backslash and c are an escape.
+func isShortEscape(c byte) bool {
+	switch c {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return true
+	}
+	return false
 }
 
 // code reads a code such as \u00e4.
