@@ -237,8 +237,7 @@ func (m *machine) plainMember(top *frame, b []byte, i int) (end int, passes bool
 		return end, false, nil
 	case top.named&bit != 0:
 		return 0, false, errDuplicate
-	case top.shape.counted && top.counts.hold(name),
-		!s.passes(c) && !(s.unknown && s.inside == nil && !mayBeKeys(b[start:end])):
+	case top.shape.counted && top.counts.hold(name), !s.passesAsIs(b[start:end]):
 		return 0, false, nil
 	}
 	top.named |= bit

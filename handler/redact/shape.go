@@ -189,6 +189,11 @@ func (s *shape) passes(c byte) bool {
 	return s.untouched || c == 'n' || s.inside == nil && c != '{' && c != '[' && (s.scalar || s.unknown && c != '"')
 }
 
+// passesAsIs reports whether it is easy to see that a value passes as it is.
+func (s *shape) passesAsIs(text []byte) bool {
+	return s.passes(text[0]) || s.unknown && s.inside == nil && text[0] == '"' && !mayBeKeys(text)
+}
+
 // isObject and isArray report whether a value of this kind passes at all.
 func (s *shape) isObject() bool { return s.members != nil || s.others != nil }
 func (s *shape) isArray() bool  { return s.elements != nil }

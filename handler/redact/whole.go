@@ -44,67 +44,31 @@ func appendObject(in *view, to []byte, object value, s *shape) ([]byte, bool) {
 	if s.counted {
 		counted = new(counts)
 	}
-	var same run // of members that pass as they are
 	for name, v := range object.members() {
 		text := name.name()
 		m, _ := s.member(in, text)
 		if m == nil || counted != nil && counted.holds(text, v) {
-			to = same.appendTo(to, &first)
 			continue
 		}
-		if m.untouched || v.isNull() {
-			same.extend(name, v)
-			filled = filled || string(text) == s.filled
-			continue
-		}
-		to = same.appendTo(to, &first)
 		mark := len(to)
 		to = appendName(to, name.raw(), first)
-		var ok bool
-		switch to, ok = appendMember(in, to, v, m, counted); {
-		case ok:
-		case m.nulled:
-			to = append(to, "null"...)
-		default:
+		ok := true
+		if m.passesAsIs(v.raw()) {
+			to = append(to, v.raw()...)
+		} else if to, ok = appendMember(in, to, v, m, counted); !ok && m.nulled {
+			to, ok = append(to, "null"...), true
+		}
+		if !ok {
 			to = to[:mark]
 			continue
 		}
 		first = false
 		filled = filled || string(text) == s.filled && to[len(to)-2] != '[' // an array with elements
 	}
-	to = same.appendTo(to, &first)
 	if counted != nil {
 		to = counted.append(to, first, in.keepsSecret(s))
 	}
 	return append(to, '}'), filled
-}
-
-// run is a run of members that pass as they are, and are copied together.
-type run struct {
-	doc        *document
-	start, end int32
-}
-
-// extend adds the next member to the run.
-func (r *run) extend(name, v value) {
-	nodes := v.doc.nodes
-	if r.doc == nil {
-		r.doc, r.start = v.doc, nodes[name.at].start
-	}
-	r.end = nodes[v.at].end
-}
-
-// appendTo appends the members, and begins a new run.
-func (r *run) appendTo(to []byte, first *bool) []byte {
-	if r.doc == nil {
-		return to
-	}
-	if !*first {
-		to = append(to, ',')
-	}
-	to = append(to, r.doc.text[r.start:r.end]...)
-	*first, r.doc = false, nil
-	return to
 }
 
 // appendMember appends a member's value, and counts the elements of a page.
