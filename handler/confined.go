@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/handler/redact"
@@ -101,8 +102,7 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 	case c.operation.Confinement.Answer != redact.Empty && textWithLinks(&in) != textJSON:
 		return nil, jira.NotJiraError{Why: "something other than JSON came, which cannot be confined"}
 	}
-	var err error
-	in.Body, err = redact.Body(c.operation.Confinement.Answer, response.Body, c.admission)
+	passed, length, err := redact.Body(c.operation.Confinement.Answer, response.Body, c.admission)
 	switch {
 	case errors.Is(err, redact.ErrOutside) && c.changes:
 		setBody(&in, []byte(`{}`)) // an error would suggest that the change was not made
@@ -110,8 +110,9 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 	case err != nil:
 		return nil, redactionError(err)
 	}
-	if in.ContentLength > 0 {
-		in.ContentLength = -1
+	in.Body, in.ContentLength = passed, length
+	if length >= 0 {
+		in.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
 	return &in, nil
 }

@@ -126,7 +126,7 @@ func BenchmarkBody(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				source.Reset(response.text)
-				body, err := Body(response.answer, source, in)
+				body, _, err := Body(response.answer, source, in)
 				if err != nil {
 					b.Fatal(err)
 				}

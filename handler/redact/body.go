@@ -13,25 +13,31 @@ const chunk = 16 << 10
 // Body returns the part of a response that a token may see. answer is the name that the table of package jira gives to what
 // the response holds. An empty body stays empty.
 //
+// Body also returns the length if all that passes fits into the first chunk; otherwise -1.
+//
 // Body waits for the first chunk. If it returns an error, nothing may be passed on: ErrOutside if all of the response is
 // outside, another error if it is not JSON or does not have the form that its operation documents. An error that shows later
 // ends the stream, so that no incomplete response looks complete. On an error Body closes source; otherwise closing the
 // result does.
-func Body(answer string, source io.ReadCloser, in Inside) (io.ReadCloser, error) {
+func Body(answer string, source io.ReadCloser, in Inside) (passed io.ReadCloser, length int64, err error) {
 	switch {
 	case answer == Binary:
-		return source, nil
+		return source, -1, nil
 	case answer == Empty:
-		return nothing{source}, nil
+		return nothing{source}, 0, nil
 	case shapes[answer] == nil:
-		return nil, errors.Join(fmt.Errorf("redact: no shape for the answer %q", answer), source.Close())
+		return nil, 0, errors.Join(fmt.Errorf("redact: no shape for the answer %q", answer), source.Close())
 	}
 	b := &body{machine: newMachine(shapes[answer], source, in), source: source}
-	if b.fill(); b.err != nil && b.err != io.EOF {
+	switch b.fill(); b.err {
+	case nil:
+		return b, -1, nil
+	case io.EOF:
+		return b, int64(len(b.ready)), nil
+	default:
 		b.release()
-		return nil, errors.Join(b.err, source.Close())
+		return nil, 0, errors.Join(b.err, source.Close())
 	}
-	return b, nil
 }
 
 // nothing is an empty body.
@@ -49,7 +55,7 @@ type body struct {
 	err     error    // what follows it
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. The last bytes come together with io.EOF, so that who maps links sees that they are all.
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -67,7 +73,10 @@ func (b *body) Read(p []byte) (int, error) {
 		b.fill()
 	}
 	n := copy(p, b.ready)
-	b.ready = b.ready[n:]
+	if b.ready = b.ready[n:]; len(b.ready) == 0 && b.err == io.EOF {
+		b.release()
+		return n, io.EOF
+	}
 	return n, nil
 }
 

@@ -38,7 +38,7 @@ func (o ours) HidesInternalComments() bool { return o.internal }
 // redacted returns what passes of an answer.
 func redacted(t *testing.T, answer string, in Inside, source io.Reader) (string, error) {
 	t.Helper()
-	body, err := Body(answer, io.NopCloser(source), in)
+	body, _, err := Body(answer, io.NopCloser(source), in)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +75,7 @@ func TestBrokenResponses(t *testing.T) {
 		"invalid UTF-8":    "{\"issues\":[{\"key\":\"\xff\"}]}",
 		"mismatched":       `{"issues":[{"key":"IN-1"]}`,
 	} {
-		body, err := Body("issues", io.NopCloser(strings.NewReader(source)), ours{})
+		body, _, err := Body("issues", io.NopCloser(strings.NewReader(source)), ours{})
 		if err == nil {
 			out, _ := io.ReadAll(body)
 			t.Errorf("%s: no error, and %q passed", name, out)
@@ -92,6 +92,30 @@ func TestBodylessAnswers(t *testing.T) {
 	check(t, "issue", ours{}, ``, ``) // 204 to a PUT
 }
 
+// The length of a small response is known, and all of it comes together with its end.
+func TestLength(t *testing.T) {
+	for source, want := range map[string]string{
+		`{"issues":[{"key":"IN-1"}],"more":"SECRET"}`: `{"issues":[{"key":"IN-1"}]}`,
+		``: ``,
+		`{"issues":[{"id":"` + strings.Repeat("1", 8000) + `"}]}`:                                               `{"issues":[{"id":"` + strings.Repeat("1", 8000) + `"}]}`,
+		`{"more":"` + strings.Repeat("x", 10*chunk) + `","issues":[` + strings.Repeat(`[1],`, chunk) + `null]}`: `{"issues":[null]}`,
+	} {
+		body, length, err := Body("issues", io.NopCloser(iotest.HalfReader(strings.NewReader(source))), ours{})
+		if err != nil || length != int64(len(want)) {
+			t.Errorf("%.40s: length %d, want %d, error %v", source, length, len(want), err)
+			continue
+		}
+		p := make([]byte, chunk)
+		if n, err := body.Read(p); string(p[:n]) != want || err != io.EOF {
+			t.Errorf("%.40s: read %d bytes, want %d, error %v", source, n, len(want), err)
+		}
+	}
+	long := `{"issues":[` + strings.Repeat(`{"key":"IN-1"},`, 10_000) + `{}]}`
+	if _, length, err := Body("issues", io.NopCloser(strings.NewReader(long)), ours{}); length != -1 || err != nil {
+		t.Errorf("a long response: length %d, error %v", length, err)
+	}
+}
+
 // A response that breaks off after something was delivered ends the stream with an error.
 func TestLateError(t *testing.T) {
 	broken := errors.New("connection reset")
@@ -106,7 +130,7 @@ func TestLateError(t *testing.T) {
 func TestClose(t *testing.T) {
 	var source closing
 	source.Reader = strings.NewReader(`{"issues":[` + strings.Repeat(`{"key":"IN-1"},`, 10_000))
-	body, err := Body("issues", &source, ours{})
+	body, _, err := Body("issues", &source, ours{})
 	if err != nil {
 		t.Fatal(err)
 	}

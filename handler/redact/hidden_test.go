@@ -20,7 +20,7 @@ func TestHiddenFieldsElsewhere(t *testing.T) {
 }
 
 func TestQuickFilterOfAnotherBoard(t *testing.T) {
-	if _, err := Body("quickfilter", io.NopCloser(strings.NewReader(`{"id":2,"boardId":6,"name":"SECRET"}`)), ours{}); !errors.Is(err, ErrOutside) {
+	if _, _, err := Body("quickfilter", io.NopCloser(strings.NewReader(`{"id":2,"boardId":6,"name":"SECRET"}`)), ours{}); !errors.Is(err, ErrOutside) {
 		t.Errorf("error %v, want ErrOutside", err)
 	}
 }

@@ -107,7 +107,7 @@ func TestLongResponse(t *testing.T) {
 	source := &endless{rest: []byte(`{"issues":[`), element: element, end: []byte(`{"key":"IN-2"}]}`), left: size / len(element)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	redacted, err := Body("issues", io.NopCloser(source), ours{})
+	redacted, _, err := Body("issues", io.NopCloser(source), ours{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestPooledBuffers(t *testing.T) {
 	source := new(closer)
 	allocations := testing.AllocsPerRun(20, func() {
 		source.Reset(text)
-		body, err := Body("issues", source, ours{})
+		body, _, err := Body("issues", source, ours{})
 		if err == nil {
 			_, err = io.Copy(struct{ io.Writer }{io.Discard}, body)
 			body.Close()
