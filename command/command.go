@@ -85,15 +85,19 @@ func createCommand() *cobra.Command {
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			var view admin.Token
 			fields := changedFields(cmd)
-			setKind(cmd, fields)
+			if setKind(cmd, fields); fields["owner"] == nil {
+				return errors.New("--owner: missing: name the user or service that the token is for, or an external person with --external")
+			}
 			setCheck(cmd, fields)
 			if err := c.call(http.MethodPost, "tokens", nil, fields, &view); err != nil {
 				return err
 			}
-			for _, warning := range view.Warnings {
-				c.progress("Warning: %s.", warning)
-			}
-			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Created") })
+			return c.print(view, func(w io.Writer) {
+				printNewToken(w, view, "Created")
+				for _, warning := range view.Warnings {
+					c.progress("Warning: %s.", warning)
+				}
+			})
 		}),
 	}
 	fieldFlags(cmd, true)

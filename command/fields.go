@@ -65,9 +65,9 @@ func kindFlags(cmd *cobra.Command) {
 	cmd.Flags().String("external", "", "Owner outside the organization, without an account in Jira, instead of --owner; requires --purpose and --responsible")
 	cmd.MarkFlagsMutuallyExclusive("service", "external")
 	cmd.MarkFlagsMutuallyExclusive("owner", "external")
-	cmd.MarkFlagsOneRequired("owner", "external")
 }
 
+// setKind sets the fields that kindFlags are for.
 func setKind(cmd *cobra.Command, fields map[string]any) {
 	if service, _ := cmd.Flags().GetBool("service"); service {
 		fields["kind"] = "service"

@@ -30,7 +30,7 @@ func TestCommand(t *testing.T) {
 	g.guard(made.Owner, made.Token)
 
 	// The curl line works as pasted.
-	r = g.tokenCommand("create", "--owner", "o'hara $x", "--name", "curl")
+	r = g.tokenCommand("create", "--owner", "o'hara $x", "--name", "curl", "--expires", "30d")
 	token := regexp.MustCompile(`jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}`).FindString(r.out)
 	line := lineWith(r.out, "curl -u")
 	if r.code != 0 || r.err != "" || token == "" || line == "" {
@@ -117,7 +117,11 @@ func TestCommand(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"create", []string{"owner", "name"}},
+		{"create", []string{"name"}},
+		{"create --name x", []string{"--owner", "--external"}},
+		{"create --owner a --external b --name x", []string{"owner", "external"}},
+		{"create --external a --name x", []string{"--purpose"}},
+		{"create --external a --name x --purpose y", []string{"--responsible"}},
 		{"create --owner a", []string{"name"}},
 		{"create --owner a:b --name x", []string{"--owner", "colon"}},
 		{"create --owner a --name=", []string{"--name", "1 to 100"}},
