@@ -4,6 +4,7 @@
 package jiratokens
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -80,10 +81,12 @@ type App struct {
 	// trail writes events about accounts to the audit trail, in order.
 	trail    *background.Queue
 	registry *registry.Registry
-	jiras    []handler.Jira
-	gateways []*handler.Handler
-	tokens   *pool.Cache
-	logger   *zap.Logger
+	// agreement finds out whether other gateways have loaded another policy.
+	agreement *registry.Agreement
+	jiras     []handler.Jira
+	gateways  []*handler.Handler
+	tokens    *pool.Cache
+	logger    *zap.Logger
 }
 
 // Cache configures how many tokens are kept in memory, and for how long they are
@@ -168,6 +171,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if rules.Configured() && !rules.HasManagers() {
 		a.logger.Info("no rule of the policy gives the right to manage: pending tokens can only be approved through the admin endpoint")
 	}
+	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers)
 	owners := registry.NewDirectory(rules, a.Groups)
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, slices.Collect(maps.Keys(a.accounts)))
 	return registerMetrics(ctx)
@@ -258,7 +262,15 @@ func (a *App) Start() error {
 		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
 	}
 	begin, ok := a.store.(storage.MayBeginEmpty)
-	return a.tokens.Start(ok && begin.MayBeginEmpty())
+	if err := a.tokens.Start(ok && begin.MayBeginEmpty()); err != nil {
+		return err
+	}
+	a.tokens.Go(func(ctx context.Context) {
+		if err := a.agreement.Announce(ctx, a.Policy != nil); err != nil {
+			a.logger.Warn("other gateways may not notice that this one has another policy", zap.Error(err))
+		}
+	})
+	return nil
 }
 
 // Stop implements caddy.App. Cleanup releases everything else the app holds.
@@ -268,6 +280,9 @@ func (*App) Stop() error { return nil }
 func (a *App) Cleanup() error {
 	if a.tokens == nil {
 		return nil
+	}
+	if a.agreement != nil {
+		a.agreement.Stop()
 	}
 	return a.tokens.Release()
 }

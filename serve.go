@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
@@ -91,6 +93,30 @@ func (a *App) Jiras() []handler.Jira { return a.jiras }
 
 // Gateways returns the handlers of this configuration.
 func (a *App) Gateways() []*handler.Handler { return a.gateways }
+
+// PolicyOfOthers returns the policy that another gateway with this store has loaded
+// since this configuration was, or nil if all have the same.
+func (a *App) PolicyOfOthers() *registry.LoadedPolicy { return a.agreement.Other() }
+
+// policyDiffers logs that another gateway has loaded another policy, or, if other is
+// nil, that all have the same again.
+func (a *App) policyDiffers(other *registry.LoadedPolicy) {
+	if other == nil {
+		a.logger.Info("all gateways with this store have the same policy again")
+		return
+	}
+	a.logger.Warn("another gateway with this store has loaded another policy: what tokens may do depends on the gateway until all have the same",
+		zap.String("gateway", other.Node), zap.Time("loaded_at", other.At), zap.String("policy", other.Fingerprint))
+}
+
+// nodeName identifies this process among the gateways that share a store.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + " (process " + strconv.Itoa(os.Getpid()) + ")"
+}
 
 // accountStates yields each account, and whether Jira accepts it.
 func (a *App) accountStates() iter.Seq2[string, bool] {

@@ -57,6 +57,9 @@ type App interface {
 	Jiras() []handler.Jira
 	// Gateways returns the configured handlers.
 	Gateways() []*handler.Handler
+	// PolicyOfOthers returns the policy that another gateway with this store has
+	// loaded since, or nil if all have the same.
+	PolicyOfOthers() *registry.LoadedPolicy
 }
 
 // Routes returns the endpoints under /jira_tokens/.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -113,7 +114,7 @@ func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Acco
 // appHealth returns the health of the store, which it probes, and of the accounts,
 // about which it does not ask Jira.
 func (c *call) appHealth(ctx context.Context) Health {
-	h := Health{OK: true, Store: StoreHealth{OK: true}, Accounts: make(map[string]AccountHealth)}
+	h := Health{OK: true, Store: StoreHealth{OK: true}, Accounts: make(map[string]AccountHealth), Policy: PolicyHealth{OK: true}}
 	if err := c.registry.Reachable(ctx); err != nil {
 		h.OK, h.Store = false, StoreHealth{Error: err.Error()}
 	}
@@ -123,6 +124,9 @@ func (c *call) appHealth(ctx context.Context) Health {
 			h.OK, state = false, AccountHealth{Error: err.Error()}
 		}
 		h.Accounts[name] = state
+	}
+	if other := c.app.PolicyOfOthers(); other != nil {
+		h.Policy = PolicyHealth{Error: fmt.Sprintf("%s has loaded another policy at %s", other.Node, other.At.Format(time.RFC3339))}
 	}
 	return h
 }

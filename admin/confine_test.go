@@ -28,9 +28,11 @@ type app struct {
 	jiras    []handler.Jira
 }
 
-func (a *app) Registry() *registry.Registry { return a.registry }
-func (a *app) Jiras() []handler.Jira        { return a.jiras }
-func (*app) Gateways() []*handler.Handler   { return nil }
+func (a *app) Registry() *registry.Registry         { return a.registry }
+func (a *app) Jiras() []handler.Jira                { return a.jiras }
+func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
+
+func (*app) Gateways() []*handler.Handler { return nil }
 func (*app) JiraAccounts() map[string]*jira.Account {
 	options := jira.AccountOptions{ProbeInterval: time.Minute}
 	return map[string]*jira.Account{

@@ -95,6 +95,15 @@ type Health struct {
 	OK       bool                     `json:"ok"`
 	Store    StoreHealth              `json:"store"`
 	Accounts map[string]AccountHealth `json:"accounts"`
+	Policy   PolicyHealth             `json:"policy"`
+}
+
+// PolicyHealth says whether all gateways that share the store have the same policy. It
+// does not count for Health.OK: while a new policy is rolled out, the gateways that do
+// not have it yet must not lose their traffic.
+type PolicyHealth struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
 }
 
 // StoreHealth says whether the token store answers.

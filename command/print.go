@@ -231,7 +231,10 @@ func (c *client) printEvent(event admin.Event) {
 		}
 	}
 	what := "account " + event.Name
-	if event.TokenID != "" {
+	switch {
+	case event.Document != "":
+		what = strings.Replace(event.Document, "/", " ", 1)
+	case event.TokenID != "":
 		what = fmt.Sprintf("%s of %s (%s)", event.TokenID, event.Owner, event.Name)
 	}
 	fmt.Fprintf(c.out, "%s  %-7s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who.String())

@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// PolicyKind is the kind of the document that says which policy was loaded last.
+const PolicyKind = "policy"
+
+// lastPolicy is the document's name.
+var lastPolicy = storage.DocumentName{Kind: PolicyKind, ID: "last"}
+
+// LoadedPolicy says which policy was loaded last by a gateway with this store.
+type LoadedPolicy struct {
+	// Fingerprint identifies the policy.
+	Fingerprint string `json:"fingerprint"`
+	// Node is the gateway that loaded it, At when it did.
+	Node string    `json:"node"`
+	At   time.Time `json:"at"`
+}
+
+// Agreement finds out whether all gateways that share a store have the same policy.
+type Agreement struct {
+	mine    LoadedPolicy
+	mirror  *storage.Mirror
+	store   storage.Store
+	changed func(other *LoadedPolicy)
+
+	mu      sync.Mutex
+	end     func() // ends the subscription
+	stopped bool
+}
+
+// NewAgreement returns an Agreement for a policy with this fingerprint that is loaded
+// by a node. changed is called with the other policy when another node has loaded
+// one, and with nil when the policies are the same again.
+func NewAgreement(store storage.Store, mirror *storage.Mirror, fingerprint, node string, changed func(other *LoadedPolicy)) *Agreement {
+	return &Agreement{mine: LoadedPolicy{Fingerprint: fingerprint, Node: node}, store: store, mirror: mirror, changed: changed}
+}
+
+// Announce begins to watch for other policies, after recording that this node has
+// loaded its own. If there are no rules, that is only recorded where there were some.
+func (a *Agreement) Announce(ctx context.Context, rules bool) error {
+	err := errors.Join(a.record(ctx, rules), a.mirror.Refresh(ctx, lastPolicy.ID))
+	a.watch()
+	if err != nil {
+		return fmt.Errorf("recording the loaded policy: %w", err)
+	}
+	return nil
+}
+
+func (a *Agreement) watch() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopped {
+		return
+	}
+	differed := false
+	a.end = a.mirror.Subscribe(func(known storage.Mirrored) {
+		other := a.otherIn(known)
+		if other != nil || differed {
+			a.changed(other)
+		}
+		differed = other != nil
+	})
+}
+
+// Stop stops watching.
+func (a *Agreement) Stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stopped = true
+	if a.end != nil {
+		a.end()
+	}
+}
+
+// Other returns the policy that another node has loaded since this one, or nil if
+// there is none.
+func (a *Agreement) Other() *LoadedPolicy {
+	known, _ := a.mirror.Documents()
+	return a.otherIn(known)
+}
+
+func (a *Agreement) otherIn(known storage.Mirrored) *LoadedPolicy {
+	document, ok := known[lastPolicy.ID]
+	var last LoadedPolicy
+	if !ok || document.Err != nil || json.Unmarshal(document.Data, &last) != nil {
+		return nil
+	}
+	if last.Fingerprint == a.mine.Fingerprint || last.Node == a.mine.Node {
+		return nil
+	}
+	return &last
+}
+
+// record stores that this node has loaded its policy, unless the last one was the
+// same.
+func (a *Agreement) record(ctx context.Context, rules bool) error {
+	for range attempts {
+		known, err := a.store.Document(ctx, lastPolicy)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		if err != nil && !rules {
+			return nil
+		}
+		var last LoadedPolicy
+		if err == nil && json.Unmarshal(known.Data, &last) == nil && last.Fingerprint == a.mine.Fingerprint {
+			return nil
+		}
+		a.mine.At = time.Now().UTC().Truncate(time.Second)
+		data, err := json.Marshal(a.mine)
+		if err != nil {
+			return err
+		}
+		err = a.store.ApplyDocument(ctx, storage.DocumentChange{
+			DocumentName: lastPolicy, Version: known.Version, Data: data,
+			Event: storage.Event{
+				At: a.mine.At, Action: ActionPolicyLoaded, Name: a.mine.Fingerprint, Actor: storage.Actor{Kind: storage.ActorSystem, Name: a.mine.Node},
+				Changes: []storage.FieldChange{{Field: "policy", Old: encode(last.Fingerprint), New: encode(a.mine.Fingerprint)}},
+			},
+		})
+		if !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: %w", lastPolicy, storage.ErrConflict)
+}
