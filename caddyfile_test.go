@@ -230,6 +230,17 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"headers with a pattern", site("jira_gateway https://a.example {\nheaders X-*\n}"), `invalid header name "X-*": expected letters`},
 		{"rewrite_links", site("jira_gateway https://a.example {\nrewrite_links maybe\n}"), "expected on or off"},
 		{"jira_base_url", site("jira_gateway https://a.example {\njira_base_url a.example\n}"), "expected a URL such as"},
+		{"group twice", app("group a {\nmembers x\n}\ngroup a {\nmembers y\n}"), "the group a is defined twice"},
+		{"group without a name", app("group {\nmembers x\n}"), "group: expected a name and a block"},
+		{"group option", app("group a {\nmember x\n}"), `unknown option "member" of group a: expected members`},
+		{"policy option", app("policy {\neverybody {\n}\n}"), `unknown option "everybody" of policy: expected everyone or group`},
+		{"policy right", app("policy {\neveryone {\nscope read\n}\n}"), `unknown option "scope" of the policy: expected scopes, max_lifetime`},
+		{"policy lifetime", app("policy {\neveryone {\nmax_lifetime 90\n}\n}"), `max_lifetime: invalid lifetime "90"`},
+		{"policy confine", app("policy {\neveryone {\nconfine yes\n}\n}"), `invalid confine "yes": expected required or optional`},
+		{"policy number", app("policy {\neveryone {\nmax_tokens 0\n}\n}"), `invalid max_tokens "0": expected a number of at least 1`},
+		{"policy flag", app("policy {\neveryone {\nmanage all\n}\n}"), "manage: too many arguments"},
+		{"policy group without a name", app("policy {\ngroup {\nmanage\n}\n}"), "group: expected a name and a block of rights"},
+		{"policy twice", app("policy {\neveryone {\nmanage\n}\n}\npolicy {\n}"), "policy is given twice"},
 		{"auth option", site("jira_token_auth {\nfronts api\n}"), "context_path or affinity_cookie"},
 		{"auth argument", site("jira_token_auth 5"), "jira_token_auth: too many arguments"},
 	} {
@@ -272,6 +283,10 @@ func TestMistakesInValues(t *testing.T) {
 		{"two transports", transports("", ""), "the gateways forward to two Jiras, https://"},
 		{"two transports, the first without accounts", transports("", "accounts other"), "in the gateway of https://a.example "},
 		{"two transports, the second without accounts", transports("accounts default", ""), "in the gateway of https://b.example "},
+		{"policy scope", account("bearer x\n}\npolicy {\neveryone {\nscopes reed\n}"), `policy: everyone (Caddyfile:8): scopes: invalid scope "reed"`},
+		{"policy group", account("bearer x\n}\npolicy {\ngroup bi {\nmanage\n}"), `policy: group bi (Caddyfile:8): there is no group "bi": add`},
+		{"policy account", account("bearer x\n}\npolicy {\neveryone {\naccounts other\n}"), `account "other" is not configured`},
+		{"policy without rules", account("bearer x\n}\npolicy {"), "no rules, so nobody could have tokens"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			adapted, err := adapt("Caddyfile", test.text)

@@ -24,6 +24,8 @@ const (
 	ActionDelete   = "delete"
 	ActionImport   = "import"
 
+	ActionPolicyLoaded = "policy_loaded"
+
 	ActionAccountRefused  = "account_refused"
 	ActionAccountAccepted = "account_accepted"
 )
