@@ -296,10 +296,10 @@ func (r *reader) bracket(c byte) (entered bool, err error) {
 	closer := c + 2 // '{' and '}', '[' and ']'
 	r.enter(r.pos, closer)
 	r.pos++
-	switch c := r.peek(); {
-	case c == 0:
+	switch r.peek() {
+	case 0:
 		return false, unexpected(r.fault)
-	case c == closer:
+	case closer:
 		r.pos++
 		r.leave(r.pos)
 		return false, nil
