@@ -44,8 +44,15 @@ var twins = map[string][][2]string{
 	"board": {{"2", "9"}}, "sprint": {{"12", "99"}}, "version": {{"102", "999"}}, "component": {{"202", "999"}},
 	"attachment": {{"302", "999"}}, "link": {{"403", "999"}, {"402", "998"}}, "servicedesk": {{"2", "9"}}, "queue": {{"6", "9"}},
 	"jql": {
-		{"project = OUT", "project = ZZZ"}, {"project = 20000", "project = 29990"}, {"key = OUT-1", "key = ZZZ-1"}, {"id = 20001", "id = 29991"}, {"key in (ABC-1, OUT-1)", "key in (ABC-1, ZZZ-1)"},
-		{"key = ABC-9", "key = ABC-8"}, {"parent = OUT-1", "parent = ZZZ-1"}, {`"Epic Link" = OUT-1`, `"Epic Link" = ZZZ-1`}, {"not (project = OUT)", "not (project = ZZZ)"},
+		{"project = OUT", "project = ZZZ"},
+		{"project = 20000", "project = 29990"},
+		{"key = OUT-1", "key = ZZZ-1"},
+		{"id = 20001", "id = 29991"},
+		{"key in (ABC-1, OUT-1)", "key in (ABC-1, ZZZ-1)"},
+		{"key = ABC-9", "key = ABC-8"},
+		{"parent = OUT-1", "parent = ZZZ-1"},
+		{`"Epic Link" = OUT-1`, `"Epic Link" = ZZZ-1`},
+		{"not (project = OUT)", "not (project = ZZZ)"},
 	},
 	"fields": {
 		{`{"fields":{"project":{"key":"OUT"},"summary":"x"}}`, `{"fields":{"project":{"key":"ZZZ"},"summary":"x"}}`},

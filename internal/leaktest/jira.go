@@ -133,8 +133,10 @@ func (j *Jira) look(r *http.Request, body []byte) (int, any) {
 		}
 		return 404, nil
 	case segments[0] == "jql" || segments[0] == "user":
-		return 200, object{"matches": []any{object{"matchedIssues": []any{20001}}}, "queries": []any{object{"query": "project = ABC", "errors": []any{Marker}}},
-			"visibleFieldNames": []any{object{"value": Marker, "displayName": Marker + " - cf[10099]", "cfid": "cf[10099]"}}}
+		return 200, object{
+			"matches": []any{object{"matchedIssues": []any{20001}}}, "queries": []any{object{"query": "project = ABC", "errors": []any{Marker}}},
+			"visibleFieldNames": []any{object{"value": Marker, "displayName": Marker + " - cf[10099]", "cfid": "cf[10099]"}},
+		}
 	case path == "board" && method == http.MethodGet:
 		boards := []any{}
 		for id, project := range projectOf["board"] {
