@@ -2,7 +2,7 @@
 // without the plugin, in front of a stand-in for Jira, all on this machine.
 // README.md describes the method and the results.
 //
-//	go run ./bench [flags] [compare] [push] [tokens] [profile]
+//	go run ./bench [flags] [compare] [push] [tokens] [hidden] [profile]
 package main
 
 import (
@@ -62,6 +62,7 @@ type options struct {
 	duration    time.Duration
 	revocations int
 	tokens      int
+	trials      int
 	cached      int
 	stores      []string
 	profiled    []string
@@ -79,6 +80,7 @@ func parts() []part {
 		{"compare", compare},
 		{"push", push},
 		{"tokens", tokens},
+		{"hidden", hidden},
 		{"profile", profile},
 	}
 }
@@ -109,7 +111,7 @@ func parseOptions(args []string) (*options, error) {
 	o := new(options)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), "usage: bench [flags] [compare] [push] [tokens] [profile]   (default: all four)\n\n")
+		fmt.Fprint(flags.Output(), "usage: bench [flags] [compare] [push] [tokens] [hidden] [profile]   (default: all five)\n\n")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.caddy, "caddy", "", "`program` to measure (default: built from ./cmd/caddy)")
@@ -118,6 +120,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "compare: length of one measurement; profile runs ten times as long")
 	flags.IntVar(&o.revocations, "revocations", 200, "push: number of tokens to revoke")
 	flags.IntVar(&o.tokens, "tokens", 1_000_000, "tokens: largest number of tokens in a store")
+	flags.IntVar(&o.trials, "trials", 10_000, "hidden: number of requests of each kind")
 	flags.IntVar(&o.cached, "cached", 100_000, "tokens: number of tokens to use, and so to cache")
 	only := flags.String("only", "plain,control,tuned,basic_auth,gateway", "compare: processes to measure; gateway_before is also available")
 	loops := flags.String("loops", "closed,open", "compare: load to apply; \"together\" runs the closed loop on all processes at once, for CPU times on a busy machine")
@@ -164,8 +167,8 @@ func (o *options) check() error {
 			return fmt.Errorf("unknown store %q in -stores: expected file or redis", store)
 		}
 	}
-	if o.rounds < 1 || o.revocations < 1 || o.tokens < 1000 || o.cached < 1 || o.duration <= 0 {
-		return errors.New("-rounds, -revocations, -cached and -duration must be positive, and -tokens at least 1000")
+	if o.rounds < 1 || o.revocations < 1 || o.tokens < 1000 || o.trials < 1 || o.cached < 1 || o.duration <= 0 {
+		return errors.New("-rounds, -revocations, -trials, -cached and -duration must be positive, and -tokens at least 1000")
 	}
 	return nil
 }

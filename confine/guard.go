@@ -39,6 +39,7 @@ func (g *Guard) admit(ctx context.Context, v *View, j Jira, r *Request) (*Admiss
 		return nil, errNoRule
 	}
 	c := &call{session: g.session(v, j, r.Changes), request: r, rule: rule}
+	c.explains = r.Explain
 	if err := c.read(); err != nil {
 		return nil, err
 	}

@@ -75,8 +75,15 @@ func (s *session) lookInside(ctx context.Context, idOrKey string) (issue, error)
 }
 
 // absentIssue stands for an issue that does not exist. It is in a project that no
-// view sees.
-const absentIssue = `{"id":"0","key":"NONE-0","fields":{"project":{"id":"0","key":"NONE"}}}`
+// view sees, and as large as Jira's answer about an issue and its project, so that it
+// takes as long to decode.
+const absentIssue = `{"expand":"renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations","id":"0",` +
+	`"self":"https://none.atlassian.net/rest/api/2/issue/0","key":"NONE-0","fields":{"project":{` +
+	`"self":"https://none.atlassian.net/rest/api/2/project/0","id":"0","key":"NONE","name":"No project","projectTypeKey":"software",` +
+	`"simplified":false,"avatarUrls":{"48x48":"https://none.atlassian.net/rest/api/2/universal_avatar/view/type/project/avatar/0",` +
+	`"24x24":"https://none.atlassian.net/rest/api/2/universal_avatar/view/type/project/avatar/0?size=small",` +
+	`"16x16":"https://none.atlassian.net/rest/api/2/universal_avatar/view/type/project/avatar/0?size=xsmall",` +
+	`"32x32":"https://none.atlassian.net/rest/api/2/universal_avatar/view/type/project/avatar/0?size=medium"}}}}`
 
 // lookIssue asks Jira for an issue and its project; absentIssue if there is none. It
 // does as much for an issue that does not exist as for one that is hidden, so that

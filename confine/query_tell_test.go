@@ -82,7 +82,9 @@ func TestHintsAboutQueries(t *testing.T) {
 		"magic = x":       `"com.example.app:magic"`,
 		"'Deal size' = 1": "team-managed",
 	} {
-		_, err := inView(t, queried(t, true), "notes", "duedate").query(t.Context(), text)
+		s := inView(t, queried(t, true), "notes", "duedate")
+		s.explains = true
+		_, err := s.query(t.Context(), text)
 		wantKind(t, err, BadQuery)
 		var refusal *Error
 		if errors.As(err, &refusal) && (!strings.Contains(refusal.Hint, want) || want == "" && refusal.Hint != "") {

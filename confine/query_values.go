@@ -50,7 +50,7 @@ func (q *querying) projectNamed(ctx context.Context, text string, number bool) (
 		switch {
 		case err != nil || containsProject(inside, p.ID):
 			return p, err
-		case p.ID != "":
+		case p.ID != "" && q.explains:
 			return project{}, inProject(noThing("project", text), p)
 		}
 	}

@@ -20,6 +20,10 @@ type Request struct {
 	// Body is the JSON body if the rule reads one; nil if there is none. The caller
 	// limits its size.
 	Body []byte
+	// Explain is set to add hints for administrators to errors. It is not for the
+	// requests of clients: looking for a hint takes longer for what is hidden than for
+	// what does not exist.
+	Explain bool
 }
 
 // Jira answers questions of the guard.

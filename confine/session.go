@@ -30,6 +30,8 @@ type session struct {
 	// fresh is set for requests that change something. They are decided by answers
 	// that Jira gave after the request came; see [current].
 	fresh bool
+	// explains is set to add hints for administrators to refusals.
+	explains bool
 	// questions counts the requests to Jira.
 	questions atomic.Int64
 

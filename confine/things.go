@@ -91,9 +91,12 @@ func (s *session) requireThing(ctx context.Context, thing, name string) error {
 	return nil
 }
 
-// explained returns a refusal with a hint for administrators. It does not look up
-// the thing again.
+// explained returns a refusal, with a hint if that is for an administrator. It does
+// not look up the thing again.
 func (s *session) explained(ctx context.Context, refusal error, thing, name string) error {
+	if !s.explains {
+		return refusal
+	}
 	hint := "It does not exist, or its project is not among those that the token sees."
 	var of project
 	switch thing {

@@ -25,6 +25,8 @@ type confined struct {
 	changes   bool
 	// body is the request's body, if the operation's rule reads it.
 	body []byte
+	// explains is set if the request is only explained to an administrator.
+	explains bool
 	// admission says what is inside. It is set once Jira has been asked.
 	admission *confine.Admission
 }
@@ -34,7 +36,7 @@ type confined struct {
 func (c *confined) admit(out *http.Request, asked confine.Jira) error {
 	request := &confine.Request{
 		Method: out.Method, Changes: c.changes, Match: c.operation,
-		RawQuery: out.URL.RawQuery, Body: c.body,
+		RawQuery: out.URL.RawQuery, Body: c.body, Explain: c.explains,
 	}
 	admission, err := c.guard.Admit(out.Context(), c.view, asked, request)
 	if err != nil {
@@ -148,6 +150,7 @@ func redactionError(err error) error {
 // askConfined checks for Explain what the request names. It sends nothing but the
 // guard's questions.
 func (d *Decision) askConfined(out *http.Request, asked confine.Jira) *denial {
+	d.confined.explains = true
 	err := d.confined.admit(out, asked)
 	if refused, ok := errors.AsType[*confine.Error](err); ok {
 		return confinedDenial(d, refused)

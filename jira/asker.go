@@ -39,6 +39,11 @@ func (a Asker) Ask(ctx context.Context, method, uri string, body []byte) (status
 		return 0, nil, err
 	}
 	defer response.Body.Close()
+	path, _, _ := strings.Cut(uri, "?")
+	if status := response.StatusCode; status >= 400 && status < 500 && IsPage(response, path) {
+		// Only Jira knows what does not exist.
+		return 0, nil, NotJiraError{fmt.Sprintf("got an HTML page instead of JSON (HTTP %d): a maintenance page, or a proxy's?", status)}
+	}
 	answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
