@@ -17,11 +17,12 @@ type Admission struct {
 	// boards are the IDs of boards that were found inside.
 	boards map[string]bool
 	answer []byte
+	paging *Paging
 }
 
 // admission sums up what is known once a request has passed.
 func (c *call) admission(ctx context.Context) (*Admission, error) {
-	a := &Admission{view: c.view, projects: make(map[string]bool), issues: c.inside, boards: c.boards, answer: c.answer}
+	a := &Admission{view: c.view, projects: make(map[string]bool), issues: c.inside, boards: c.boards, answer: c.answer, paging: c.paging}
 	var err error
 	if a.hidden, err = c.hidden(ctx); err != nil {
 		return nil, err
@@ -46,6 +47,10 @@ func (c *call) admission(ctx context.Context) (*Admission, error) {
 // nil if the request goes to Jira. The guard answers requests for lists that Jira
 // cannot limit to several projects.
 func (a *Admission) Answer() []byte { return a.answer }
+
+// Paging divides the guard's own answer into pages once it is redacted; nil if that is
+// not to be done.
+func (a *Admission) Paging() *Paging { return a.paging }
 
 // Project reports whether the project with this ID or key is inside; either may
 // be empty. If both are given the ID decides.

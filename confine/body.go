@@ -51,6 +51,14 @@ func (d *document) set(name string, value any) {
 	d.changed = true
 }
 
+// remove removes a field of the body.
+func (d *document) remove(name string) {
+	if _, ok := d.object()[name]; ok {
+		delete(d.object(), name)
+		d.changed = true
+	}
+}
+
 // keepOnly removes the fields of the body that are not named.
 func (d *document) keepOnly(names string) {
 	for name := range d.object() {

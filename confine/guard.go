@@ -52,6 +52,9 @@ func (g *Guard) admit(ctx context.Context, v *View, j Jira, r *Request) (*Admiss
 	if err := c.requirePart(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.collect(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.noteUpload(ctx); err != nil {
 		return nil, err
 	}
@@ -70,6 +73,8 @@ type call struct {
 	body       *document // nil if the rule does not read it
 	// answer is the guard's own answer; nil if Jira answers.
 	answer []byte
+	// paging divides the answer into pages once it is redacted; nil if it is a page.
+	paging *Paging
 }
 
 // template returns the template of the path, in which an issue is always named

@@ -184,7 +184,7 @@ func TestServiceDeskLists(t *testing.T) {
 func TestRequestLists(t *testing.T) {
 	a := newAsker(t, true, onlyABC)
 	thingsOf(a.jira)
-	a.admitted("GET /rest/servicedeskapi/request", "")
+	a.refused(Outside, "GET /rest/servicedeskapi/request", "") // no service desk is inside
 	a.admitted("GET /rest/servicedeskapi/request?serviceDeskId=11", "")
 	a.refused(Outside, "GET /rest/servicedeskapi/request?serviceDeskId=21", "")
 	for _, confinement := range []token.Confinement{acme, pinned, abcAcme} {
@@ -214,7 +214,41 @@ func TestRequestsOutsideAreNotSearched(t *testing.T) {
 	a = newAsker(t, true, abcAndDEF)
 	thingsOf(a.jira)
 	a.jira.things["/rest/servicedeskapi/servicedesk"] = map[string]any{"isLastPage": true, "values": append(desks, map[string]any{"id": "12", "projectId": "10001"})}
-	a.admitted("GET /rest/servicedeskapi/request", "")
 	a.admitted("GET /rest/servicedeskapi/request?serviceDeskId=11&searchTerm=x", "")
+	a.refused(NotConfinable, "GET /rest/servicedeskapi/request", "")
 	a.refused(NotConfinable, "GET /rest/servicedeskapi/request?searchTerm=secret&limit=1", "")
+}
+
+// The fewer elements a list has, the more it tells about those that are taken out.
+func TestShortListsAreAskedForWhole(t *testing.T) {
+	a := newAsker(t, false, onlyABC)
+	for target, want := range map[string]string{
+		"/rest/api/2/projects/picker?query=x&maxResults=1": "maxResults=1000",
+		"/rest/api/2/project?recent=1":                     "recent=20",
+	} {
+		r, _ := a.admitted("GET "+target, "")
+		if !strings.Contains(r.RawQuery, want) {
+			t.Errorf("%s: %s", target, r.RawQuery)
+		}
+	}
+	r, _ := newAsker(t, true, onlyABC).admitted("POST /rest/api/3/changelog/bulkfetch", `{"issueIdsOrKeys":["ABC-1"],"maxResults":1,"nextPageToken":"x"}`)
+	if got := string(r.Body); got != `{"issueIdsOrKeys":["ABC-1"],"nextPageToken":"x"}` {
+		t.Error(got)
+	}
+}
+
+func TestListsThatAreTooLong(t *testing.T) {
+	a := newAsker(t, true, onlyABC)
+	endless := `{"values":[` + strings.Repeat(`{"id":"summary"},`, 99) + `{"id":"summary"}],"isLast":false}`
+	a.jira.answer = func(_ context.Context, _, path string) (int, string, error) {
+		if path == "/rest/api/3/field/search" {
+			return 200, endless, nil
+		}
+		return 0, "", nil
+	}
+	a.refused(NotConfinable, "GET /rest/api/3/field/search", "")
+	for _, answer := range []string{`[]`, `{"total":1}`, `{"values":[],"isLast":"no"}`, `{"values":[]`} {
+		endless = answer
+		a.refused(Unanswered, "GET /rest/api/3/field/search", "")
+	}
 }

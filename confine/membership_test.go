@@ -30,7 +30,7 @@ func TestQuestionsForAnIssue(t *testing.T) {
 			if got := strings.Join(a.jira.asked(), ", "); got != test.want {
 				t.Errorf("Jira was asked %s", got)
 			}
-			a.admitted("GET /rest/api/2/issue/ABC-1/comment", "")
+			a.admitted("GET /rest/api/2/issue/ABC-1/worklog", "")
 			if asked := a.jira.asked(); len(asked) > 0 {
 				t.Errorf("within the ttl Jira was asked %q", asked)
 			}

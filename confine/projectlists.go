@@ -21,6 +21,10 @@ func (c *call) listProjects(ctx context.Context) error {
 	switch template := c.request.Match.Template; {
 	case strings.HasSuffix(template, "/project/search"):
 		return c.searchProjects(ctx)
+	case strings.HasSuffix(template, "/projects/picker"):
+		c.parameters.set("maxResults", "1000") // fewer would show where those outside stand
+	case strings.HasSuffix(template, "/project") && c.parameters.has("recent"):
+		c.parameters.set("recent", "20") // as many as Jira remembers
 	case strings.HasSuffix(template, "/issue/createmeta"):
 		return c.limitCreatemeta(ctx)
 	case len(c.rule.Parameters) > 0:

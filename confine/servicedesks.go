@@ -9,7 +9,7 @@ import (
 )
 
 // listServiceDesks limits the list of request types to those of the service desks
-// inside. The list of service desks itself is redacted when the response comes: it
+// inside. The list of service desks itself is redacted once it is collected: it
 // names their projects.
 func (c *call) listServiceDesks(ctx context.Context) error {
 	n, err := c.named(ctx)
@@ -82,17 +82,18 @@ func (c *call) listRequests(ctx context.Context) error {
 }
 
 // limitRequests limits the list of the requests of all service desks to those
-// inside, where that can be done. What is outside is taken out of the response, but
-// where a page ends tells how many requests match a search.
+// inside. Jira can limit it to one service desk only. If the response were redacted
+// instead, where its pages end would tell how many requests there are outside.
 func (c *call) limitRequests(ctx context.Context) error {
 	desks, err := c.serviceDesks(ctx)
 	switch {
 	case err != nil:
 		return err
-	case len(desks) == 1:
-		c.parameters.set("serviceDeskId", desks...)
-	case c.parameters.has("searchTerm") || c.parameters.has("requestTypeId"):
-		return &Error{Kind: NotConfinable, Message: "A token that sees only a part of Jira can search the customer requests of one service desk: give its serviceDeskId."}
+	case len(desks) == 0:
+		return errNoServiceDesk
+	case len(desks) > 1:
+		return &Error{Kind: NotConfinable, Message: "A token that sees several service desks can list the customer requests of one of them: give its serviceDeskId."}
 	}
+	c.parameters.set("serviceDeskId", desks...)
 	return nil
 }

@@ -113,10 +113,26 @@ func (c *confined) answer(response *http.Response) (*http.Response, error) {
 		return nil, redactionError(err)
 	}
 	in.Body, in.ContentLength = passed, length
+	if paging := c.admission.Paging(); paging != nil {
+		return paged(&in, paging)
+	}
 	if length >= 0 {
 		in.Header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
 	return &in, nil
+}
+
+// paged returns the page that the client asked for of a list that was collected whole.
+func paged(in *http.Response, paging *confine.Paging) (*http.Response, error) {
+	whole, err := io.ReadAll(in.Body)
+	if err == nil {
+		whole, err = paging.Page(whole)
+	}
+	if err != nil {
+		return nil, redactionError(err)
+	}
+	setBody(in, whole)
+	return in, nil
 }
 
 // failed replaces Jira's error texts, which can name what is outside.

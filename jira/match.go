@@ -28,6 +28,9 @@ func (op *Operation) match(path string) Match {
 	}
 }
 
+// Path returns the path of the request, relative to Jira's URL, as sent.
+func (m Match) Path() string { return m.path }
+
 // Param returns the path segment that matched {name} in the template, as sent:
 // still percent-encoded. It does not allocate.
 func (m Match) Param(name string) (value string, ok bool) {

@@ -9,7 +9,7 @@ var changeItem = judged(objectOf(kept("field", "fieldtype", "fieldId", "from", "
 	"tmpFromAccountId", "tmpToAccountId")), isItemShown)
 
 var changelogAnswers = map[string]*shape{
-	"changelog": countedPage(change, "values", "histories"),
+	"changelog": changelogPage(change, "values", "histories"),
 	"changelogs": objectOf(object{
 		"nextPageToken":   scalar,
 		"issueChangeLogs": arrayOf(objectOf(object{"issueId": scalar, "changeHistories": arrayOf(change)})),

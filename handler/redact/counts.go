@@ -8,8 +8,8 @@ import "strconv"
 //   - Of a page that holds everything, such as the comments inside an issue, the total is what passed.
 //   - Of the last of several pages, the total is the page's start and what passed of it.
 //   - Of an earlier page, the total is Jira's, which also counts what is hidden: no one knows yet how much of the following
-//     pages is. Where the number of what is hidden is itself a secret, as with internal comments, the total says only that
-//     there is more. It grows from page to page, until the last one has the right one.
+//     pages is. Where the number of what is hidden is itself a secret, as with internal comments and changes, the total says
+//     only that there is more. It grows from page to page, until the last one has the right one.
 //
 // startAt and maxResults keep Jira's counts, so that clients reach every page once.
 type counts struct {

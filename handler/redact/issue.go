@@ -12,7 +12,7 @@ var issue = objectOf(object{
 	"fields":      fields,
 	"names":       fieldNames,
 	"schema":      byField(keep),
-	"changelog":   countedPage(change, "histories"),
+	"changelog":   changelogPage(change, "histories"),
 	"transitions": arrayOf(transition),
 	"editmeta":    editMeta,
 	"properties":  mapOf(unknown),

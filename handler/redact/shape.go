@@ -37,8 +37,8 @@ type shape struct {
 	nulled bool
 	// counted is set for a page whose elements may be dropped. Its counts are corrected: see counts.
 	counted bool
-	// secret is set if the number of dropped elements must not be revealed when internal comments are hidden.
-	secret bool
+	// secret reports whether the number of dropped elements must not be revealed.
+	secret func(*view) bool
 }
 
 // object passes the members that m names.
@@ -116,7 +116,14 @@ func countedPage(elements *shape, arrays ...string) *shape {
 // commentPage is a page of comments, of which internal ones may be dropped.
 func commentPage(comment *shape, array string) *shape {
 	p := countedPage(comment, array)
-	p.secret = true
+	p.secret = func(in *view) bool { return in.HidesInternalComments() }
+	return p
+}
+
+// changelogPage is a page of changes, of which those of links and hidden fields may be dropped.
+func changelogPage(change *shape, arrays ...string) *shape {
+	p := countedPage(change, arrays...)
+	p.secret = func(*view) bool { return true }
 	return p
 }
 

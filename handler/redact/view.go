@@ -7,4 +7,4 @@ type view struct {
 }
 
 // keepsSecret reports whether the number of elements dropped from a page of this shape must not be revealed.
-func (v *view) keepsSecret(page *shape) bool { return page.secret && v.HidesInternalComments() }
+func (v *view) keepsSecret(page *shape) bool { return page.secret != nil && page.secret(v) }

@@ -103,7 +103,8 @@ func (j *Jira) look(r *http.Request, body []byte) (int, any) {
 	if j.shape == "versions" && strings.HasSuffix(path, "/version") {
 		return 200, object{"values": meta("versions"), "isLast": true, "total": 2}
 	}
-	if answer := meta(j.shape); answer != nil && r.Header.Get("X-Request-Id") != "" {
+	isClients := r.Header.Get("X-Request-Id") != "" || strings.HasPrefix(path, "issue/createmeta/") || path == "statuses/search"
+	if answer := meta(j.shape); answer != nil && isClients {
 		return 200, answer
 	}
 	switch {
@@ -113,12 +114,9 @@ func (j *Jira) look(r *http.Request, body []byte) (int, any) {
 		}
 		return 200, object{"deploymentType": "Cloud", "version": "1001.0.0", "baseUrl": "https://jira.test"}
 	case path == "field":
-		return 200, []any{
-			object{"id": "summary", "name": "Summary", "custom": false, "schema": object{"type": "string", "system": "summary"}},
-			object{"id": "customfield_10010", "name": "Margin", "custom": true, "schema": object{"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield", "customId": 10010}},
-			object{"id": "customfield_10014", "name": "Epic Link", "custom": true, "schema": object{"type": "any", "custom": "com.pyxis.greenhopper.jira:gh-epic-link", "customId": 10014}},
-			object{"id": "customfield_10099", "name": Marker, "custom": true, "schema": object{"type": "string", "custom": "x", "customId": 10099}, "scope": object{"type": "PROJECT", "project": object{"id": "20000"}}},
-		}
+		return 200, fields
+	case path == "field/search" || path == "customFields":
+		return 200, object{"values": fields, "total": len(fields), "isLast": true}
 	case path == "project" || path == "project/recent":
 		return 200, []any{projectBody("10000"), projectBody("20000")}
 	case path == "project/search":

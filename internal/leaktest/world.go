@@ -49,6 +49,15 @@ func projectBody(id string) object {
 	}
 }
 
+// fields are the fields of the stand-in. One is hidden, and one belongs to the project
+// outside.
+var fields = []any{
+	object{"id": "summary", "name": "Summary", "custom": false, "schema": object{"type": "string", "system": "summary"}},
+	object{"id": "customfield_10010", "name": "Margin", "description": Marker, "custom": true, "schema": object{"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield", "customId": 10010}},
+	object{"id": "customfield_10014", "name": "Epic Link", "custom": true, "schema": object{"type": "any", "custom": "com.pyxis.greenhopper.jira:gh-epic-link", "customId": 10014}},
+	object{"id": "customfield_10099", "name": Marker, "custom": true, "schema": object{"type": "string", "custom": "x", "customId": 10099}, "scope": object{"type": "PROJECT", "project": object{"id": "20000"}}},
+}
+
 // body returns the issue as Jira does with everything expanded.
 func (i issue) body() object {
 	outside, ownComment := issues[2], worded(i.project, "comment")
@@ -136,6 +145,8 @@ func meta(answer string) any {
 		return []any{object{"id": "1", "name": "Task", "statuses": []any{object{"id": "1", "name": "Open"}}}}
 	case "issuetype", "status":
 		return types("10000")[0]
+	case "statuses":
+		return object{"values": append(types("20000"), types("10000")...), "total": 2}
 	case "matches":
 		return object{"matches": []any{object{"matchedIssues": []any{10001}, "errors": []any{Marker}}}}
 	}
