@@ -35,7 +35,7 @@ func (h *Handler) confine(r *http.Request, d *Decision) *denial {
 	case rule.Rule == jira.RuleNone:
 		return deny(ReasonNotConfinable, "This API token sees only a part of Jira, and this operation cannot be confined to it: "+rule.Note+".")
 	}
-	d.confined = &confined{guard: h.guard, view: view, operation: d.operation, changes: d.Access.Changes()}
+	d.confined = &confined{guard: h.guard, view: view, operation: d.operation, changes: d.changes}
 	if readsBody(rule) {
 		return d.confined.readBody(r)
 	}

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/internal/leaktest"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -20,6 +24,8 @@ import (
 type gate struct {
 	*exchange
 	jira *leaktest.Jira
+	// lines are the handler's log.
+	lines *observer.ObservedLogs
 	// strict is set if everything that has a rule must work inside.
 	strict bool
 }
@@ -33,7 +39,19 @@ func newConfinedGate(t testing.TB, confinement token.Confinement) *gate {
 	g.app.record = &record
 	g.handler.app = g.app
 	g.handler.guard = confine.NewGuard(time.Hour)
+	var core zapcore.Core
+	core, g.lines = observer.New(zapcore.DebugLevel)
+	g.handler.logger = zap.New(core)
 	return g
+}
+
+// logged returns the lines that the handler has written since the last call.
+func (g *gate) logged() string {
+	var lines strings.Builder
+	for _, line := range g.lines.TakeAll() {
+		fmt.Fprintf(&lines, "%s %s %v\n", line.Level, line.Message, line.ContextMap())
+	}
+	return lines.String()
 }
 
 // ask sends a request and returns the status, the reason and the whole response
@@ -93,12 +111,16 @@ func TestNothingOutside(t *testing.T) {
 	for name, confinement := range map[string]token.Confinement{
 		"project":         {Projects: []token.Project{{ID: "10000", Key: "ABC"}}, Hide: []string{"customfield_10010", token.HideInternalComments}},
 		"data center":     {Projects: []token.Project{{ID: "10000", Key: "ABC"}}, Hide: []string{"customfield_10010", token.HideInternalComments}},
+		"scope by method": {Projects: []token.Project{{ID: "10000", Key: "ABC"}}, Hide: []string{"customfield_10010", token.HideInternalComments}},
 		"project and jql": {Projects: []token.Project{{ID: "10000", Key: "ABC"}}, JQL: "summary ~ summary", Hide: []string{"customfield_10010", token.HideInternalComments}},
 		"jql":             {JQL: "project = ABC AND summary ~ summary", Hide: []string{"customfield_10010", token.HideInternalComments}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newConfinedGate(t, confinement)
-			g.strict = name == "project" || name == "data center"
+			g.strict = name == "project" || name == "data center" || name == "scope by method"
+			if name == "scope by method" {
+				g.handler.ScopeBy = scopeByMethod
+			}
 			g.jira.DataCenter = name == "data center"
 			for _, op := range operations {
 				if !g.jira.DataCenter || op.DataCenter {
@@ -126,6 +148,9 @@ func (g *gate) try(t *testing.T, op leaktest.Operation) (count int) {
 		if strings.Contains(whole, leaktest.Marker) || status < 300 && leaktest.Outside.MatchString(whole) {
 			t.Errorf("%s: HTTP %d %s holds what is outside: %.1500s", c, status, reason, whole)
 		}
+		if lines := g.logged(); strings.Contains(lines, leaktest.Marker) {
+			t.Errorf("%s: the log holds what is outside: %s", c, lines)
+		}
 		for _, line := range reached {
 			if op.Access != "read" && leaktest.Outside.MatchString(line) {
 				t.Errorf("%s: reached Jira: %s", c, line)
@@ -147,4 +172,44 @@ func (g *gate) try(t *testing.T, op leaktest.Operation) (count int) {
 		twins[c.Twin] = shown
 	}
 	return count
+}
+
+// TestScopeByMethodConfines: what an operation may reach does not depend on how its
+// access is decided.
+func TestScopeByMethodConfines(t *testing.T) {
+	g := newConfinedGate(t, token.Confinement{Projects: []token.Project{{ID: "10000", Key: "ABC"}}})
+	g.handler.ScopeBy = scopeByMethod
+	questions := func(method, target, body string) (status, count int) {
+		g.mu.Lock()
+		g.seen = nil
+		g.mu.Unlock()
+		status, _, _, reached := g.ask(method, target, body)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return status, len(g.seen) - len(reached)
+	}
+	for _, c := range []struct {
+		method, target, body string
+		status               int
+	}{
+		{"GET", "/rest/api/2/issue/OUT-1", "", 404},
+		{"PUT", "/rest/api/2/issue/OUT-1", `{"fields":{"summary":"x"}}`, 404},
+		{"GET", "/rest/api/2/filter/10000", "", 403},
+		{"GET", "/rest/api/2/user?username=x", "", 403},
+		{"POST", "/rest/api/2/issue/OUT-1/notify", `{}`, 403},
+		{"GET", "/rest/other/1.0/things", "", 403},
+		{"POST", "/rest/other/1.0/things", `{}`, 403},
+	} {
+		if status, _ := questions(c.method, c.target, c.body); status != c.status {
+			t.Errorf("%s %s: HTTP %d, want %d", c.method, c.target, status, c.status)
+		}
+	}
+	// A read by POST is no change, which is always checked anew.
+	const read = "/rest/api/2/issue/ABC-1/changelog/list"
+	if status, _ := questions("POST", read, `{"changelogIds":[1]}`); status >= 300 {
+		t.Errorf("HTTP %d", status)
+	}
+	if status, count := questions("POST", read, `{"changelogIds":[1]}`); status >= 300 || count > 0 {
+		t.Errorf("HTTP %d after %d questions about what is known", status, count)
+	}
 }

@@ -39,9 +39,10 @@ type Decision struct {
 	Access     jira.Access
 	classified bool
 	match      jira.Match
-	// operation is the operation of the table, even where the configuration
-	// classifies by method.
+	// operation is the operation of the table and changes whether it changes
+	// anything, even where the configuration classifies by method.
 	operation jira.Match
+	changes   bool
 	// Account is the Jira account that the request is forwarded with.
 	Account *jira.Account
 

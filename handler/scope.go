@@ -23,7 +23,7 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 		}
 		return deny(ReasonPathDenied, message)
 	}
-	d.Access, d.operation = access, operation
+	d.Access, d.operation, d.changes = access, operation, access.Changes()
 	d.match = d.operation
 	if h.ScopeBy == scopeByMethod && d.Access != jira.AccessNever && d.match.Source != jira.SourceReads {
 		d.Access, d.match = jira.AccessByMethod(r.Method), jira.Match{Source: jira.SourceMethod}
