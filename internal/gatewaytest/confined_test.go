@@ -43,6 +43,7 @@ func TestConfinedSeesNothingOutside(t *testing.T) {
 					s.try(op)
 				}
 			}
+			s.checkRecords()
 			t.Logf("%d requests, %d connections", s.requests, s.connections)
 			if s.requests < 500 {
 				t.Errorf("only %d requests", s.requests)
@@ -87,7 +88,9 @@ func newLeakSite(t *testing.T, dataCenter bool, confinement map[string]any) *lea
 	up := newUpstream(t)
 	up.answer(s.answer)
 	_, s.strict = confinement["projects"]
-	s.g = startGateway(t, options{upstream: up, site: "confine {\nttl 1h\n}"})
+	s.g = startGateway(t, options{
+		upstream: up, site: "confine {\nttl 1h\n}\nhandle_response {\nheader +X-Seen \"{http.reverse_proxy.header.Etag} {http.reverse_proxy.header.X-Leak} {http.jira_token.reason}\"\ncopy_response\n}",
+	})
 	s.token = s.g.issue("mallory", "admin", "confine", confinement, "check", false)
 	return s
 }
@@ -212,6 +215,23 @@ func (s *leakSite) check(op leaktest.Operation, c leaktest.Case, a answer) {
 	}
 	if a.reason() != "" && (c.What == "outside" || c.What == "absent") && forwarded > 0 {
 		s.t.Errorf("%s: %s, but it reached Jira", c, a)
+	}
+}
+
+// checkRecords looks for what is outside in what the gateway records for its
+// administrators, which others may read too.
+func (s *leakSite) checkRecords() {
+	if line := lineWith(s.g.log.String(), leaktest.Marker); line != "" {
+		s.t.Errorf("the log holds what is outside: %s", line)
+	}
+	_, metrics := s.g.adminCall("GET", "/metrics", "")
+	if !strings.Contains(metrics, `reason="outside_confinement"`) {
+		s.t.Error("the metrics do not count what is outside")
+	}
+	for _, name := range []string{leaktest.Marker, "OUT", "ZZZ"} {
+		if line := lineWith(metrics, name); line != "" {
+			s.t.Errorf("the metrics hold what was asked for: %s", line)
+		}
 	}
 }
 
