@@ -1,7 +1,6 @@
 package confine
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -51,7 +50,7 @@ func seesSome(v *View) bool    { return !v.seesAllProjects() }
 
 // collectedArrays are the members of pages that hold the elements. Products and versions
 // call them differently.
-const collectedArrays = " values comments fields results histories "
+var collectedArrays = [...]string{"values", "comments", "fields", "results", "histories"}
 
 // Paging divides a list that was collected into pages.
 type Paging struct {
@@ -114,29 +113,34 @@ func (c *call) collection() *collection {
 	return nil
 }
 
-// listPart is what the pages of all lists have in common.
+// listPart is a page of a list as Jira answers it. Most pages have only one of total
+// and isLast.
 type listPart struct {
-	Total      *int `json:"total"`
-	IsLast     *bool
-	IsLastPage *bool
-	array      string
-	values     []jsontext.Value
+	array  string // the name of the member with the values
+	values []jsontext.Value
+	total  *int
+	isLast *bool
 }
 
 // wholeList returns the elements of a list, and the name of the array that holds them;
-// "" if Jira does not answer with a list.
+// "" if Jira does not answer with pages of a list, which could have holes.
 func (c *call) wholeList(ctx context.Context, query url.Values, start string) (values []jsontext.Value, array string, err error) {
 	size := 0
 	for range maxCollectedPages {
 		query.Set(start, strconv.Itoa(len(values)))
-		var answer map[string]jsontext.Value
+		var answer jsontext.Value
 		found, err := c.get(ctx, c.request.Match.Path()+"?"+query.Encode(), &answer)
 		if err != nil || !found {
 			return nil, "", err
 		}
 		part, err := readPart(answer)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, "", err
+		case part.array == "" && values == nil:
+			return nil, "", nil
+		case part.array == "":
+			return nil, "", unanswered(errNonsense)
 		}
 		values, array = append(values, part.values...), part.array
 		for _, v := range part.values {
@@ -145,7 +149,7 @@ func (c *call) wholeList(ctx context.Context, query url.Values, start string) (v
 		switch {
 		case size > maxCollected:
 			return nil, "", errTooLong
-		case part.isLast(len(values)):
+		case part.endsAt(len(values)):
 			return values, array, nil
 		}
 	}
@@ -154,40 +158,38 @@ func (c *call) wholeList(ctx context.Context, query url.Values, start string) (v
 
 var errTooLong = &Error{Kind: NotConfinable, Message: "This list is too long for a token that sees only a part of Jira: the gateway reads all of it before it answers."}
 
-func readPart(answer map[string]jsontext.Value) (p listPart, err error) {
-	for name, value := range answer {
-		var into any
-		switch {
-		case name == "total":
-			into = &p.Total
-		case name == "isLast":
-			into = &p.IsLast
-		case name == "isLastPage":
-			into = &p.IsLastPage
-		case isWordOf(collectedArrays, name) && value.Kind() == '[' && len(p.values) == 0:
-			p.array, into = name, &p.values
-		default:
-			continue
-		}
-		if json.Unmarshal(value, into) != nil {
-			return p, unanswered(errNonsense)
+// readPart reads a page of a list. Without an array, the answer is none.
+func readPart(answer jsontext.Value) (p listPart, err error) {
+	var members map[string]jsontext.Value
+	if answer.Kind() == '{' {
+		if err := json.Unmarshal(answer, &members); err != nil {
+			return p, unanswered(err)
 		}
 	}
-	if p.array == "" {
-		return p, unanswered(errNonsense)
+	for _, name := range collectedArrays {
+		if members[name].Kind() == '[' {
+			p.array = name
+			break
+		}
+	}
+	for name, into := range map[string]any{"total": &p.total, "isLast": &p.isLast, "isLastPage": &p.isLast, p.array: &p.values} {
+		if value, ok := members[name]; ok && json.Unmarshal(value, into) != nil {
+			return p, unanswered(errNonsense)
+		}
 	}
 	return p, nil
 }
 
-// isLast reports whether no page follows after this one and a number of elements.
-func (p listPart) isLast(read int) bool {
-	switch last := cmp.Or(p.IsLast, p.IsLastPage); {
+// endsAt reports whether the list ends with this page if it has this many elements up
+// to here.
+func (p listPart) endsAt(read int) bool {
+	switch {
 	case len(p.values) == 0:
 		return true
-	case last != nil:
-		return *last
-	case p.Total != nil:
-		return read >= *p.Total
+	case p.isLast != nil:
+		return *p.isLast
+	case p.total != nil:
+		return read >= *p.total
 	}
 	return true
 }
