@@ -43,7 +43,10 @@ func TestAccountStateIsToldInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := running.(admin.App)
-	account := app.JiraAccounts()["default"]
+	account, err := app.JiraAccounts().Find(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
 	sites := []string{"https://one.example.com", "https://two.example.com/jira"}
 	var requests sync.WaitGroup
 	for range 8 {

@@ -52,6 +52,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			probe_interval <duration>
 //			max_concurrent <number>|off
 //		}
+//		encryption_key <key> [<old_keys...>]
 //		group <name> {
 //			members <owners...>
 //		}
@@ -84,6 +85,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Value("max_concurrent", &a.MaxConcurrent),
 		limit("max_failures", &a.MaxFailures),
 		option.Func("account", a.unmarshalAccount).Repeated(),
+		option.Texts("encryption_key", &a.EncryptionKeys),
 		option.Func("group", a.unmarshalGroup).Repeated(),
 		option.Func("policy", a.unmarshalPolicy),
 	}.Read(d, "jira_tokens")

@@ -148,7 +148,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, max_concurrent, max_failures, account, group or policy, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, max_concurrent, max_failures, account, encryption_key, group or policy, at Caddyfile:3`},
 		{"limit", app("limit 600/minute"), `invalid limit "600/minute": expected a rate such as 600/m or 600/m burst 50, with s, m, h or d, or off`},
 		{"limit empty", app("limit"), "expected a rate such as 600/m"},
 		{"limit and more", app("limit 600/m burst 50 hunter2"), "limit: too many arguments"},

@@ -25,7 +25,7 @@ var never = map[string][]string{
 	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "command"},
 	"handler":  {"storage", "registry", "pool", "accounts", "admin", "command"},
 	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "command"},
-	"accounts": {"confine", "storage", "registry", "handler", "pool", "admin", "command"},
+	"accounts": {"confine", "registry", "handler", "pool", "admin", "command"},
 	"pool":     {"registry", "handler", "accounts", "admin", "command"},
 	"admin":    {"pool", "command"},
 }

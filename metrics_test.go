@@ -88,7 +88,11 @@ func TestFailedReloadLeavesGauges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app.(admin.App).JiraAccounts()["default"].Refused("https://jira.example.com", errors.New("no"), time.Now())
+	account, err := app.(admin.App).JiraAccounts().Find(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account.Refused("https://jira.example.com", errors.New("no"), time.Now())
 	const want = "jira_tokens_account_up{account=\"default\"} 0\njira_tokens_store_up 1\n"
 	if got := gauges(t, address); got != want {
 		t.Fatalf("before any reload:\n%s", got)

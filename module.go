@@ -7,8 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -49,6 +47,13 @@ type App struct {
 	// that does not name an account uses `default`.
 	Accounts map[string]*accounts.Account `json:"accounts,omitempty"`
 
+	// The keys that encrypt the accounts that the store keeps, with AES-256-GCM: each
+	// is 32 bytes in base64 or hexadecimal, as printed by `openssl rand -base64 32`.
+	// The first one encrypts, all of them decrypt. Support placeholders, such as
+	// `{env.JIRA_TOKENS_KEY}`. All nodes need the same keys. Without one, accounts
+	// cannot be added to the store. Default: none
+	EncryptionKeys []string `json:"encryption_keys,omitempty"`
+
 	// The default rate limit, for tokens without a limit of their own: a number
 	// of requests per second, minute, hour or day (`600/m`), and optionally how
 	// many of them may come at once (`600/m burst 50`). Requests over the limit
@@ -75,9 +80,10 @@ type App struct {
 	// Who may have which tokens. Default: everyone may have any token
 	Policy *policy.Config `json:"policy,omitempty"`
 
+	ctx      caddy.Context
 	store    storage.Module
 	limits   *limits.Limits
-	accounts map[string]*jira.Account
+	accounts *accounts.Set
 	// trail writes events about accounts to the audit trail, in order.
 	trail    *background.Queue
 	registry *registry.Registry
@@ -143,12 +149,17 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the app. Nothing is opened or dialed before Start, so that
 // `caddy validate` works next to a running Caddy, and while Redis is down.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.ctx, a.logger = ctx, ctx.Logger()
 	a.setDefaults()
 	if err := a.loadStore(ctx); err != nil {
 		return err
 	}
-	if err := a.provisionAccounts(); err != nil {
+	configured, err := a.configuredAccounts()
+	if err != nil {
+		return err
+	}
+	keys, err := accounts.NewKeys(a.EncryptionKeys)
+	if err != nil {
 		return err
 	}
 	// Checked here rather than in Validate, since the cache is created below.
@@ -161,10 +172,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.tokens = tokens
 	a.trail = background.NewQueue(tokens.Go)
+	a.accounts = accounts.NewSet(configured, accounts.SetOptions{
+		Store: tokens.Store, Mirror: tokens.Mirror(accounts.DocumentKind), Keys: keys,
+		Changed: a.accountChanged, Logger: a.logger, Now: time.Now,
+	})
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
 		return err
 	}
-	rules, err := policy.New(a.Policy, policy.Surroundings{Groups: a.Groups, Account: func(name string) bool { return a.accounts[name] != nil }})
+	rules, err := policy.New(a.Policy, policy.Surroundings{Groups: a.Groups, Account: func(name string) bool { return a.accounts.Configured(name) || a.accounts.KeepsAccounts() }})
 	if err != nil {
 		return err
 	}
@@ -173,7 +188,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers)
 	owners := registry.NewDirectory(rules, a.Groups)
-	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, slices.Collect(maps.Keys(a.accounts)))
+	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.Names)
 	return registerMetrics(ctx)
 }
 
@@ -229,16 +244,17 @@ func (a *App) loadStore(ctx caddy.Context) error {
 	return nil
 }
 
-func (a *App) provisionAccounts() error {
-	a.accounts = make(map[string]*jira.Account, len(a.Accounts))
+// configuredAccounts returns the accounts of the configuration.
+func (a *App) configuredAccounts() (map[string]*jira.Account, error) {
+	configured := make(map[string]*jira.Account, len(a.Accounts))
 	for name, account := range a.Accounts {
 		provisioned, err := account.Provision(name, a.accountChanged)
 		if err != nil {
-			return fmt.Errorf("account %s: %w", name, err)
+			return nil, fmt.Errorf("account %s: %w", name, err)
 		}
-		a.accounts[name] = provisioned
+		configured[name] = provisioned
 	}
-	return nil
+	return configured, nil
 }
 
 func (c *Cache) check() error {
@@ -255,9 +271,6 @@ func (c *Cache) check() error {
 
 // Start opens the store.
 func (a *App) Start() error {
-	if len(a.accounts) == 0 {
-		a.logger.Warn("no Jira account is configured, so tokens cannot be created or used: add `account default { … }` to jira_tokens")
-	}
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
 		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
 	}
@@ -270,14 +283,26 @@ func (a *App) Start() error {
 			a.logger.Warn("other gateways may not notice that this one has another policy", zap.Error(err))
 		}
 	})
+	// The store may be away, which is no reason not to start.
+	ctx, cancel := context.WithTimeout(a.ctx, accountsTimeout)
+	defer cancel()
+	if names, err := a.accounts.Ready(ctx); err == nil && len(names) == 0 {
+		a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
+	}
 	return nil
 }
+
+// accountsTimeout bounds how long Start waits for the stored accounts.
+const accountsTimeout = 2 * time.Second
 
 // Stop implements caddy.App. Cleanup releases everything else the app holds.
 func (*App) Stop() error { return nil }
 
 // Cleanup releases the store, which is closed once no other configuration uses it.
 func (a *App) Cleanup() error {
+	if a.accounts != nil {
+		a.accounts.Close()
+	}
 	if a.tokens == nil {
 		return nil
 	}

@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -34,11 +34,13 @@ func (a *App) Known(presented token.Token) bool { return a.registry.Known(presen
 // Standing implements handler.App.
 func (a *App) Standing(record *token.Record) policy.Standing { return a.registry.Standing(record) }
 
-// Account returns the named Jira account.
-func (a *App) Account(name string) (*jira.Account, bool) {
-	account, ok := a.accounts[name]
-	return account, ok
+// Account implements handler.App.
+func (a *App) Account(ctx context.Context, name string) (*jira.Account, error) {
+	return a.accounts.Find(ctx, name)
 }
+
+// Configured reports whether the configuration has the account.
+func (a *App) Configured(account string) bool { return a.accounts.Configured(account) }
 
 // Limits returns the rate and concurrency limits.
 func (a *App) Limits() *limits.Limits { return a.limits }
@@ -54,11 +56,12 @@ func (a *App) Decided(outcome handler.Outcome) {
 }
 
 // AddJira registers a Jira that a gateway of this configuration forwards to. With
-// several Jiras, every gateway must name its accounts: otherwise one Jira's
-// credential would be sent to another.
+// several Jiras and configured accounts, every gateway must name its accounts:
+// otherwise one Jira's credential would be sent to another. Stored accounts are bound
+// to their Jira.
 func (a *App) AddJira(upstream handler.Jira) error {
 	for _, other := range a.jiras {
-		if sameURL(other.URL, upstream.URL) {
+		if len(a.Accounts) == 0 || jira.SameURL(other.URL, upstream.URL) {
 			continue
 		}
 		for _, j := range []handler.Jira{other, upstream} {
@@ -72,11 +75,6 @@ func (a *App) AddJira(upstream handler.Jira) error {
 	return nil
 }
 
-// sameURL reports whether two URLs of a Jira differ only in spelling.
-func sameURL(a, b string) bool {
-	return strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
-}
-
 // AddGateway registers a handler of this configuration.
 func (a *App) AddGateway(gateway *handler.Handler) {
 	a.gateways = append(a.gateways, gateway)
@@ -85,8 +83,8 @@ func (a *App) AddGateway(gateway *handler.Handler) {
 // Registry returns the registry, which issues, changes and ends tokens.
 func (a *App) Registry() *registry.Registry { return a.registry }
 
-// JiraAccounts returns the configured accounts by name.
-func (a *App) JiraAccounts() map[string]*jira.Account { return a.accounts }
+// JiraAccounts returns the accounts.
+func (a *App) JiraAccounts() *accounts.Set { return a.accounts }
 
 // Jiras returns the Jiras that gateways of this configuration forward to.
 func (a *App) Jiras() []handler.Jira { return a.jiras }
@@ -118,11 +116,11 @@ func nodeName() string {
 	return host + " (process " + strconv.Itoa(os.Getpid()) + ")"
 }
 
-// accountStates yields each account, and whether Jira accepts it.
+// accountStates yields each account, and whether it can be used.
 func (a *App) accountStates() iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
-		for name, account := range a.accounts {
-			if !yield(name, account.Refusal() == nil) {
+		for _, view := range a.accounts.Views() {
+			if !view.Hidden && !yield(view.Name, view.State != accounts.StateFailing && view.State != accounts.StateUnreadable) {
 				return
 			}
 		}

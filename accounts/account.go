@@ -1,5 +1,6 @@
-// Package accounts configures the Jira accounts that requests are forwarded with, and
-// checks whether Jira accepts them.
+// Package accounts holds the Jira accounts that requests are forwarded with: those of the
+// configuration, and those that the store keeps, encrypted. It also checks whether Jira
+// accepts them.
 package accounts
 
 import (
@@ -86,7 +87,7 @@ func (a *Account) Provision(name string, changed func(account *jira.Account, sit
 		return nil, err
 	}
 	if a.ProbeInterval == 0 {
-		a.ProbeInterval = caddy.Duration(30 * time.Second)
+		a.ProbeInterval = caddy.Duration(defaultProbeInterval)
 	}
 	if a.ProbeInterval < 0 {
 		return nil, fmt.Errorf("invalid probe_interval %s: expected a duration above 0", time.Duration(a.ProbeInterval))
@@ -99,6 +100,10 @@ func (a *Account) Provision(name string, changed func(account *jira.Account, sit
 		Cloud: cloud, ProbeInterval: time.Duration(a.ProbeInterval), Changed: changed,
 	}), nil
 }
+
+// defaultProbeInterval is how long to wait after Jira has refused an account before
+// asking again.
+const defaultProbeInterval = 30 * time.Second
 
 var errNoCredential = errors.New("expected exactly one credential: basic <user> <secret>, bearer <secret> or oauth <client_id> <client_secret>")
 
@@ -188,15 +193,21 @@ func resolve(what, value string) (string, error) {
 		}
 		return "", fmt.Errorf("%s: unknown or empty placeholder; to write a literal brace, use \\{", what)
 	}
-	if resolved == "" {
-		return "", fmt.Errorf("%s must not be empty", what)
+	return resolved, checkPlain(what, resolved)
+}
+
+// checkPlain returns an error if a part of a credential is empty or cannot be sent in a
+// header. It never contains the value.
+func checkPlain(what, value string) error {
+	if value == "" {
+		return fmt.Errorf("%s must not be empty", what)
 	}
-	for _, c := range []byte(resolved) {
+	for _, c := range []byte(value) {
 		if c < ' ' || c == 0x7f {
-			return "", fmt.Errorf("%s must not contain a line break or another control character", what)
+			return fmt.Errorf("%s must not contain a line break or another control character", what)
 		}
 	}
-	return resolved, nil
+	return nil
 }
 
 // onePlaceholder parses a value that consists only of {env.NAME} or {file.PATH}. The

@@ -18,8 +18,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -51,8 +51,8 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 type App interface {
 	// Registry returns the registry of tokens.
 	Registry() *registry.Registry
-	// JiraAccounts returns the configured accounts by name.
-	JiraAccounts() map[string]*jira.Account
+	// JiraAccounts returns the accounts.
+	JiraAccounts() *accounts.Set
 	// Jiras returns the Jiras that the configured gateways forward to.
 	Jiras() []handler.Jira
 	// Gateways returns the configured handlers.
@@ -92,6 +92,12 @@ var endpoints = map[string]map[string]endpoint{
 
 	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
 	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},
+
+	"accounts":                {http.MethodGet: (*call).listAccounts, http.MethodPost: (*call).addAccount},
+	"accounts/reencrypt":      {http.MethodPost: (*call).reencryptAccounts},
+	"accounts/{name}":         {http.MethodGet: (*call).showAccount, http.MethodDelete: (*call).removeAccount},
+	"accounts/{name}/check":   {http.MethodPost: (*call).checkAccount},
+	"accounts/{name}/replace": {http.MethodPost: (*call).replaceAccount},
 
 	"audit":   {http.MethodGet: (*call).audit},
 	"check":   {http.MethodGet: (*call).check},
@@ -188,6 +194,8 @@ func apiError(err error) caddy.APIError {
 	switch {
 	case errors.As(err, &api):
 		return api
+	case errors.As(err, new(accounts.UnreachableError)):
+		status = http.StatusBadGateway
 	case errors.As(err, &invalid):
 		return aboutField(http.StatusBadRequest, invalid.Field, err)
 	case errors.As(err, &policy):

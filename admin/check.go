@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,44 +52,92 @@ func (c *call) transportTo(url string) http.RoundTripper {
 	return nil
 }
 
-// checkAccounts asks every configured Jira whether it accepts the named account,
-// or all accounts if name is empty.
+var (
+	errNoJira    = errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira, so there is no Jira to ask")
+	errNoAccount = errors.New("no account is configured: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
+)
+
+// checkAccounts asks every configured Jira whether it accepts the named account. If
+// name is empty, it asks about all accounts, and also reports Jiras without any.
 func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, error) {
-	all, upstreams := c.app.JiraAccounts(), c.app.Jiras()
-	names := slices.Sorted(maps.Keys(all))
-	if name != "" {
-		if _, ok := all[name]; !ok {
-			return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("account %q is not configured: expected %s", name, strings.Join(names, ", "))}
-		}
-		names = []string{name}
+	if len(c.app.Jiras()) == 0 {
+		return nil, caddy.APIError{HTTPStatus: http.StatusConflict, Err: errNoJira}
 	}
-	if len(upstreams) == 0 {
-		return nil, caddy.APIError{
-			HTTPStatus: http.StatusConflict,
-			Err:        errors.New("the configuration has no jira_gateway, and no reverse_proxy with the transport jira, so there is no Jira to ask"),
-		}
+	all, err := c.app.JiraAccounts().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views := all
+	if name != "" {
+		views = slices.DeleteFunc(slices.Clone(all), func(v Account) bool { return v.Name != name })
+	}
+	switch {
+	case len(all) == 0:
+		return nil, caddy.APIError{HTTPStatus: http.StatusConflict, Err: errNoAccount}
+	case len(views) == 0:
+		names := c.app.JiraAccounts().Names()
+		return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("account %q is not configured: expected %s", name, strings.Join(names, ", "))}
 	}
 	ctx = withReplacer(ctx)
-	if len(names) == 0 {
-		return nil, caddy.APIError{
-			HTTPStatus: http.StatusConflict,
-			Err:        errors.New("no account is configured: add `account default { … }` to jira_tokens"),
-		}
-	}
 	results := []CheckResult{}
-	for _, name := range names {
-		asked := make(map[string]bool) // several gateways can share a Jira
-		for _, upstream := range upstreams {
-			if upstream.Takes(name) && !asked[upstream.URL] {
-				asked[upstream.URL] = true
-				results = append(results, checkAccount(ctx, upstream, all[name]))
-			}
-		}
-		if len(asked) == 0 {
-			results = append(results, CheckResult{Account: name, Error: "no gateway uses this account: the accounts option of every gateway names other ones; add it there, or remove the account"})
-		}
+	for _, view := range views {
+		results = append(results, c.checkView(ctx, view)...)
+	}
+	if name == "" {
+		results = append(results, c.unusedJiras(results)...)
 	}
 	return results, nil
+}
+
+// checkView asks every Jira that an account is used with whether it accepts it.
+func (c *call) checkView(ctx context.Context, view Account) []CheckResult {
+	if view.Hidden {
+		return []CheckResult{{Account: view.Name, Jira: view.Jira, Error: "the store keeps an account with the name of a configured one, which takes precedence: remove one of them"}}
+	}
+	account, err := c.app.JiraAccounts().Find(ctx, view.Name)
+	if err != nil {
+		return []CheckResult{{Account: view.Name, Jira: view.Jira, Error: err.Error()}}
+	}
+	results := c.checkAt(ctx, account)
+	for i := range results {
+		if view.State == accounts.StateExpiring {
+			results[i].ExpiresAt = view.ExpiresAt
+		}
+	}
+	if len(results) > 0 {
+		return results
+	}
+	missing := "no gateway uses this account: the accounts option of every gateway names other ones; add it there, or remove the account"
+	if view.Jira != "" {
+		missing = "no gateway of the configuration forwards to this Jira: add one, or remove the account"
+	}
+	return []CheckResult{{Account: view.Name, Jira: view.Jira, Error: missing}}
+}
+
+// checkAt asks the Jiras of all gateways that take an account. Gateways of one Jira may
+// reach it in different ways, so each of them asks, until Jira refuses the account: it
+// may count that as a failed login.
+func (c *call) checkAt(ctx context.Context, account *jira.Account) (results []CheckResult) {
+	for _, upstream := range c.app.Jiras() {
+		if !upstream.Takes(account) || slices.ContainsFunc(results, func(r CheckResult) bool { return r.refused && jira.SameURL(r.Jira, upstream.URL) }) {
+			continue
+		}
+		if result := checkAccount(ctx, upstream, account); !slices.Contains(results, result) {
+			results = append(results, result)
+		}
+	}
+	return results
+}
+
+// unusedJiras reports the Jiras that no account is used with.
+func (c *call) unusedJiras(results []CheckResult) (unused []CheckResult) {
+	for _, upstream := range c.app.Jiras() {
+		named := func(r CheckResult) bool { return jira.SameURL(r.Jira, upstream.URL) }
+		if !slices.ContainsFunc(results, named) && !slices.ContainsFunc(unused, named) {
+			unused = append(unused, CheckResult{Jira: upstream.URL, Error: "no account is used with this Jira, so no token works there"})
+		}
+	}
+	return unused
 }
 
 // withReplacer returns a context for requests to Jira: the transport replaces the
@@ -104,6 +151,7 @@ func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Acco
 	identity, err := accounts.Check(ctx, account, upstream.URL, upstream.Transport)
 	if err != nil {
 		result.Error = err.Error()
+		result.refused = errors.As(err, new(jira.RefusedError))
 		return result
 	}
 	result.OK = true
@@ -118,12 +166,13 @@ func (c *call) appHealth(ctx context.Context) Health {
 	if err := c.registry.Reachable(ctx); err != nil {
 		h.OK, h.Store = false, StoreHealth{Error: err.Error()}
 	}
-	for name, account := range c.app.JiraAccounts() {
-		state := AccountHealth{OK: true}
-		if err := account.Refusal(); err != nil {
-			h.OK, state = false, AccountHealth{Error: err.Error()}
+	for _, view := range c.app.JiraAccounts().Views() {
+		if view.Hidden {
+			continue
 		}
-		h.Accounts[name] = state
+		state := AccountHealth{OK: view.State == accounts.StateValid || view.State == accounts.StateExpiring, Error: view.Error}
+		h.OK = h.OK && state.OK
+		h.Accounts[view.Name] = state
 	}
 	if other := c.app.PolicyOfOthers(); other != nil {
 		h.Policy = PolicyHealth{Error: fmt.Sprintf("%s has loaded another policy at %s", other.Node, other.At.Format(time.RFC3339))}

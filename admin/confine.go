@@ -58,14 +58,18 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	if !c.ask || !changed || record.Confine.IsZero() {
 		return nil
 	}
-	upstream, err := c.call.jiraOf(record.Account)
+	account, err := c.call.app.JiraAccounts().Find(ctx, record.Account)
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: fmt.Errorf("account %s: %w%s", record.Account, err, withoutAsking)}
+	}
+	upstream, err := c.call.jiraOf(account)
 	if err != nil {
 		return err
 	}
 	c.call.noDeadline()
 	ctx, cancel := context.WithTimeout(withReplacer(ctx), confineCheckTimeout)
 	defer cancel()
-	asker := jira.Asker{Transport: upstream.Transport, URL: upstream.URL, Account: c.call.app.JiraAccounts()[record.Account]}
+	asker := jira.Asker{Transport: upstream.Transport, URL: upstream.URL, Account: account}
 	// A new guard: what another remembers may be out of date.
 	resolved, issues, err := confine.NewGuard(confineCheckTimeout).Check(ctx, asker, record.Confine)
 	if refused, ok := errors.AsType[*confine.Error](err); ok {
@@ -100,7 +104,7 @@ func vetConfinement(_ context.Context, record *token.Record) error {
 }
 
 // jiraOf returns the Jira that an account is used with. It must be the only one.
-func (c *call) jiraOf(account string) (handler.Jira, error) {
+func (c *call) jiraOf(account *jira.Account) (handler.Jira, error) {
 	found := make(map[string]handler.Jira) // several gateways can have one Jira
 	for _, upstream := range c.app.Jiras() {
 		if upstream.Takes(account) {

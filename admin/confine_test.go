@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -25,15 +26,18 @@ import (
 type app struct {
 	t        *testing.T
 	registry *registry.Registry
+	accounts *accounts.Set
 	jiras    []handler.Jira
 }
 
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) Jiras() []handler.Jira                { return a.jiras }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
+func (*app) Gateways() []*handler.Handler           { return nil }
+func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
 
-func (*app) Gateways() []*handler.Handler { return nil }
-func (*app) JiraAccounts() map[string]*jira.Account {
+// configured are the accounts of the configuration.
+func configured() map[string]*jira.Account {
 	options := jira.AccountOptions{ProbeInterval: time.Minute}
 	return map[string]*jira.Account{
 		"default": jira.NewAccount("default", jira.Bearer(fakejira.DefaultBearer), options),
@@ -49,9 +53,19 @@ func newApp(t *testing.T) (*app, *fakejira.Server) {
 	site := fakejira.New(fakejira.Options{Dress: fakejira.DataCenter, Issues: 1500})
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
 	t.Cleanup(func() { _ = store.Close() })
-	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default", "other", "unknown"})
-	return &app{t: t, registry: r, jiras: []handler.Jira{jiraAt(t, site)}}, site
+	options := storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Minute}
+	cache := storage.NewCache(t.Context(), store, options)
+	keys, err := accounts.NewKeys([]string{strings.Repeat("ab", 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := accounts.NewSet(configured(), accounts.SetOptions{
+		Store: store, Mirror: storage.NewMirror(store, accounts.DocumentKind, options), Keys: keys,
+		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
+	})
+	t.Cleanup(set.Close)
+	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, set.Names)
+	return &app{t: t, registry: r, accounts: set, jiras: []handler.Jira{jiraAt(t, site)}}, site
 }
 
 func jiraAt(t *testing.T, site http.Handler) handler.Jira {

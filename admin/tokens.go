@@ -10,12 +10,13 @@ import (
 )
 
 func (c *call) list() (int, any, error) {
-	parameters, err := c.parameters("owner", "kind", "state", "search", "cursor", "limit")
+	parameters, err := c.parameters("owner", "kind", "state", "search", "account", "cursor", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
 	var query registry.Query
 	query.Owner, query.Search, query.Cursor = parameters.Get("owner"), parameters.Get("search"), parameters.Get("cursor")
+	query.Account = parameters.Get("account")
 	if text := parameters.Get("kind"); text != "" {
 		kind, err := token.ParseKind(text)
 		if err != nil {

@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 )
@@ -30,13 +33,22 @@ type (
 	Owner = registry.OwnerView
 	// OwnerResult says what became of an owner's tokens.
 	OwnerResult = registry.OwnerResult
+	// Actor is who made a change.
+	Actor = registry.Actor
 	// Event is an entry of the audit trail.
 	Event = registry.Event
 	// Explanation describes what one gateway would do with a request.
 	Explanation = handler.Explanation
+	// Account is an account, without its credential.
+	Account = accounts.View
+	// Reencrypted counts the accounts that were encrypted with the first key.
+	Reencrypted = accounts.Reencrypted
 	// ImportResult counts what happened to the records of an import.
 	ImportResult = registry.ImportResult
 )
+
+// StateExpiring is the state of an account whose credential expires soon or has expired.
+const StateExpiring = accounts.StateExpiring
 
 // DamagedTrailer is the HTTP trailer of an export with the number of records that
 // it left out because they are damaged.
@@ -56,6 +68,11 @@ type OwnerList struct {
 	// Damaged counts the tokens that are left out because their records are damaged,
 	// so that their owners are unknown.
 	Damaged int `json:"damaged,omitempty"`
+}
+
+// Accounts holds all accounts.
+type Accounts struct {
+	Accounts []Account `json:"accounts"`
 }
 
 // EventPage is a page of the audit trail.
@@ -78,6 +95,8 @@ type CheckResults struct {
 
 // CheckResult says whether one Jira accepts one account.
 type CheckResult struct {
+	// Account is empty if no account is used with the Jira, and Jira if the account
+	// is used with none.
 	Account string `json:"account"`
 	Jira    string `json:"jira"`
 	OK      bool   `json:"ok"`
@@ -86,8 +105,12 @@ type CheckResult struct {
 	User       string `json:"user,omitempty"`
 	Version    string `json:"version,omitempty"`
 	Deployment string `json:"deployment,omitempty"`
+	// ExpiresAt is when the account's credential expires, if that is soon.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Error says what is wrong, if the account is not OK.
 	Error string `json:"error,omitempty"`
+
+	refused bool
 }
 
 // Health says whether everything that requests depend on works.

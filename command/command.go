@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|delete|owners|transfer|audit|explain|check|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|delete|owners|transfer|audit|explain|check|account|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -60,7 +60,7 @@ func addCommands(root *cobra.Command) {
 		revokeCommand(), ownersCommand(), transferCommand(),
 		decideCommand("approve", "Approve a pending token"), decideCommand("reject", "Reject a pending token, which ends it permanently"),
 		deleteCommand(),
-		auditCommand(), explainCommand(), checkCommand(), exportCommand(), importCommand(),
+		auditCommand(), explainCommand(), checkCommand(), accountCommand(), exportCommand(), importCommand(),
 	)
 }
 
@@ -133,7 +133,7 @@ func updateCommand() *cobra.Command {
 
 func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list [--owner NAME] [--kind KIND] [--state STATE] [--search TEXT]",
+		Use:   "list [--owner NAME] [--kind KIND] [--state STATE] [--account NAME] [--search TEXT]",
 		Short: "List tokens, newest first",
 		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
@@ -141,13 +141,14 @@ func listCommand() *cobra.Command {
 			if limit < 0 {
 				return fmt.Errorf("--limit: invalid limit %d: expected a positive number, or 0 for no limit", limit)
 			}
-			query := givenFlags(cmd, "owner", "kind", "state", "search")
+			query := givenFlags(cmd, "owner", "kind", "state", "account", "search")
 			return c.list(query, limit)
 		}),
 	}
 	cmd.Flags().String("owner", "", "Only tokens of this owner")
 	cmd.Flags().String("kind", "", "Only tokens for this kind of owner: user, service or external")
 	cmd.Flags().String("state", "", "Only tokens in this state: active, pending, suspended, not_yet_valid, expired, disabled, revoked or damaged")
+	cmd.Flags().String("account", "", "Only tokens of this account")
 	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or ID")
 	cmd.Flags().Int("limit", 0, "Maximum number of tokens (0 means no limit)")
 	return cmd
@@ -292,7 +293,7 @@ func checkCommand() *cobra.Command {
 		Short: "Ask Jira whether it accepts the accounts",
 		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			return c.check(givenFlags(cmd, "account"))
+			return c.check(http.MethodGet, "check", givenFlags(cmd, "account"))
 		}),
 	}
 	cmd.Flags().String("account", "", "Only this account")

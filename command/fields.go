@@ -180,6 +180,7 @@ func flagNames() map[string]string {
 	names := map[string]string{
 		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "from": "from", "token": "token",
 		"check": "no-check", "to": "to",
+		"cloud": "cloud", "jira": "jira", "user": "user", "scoped": "scoped", "api_url": "api-url", "token_url": "token-url",
 	}
 	for _, field := range token.Fields() {
 		if field.Parts == nil && field.Flag != "" {

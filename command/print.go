@@ -283,6 +283,13 @@ func (c *client) explainRequest(query url.Values) error {
 	})
 }
 
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
 func orUnknown(text string) string {
 	if text == "" {
 		return "?"
@@ -292,22 +299,22 @@ func orUnknown(text string) string {
 
 // check prints which Jira accepts which account, and returns an error unless all
 // are accepted.
-func (c *client) check(query url.Values) error {
+func (c *client) check(method, path string, query url.Values) error {
 	var answer admin.CheckResults
-	if err := c.call(http.MethodGet, "check", query, nil, &answer); err != nil {
+	if err := c.call(method, path, query, nil, &answer); err != nil {
 		return err
 	}
 	err := c.print(answer, func(w io.Writer) {
 		rows := [][]string{{"ACCOUNT", "JIRA", "RESULT"}}
 		for _, result := range answer.Accounts {
-			text, upstream := result.Error, result.Jira
+			text := result.Error
 			if result.OK {
 				text = "accepted as " + result.User + ", Jira " + result.Deployment + " " + result.Version
 			}
-			if upstream == "" {
-				upstream = "none"
+			if result.ExpiresAt != nil {
+				text += "; its credential " + expiry(*result.ExpiresAt)
 			}
-			rows = append(rows, []string{result.Account, upstream, text})
+			rows = append(rows, []string{orNone(result.Account), orNone(result.Jira), text})
 		}
 		printWrapped(w, rows)
 	})
@@ -330,6 +337,14 @@ func (c *client) progress(format string, args ...any) {
 // when formats a time both relative to now and exactly.
 func when(t time.Time) string {
 	return relative(time.Until(t)) + " (" + t.UTC().Format("2006-01-02 15:04 UTC") + ")"
+}
+
+// expiry says when something expires or has expired.
+func expiry(at time.Time) string {
+	if at.Before(time.Now()) {
+		return "expired " + when(at)
+	}
+	return "expires " + when(at)
 }
 
 // relative formats a duration from now in its largest unit.

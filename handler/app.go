@@ -26,8 +26,12 @@ type App interface {
 	// Only the right secret or a change puts it there, so guesses are never
 	// known. It does not ask the store.
 	Known(presented token.Token) bool
-	// Account returns the named Jira account.
-	Account(name string) (*jira.Account, bool)
+	// Account returns the named Jira account. The error wraps token.ErrUnavailable
+	// if the store must be asked and cannot be; any other error means that there is
+	// no such account, or that it is unusable.
+	Account(ctx context.Context, name string) (*jira.Account, error)
+	// Configured reports whether the configuration has the account.
+	Configured(account string) bool
 	// Standing returns what the policy says about a token now, from memory.
 	Standing(record *token.Record) policy.Standing
 	// Limits returns the rate and concurrency limits.
@@ -62,13 +66,17 @@ type Jira struct {
 	// URL is its base URL, such as https://acme.atlassian.net.
 	URL       string
 	Transport http.RoundTripper
-	// Accounts are the accounts that it may be used with; empty means all.
+	// Accounts are the configured accounts that it may be used with; empty means all.
 	Accounts []string
 }
 
-// Takes reports whether this Jira may use the named account.
-func (j Jira) Takes(account string) bool {
-	return len(j.Accounts) == 0 || slices.Contains(j.Accounts, account)
+// Takes reports whether this Jira may be used with the account: with the configured
+// ones that are listed, and with the stored ones that are for it.
+func (j Jira) Takes(account *jira.Account) bool {
+	if account.Site() != "" {
+		return account.IsFor(j.URL)
+	}
+	return len(j.Accounts) == 0 || slices.Contains(j.Accounts, account.Name())
 }
 
 // loadApp returns the configuration's jira_tokens app.

@@ -19,7 +19,7 @@ type base struct {
 
 // baseOf returns where an account's requests go.
 func (t *Transport) baseOf(ctx context.Context, account *jira.Account) (*base, error) {
-	if !account.ByCloudID() {
+	if !account.ByCloudID() && account.IsFor(t.URL) {
 		return t.own, nil
 	}
 	address, err := account.BaseURL(ownContext{ctx}, t.upstream, t.URL)

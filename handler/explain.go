@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -80,6 +81,11 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 			return e, nil
 		}
 		e.passed(step.name, step.found(h, r, d))
+	}
+	if q.Jira != "" && !d.Account.IsFor(q.Jira) {
+		e.Steps = slices.DeleteFunc(e.Steps, func(s Step) bool { return s.Step == "account" || s.Step == "confine" })
+		e.denied("account", d, otherJira())
+		return e, nil
 	}
 	out := h.outbound(r, d).WithContext(ctx)
 	if d.confined != nil && q.Transport != nil {

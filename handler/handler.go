@@ -82,9 +82,11 @@ type Handler struct {
 	// an allowed range. Default: none
 	DenyIP []string `json:"deny_ip,omitempty"`
 
-	// The names of the accounts that may be used with this Jira; tokens of
-	// other accounts are denied. With several Jiras in one configuration, this
-	// keeps each account's credential from the other Jiras. Default: all
+	// The names of the configured accounts that may be used with this Jira; tokens
+	// of other accounts are denied. With several Jiras in one configuration, this
+	// keeps each account's credential from the other Jiras. Accounts that the store
+	// keeps are only ever used with the Jira that they were added for, and cannot
+	// be listed. Default: all
 	Accounts []string `json:"accounts,omitempty"`
 
 	// Jira's context path, such as /jira. Clients may include or omit it.
@@ -164,7 +166,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	for _, name := range h.Accounts {
-		if _, ok := h.app.Account(name); !ok {
+		if !h.app.Configured(name) {
 			return fmt.Errorf("accounts: account %q is not configured in jira_tokens", name)
 		}
 	}

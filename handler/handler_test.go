@@ -30,6 +30,8 @@ type oneToken struct {
 	account *jira.Account
 	limits  *limits.Limits
 	rights  *policy.Rights
+	// noAccount is why there is no account.
+	noAccount error
 }
 
 func newToken(secret token.Token, scope token.Scope) oneToken {
@@ -40,7 +42,12 @@ func newToken(secret token.Token, scope token.Scope) oneToken {
 }
 
 func newOneToken(secret token.Token, record *token.Record) oneToken {
-	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits), new(policy.Policy).Rights(nil)}
+	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits), new(policy.Policy).Rights(nil), nil}
+}
+
+func (o oneToken) withAccount(account *jira.Account) oneToken {
+	o.account = account
+	return o
 }
 
 func (o oneToken) Standing(*token.Record) policy.Standing { return policy.Standing{Rights: o.rights} }
@@ -63,7 +70,7 @@ func newCachedToken(t testing.TB, scope token.Scope) cachedToken {
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
 	t.Cleanup(func() { store.Close() })
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Hour, ReadTimeout: time.Second})
-	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default"})
+	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, func() []string { return []string{"default"} })
 	edit, err := token.NewEdit(map[string]any{"owner": "alice", "name": "test", "scope": scope})
 	if err != nil {
 		t.Fatal(err)
@@ -83,8 +90,14 @@ func (c cachedToken) Lookup(ctx context.Context, presented token.Token) (*token.
 	return c.registry.Lookup(ctx, presented)
 }
 
-func (o oneToken) Account(string) (*jira.Account, bool) { return o.account, o.account != nil }
-func (o oneToken) Limits() *limits.Limits               { return o.limits }
+func (oneToken) Configured(string) bool { return true }
+func (o oneToken) Account(context.Context, string) (*jira.Account, error) {
+	if o.noAccount != nil {
+		return nil, o.noAccount
+	}
+	return o.account, nil
+}
+func (o oneToken) Limits() *limits.Limits { return o.limits }
 
 func (oneToken) Used(string, netip.Addr, string) {}
 func (oneToken) Decided(Outcome)                 {}

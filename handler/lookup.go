@@ -23,17 +23,22 @@ func (h *Handler) lookup(r *http.Request, d *Decision) *denial {
 		if errors.Is(err, token.ErrDamaged) {
 			h.countFailure(d) // nobody can prove they hold this token
 		}
-		return &denial{
-			reason:     ReasonStoreUnavailable,
-			message:    "The gateway cannot check API tokens at the moment. Nothing is wrong with the request: try again in a few seconds.",
-			retryAfter: storeRetryAfter,
-			cause:      err,
-		}
+		return storeUnavailable(err)
 	case d.hasOwner && !record.OwnedBy(d.owner):
 		return invalidToken()
 	}
 	d.Record = record
 	return nil
+}
+
+// storeUnavailable denies a request for which the store would have to be asked.
+func storeUnavailable(err error) *denial {
+	return &denial{
+		reason:     ReasonStoreUnavailable,
+		message:    "The gateway cannot check API tokens at the moment. Nothing is wrong with the request: try again in a few seconds.",
+		retryAfter: storeRetryAfter,
+		cause:      err,
+	}
 }
 
 // rotated denies a token that a rotation replaced. Its holder may learn that, and

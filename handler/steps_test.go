@@ -232,23 +232,27 @@ func TestAccountStep(t *testing.T) {
 	app := newToken(token.New(), token.ScopeRead)
 	for name, test := range map[string]struct {
 		accounts []string
-		missing  bool
+		missing  error
+		stored   bool
 		want     Reason
 	}{
 		"any":              {},
 		"named":            {accounts: []string{"other", "default"}},
 		"of another Jira":  {accounts: []string{"other"}, want: ReasonPathDenied},
-		"no longer there":  {missing: true, want: ReasonJiraRejectedAccount},
-		"neither, nor one": {accounts: []string{"other"}, missing: true, want: ReasonPathDenied},
+		"no longer there":  {missing: jira.ErrUnknownAccount, want: ReasonJiraRejectedAccount},
+		"neither, nor one": {accounts: []string{"other"}, missing: jira.ErrUnknownAccount, want: ReasonPathDenied},
+		"unreadable":       {accounts: []string{"other"}, missing: errors.New("no key"), want: ReasonJiraRejectedAccount},
+		"not known yet":    {missing: token.ErrUnavailable, want: ReasonStoreUnavailable},
+		"stored":           {accounts: []string{"other"}, stored: true},
 	} {
 		known := app
-		if test.missing {
-			known.account = nil
+		if known.noAccount = test.missing; test.stored {
+			known.account = jira.NewAccount("default", jira.Bearer("x"), jira.AccountOptions{Site: "https://jira.example.com"})
 		}
 		h := newHandler(t, known, frontAPI, passwordsDeny)
 		h.Accounts = test.accounts
 		d := made(app.record)
-		if got := reasonOf(h.account(nil, d)); got != test.want || (test.want == "") != (d.Account != nil) {
+		if got := reasonOf(h.account(httptest.NewRequest(http.MethodGet, "/", nil), d)); got != test.want || (test.want == "") != (d.Account != nil) {
 			t.Errorf("%s: %q with account %v, want %q", name, got, d.Account, test.want)
 		}
 	}

@@ -56,7 +56,7 @@ type Transport struct {
 	// media host. Default: `proxy`
 	Attachments string `json:"attachments,omitempty"`
 
-	// The names of the accounts that may be used with this Jira, as in
+	// The names of the configured accounts that may be used with this Jira, as in
 	// jira_token_auth. Default: all
 	Accounts []string `json:"accounts,omitempty"`
 
@@ -155,9 +155,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.pass(r)
 	}
 	d.denied = nil // from an earlier attempt: the proxy may retry
-	if !(Jira{Accounts: t.Accounts}).Takes(d.Account.Name()) {
+	if !(Jira{URL: t.URL, Accounts: t.Accounts}).Takes(d.Account) {
 		// A separate jira_token_auth may list other accounts than this transport.
-		d.denied = deny(ReasonPathDenied, "This API token is not for this Jira.")
+		d.denied = otherJira()
 		return d.denied.response(r), nil
 	}
 	response, err := t.send(r, d)

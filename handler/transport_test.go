@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -394,13 +395,19 @@ func TestRetryForgetsTheDenial(t *testing.T) {
 func TestTransportOfOtherAccounts(t *testing.T) {
 	for name, c := range map[string]struct {
 		accounts []string
+		site     string // of a stored account
 		want     Reason
 	}{
-		"all":     {nil, ""},
-		"its own": {[]string{"other", "default"}, ""},
-		"others":  {[]string{"other"}, ReasonPathDenied},
+		"all":              {nil, "", ""},
+		"its own":          {[]string{"other", "default"}, "", ""},
+		"others":           {[]string{"other"}, "", ReasonPathDenied},
+		"stored":           {[]string{"other"}, "https://JIRA.example.com/", ""},
+		"stored elsewhere": {nil, "https://jira.example.com/jira", ReasonPathDenied},
 	} {
 		x := newExchange(t, "https://jira.example.com", func(t *Transport) { t.Accounts = c.accounts })
+		if c.site != "" {
+			x.handler.app = x.app.withAccount(jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{Site: c.site}))
+		}
 		x.answer = func(*http.Request) (*http.Response, error) {
 			return answerOf(http.StatusOK, "{}", "Content-Type", "application/json"), nil
 		}

@@ -2,9 +2,12 @@ package jira
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,6 +18,8 @@ type Account struct {
 	name       string
 	credential Credential
 	cloud      *Cloud
+	site       string
+	key        string
 	interval   time.Duration
 	changed    func(a *Account, site string, refused error)
 	healths    sync.Map // *health by the Jira's URL
@@ -30,6 +35,9 @@ type AccountOptions struct {
 	// Cloud, if set, is the site whose API the account calls by cloud ID, as
 	// scoped tokens and service accounts must.
 	Cloud *Cloud
+	// Site, if set, is the base URL of the only Jira that the account may be used
+	// with.
+	Site string
 	// ProbeInterval is how long the account is paused after Jira refuses it,
 	// before Jira is asked again.
 	ProbeInterval time.Duration
@@ -38,10 +46,10 @@ type AccountOptions struct {
 	Changed func(a *Account, site string, refused error)
 }
 
-// NewAccount returns an account. Its name is the one in the configuration.
+// NewAccount returns an account.
 func NewAccount(name string, credential Credential, options AccountOptions) *Account {
 	return &Account{
-		name: name, credential: credential, cloud: options.Cloud,
+		name: name, credential: credential, cloud: options.Cloud, site: options.Site, key: rand.Text(),
 		interval: options.ProbeInterval, changed: options.Changed,
 	}
 }
@@ -104,13 +112,23 @@ func (a *Account) Refusal() (refused error) {
 	return refused
 }
 
+// RefusedSince returns since when the account has been paused at one of its sites, or
+// the zero time if it is not paused at any.
+func (a *Account) RefusedSince() (since time.Time) {
+	a.healths.Range(func(_, h any) bool {
+		since = h.(*health).refusedSince()
+		return since.IsZero()
+	})
+	return since
+}
+
 // RefusalAt returns why the account is paused at site, or nil if it is not.
 func (a *Account) RefusalAt(site string) error { return a.at(site).refusal() }
 
 // Interval returns the time between two probes of a paused account.
 func (a *Account) Interval() time.Duration { return a.interval }
 
-// Name returns the account's name in the configuration.
+// Name returns the account's name.
 func (a *Account) Name() string { return a.name }
 
 // Authorization returns the value of the Authorization header, which is secret.
@@ -126,9 +144,31 @@ func (a *Account) Forget() bool {
 	return ok && fetched.Forget()
 }
 
+// Site returns the base URL of the only Jira that the account may be used with, or ""
+// if any may be.
+func (a *Account) Site() string { return a.site }
+
+// ErrUnknownAccount reports that there is no account with a name.
+var ErrUnknownAccount = errors.New("there is no account with this name, neither in the configuration nor in the store")
+
+// ErrOtherJira reports that an account may not be used with a Jira.
+var ErrOtherJira = errors.New("the account is for another Jira")
+
+// IsFor reports whether the account may be used with the Jira at site.
+func (a *Account) IsFor(site string) bool { return a.site == "" || SameURL(a.site, site) }
+
+// SameURL reports whether two base URLs of a Jira differ only in spelling.
+func SameURL(a, b string) bool {
+	return a == b || strings.EqualFold(strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/"))
+}
+
 // BaseURL returns the URL that the account's requests to the Jira at site go to:
-// site itself, or its API by cloud ID, which BaseURL looks up using transport.
+// site itself, or its API by cloud ID, which BaseURL looks up using transport. It
+// returns ErrOtherJira if the account may not be used there.
 func (a *Account) BaseURL(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
+	if !a.IsFor(site) {
+		return "", ErrOtherJira
+	}
 	if a.cloud == nil {
 		return site, nil
 	}

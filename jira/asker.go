@@ -126,5 +126,6 @@ func (a Asker) request(ctx context.Context, method, uri string, body []byte) (*h
 // nowhere is the Home of questions that must not be redirected.
 func nowhere(*url.URL) (path string, isHome, reachable bool) { return "", false, false }
 
-// Key identifies the Jira and the account: answers may differ between them.
-func (a Asker) Key() string { return a.URL + " " + a.Account.Name() }
+// Key identifies the Jira, the account and its credential: answers may differ between
+// them, even if two accounts have the same name.
+func (a Asker) Key() string { return a.URL + " " + a.Account.key }

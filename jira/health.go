@@ -35,6 +35,7 @@ type health struct {
 
 	mu         sync.Mutex
 	refused    error
+	since      time.Time // when the pause began
 	nextProbe  time.Time
 	confirming *confirmation // nil if none is pending
 }
@@ -117,6 +118,9 @@ func (h *health) set(refused error, now time.Time) {
 	defer h.order.Unlock()
 	h.mu.Lock()
 	isNew := (h.refused == nil) != (refused == nil)
+	if isNew {
+		h.since = now
+	}
 	h.refused = refused
 	h.nextProbe = now.Add(h.interval)
 	h.mu.Unlock()
@@ -129,4 +133,14 @@ func (h *health) refusal() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.refused
+}
+
+// refusedSince returns when the pause began, or the zero time if there is none.
+func (h *health) refusedSince() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refused == nil {
+		return time.Time{}
+	}
+	return h.since
 }

@@ -26,7 +26,7 @@ func newDamaged(t *testing.T) (r *Registry, damaged token.Token, whole *token.Re
 	opened := func() (*Registry, storage.Store) {
 		store := storage.Vet(filestore.New(path, zap.NewNop()), func(storage.DamagedError) {})
 		cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-		return New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default"}), store
+		return New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, func() []string { return []string{"default"} }), store
 	}
 	r, store := opened()
 	record, damaged := create(t, r, map[string]any{"owner": "alice", "name": "damaged"})

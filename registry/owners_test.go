@@ -116,7 +116,8 @@ func TestTransfer(t *testing.T) {
 	r := ruled(t, policy.Rule{Scopes: []string{"read"}, MaxLifetime: policy.Span(30 * 24 * time.Hour), MaxTokens: 4},
 		policy.Rule{Group: "bi", Scopes: []string{"write"}, Approval: []string{"write"}, MaxTokens: 9},
 		policy.Rule{Group: "admins", Scopes: []string{"admin"}, MaxTokens: 99, Accounts: []string{"default", token.OwnAccount}})
-	r.accounts = append(r.accounts, token.OwnAccount)
+	accounts := append(r.accounts(), token.OwnAccount)
+	r.accounts = func() []string { return accounts }
 	made := func(fields map[string]any) string {
 		fields["owner"] = "root"
 		record, _ := create(t, r, fields)

@@ -24,7 +24,7 @@ type Registry struct {
 	cache    *storage.Cache
 	uses     *storage.UseLog
 	owners   *Directory
-	accounts []string
+	accounts func() []string
 	now      func() time.Time
 
 	// creating is held while an owner's tokens are counted and another is created.
@@ -35,12 +35,12 @@ type Registry struct {
 
 // New returns a registry for a store, the cache in front of it and the log of uses.
 // The directory knows what owners may have; if it is nil, there is no policy. Tokens
-// can name only the given accounts.
-func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, owners *Directory, accounts []string) *Registry {
+// can name only the accounts that accounts returns, which can change.
+func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, owners *Directory, accounts func() []string) *Registry {
 	if owners == nil {
 		owners = NewDirectory(new(policy.Policy), nil)
 	}
-	return &Registry{store: store, cache: cache, uses: uses, owners: owners, accounts: slices.Sorted(slices.Values(accounts)), now: time.Now}
+	return &Registry{store: store, cache: cache, uses: uses, owners: owners, accounts: accounts, now: time.Now}
 }
 
 // Standing returns what the policy says about a token now, from memory.
@@ -136,15 +136,41 @@ func (r *Registry) commit(ctx context.Context, change storage.Change) error {
 	return nil
 }
 
-// checkAccount returns an error if the account is not configured.
+// checkAccount returns an error if there is no such account.
 func (r *Registry) checkAccount(name string) error {
+	accounts := r.accounts()
 	switch {
-	case slices.Contains(r.accounts, name):
+	case slices.Contains(accounts, name):
 		return nil
-	case len(r.accounts) == 0:
-		return invalid("account", errors.New("no account is configured: add `account default { … }` to jira_tokens"))
+	case len(accounts) == 0:
+		return invalid("account", errors.New("no account is configured: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`"))
 	}
-	return invalid("account", fmt.Errorf("account %q is not configured: expected one of %s", name, strings.Join(r.accounts, ", ")))
+	const most = 20
+	list := strings.Join(accounts[:min(len(accounts), most)], ", ")
+	if len(accounts) > most {
+		list += fmt.Sprintf(" or %d others", len(accounts)-most)
+	}
+	return invalid("account", fmt.Errorf("account %q is not configured: expected one of %s", name, list))
+}
+
+// TokensOf returns the number of tokens that use an account and have not been revoked.
+func (r *Registry) TokensOf(ctx context.Context, account string) (int, error) {
+	query := storage.Query{Account: account, Limit: storage.MaxPageSize}
+	for n := 0; ; {
+		page, err := r.store.List(ctx, query)
+		if err != nil {
+			return 0, fmt.Errorf("counting the tokens of account %s: %w", account, err)
+		}
+		for _, record := range page.Records {
+			if record.Status != token.StatusRevoked {
+				n++
+			}
+		}
+		if page.Next == "" {
+			return n, nil
+		}
+		query.Cursor = page.Next
+	}
 }
 
 // InvalidError reports invalid input.

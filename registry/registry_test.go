@@ -30,7 +30,7 @@ func newRegistry(t *testing.T) (*Registry, *time.Time) {
 		}
 	})
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-	r := New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, []string{"default", "reporting"})
+	r := New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, func() []string { return []string{"default", "reporting"} })
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	r.now = func() time.Time { return now }
 	return r, &now

@@ -21,6 +21,9 @@ type Query struct {
 	// in token.StateDamaged requires reading every record; their pages have
 	// MaxPageSize, whatever Limit says. No store knows token.StateSuspended.
 	State token.State
+	// Account limits the list to tokens that use this account. Finding them requires
+	// reading every record.
+	Account string
 	// Search limits the list to tokens with this text in the name or the owner,
 	// ignoring case, or in the id.
 	Search string
@@ -57,7 +60,7 @@ func (q *Query) Match(r *token.Record) bool {
 	if q.Owner != "" && !r.OwnedBy(q.Owner) {
 		return false
 	}
-	if q.State != "" && r.State(q.Now) != q.State {
+	if q.State != "" && r.State(q.Now) != q.State || q.Account != "" && r.Account != q.Account {
 		return false
 	}
 	if q.Search == "" {

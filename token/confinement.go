@@ -64,7 +64,7 @@ func (c Confinement) Check() error {
 		}
 	}
 	for _, field := range c.Hide {
-		if err := checkText("field", field, maxHiddenFieldLength); err != nil {
+		if err := CheckText("field", field, maxHiddenFieldLength); err != nil {
 			return fmt.Errorf("hide: %w", err)
 		}
 	}

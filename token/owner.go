@@ -50,7 +50,7 @@ func CheckReason(reason string) error {
 	if reason == "" {
 		return nil
 	}
-	return checkText("reason", reason, maxPurposeLength)
+	return CheckText("reason", reason, maxPurposeLength)
 }
 
 // checkPeople checks what the record says about people, beside the owner's name, and
@@ -73,7 +73,7 @@ func (r *Record) checkPeople() error {
 func checkPurpose(r *Record) error {
 	switch {
 	case r.Purpose != "":
-		return checkText("purpose", r.Purpose, maxPurposeLength)
+		return CheckText("purpose", r.Purpose, maxPurposeLength)
 	case r.Kind == KindExternal:
 		return errors.New("missing purpose: say what the external person needs the token for")
 	}
@@ -99,5 +99,5 @@ func checkExempt(r *Record) error {
 	if r.Exempt == "" {
 		return nil
 	}
-	return checkText("reason for the exemption", r.Exempt, maxPurposeLength)
+	return CheckText("reason for the exemption", r.Exempt, maxPurposeLength)
 }

@@ -169,7 +169,7 @@ func (r *Record) OwnedBy(name string) bool { return strings.EqualFold(r.Owner, n
 
 // CheckOwner returns an error if owner cannot be the name of an owner.
 func CheckOwner(owner string) error {
-	if err := checkText("owner", owner, MaxOwnerLength); err != nil {
+	if err := CheckText("owner", owner, MaxOwnerLength); err != nil {
 		return err
 	}
 	if strings.Contains(owner, ":") {
@@ -179,9 +179,11 @@ func CheckOwner(owner string) error {
 }
 
 // CheckName returns an error if name cannot be the name of a token.
-func CheckName(name string) error { return checkText("name", name, MaxNameLength) }
+func CheckName(name string) error { return CheckText("name", name, MaxNameLength) }
 
-func checkText(what, s string, maxLength int) error {
+// CheckText returns an error unless s is printable text of 1 to maxLength characters,
+// without spaces around it. what describes it in the error.
+func CheckText(what, s string, maxLength int) error {
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):
 		return fmt.Errorf("invalid %s: not valid UTF-8", what)
@@ -213,7 +215,7 @@ func (r *Record) Check() error {
 	if err := CheckName(r.Name); err != nil {
 		return err
 	}
-	if err := checkText("account", r.Account, maxAccountLength); err != nil {
+	if err := CheckText("account", r.Account, maxAccountLength); err != nil {
 		return err
 	}
 	if err := r.checkPeople(); err != nil {

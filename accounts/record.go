@@ -1,0 +1,171 @@
+package accounts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// documentKind is the kind of the documents that hold accounts. Their ID is the
+// account's name.
+const documentKind = "account"
+
+// Kind is a kind of credential.
+type Kind string
+
+// The kinds of credentials.
+const (
+	KindBasic  Kind = "basic"
+	KindBearer Kind = "bearer"
+	KindOAuth  Kind = "oauth"
+)
+
+// Target is where a credential is sent, and how. It is bound to the encrypted secret:
+// if anybody changes it in the store, the account cannot be used.
+type Target struct {
+	// Jira is the base URL of the only Jira that the account is used with.
+	Jira string `json:"jira"`
+	Kind Kind   `json:"kind"`
+	// User is the user of basic, the client ID of oauth, and empty for bearer.
+	User string `json:"user,omitempty"`
+	// Scoped credentials are used with Jira Cloud's API by cloud ID, at APIURL.
+	Scoped bool   `json:"scoped,omitempty"`
+	APIURL string `json:"api_url,omitempty"`
+	// TokenURL issues access tokens for oauth.
+	TokenURL string `json:"token_url,omitempty"`
+}
+
+// record is the JSON of a stored account.
+type record struct {
+	Target
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+
+	AddedBy    storage.Actor `json:"added_by"`
+	AddedAt    time.Time     `json:"added_at"`
+	ReplacedBy storage.Actor `json:"replaced_by,omitzero"`
+	ReplacedAt time.Time     `json:"replaced_at,omitzero"`
+	// ValidatedAt is when Jira last said, before a change, that the credential is
+	// ValidatedAs.
+	ValidatedAt time.Time `json:"validated_at"`
+	ValidatedAs string    `json:"validated_as"`
+
+	Sealed sealed `json:"sealed"`
+}
+
+// decodeRecord decodes the JSON of a stored account, which others may have written.
+func decodeRecord(data []byte) (record, error) {
+	var r record
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&r); err != nil {
+		return record{}, fmt.Errorf("it is damaged in the store: %w", err)
+	}
+	if err := r.Target.check(); err != nil {
+		return record{}, fmt.Errorf("it is damaged in the store: %w", err)
+	}
+	return r, nil
+}
+
+// bound returns the data that the secret of a document is bound to.
+func (t Target) bound(name storage.DocumentName) ([]byte, error) {
+	return json.Marshal(struct {
+		Document string `json:"document"`
+		Target
+	}{name.String(), t})
+}
+
+// Maximum lengths.
+const (
+	maxName   = 100  // characters
+	maxUser   = 254  // characters
+	maxURL    = 2000 // bytes
+	maxSecret = 8192 // bytes
+)
+
+func (t Target) check() error {
+	if err := checkURL("jira", t.Jira); err != nil || len(t.Jira) > maxURL {
+		return token.InvalidError{Field: "jira", Err: fmt.Errorf("invalid URL %.100q: expected Jira's base URL, such as https://acme.atlassian.net", t.Jira)}
+	}
+	switch t.Kind {
+	case KindBasic:
+		if strings.Contains(t.User, ":") {
+			return token.InvalidError{Field: "user", Err: errors.New("it must not contain a colon, which ends the user name in Basic authentication")}
+		}
+	case KindOAuth:
+	case KindBearer:
+		if t.User != "" {
+			return token.InvalidError{Field: "user", Err: errors.New("a bearer token has no user: leave it out")}
+		}
+	default:
+		return token.InvalidError{Field: "kind", Err: fmt.Errorf("invalid kind of credential %.20q: expected basic, bearer or oauth", string(t.Kind))}
+	}
+	if t.Kind != KindBearer {
+		if err := token.CheckText("user", t.User, maxUser); err != nil {
+			return token.InvalidError{Field: "user", Err: err}
+		}
+	}
+	for field, url := range map[string]string{"api_url": t.APIURL, "token_url": t.TokenURL} {
+		if url == "" {
+			continue
+		}
+		if err := checkURL(field, url); err != nil || len(url) > maxURL {
+			return token.InvalidError{Field: field, Err: fmt.Errorf("invalid URL %.100q: expected a URL such as https://api.atlassian.com", url)}
+		}
+	}
+	if t.Scoped != (t.APIURL != "") || (t.Kind == KindOAuth) != (t.TokenURL != "") {
+		return errors.New("api_url goes with scoped credentials, and token_url with oauth")
+	}
+	return nil
+}
+
+// account returns the account with this secret.
+func (t Target) account(name, secret string, changed func(*jira.Account, string, error)) *jira.Account {
+	options := jira.AccountOptions{Site: t.Jira, ProbeInterval: defaultProbeInterval, Changed: changed}
+	if t.Scoped {
+		options.Cloud = &jira.Cloud{APIURL: t.APIURL}
+	}
+	var credential jira.Credential
+	switch t.Kind {
+	case KindBasic:
+		credential = jira.Basic(t.User, secret)
+	case KindBearer:
+		credential = jira.Bearer(secret)
+	case KindOAuth:
+		credential = jira.OAuth(t.User, secret, t.TokenURL, http.DefaultTransport)
+	}
+	return jira.NewAccount(name, credential, options)
+}
+
+// checkName returns an error if a stored account cannot have this name.
+func checkName(name string) error {
+	if err := token.CheckText("name", name, maxName); err != nil {
+		return token.InvalidError{Field: "account_name", Err: err}
+	}
+	switch {
+	case strings.ContainsAny(name, `/\`), strings.HasPrefix(name, "."), strings.HasPrefix(name, "-"):
+		return token.InvalidError{Field: "account_name", Err: fmt.Errorf("invalid name %q: it must not contain a slash, or begin with a dot or a hyphen", name)}
+	case name == "reencrypt" || name == token.OwnAccount:
+		return token.InvalidError{Field: "account_name", Err: fmt.Errorf("the name %s has a meaning of its own: choose another one", name)}
+	}
+	return nil
+}
+
+// checkSecret returns an error if a secret cannot be sent. It never contains the
+// secret.
+func checkSecret(secret string) error {
+	err := checkPlain("secret", secret)
+	if len(secret) > maxSecret {
+		err = fmt.Errorf("secret must have at most %d bytes", maxSecret)
+	}
+	if err != nil {
+		return token.InvalidError{Field: "secret", Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Reencrypted counts the accounts of a Reencrypt by result.
+type Reencrypted struct {
+	// Reencrypted accounts are now encrypted with the first key; Unchanged ones
+	// already were.
+	Reencrypted int `json:"reencrypted"`
+	Unchanged   int `json:"unchanged"`
+	// Unreadable names the accounts that no key could decrypt.
+	Unreadable []string `json:"unreadable"`
+}
+
+// Reencrypt encrypts all stored accounts with the first key.
+func (s *Set) Reencrypt(ctx context.Context, actor storage.Actor) (Reencrypted, error) {
+	result := Reencrypted{Unreadable: []string{}}
+	if !s.KeepsAccounts() {
+		return result, Error{errNoKey.Error(), token.ErrConflict}
+	}
+	if err := s.options.Mirror.Load(ctx); err != nil {
+		return result, err
+	}
+	for _, name := range sortedNames(s.current()) {
+		moved, err := s.reencrypt(ctx, actor, name)
+		switch {
+		case errors.Is(err, token.ErrNotFound): // removed in the meantime
+		case errors.As(err, new(UnreadableError)):
+			result.Unreadable = append(result.Unreadable, name)
+		case err != nil:
+			return result, fmt.Errorf("%w; %d accounts were reencrypted before that", err, result.Reencrypted)
+		case moved:
+			result.Reencrypted++
+		default:
+			result.Unchanged++
+		}
+	}
+	return result, nil
+}
+
+// attempts is the maximum number of attempts at a change, after conflicts.
+const attempts = 10
+
+// reencrypt encrypts one account with the first key, and reports whether it was not
+// before.
+func (s *Set) reencrypt(ctx context.Context, actor storage.Actor, name string) (moved bool, err error) {
+	id := storage.DocumentName{Kind: documentKind, ID: name}
+	for range attempts {
+		document, err := s.options.Store.Document(ctx, id)
+		if err != nil && !errors.Is(err, storage.ErrDamaged) {
+			return false, err
+		}
+		var old record
+		secret, err := s.secret(storage.MirroredDocument{Document: document, Err: err}, &old)
+		switch {
+		case err != nil:
+			return false, UnreadableError{name, err}
+		case old.Sealed.Key == s.options.Keys.current():
+			return false, nil
+		}
+		changed := old
+		bound, err := changed.bound(id)
+		if err != nil {
+			return false, err
+		}
+		if changed.Sealed, err = s.options.Keys.seal(secret, bound); err != nil {
+			return false, err
+		}
+		if err = s.apply(ctx, actor, ActionReencrypt, id, document.Version, &old, &changed); !errors.Is(err, storage.ErrConflict) {
+			return err == nil, err
+		}
+	}
+	return false, conflict("account %q keeps changing: try again", name)
+}

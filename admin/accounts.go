@@ -1,0 +1,129 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+)
+
+// accountTimeout bounds how long Jira is asked about an account.
+const accountTimeout = 30 * time.Second
+
+func (c *call) listAccounts() (int, any, error) {
+	if _, err := c.parameters(); err != nil {
+		return 0, nil, err
+	}
+	views, err := c.app.JiraAccounts().List(c.Context())
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, Accounts{append([]Account{}, views...)}, nil
+}
+
+func (c *call) showAccount() (int, any, error) {
+	view, err := c.app.JiraAccounts().Show(c.Context(), c.PathValue("name"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, view, nil
+}
+
+func (c *call) addAccount() (int, any, error) {
+	var edit accounts.Edit
+	if err := c.decode(&edit); err != nil {
+		return 0, nil, err
+	}
+	url, err := edit.URL()
+	if err != nil {
+		return 0, nil, err
+	}
+	at, err := c.jiraAt(url)
+	if err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := c.askingJira()
+	defer cancel()
+	view, err := c.app.JiraAccounts().Add(ctx, c.actor(), edit, at)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, view, nil
+}
+
+func (c *call) replaceAccount() (int, any, error) {
+	var edit accounts.Edit
+	if err := c.decode(&edit); err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := c.askingJira()
+	defer cancel()
+	view, err := c.app.JiraAccounts().Replace(ctx, c.actor(), c.PathValue("name"), edit, c.jiraAt)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, view, nil
+}
+
+func (c *call) removeAccount() (int, any, error) {
+	name := c.PathValue("name")
+	c.noDeadline() // counting the tokens may take a while
+	err := c.app.JiraAccounts().Remove(c.Context(), c.actor(), name, func(ctx context.Context) (int, error) {
+		return c.registry.TokensOf(ctx, name)
+	})
+	return http.StatusNoContent, nil, err
+}
+
+func (c *call) reencryptAccounts() (int, any, error) {
+	c.noDeadline()
+	result, err := c.app.JiraAccounts().Reencrypt(c.Context(), c.actor())
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, result, nil
+}
+
+// checkAccount asks Jira whether it accepts the account in the path.
+func (c *call) checkAccount() (int, any, error) {
+	ctx, cancel := c.askingJira()
+	defer cancel()
+	results, err := c.checkAccounts(ctx, c.PathValue("name"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, CheckResults{results}, nil
+}
+
+// askingJira lifts the time limits of the admin endpoint, and returns a context for
+// asking Jira.
+func (c *call) askingJira() (context.Context, context.CancelFunc) {
+	c.noDeadline()
+	return context.WithTimeout(withReplacer(c.Context()), accountTimeout)
+}
+
+// jiraAt returns the Jira with this base URL, as a gateway reaches it.
+func (c *call) jiraAt(url string) (accounts.Jira, error) {
+	var urls []string
+	for _, upstream := range c.app.Jiras() {
+		if jira.SameURL(upstream.URL, url) {
+			return accounts.Jira{URL: upstream.URL, Transport: upstream.Transport}, nil
+		}
+		if !slices.Contains(urls, upstream.URL) {
+			urls = append(urls, upstream.URL)
+		}
+	}
+	if len(urls) == 0 {
+		return accounts.Jira{}, caddy.APIError{HTTPStatus: http.StatusConflict, Err: errNoJira}
+	}
+	return accounts.Jira{}, caddy.APIError{
+		HTTPStatus: http.StatusConflict,
+		Err:        fmt.Errorf("no gateway of the configuration forwards to %.200q, so the account would be of no use: expected %s", url, strings.Join(urls, " or ")),
+	}
+}
