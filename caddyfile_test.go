@@ -80,7 +80,7 @@ func TestExamplesAreFormatted(t *testing.T) {
 func TestExamplesProvision(t *testing.T) {
 	home := t.TempDir()
 	for name, value := range map[string]string{
-		"JIRA_USER": "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret",
+		"JIRA_USER": "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
 		"JIRA_REPORTING_PAT": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
 	} {
 		t.Setenv(name, value)
