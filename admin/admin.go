@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -309,17 +308,6 @@ func (c *call) decode(into any) error {
 		return registry.InvalidError{Field: "body", Err: fmt.Errorf("invalid JSON: %w", err)}
 	}
 	return nil
-}
-
-// actor returns who makes the change, for the audit trail. The name is only what
-// the client calls itself; the address is what Caddy saw.
-func (c *call) actor() registry.Actor {
-	address := c.RemoteAddr
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
-	}
-	agent, _ := token.CutSecrets(c.UserAgent())
-	return registry.Actor{Kind: registry.ActorAdmin, Name: token.Printable(agent, 100), Address: address}
 }
 
 // Interface guards

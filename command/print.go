@@ -230,6 +230,9 @@ func (c *client) printEvent(event admin.Event) {
 			who.WriteString(", " + more)
 		}
 	}
+	if event.Actor.Claim != "" {
+		fmt.Fprintf(&who, " (calls itself %q)", event.Actor.Claim)
+	}
 	what := "account " + event.Name
 	switch {
 	case event.Document != "":

@@ -50,10 +50,13 @@ type FieldChange struct {
 type Actor struct {
 	// Kind is admin (a client of Caddy's admin endpoint), owner or system.
 	Kind string `json:"kind"`
-	// Name is the actor's name, as far as known.
+	// Name is the actor's name as far as it is known, not as the client says: the
+	// subject of a verified certificate, or a local user.
 	Name string `json:"name,omitempty"`
-	// Address is the client's IP address.
+	// Address is the client's IP address, or "unix socket".
 	Address string `json:"address,omitempty"`
+	// Claim is what the client calls itself.
+	Claim string `json:"claim,omitempty"`
 }
 
 // The kinds of actors.

@@ -97,7 +97,7 @@ func (s *soak) trail(id string) []storage.Event {
 // changeOf returns the change that an event belongs to, found by its actor.
 func (s *soak) changeOf(e storage.Event) *soakChange {
 	var n int
-	if _, err := fmt.Sscanf(e.Actor.Name, "soak/%d", &n); err != nil || n < 1 || n > len(s.model.changes) {
+	if _, err := fmt.Sscanf(e.Actor.Claim, "soak/%d", &n); err != nil || n < 1 || n > len(s.model.changes) {
 		return nil
 	}
 	return s.model.changes[n-1]
