@@ -67,8 +67,11 @@ func (s *session) read(ctx context.Context, method, uri string, body []byte, ans
 		return false, err
 	}
 	if status > 299 {
-		// Jira's error is decoded too, so that what does not exist takes as long as
+		// Something is decoded here too, so that what does not exist takes as long as
 		// what is hidden.
+		if like, ok := answer.(absent); ok {
+			return false, json.Unmarshal([]byte(like.absent()), answer)
+		}
 		_ = json.Unmarshal(text, new(struct {
 			ErrorMessages []string `json:"errorMessages"`
 		}))
@@ -80,6 +83,10 @@ func (s *session) read(ctx context.Context, method, uri string, body []byte, ans
 	}
 	return true, nil
 }
+
+// absent is implemented by answers about things that have a JSON to be decoded if Jira
+// says that there is no such thing.
+type absent interface{ absent() string }
 
 // withoutQuery shortens a URI for an error: a query may hold a whole condition.
 func withoutQuery(uri string) string {
