@@ -35,10 +35,14 @@ var collections = []collection{
 	{"fields", "/search", always, 50},
 	{"fields", "/customFields", always, 50},
 	{"statuses", "/search", always, 200},
+	{"createmeta-types", "", seesSome, 50},
 	{"createmeta-fields", "", hidesFields, 50},
 	{"comments", "", (*View).HidesInternalComments, 5000},
 	{"request-comments", "", (*View).HidesInternalComments, 50},
 	{"changelog", "/changelog", always, 100},
+	{"projects", "/board/{boardId}/project", seesSome, 50},
+	{"projects", "/board/{boardId}/project/full", seesSome, 50},
+	{"versions", "/board/{boardId}/version", seesSome, 50},
 	{"sprints", "", seesSome, 50},
 	{"epics", "", seesSome, 50},
 	{"servicedesks", "", seesSome, 50},
@@ -50,7 +54,7 @@ func seesSome(v *View) bool    { return !v.seesAllProjects() }
 
 // collectedArrays are the members of pages that hold the elements. Products and versions
 // call them differently.
-var collectedArrays = [...]string{"values", "comments", "fields", "results", "histories"}
+var collectedArrays = [...]string{"values", "comments", "fields", "results", "issueTypes", "createMetaIssueType", "histories"}
 
 // Paging divides a list that was collected into pages.
 type Paging struct {
