@@ -70,19 +70,21 @@ func (c *call) lookPart(ctx context.Context, uri, issueName string) error {
 		_, err = c.get(ctx, uri, &p)
 		return p, err
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found.ID == nil, c.view.HidesInternalComments() && found.isInternal():
+	}
+	isThere := found.ID != nil && !(c.view.HidesInternalComments() && found.isInternal())
+	if !c.view.seesAllProjects() {
+		of, err := c.issue(ctx, issueName) // even if there is no such part, so that timing reveals nothing
+		if err != nil {
+			return err
+		}
+		isThere = isThere && found.belongsTo(of.ID)
+	}
+	if !isThere {
 		return errNoPart
-	case c.view.seesAllProjects():
-		return nil
 	}
-	of, err := c.issue(ctx, issueName)
-	if err == nil && !found.belongsTo(of.ID) {
-		err = errNoPart
-	}
-	return err
+	return nil
 }
 
 // belongsTo reports whether nothing says that the part belongs to another issue.

@@ -43,11 +43,14 @@ func TestHiddenAndAbsentTakeTheSameWay(t *testing.T) {
 			a := newAsker(t, cloud, confinement)
 			thingsOf(a.jira)
 			a.jira.things["/rest/api/2/component/21"] = map[string]any{"id": "21", "project": "OUT", "projectId": 20000} // as Jira answers
+			a.jira.things["/rest/api/2/issue/ABC-1/comment/21"] = map[string]any{"id": "21", "self": "https://jira.test/rest/api/2/issue/20011/comment/21"}
+			a.jira.things["/rest/api/2/attachment/21"] = map[string]any{"id": "21", "created": a.clock.Now().Format("2006-01-02T15:04:05.000-0700")}
 			a.guard.ttl = 0
 			jira := &recorded{jira: a.jira, known: make(map[string]recordedAnswer)}
 			for _, request := range []string{
 				"GET /rest/api/2/issue/%s", "DELETE /rest/api/2/issue/%s", "GET /rest/api/2/issue/%s/comment", "GET /rest/api/2/project/%s",
 				"DELETE /rest/api/2/version/%s", "DELETE /rest/api/2/component/%s", "DELETE /rest/api/2/issueLink/%s",
+				"GET /rest/api/2/attachment/%s", "DELETE /rest/api/2/attachment/%s", "GET /rest/api/2/issue/ABC-1/comment/%s", "DELETE /rest/api/2/issue/ABC-1/comment/%s",
 				"DELETE /rest/agile/1.0/sprint/%s", "GET /rest/agile/1.0/board/%s/issue", "GET /rest/servicedeskapi/servicedesk/%s",
 			} {
 				cost := func(name string) (questions int, allocations float64) {
