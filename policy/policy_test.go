@@ -125,7 +125,7 @@ func TestViolations(t *testing.T) {
 			if test.field != "" {
 				t.Errorf("%s: complies, want a violation of %s", test.name, test.field)
 			}
-		case got.Field != test.field || !strings.Contains(got.Error(), test.says):
+		case got.Field != test.field || !strings.Contains(got.String(), test.says):
 			t.Errorf("%s: %s: %v, want %s: %s", test.name, got.Field, got, test.field, test.says)
 		}
 	}

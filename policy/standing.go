@@ -38,7 +38,7 @@ func (s *Suspension) Rules() string {
 // String returns the reason with the rules, for administrators.
 func (s *Suspension) String() string {
 	if s.Violation != nil {
-		return s.Violation.Error()
+		return s.Violation.String()
 	}
 	return s.Owner
 }

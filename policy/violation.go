@@ -20,8 +20,8 @@ type Violation struct {
 	rules []*rule
 }
 
-// Error names the rules and where they are written, for administrators.
-func (v *Violation) Error() string {
+// String names the rules and where they are written, for administrators.
+func (v *Violation) String() string {
 	if len(v.rules) == 0 {
 		return v.Why
 	}

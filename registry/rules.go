@@ -30,7 +30,7 @@ func forbidden(violation *policy.Violation) error {
 	if violation == nil {
 		return nil
 	}
-	return PolicyError{violation.Field, errors.New(violation.Error() + exemptHint)}
+	return PolicyError{violation.Field, errors.New(violation.String() + exemptHint)}
 }
 
 // checkNew returns an error if the policy does not allow a new token.

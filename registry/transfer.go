@@ -97,7 +97,7 @@ func (r *Registry) transfer(ctx context.Context, actor storage.Actor, record *to
 		}
 		record.Owner, record.Exempt = to, ""
 		if violation := r.owners.Person(to).Rights.Violation(record); violation != nil {
-			return PolicyError{violation.Field, errors.New(violation.Error())}
+			return PolicyError{violation.Field, errors.New(violation.String())}
 		}
 		r.awaitApproval(record)
 		return nil
