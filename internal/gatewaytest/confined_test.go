@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/leaktest"
 )
@@ -167,6 +168,7 @@ func (s *leakSite) send(c leaktest.Case) answer {
 		s.reader = bufio.NewReader(s.conn)
 		s.connections++
 	}
+	_ = s.conn.SetDeadline(time.Now().Add(patience)) // as dial sets it
 	headers := s.token.basic() + "X-Request-Id: 1\r\nAccept-Encoding: gzip\r\nTE: trailers\r\n"
 	if c.Body != "" {
 		headers += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(c.Body))
