@@ -26,17 +26,21 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	if view.State != token.StateActive {
 		rows = append(rows, []string{"  state", stateText(view)})
 	}
-	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value}) }, view)
+	because := make(map[string]string)
+	for _, choice := range view.Choices {
+		because[labelOf(choice.Field)] = "; " + choice.Because
+	}
+	printFields(func(name, value string) { rows = append(rows, []string{"  " + name, value + because[name]}) }, view)
 	if issues := issuesNow(view); issues != "" {
 		rows = append(rows, []string{"  sees now", issues})
 	}
 	printWrapped(w, rows)
-	for _, choice := range view.Choices {
-		fmt.Fprintf(w, "  (%s: %s)\n", labelOf(choice.Field), choice.Because)
-	}
 	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
 	if view.PreviousUntil.After(time.Now()) {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
+	}
+	if view.State == token.StatePending {
+		fmt.Fprintf(w, "It works once somebody has approved it:\n\n  caddy jira-token approve %s\n\n", view.ID)
 	}
 	fmt.Fprintln(w, "Save it now: it will not be shown again. To try it, with your gateway's URL:")
 	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))

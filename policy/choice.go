@@ -6,8 +6,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Choice is a field for which the gateway has chosen a value when a token was
-// created.
+// Choice is a field that the gateway has chosen, or limits, when a token was created.
 type Choice struct {
 	// Field is the field's JSON name.
 	Field string `json:"field"`
@@ -16,12 +15,12 @@ type Choice struct {
 }
 
 // Complete chooses the account and the expiry of a new token where given reports that
-// nothing was said, and returns what it chose.
+// nothing was said, and returns what it chose and the networks that limit the token.
 func (r *Rights) Complete(record *token.Record, given func(field string) bool) []Choice {
 	var choices []Choice
 	if !given("account") {
 		record.Account = token.DefaultAccount
-		because := "the default"
+		because := "none was named"
 		if allowed, from := r.accountsFor(record.Scope); allowed != nil && record.Exempt == "" {
 			record.Account, because = allowed[0], "the first of the accounts of "+names(from)
 		}
@@ -29,6 +28,9 @@ func (r *Rights) Complete(record *token.Record, given func(field string) bool) [
 	}
 	if !given("expires_at") {
 		choices = append(choices, r.completeExpiry(record))
+	}
+	if r.networks != nil && len(record.Networks.Allow) == 0 && record.Exempt == "" {
+		choices = append(choices, Choice{"allow_ip", "but only inside " + r.Networks() + ", by " + names(r.networksFrom)})
 	}
 	return choices
 }

@@ -193,6 +193,10 @@ func TestChoices(t *testing.T) {
 			t.Errorf("%s: account %s, expires %s, %+v", test.name, record.Account, record.ExpiresAt, choices)
 		}
 	}
+	choices := newPolicy(t, `{"everyone": {"networks": ["10.0.0.0/8"]}}`).Rights(nil).Complete(newRecord(), func(string) bool { return true })
+	if len(choices) != 1 || choices[0] != (Choice{"allow_ip", "but only inside 10.0.0.0/8, by everyone"}) {
+		t.Errorf("the networks of the rule are not mentioned: %+v", choices)
+	}
 	record := newRecord()
 	if choices := newPolicy(t, `{"everyone": {"max_lifetime": "9d"}}`).Rights(nil).Complete(record, func(string) bool { return true }); choices != nil || !record.ExpiresAt.Equal(created.Add(30*day)) {
 		t.Errorf("chose %+v although everything was given", choices)

@@ -48,7 +48,7 @@ func TestPolicyHolds(t *testing.T) {
 			t.Errorf("create %s: %s", refused.args, r)
 		}
 	}
-	if r := g.token("create", "--owner", "alice", "--name", "x"); r.code != 0 || !strings.Contains(oneLine(r.out), "(expires: max_lifetime 90d of everyone (Caddyfile:") {
+	if r := g.token("create", "--owner", "alice", "--name", "x"); r.code != 0 || !strings.Contains(oneLine(r.out), "; max_lifetime 90d of everyone (Caddyfile:") {
 		t.Errorf("create does not say what it chose: %s", r)
 	} else {
 		g.guard("alice", plainToken.FindString(r.out))
