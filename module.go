@@ -173,7 +173,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.tokens = tokens
 	a.trail = background.NewQueue(tokens.Go)
 	a.accounts = accounts.NewSet(configured, accounts.SetOptions{
-		Store: tokens.Store, Mirror: tokens.Mirror(accounts.DocumentKind), Keys: keys,
+		Store: tokens.Store, Mirror: tokens.Mirror, Keys: keys,
 		Changed: a.accountChanged, Logger: a.logger, Now: time.Now,
 	})
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
@@ -188,7 +188,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers)
 	owners := registry.NewDirectory(rules, a.Groups)
-	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.Names)
+	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
 	return registerMetrics(ctx)
 }
 

@@ -39,6 +39,11 @@ func (a *App) Account(ctx context.Context, name string) (*jira.Account, error) {
 	return a.accounts.Find(ctx, name)
 }
 
+// OwnAccount implements handler.App.
+func (a *App) OwnAccount(ctx context.Context, owner, url string) (*jira.Account, error) {
+	return a.accounts.FindOwn(ctx, owner, url)
+}
+
 // Configured reports whether the configuration has the account.
 func (a *App) Configured(account string) bool { return a.accounts.Configured(account) }
 

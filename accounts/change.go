@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +24,10 @@ const (
 
 // Edit describes an account to add, or the new credential of one.
 type Edit struct {
-	// Name is the name of an account to add.
-	Name string `json:"name"`
+	// Name is the name of an account to add. An owner's own account has an Owner
+	// instead.
+	Name  string `json:"name,omitempty"`
+	Owner string `json:"owner,omitempty"`
 	// Cloud or Jira is the base URL of Jira Cloud or Data Center. In a replacement,
 	// it must be left out or be the account's.
 	Cloud string `json:"cloud,omitempty"`
@@ -82,8 +82,11 @@ func (e Error) Error() string { return e.Text }
 
 func (e Error) Unwrap() error { return e.Kind }
 
-func unknown(name string) error {
-	return Error{fmt.Sprintf("the store has no account %q; to list all, run: caddy jira-token account list", name), token.ErrNotFound}
+func unknown(ref Ref) error {
+	if ref.isOwn() {
+		return Error{fmt.Sprintf("the store does not have %s; to list all accounts, run: caddy jira-token account list", ref), token.ErrNotFound}
+	}
+	return Error{fmt.Sprintf("the store has no %s; to list all, run: caddy jira-token account list", ref), token.ErrNotFound}
 }
 
 func conflict(format string, args ...any) error {
@@ -102,52 +105,59 @@ func (e UnreachableError) Error() string {
 
 func (e UnreachableError) Unwrap() error { return e.Err }
 
+// ref returns the reference to the account that the edit adds.
+func (e *Edit) ref(url string) Ref {
+	if e.Owner != "" && (e.Name == "" || e.Name == token.OwnAccount) {
+		return Own(e.Owner, url)
+	}
+	return Ref{Name: e.Name, Owner: e.Owner}
+}
+
 // Add adds an account to the store, once Jira has accepted it.
 func (s *Set) Add(ctx context.Context, actor storage.Actor, edit Edit, at Jira) (View, error) {
-	if err := checkName(edit.Name); err != nil {
+	ref := edit.ref(at.URL)
+	if err := ref.check(); err != nil {
 		return View{}, err
 	}
-	if s.Configured(edit.Name) {
-		return View{}, conflict("the configuration has an account %q, which takes precedence: choose another name, or remove that account from the configuration", edit.Name)
+	if s.hides(ref) {
+		return View{}, conflict("the configuration has %s, which takes precedence: choose another name, or remove that account from the configuration", ref)
 	}
-	name := storage.DocumentName{Kind: documentKind, ID: edit.Name}
-	exists := conflict("there is an account %q already: give it a new credential with `caddy jira-token account replace`, or choose another name", edit.Name)
-	switch _, err := s.options.Store.Document(ctx, name); {
+	exists := conflict("there is %s already: give it a new credential with `caddy jira-token account replace %s`", ref, ref.flags())
+	switch _, err := s.options.Store.Document(ctx, ref.document()); {
 	case err == nil, errors.Is(err, storage.ErrDamaged):
 		return View{}, exists
 	case !errors.Is(err, storage.ErrNotFound):
 		return View{}, err
 	}
-	now := s.options.Now().UTC().Truncate(time.Second)
-	r := record{AddedBy: actor, AddedAt: now}
-	if err := s.fill(ctx, &r, name, edit, at); err != nil {
+	r := record{AddedBy: actor, AddedAt: s.options.Now().UTC().Truncate(time.Second)}
+	if err := s.fill(ctx, &r, ref, edit, at); err != nil {
 		return View{}, err
 	}
-	err := s.apply(ctx, actor, ActionAdd, name, 0, nil, &r)
+	err := s.apply(ctx, actor, ActionAdd, ref, 0, nil, &r)
 	if errors.Is(err, storage.ErrConflict) {
 		return View{}, exists
 	}
 	if err != nil {
 		return View{}, err
 	}
-	return s.saved(edit.Name, &r), nil
+	return s.saved(ref, &r), nil
 }
 
 // Replace gives a stored account a new credential, once Jira has accepted it. The
 // account stays the same for its tokens.
-func (s *Set) Replace(ctx context.Context, actor storage.Actor, name string, edit Edit, jiraAt func(url string) (Jira, error)) (View, error) {
-	document, old, err := s.read(ctx, name)
+func (s *Set) Replace(ctx context.Context, actor storage.Actor, ref Ref, edit Edit, jiraAt func(url string) (Jira, error)) (View, error) {
+	document, old, err := s.read(ctx, ref)
 	if err != nil {
 		return View{}, err
 	}
-	if edit.Name != "" && edit.Name != name {
-		return View{}, token.InvalidError{Field: "name", Err: errors.New("the name of an account cannot be changed")}
+	if edit.Name != "" && edit.Name != ref.Name || edit.Owner != "" && token.Fold(edit.Owner) != token.Fold(ref.Owner) {
+		return View{}, token.InvalidError{Field: "account_name", Err: errors.New("the name and the owner of an account cannot be changed")}
 	}
 	if old == nil {
-		return View{}, conflict("account %q is damaged in the store: remove it and add it again", name)
+		return View{}, conflict("%s is damaged in the store: remove it and add it again", ref)
 	}
 	if url := edit.Cloud + edit.Jira; url != "" && !jira.SameURL(url, old.Jira) && !jira.SameURL("https://"+url, old.Jira) {
-		return View{}, token.InvalidError{Field: "jira", Err: fmt.Errorf("account %q is for %s: for another Jira, add another account", name, old.Jira)}
+		return View{}, token.InvalidError{Field: "jira", Err: fmt.Errorf("%s is for %s: for another Jira, add another account", ref, old.Jira)}
 	}
 	at, err := jiraAt(old.Jira)
 	if err != nil {
@@ -158,13 +168,14 @@ func (s *Set) Replace(ctx context.Context, actor storage.Actor, name string, edi
 	if edit.Kind == "" || edit.Kind == old.Kind {
 		edit.inherit(old.Target)
 	}
-	if err := s.fill(ctx, &r, document.DocumentName, edit, at); err != nil {
+	edit.Owner = old.Owner
+	if err := s.fill(ctx, &r, ref, edit, at); err != nil {
 		return View{}, err
 	}
-	if err := s.apply(ctx, actor, ActionReplace, document.DocumentName, document.Version, old, &r); err != nil {
-		return View{}, changedMeanwhile(name, err)
+	if err := s.apply(ctx, actor, ActionReplace, ref, document.Version, old, &r); err != nil {
+		return View{}, changedMeanwhile(ref, err)
 	}
-	return s.saved(name, &r), nil
+	return s.saved(ref, &r), nil
 }
 
 // inherit sets what the edit leaves out to what the account has.
@@ -185,53 +196,43 @@ func (e *Edit) inherit(old Target) {
 }
 
 // Remove removes a stored account. inUse returns the number of tokens that use it.
-func (s *Set) Remove(ctx context.Context, actor storage.Actor, name string, inUse func(context.Context) (int, error)) error {
-	document, old, err := s.read(ctx, name)
+func (s *Set) Remove(ctx context.Context, actor storage.Actor, ref Ref, inUse func(context.Context) (int, error)) error {
+	document, old, err := s.read(ctx, ref)
 	if err != nil {
 		return err
 	}
-	if !s.Configured(name) { // otherwise tokens use the configured one
+	if !s.hides(ref) { // otherwise tokens use the configured one
 		n, err := inUse(ctx)
 		if err != nil {
 			return err
 		}
 		if n > 0 {
-			return conflict("account %q is in use by %d tokens: give them another account or revoke them first; to list them, run: caddy jira-token list --account %s", name, n, shellWord(name))
+			return conflict("%s is in use by %d tokens: give them another account or revoke them first; to list them, run: caddy jira-token list --account %s", ref, n, ref.listed())
 		}
 	}
-	return changedMeanwhile(name, s.apply(ctx, actor, ActionRemove, document.DocumentName, document.Version, old, nil))
+	return changedMeanwhile(ref, s.apply(ctx, actor, ActionRemove, ref, document.Version, old, nil))
 }
 
-// shellWord quotes a name for a shell if it may need that.
-func shellWord(name string) string {
-	for _, c := range name {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("._-@", c) {
-			return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-		}
-	}
-	return name
-}
-
-func changedMeanwhile(name string, err error) error {
+func changedMeanwhile(ref Ref, err error) error {
 	if errors.Is(err, storage.ErrConflict) {
-		return conflict("somebody else has changed account %q in the meantime: look at it, and try again", name)
+		return conflict("somebody else has changed %s in the meantime: look at it, and try again", ref)
 	}
 	return err
 }
 
 // read returns a stored account from the store. Its record is nil if it cannot be
 // decoded.
-func (s *Set) read(ctx context.Context, name string) (storage.Document, *record, error) {
-	id := storage.DocumentName{Kind: documentKind, ID: name}
+func (s *Set) read(ctx context.Context, ref Ref) (storage.Document, *record, error) {
+	id := ref.document()
 	if id.Check() != nil {
-		return storage.Document{}, nil, unknown(token.Printable(name, maxName))
+		return storage.Document{}, nil, unknown(Ref{Name: token.Printable(ref.Name, maxName)})
 	}
 	document, err := s.options.Store.Document(ctx, id)
 	switch {
-	case errors.Is(err, storage.ErrNotFound) && s.Configured(name):
-		return document, nil, conflict("account %q is in the configuration: change it there", name)
+	case errors.Is(err, storage.ErrNotFound) && s.hides(ref):
+		return document, nil, conflict("%s is in the configuration: change it there", ref)
 	case errors.Is(err, storage.ErrNotFound):
-		return document, nil, unknown(name)
+		return document, nil, unknown(ref)
 	case err != nil:
 		return document, nil, err
 	}
@@ -243,7 +244,7 @@ func (s *Set) read(ctx context.Context, name string) (storage.Document, *record,
 }
 
 // fill sets what the edit says, after asking Jira about it, and encrypts the secret.
-func (s *Set) fill(ctx context.Context, r *record, name storage.DocumentName, edit Edit, at Jira) error {
+func (s *Set) fill(ctx context.Context, r *record, ref Ref, edit Edit, at Jira) error {
 	if !s.KeepsAccounts() {
 		return Error{errNoKey.Error(), token.ErrConflict}
 	}
@@ -265,13 +266,13 @@ func (s *Set) fill(ctx context.Context, r *record, name storage.DocumentName, ed
 		}
 		r.ExpiresAt = expires
 	}
-	identity, err := identify(ctx, r.account(name.ID, edit.Secret, nil), at, edit)
+	identity, err := identify(ctx, r.account(ref.label(), edit.Secret, nil), at, edit)
 	if err != nil {
 		return err
 	}
 	r.ValidatedAs = token.Printable(identity.User, maxUser)
 	r.ValidatedAt = s.options.Now().UTC().Truncate(time.Second)
-	bound, err := r.bound(name)
+	bound, err := r.bound(ref.document())
 	if err != nil {
 		return err
 	}
@@ -281,7 +282,7 @@ func (s *Set) fill(ctx context.Context, r *record, name storage.DocumentName, ed
 
 // target returns where the edit's credential is sent.
 func (e *Edit) target(url string) Target {
-	t := Target{Jira: url, Kind: e.Kind, User: e.User, TokenURL: strings.TrimSuffix(e.TokenURL, "/"), APIURL: strings.TrimSuffix(e.APIURL, "/")}
+	t := Target{Owner: e.Owner, Jira: url, Kind: e.Kind, User: e.User, TokenURL: strings.TrimSuffix(e.TokenURL, "/"), APIURL: strings.TrimSuffix(e.APIURL, "/")}
 	if t.Kind == "" {
 		t.Kind = KindBasic
 	}
@@ -308,6 +309,10 @@ func identify(ctx context.Context, account *jira.Account, at Jira, edit Edit) (j
 	if err != nil {
 		return identity, UnreachableError{at.URL, err}
 	}
+	if edit.Owner != "" && !identity.Is(edit.Owner) {
+		return identity, token.InvalidError{Field: "owner", Err: fmt.Errorf("nothing was saved: %s says that the credential is %s's, not %s's: an owner's own account must be the owner's, by account ID, email address, user name or key",
+			at.URL, token.Printable(identity.User, maxUser), edit.Owner)}
+	}
 	isCloud := identity.Deployment == "Cloud"
 	switch {
 	case identity.Deployment == "":
@@ -320,21 +325,21 @@ func identify(ctx context.Context, account *jira.Account, at Jira, edit Edit) (j
 }
 
 // apply makes a change in the store and on this node.
-func (s *Set) apply(ctx context.Context, actor storage.Actor, action string, name storage.DocumentName, version uint64, old, changed *record) error {
-	change := storage.DocumentChange{DocumentName: name, Version: version, Event: storage.Event{
-		At: s.options.Now().UTC(), Action: action, Name: name.ID, Actor: actor, Changes: differences(old, changed),
+func (s *Set) apply(ctx context.Context, actor storage.Actor, action string, ref Ref, version uint64, old, changed *record) error {
+	change := storage.DocumentChange{DocumentName: ref.document(), Version: version, Event: storage.Event{
+		At: s.options.Now().UTC(), Action: action, Name: ref.Name, Owner: ref.Owner, Actor: actor, Changes: differences(old, changed),
 	}}
 	if changed != nil {
 		var err error
 		if change.Data, err = json.Marshal(changed); err != nil {
-			return fmt.Errorf("account %q: %w", name.ID, err)
+			return fmt.Errorf("%s: %w", ref, err)
 		}
 	}
 	if err := s.options.Store.ApplyDocument(ctx, change); err != nil {
-		return fmt.Errorf("account %q: %s: %w", name.ID, strings.TrimPrefix(action, "account_"), err)
+		return fmt.Errorf("%s: %s: %w", ref, strings.TrimPrefix(action, "account_"), err)
 	}
 	// Other nodes are notified. If this read fails, so is this one.
-	_ = s.options.Mirror.Refresh(ctx, name.ID)
+	_ = s.shelfOf(ref).mirror.Refresh(ctx, change.ID)
 	return nil
 }
 
@@ -388,5 +393,3 @@ func encode(text string) json.RawMessage {
 	}
 	return encoded
 }
-
-func sortedNames[V any](accounts map[string]V) []string { return slices.Sorted(maps.Keys(accounts)) }

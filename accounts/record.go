@@ -14,10 +14,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// documentKind is the kind of the documents that hold accounts. Their ID is the
-// account's name.
-const documentKind = "account"
-
 // Kind is a kind of credential.
 type Kind string
 
@@ -31,6 +27,8 @@ const (
 // Target is where a credential is sent, and how. It is bound to the encrypted secret:
 // if anybody changes it in the store, the account cannot be used.
 type Target struct {
+	// Owner is the owner whose own account this is, and empty for other accounts.
+	Owner string `json:"owner,omitempty"`
 	// Jira is the base URL of the only Jira that the account is used with.
 	Jira string `json:"jira"`
 	Kind Kind   `json:"kind"`
@@ -141,20 +139,6 @@ func (t Target) account(name, secret string, changed func(*jira.Account, string,
 		credential = jira.OAuth(t.User, secret, t.TokenURL, http.DefaultTransport)
 	}
 	return jira.NewAccount(name, credential, options)
-}
-
-// checkName returns an error if a stored account cannot have this name.
-func checkName(name string) error {
-	if err := token.CheckText("name", name, maxName); err != nil {
-		return token.InvalidError{Field: "account_name", Err: err}
-	}
-	switch {
-	case strings.ContainsAny(name, `/\`), strings.HasPrefix(name, "."), strings.HasPrefix(name, "-"):
-		return token.InvalidError{Field: "account_name", Err: fmt.Errorf("invalid name %q: it must not contain a slash, or begin with a dot or a hyphen", name)}
-	case name == "reencrypt" || name == token.OwnAccount:
-		return token.InvalidError{Field: "account_name", Err: fmt.Errorf("the name %s has a meaning of its own: choose another one", name)}
-	}
-	return nil
 }
 
 // checkSecret returns an error if a secret cannot be sent. It never contains the

@@ -25,15 +25,15 @@ func (s *Set) Reencrypt(ctx context.Context, actor storage.Actor) (Reencrypted, 
 	if !s.KeepsAccounts() {
 		return result, Error{errNoKey.Error(), token.ErrConflict}
 	}
-	if err := s.options.Mirror.Load(ctx); err != nil {
+	if err := s.load(ctx); err != nil {
 		return result, err
 	}
-	for _, name := range sortedNames(s.current()) {
-		moved, err := s.reencrypt(ctx, actor, name)
+	for _, account := range s.storedInOrder() {
+		moved, err := s.reencrypt(ctx, actor, account)
 		switch {
 		case errors.Is(err, token.ErrNotFound): // removed in the meantime
 		case errors.As(err, new(UnreadableError)):
-			result.Unreadable = append(result.Unreadable, name)
+			result.Unreadable = append(result.Unreadable, account.ref.label())
 		case err != nil:
 			return result, fmt.Errorf("%w; %d accounts were reencrypted before that", err, result.Reencrypted)
 		case moved:
@@ -50,8 +50,8 @@ const attempts = 10
 
 // reencrypt encrypts one account with the first key, and reports whether it was not
 // before.
-func (s *Set) reencrypt(ctx context.Context, actor storage.Actor, name string) (moved bool, err error) {
-	id := storage.DocumentName{Kind: documentKind, ID: name}
+func (s *Set) reencrypt(ctx context.Context, actor storage.Actor, account *stored) (moved bool, err error) {
+	id := account.document.DocumentName
 	for range attempts {
 		document, err := s.options.Store.Document(ctx, id)
 		if err != nil && !errors.Is(err, storage.ErrDamaged) {
@@ -60,8 +60,11 @@ func (s *Set) reencrypt(ctx context.Context, actor storage.Actor, name string) (
 		var old record
 		secret, err := s.secret(storage.MirroredDocument{Document: document, Err: err}, &old)
 		switch {
+		case err == nil && account.ref.document() != id:
+			err = errors.New("it belongs to another owner")
+			fallthrough
 		case err != nil:
-			return false, UnreadableError{name, err}
+			return false, UnreadableError{account.ref, err}
 		case old.Sealed.Key == s.options.Keys.current():
 			return false, nil
 		}
@@ -73,9 +76,9 @@ func (s *Set) reencrypt(ctx context.Context, actor storage.Actor, name string) (
 		if changed.Sealed, err = s.options.Keys.seal(secret, bound); err != nil {
 			return false, err
 		}
-		if err = s.apply(ctx, actor, ActionReencrypt, id, document.Version, &old, &changed); !errors.Is(err, storage.ErrConflict) {
+		if err = s.apply(ctx, actor, ActionReencrypt, account.ref, document.Version, &old, &changed); !errors.Is(err, storage.ErrConflict) {
 			return err == nil, err
 		}
 	}
-	return false, conflict("account %q keeps changing: try again", name)
+	return false, conflict("%s keeps changing: try again", account.ref)
 }

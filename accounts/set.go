@@ -1,13 +1,11 @@
 package accounts
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,16 +21,16 @@ import (
 type Set struct {
 	configured map[string]*jira.Account
 	options    SetOptions
-	unfollow   func()
-	// stored maps names to stored accounts.
-	stored atomic.Pointer[map[string]*stored]
+	// named are the stored accounts with a name, own those of owners.
+	named, own *shelf
 }
 
 // SetOptions are what a Set needs apart from the configured accounts.
 type SetOptions struct {
-	// Store keeps the stored accounts, and Mirror has them in memory.
-	Store  storage.Documents
-	Mirror *storage.Mirror
+	// Store keeps the stored accounts.
+	Store storage.Documents
+	// Mirror returns the mirror of the documents of a kind.
+	Mirror func(kind string) *storage.Mirror
 	// Keys decrypt stored accounts.
 	Keys Keys
 	// Changed is called with the refusal when Jira refuses an account, and with nil
@@ -43,27 +41,14 @@ type SetOptions struct {
 	Now func() time.Time
 }
 
-// DocumentKind is the kind of the documents that a Set's mirror must have.
-const DocumentKind = documentKind
-
-// stored is a stored account as this node knows it.
-type stored struct {
-	document storage.MirroredDocument
-	// record is zero if it cannot be decoded.
-	record record
-	// account is nil if the account is unreadable; then err says why.
-	account *jira.Account
-	err     error
-}
-
 // UnreadableError reports a stored account whose credential cannot be used.
 type UnreadableError struct {
-	Name string
-	Why  error
+	Account Ref
+	Why     error
 }
 
 func (e UnreadableError) Error() string {
-	return fmt.Sprintf("account %q is unreadable: %s", e.Name, e.Why)
+	return fmt.Sprintf("%s is unreadable: %s", e.Account, e.Why)
 }
 
 func (e UnreadableError) Unwrap() error { return e.Why }
@@ -72,30 +57,41 @@ func (e UnreadableError) Unwrap() error { return e.Why }
 // done.
 func NewSet(configured map[string]*jira.Account, options SetOptions) *Set {
 	s := &Set{configured: configured, options: options}
-	s.unfollow = options.Mirror.Subscribe(s.update)
+	s.named, s.own = s.newShelf(documentKind), s.newShelf(ownDocumentKind)
 	return s
 }
 
 // Close stops following the store.
-func (s *Set) Close() { s.unfollow() }
+func (s *Set) Close() {
+	s.named.unfollow()
+	s.own.unfollow()
+}
 
-// Find returns the account with this name. The error is jira.ErrUnknownAccount,
-// an
+// Find returns the account with this name. The error is jira.ErrUnknownAccount, an
 // UnreadableError, or one that wraps token.ErrUnavailable if the store has not been
 // read yet and is away.
 func (s *Set) Find(ctx context.Context, name string) (*jira.Account, error) {
 	if account, ok := s.configured[name]; ok {
 		return account, nil
 	}
-	known := s.stored.Load()
-	if known == nil {
-		// Another app may serve requests before the store has been opened.
-		if err := s.options.Mirror.Ready(ctx); err != nil {
-			return nil, fmt.Errorf("reading the stored accounts: %w", err)
-		}
-		known = s.stored.Load()
+	known, err := s.named.ready(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if found, ok := (*known)[name]; ok {
+	if found, ok := known.byID[name]; ok {
+		return found.account, found.err
+	}
+	return nil, jira.ErrUnknownAccount
+}
+
+// FindOwn returns an owner's own account at the Jira with this base URL. The errors are
+// those of Find.
+func (s *Set) FindOwn(ctx context.Context, owner, url string) (*jira.Account, error) {
+	known, err := s.own.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if found, ok := known.own[Own(owner, url).key()]; ok {
 		return found.account, found.err
 	}
 	return nil, jira.ErrUnknownAccount
@@ -107,112 +103,51 @@ func (s *Set) Configured(name string) bool {
 	return ok
 }
 
+// hides reports whether a configured account takes precedence over a stored one.
+func (s *Set) hides(ref Ref) bool { return !ref.isOwn() && s.Configured(ref.Name) }
+
 // KeepsAccounts reports whether the store can keep accounts: whether there is a key to
 // encrypt them with.
 func (s *Set) KeepsAccounts() bool { return s.options.Keys.configured() }
 
-// Names returns the names of all accounts, in order.
+// Names returns the names of all accounts but owners' own ones, in order.
 func (s *Set) Names() []string {
-	names := maps.Clone(s.current())
-	if names == nil {
-		names = make(map[string]*stored)
+	names := slices.Collect(maps.Keys(s.configured))
+	for name := range s.named.known().byID {
+		if !s.Configured(name) {
+			names = append(names, name)
+		}
 	}
-	for name := range s.configured {
-		names[name] = nil
+	slices.Sort(names)
+	return names
+}
+
+// TokenAccounts returns what tokens can have as their account: the names of all
+// accounts, and token.OwnAccount if the store can keep owners' own ones.
+func (s *Set) TokenAccounts() []string {
+	names := s.Names()
+	if s.KeepsAccounts() && !slices.Contains(names, token.OwnAccount) {
+		names = append(names, token.OwnAccount)
 	}
-	return slices.Sorted(maps.Keys(names))
+	return names
 }
 
 // Ready reads the stored accounts if they have never been read, and returns the names
 // of all accounts.
 func (s *Set) Ready(ctx context.Context) ([]string, error) {
-	err := s.options.Mirror.Ready(ctx)
-	return s.Names(), err
+	_, err := s.named.ready(ctx)
+	_, errOwn := s.own.ready(ctx)
+	return s.Names(), errors.Join(err, errOwn)
 }
 
-// current returns the stored accounts as last read.
-func (s *Set) current() map[string]*stored {
-	if known := s.stored.Load(); known != nil {
-		return *known
-	}
-	return nil
+// load reads all stored accounts.
+func (s *Set) load(ctx context.Context) error {
+	return errors.Join(s.named.mirror.Load(ctx), s.own.mirror.Load(ctx))
 }
 
-// update takes over the documents of the store.
-func (s *Set) update(documents storage.Mirrored) {
-	old, now := s.current(), make(map[string]*stored, len(documents))
-	for name, document := range documents {
-		// An account that is unchanged keeps its health.
-		if known, ok := old[name]; ok && known.of(document) {
-			now[name] = known
-			continue
-		}
-		now[name] = s.open(document)
+func (s *Set) shelfOf(ref Ref) *shelf {
+	if ref.isOwn() {
+		return s.own
 	}
-	s.stored.Store(&now)
-	for name, account := range now {
-		if old[name] != account {
-			s.announce(name, account)
-		}
-	}
-}
-
-// of reports whether a stored account is of this version of a document.
-func (a *stored) of(document storage.MirroredDocument) bool {
-	return a.document.Err == nil && document.Err == nil &&
-		a.document.Version == document.Version && bytes.Equal(a.document.Data, document.Data)
-}
-
-// open decrypts a document.
-func (s *Set) open(document storage.MirroredDocument) *stored {
-	opened := &stored{document: document}
-	secret, err := s.secret(document, &opened.record)
-	if err != nil {
-		opened.err = UnreadableError{document.ID, err}
-		return opened
-	}
-	opened.account = opened.record.account(document.ID, secret, s.changed)
-	return opened
-}
-
-// secret decodes a document into r and returns its decrypted secret.
-func (s *Set) secret(document storage.MirroredDocument, r *record) (string, error) {
-	if document.Err != nil {
-		return "", errors.New("its document is damaged in the store: delete it there, and add the account again")
-	}
-	decoded, err := decodeRecord(document.Data)
-	if err != nil {
-		return "", err
-	}
-	*r = decoded
-	bound, err := r.bound(document.DocumentName)
-	if err != nil {
-		return "", err
-	}
-	return s.options.Keys.open(r.Sealed, bound)
-}
-
-// announce logs what an administrator should know about an account that is new or has
-// changed.
-func (s *Set) announce(name string, account *stored) {
-	log := s.options.Logger.With(zap.String("account", token.Printable(name, maxName)))
-	now := s.options.Now()
-	switch {
-	case s.Configured(name):
-		log.Warn("the store keeps an account with the name of a configured one, which takes precedence: remove one of them")
-	case account.err != nil:
-		log.Error("a stored account is unreadable, so requests with its tokens are refused", zap.Error(account.err))
-	case account.record.expiring(now):
-		log.Warn("the credential of a stored account expires soon or has expired: replace it with `caddy jira-token account replace`",
-			zap.Time("expires_at", account.record.ExpiresAt))
-	}
-}
-
-// changed passes on that Jira refuses a stored account, or accepts it again. A
-// credential that has been replaced may be refused in a request that is still in
-// flight; that says nothing about the account.
-func (s *Set) changed(account *jira.Account, site string, refused error) {
-	if known, ok := s.current()[account.Name()]; ok && known.account == account {
-		s.options.Changed(account, site, refused)
-	}
+	return s.named
 }

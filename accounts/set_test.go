@@ -94,17 +94,24 @@ func (w *world) node(keys ...string) *Set { return w.nodeWith(nil, keys...) }
 
 func (w *world) nodeWith(configured map[string]*jira.Account, keys ...string) *Set {
 	w.t.Helper()
-	mirror := storage.NewMirror(w.store, DocumentKind, storage.CacheOptions{TTL: time.Hour, ReadTimeout: time.Minute})
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var (
+		running sync.WaitGroup
+		follow  follower
+	)
+	mirror := func(kind string) *storage.Mirror {
+		made := storage.NewMirror(w.store, kind, storage.CacheOptions{TTL: time.Hour, ReadTimeout: time.Minute})
+		follow.mirrors = append(follow.mirrors, made)
+		running.Go(func() { made.Run(ctx) })
+		return made
+	}
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(w), zap.DebugLevel))
 	s := NewSet(configured, SetOptions{
 		Store: w.store, Mirror: mirror, Keys: keysOf(w.t, keys...), Logger: logger, Now: time.Now,
 		Changed: func(*jira.Account, string, error) {},
 	})
 	w.t.Cleanup(s.Close)
-	ctx, cancel := context.WithCancel(w.t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { mirror.Run(ctx) })
-	running.Go(func() { _ = w.store.Watch(ctx, follower{mirror}) })
+	running.Go(func() { _ = w.store.Watch(ctx, follow) })
 	w.t.Cleanup(func() {
 		cancel()
 		running.Wait()
@@ -115,11 +122,23 @@ func (w *world) nodeWith(configured map[string]*jira.Account, keys ...string) *S
 	return s
 }
 
-// follower keeps a mirror current.
-type follower struct{ *storage.Mirror }
+// follower keeps mirrors current.
+type follower struct{ mirrors []*storage.Mirror }
 
 func (follower) Changed(string) {}
 func (follower) Lost(error)     {}
+
+func (f follower) Restored() {
+	for _, mirror := range f.mirrors {
+		mirror.Restored()
+	}
+}
+
+func (f follower) DocumentChanged(name storage.DocumentName) {
+	for _, mirror := range f.mirrors {
+		mirror.DocumentChanged(name)
+	}
+}
 
 func (w *world) add(s *Set, edit Edit) (View, error) {
 	view, err := s.Add(w.t.Context(), admin, edit, w.at)
@@ -127,7 +146,7 @@ func (w *world) add(s *Set, edit Edit) (View, error) {
 }
 
 func (w *world) replace(s *Set, name string, edit Edit) (View, error) {
-	view, err := s.Replace(w.t.Context(), admin, name, edit, func(string) (Jira, error) { return w.at, nil })
+	view, err := s.Replace(w.t.Context(), admin, Ref{Name: name}, edit, func(string) (Jira, error) { return w.at, nil })
 	return view, w.note(view, err)
 }
 
@@ -145,13 +164,18 @@ func basic(name, secret string) Edit { return Edit{Name: name, Jira: "x", User: 
 // finds waits until a node finds an account, or not, as want says.
 func (w *world) finds(s *Set, name string, want func(*jira.Account, error) bool) {
 	w.t.Helper()
+	w.waitFor("account "+name, func() (*jira.Account, error) { return s.Find(w.t.Context(), name) }, want)
+}
+
+func (w *world) waitFor(what string, find func() (*jira.Account, error), want func(*jira.Account, error) bool) {
+	w.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
-		account, err := s.Find(w.t.Context(), name)
+		account, err := find()
 		if want(account, err) {
 			return
 		}
 		if time.Now().After(end) {
-			w.t.Fatalf("account %s: %v, %v", name, account, err)
+			w.t.Fatalf("%s: %v, %v", what, account, err)
 		}
 	}
 }
@@ -178,12 +202,16 @@ func unreadable(account *jira.Account, err error) bool {
 func (w *world) sweep() {
 	w.t.Helper()
 	var stored strings.Builder
-	page, err := w.store.Documents(w.t.Context(), storage.DocumentQuery{Kind: DocumentKind})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	var ciphertexts []string
-	for _, document := range page.Documents {
+	var documents []storage.Document
+	for _, kind := range []string{documentKind, ownDocumentKind} {
+		page, err := w.store.Documents(w.t.Context(), storage.DocumentQuery{Kind: kind})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		documents = append(documents, page.Documents...)
+	}
+	for _, document := range documents {
 		stored.Write(document.Data)
 		var r record
 		if json.Unmarshal(document.Data, &r) == nil && len(r.Sealed.Data) > 0 {
@@ -232,22 +260,22 @@ func TestStoredAccountsOnEveryNode(t *testing.T) {
 		}
 		w.finds(elsewhere, "bi", authorizes(jira.Bearer("hunter2-bearer")))
 		w.finds(there, "bi", unreadable)
-		if view, err := there.Show(t.Context(), "bi"); w.note(view, err) != nil || view.State != StateUnreadable || view.Error == "" {
+		if view, err := there.Show(t.Context(), Ref{Name: "bi"}); w.note(view, err) != nil || view.State != StateUnreadable || view.Error == "" {
 			t.Errorf("%+v, %v", view, err)
 		}
 		used := func(n int) func(context.Context) (int, error) {
 			return func(context.Context) (int, error) { return n, nil }
 		}
-		if err := there.Remove(t.Context(), admin, "bi", used(3)); !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "3 tokens") || !strings.Contains(err.Error(), "list --account bi") {
+		if err := there.Remove(t.Context(), admin, Ref{Name: "bi"}, used(3)); !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "3 tokens") || !strings.Contains(err.Error(), "list --account bi") {
 			t.Errorf("removed while in use: %v", err)
 		}
-		if err := there.Remove(t.Context(), admin, "bi", used(0)); err != nil {
+		if err := there.Remove(t.Context(), admin, Ref{Name: "bi"}, used(0)); err != nil {
 			t.Fatal(err)
 		}
 		for _, node := range []*Set{here, there, elsewhere} {
 			w.finds(node, "bi", missing)
 		}
-		if err := there.Remove(t.Context(), admin, "bi", used(0)); !errors.Is(err, token.ErrNotFound) {
+		if err := there.Remove(t.Context(), admin, Ref{Name: "bi"}, used(0)); !errors.Is(err, token.ErrNotFound) {
 			t.Errorf("removed twice: %v", err)
 		}
 		if _, err := w.replace(here, "bi", Edit{Secret: "hunter2-first"}); !errors.Is(err, token.ErrNotFound) {
@@ -301,13 +329,13 @@ func TestTamperedAccounts(t *testing.T) {
 	if _, err := w.add(node, basic("bi", "hunter2-first")); err != nil {
 		t.Fatal(err)
 	}
-	document, err := w.store.Document(t.Context(), storage.DocumentName{Kind: DocumentKind, ID: "bi"})
+	document, err := w.store.Document(t.Context(), storage.DocumentName{Kind: documentKind, ID: "bi"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	write := func(name, data string) {
 		t.Helper()
-		id := storage.DocumentName{Kind: DocumentKind, ID: name}
+		id := storage.DocumentName{Kind: documentKind, ID: name}
 		old, _ := w.store.Document(t.Context(), id)
 		if err := w.store.ApplyDocument(t.Context(), storage.DocumentChange{DocumentName: id, Version: old.Version, Data: json.RawMessage(data)}); err != nil {
 			t.Fatal(err)
@@ -341,7 +369,7 @@ func TestTamperedAccounts(t *testing.T) {
 	if _, err := w.replace(node, "other", Edit{Secret: "hunter2-first"}); !errors.Is(err, token.ErrConflict) {
 		t.Errorf("replaced a damaged account: %v", err)
 	}
-	if err := node.Remove(t.Context(), admin, "other", func(context.Context) (int, error) { return 0, nil }); err != nil {
+	if err := node.Remove(t.Context(), admin, Ref{Name: "other"}, func(context.Context) (int, error) { return 0, nil }); err != nil {
 		t.Error(err)
 	}
 	w.sweep()
@@ -369,10 +397,10 @@ func TestConfiguredAccountsWin(t *testing.T) {
 		t.Errorf("added: %v", err)
 	}
 	// Tokens use the configured account, so the hidden one can go.
-	if err := node.Remove(t.Context(), admin, "bi", func(context.Context) (int, error) { return 7, nil }); err != nil {
+	if err := node.Remove(t.Context(), admin, Ref{Name: "bi"}, func(context.Context) (int, error) { return 7, nil }); err != nil {
 		t.Error(err)
 	}
-	if err := node.Remove(t.Context(), admin, "bi", nil); !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "change it there") {
+	if err := node.Remove(t.Context(), admin, Ref{Name: "bi"}, nil); !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "change it there") {
 		t.Errorf("removed a configured account: %v", err)
 	}
 }
@@ -446,7 +474,7 @@ func TestReplacedAccountStartsAfresh(t *testing.T) {
 	old, _ := node.Find(t.Context(), "bi")
 	other, _ := node.Find(t.Context(), "other")
 	other.Refused(w.at.URL, errors.New("refused"), time.Now())
-	if view, err := node.Show(t.Context(), "other"); err != nil || view.State != StateFailing || view.FailingSince.IsZero() || changes.Load() != 1 {
+	if view, err := node.Show(t.Context(), Ref{Name: "other"}); err != nil || view.State != StateFailing || view.FailingSince.IsZero() || changes.Load() != 1 {
 		t.Errorf("%+v, %v, %d changes", view, err, changes.Load())
 	}
 	if _, err := w.replace(node, "bi", Edit{Secret: "hunter2-second"}); err != nil {
@@ -454,7 +482,7 @@ func TestReplacedAccountStartsAfresh(t *testing.T) {
 	}
 	// A request with the old credential is still in flight.
 	old.Refused(w.at.URL, errors.New("revoked"), time.Now())
-	if view, err := node.Show(t.Context(), "bi"); err != nil || view.State != StateValid || changes.Load() != 1 {
+	if view, err := node.Show(t.Context(), Ref{Name: "bi"}); err != nil || view.State != StateValid || changes.Load() != 1 {
 		t.Errorf("%+v, %v, %d changes", view, err, changes.Load())
 	}
 	if still, _ := node.Find(t.Context(), "other"); still != other {

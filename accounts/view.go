@@ -1,7 +1,10 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -36,6 +39,8 @@ const (
 // configured accounts, it has only the name and the state.
 type View struct {
 	Name string `json:"name"`
+	// Owner is the owner whose own account this is; its Name is then own.
+	Owner string `json:"owner,omitempty"`
 	// Source is where the account is kept: configuration or store.
 	Source string `json:"source"`
 	State  State  `json:"state"`
@@ -69,37 +74,51 @@ type View struct {
 
 // List returns all accounts, the configured ones first. It reads the store.
 func (s *Set) List(ctx context.Context) ([]View, error) {
-	if err := s.options.Mirror.Load(ctx); err != nil {
+	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	return s.Views(), nil
+	views := s.Views()
+	for _, account := range inOrder(s.own) {
+		views = append(views, s.view(account))
+	}
+	return views, nil
 }
 
-// Views returns all accounts as this node knows them, the configured ones first.
+// Views returns all accounts but owners' own ones as this node knows them, the
+// configured ones first.
 func (s *Set) Views() []View {
 	var views []View
-	for _, name := range sortedNames(s.configured) {
+	for _, name := range slices.Sorted(maps.Keys(s.configured)) {
 		views = append(views, s.viewConfigured(name))
 	}
-	stored := s.current()
-	for _, name := range sortedNames(stored) {
-		views = append(views, s.view(name, stored[name]))
+	for _, account := range inOrder(s.named) {
+		views = append(views, s.view(account))
 	}
 	return views
 }
 
-// Show returns the account with this name, as List does.
-func (s *Set) Show(ctx context.Context, name string) (View, error) {
-	if s.Configured(name) {
-		return s.viewConfigured(name), nil
+// storedInOrder returns all stored accounts, those of owners last.
+func (s *Set) storedInOrder() []*stored { return append(inOrder(s.named), inOrder(s.own)...) }
+
+// inOrder returns the accounts of a shelf by owner and name.
+func inOrder(f *shelf) []*stored {
+	return slices.SortedFunc(maps.Values(f.known().byID), func(a, b *stored) int {
+		return cmp.Or(cmp.Compare(a.ref.Owner, b.ref.Owner), cmp.Compare(a.document.ID, b.document.ID))
+	})
+}
+
+// Show returns an account, as List does.
+func (s *Set) Show(ctx context.Context, ref Ref) (View, error) {
+	if s.hides(ref) {
+		return s.viewConfigured(ref.Name), nil
 	}
-	if err := s.options.Mirror.Load(ctx); err != nil {
+	if err := s.load(ctx); err != nil {
 		return View{}, err
 	}
-	if known, ok := s.current()[name]; ok {
-		return s.view(name, known), nil
+	if known, ok := s.shelfOf(ref).known().byID[ref.document().ID]; ok {
+		return s.view(known), nil
 	}
-	return View{}, unknown(name)
+	return View{}, unknown(ref)
 }
 
 func (s *Set) viewConfigured(name string) View {
@@ -108,10 +127,10 @@ func (s *Set) viewConfigured(name string) View {
 	return v
 }
 
-func (s *Set) view(name string, known *stored) View {
+func (s *Set) view(known *stored) View {
 	r := &known.record
 	v := View{
-		Name: name, Source: SourceStore, State: StateValid, Hidden: s.Configured(name),
+		Name: known.ref.Name, Owner: known.ref.Owner, Source: SourceStore, State: StateValid, Hidden: s.hides(known.ref),
 		Jira: r.Jira, Kind: r.Kind, User: r.User, Scoped: r.Scoped, APIURL: r.APIURL, TokenURL: r.TokenURL,
 		AddedBy: actorOrNil(r.AddedBy), AddedAt: r.AddedAt, ReplacedBy: actorOrNil(r.ReplacedBy), ReplacedAt: r.ReplacedAt,
 		ValidatedAt: r.ValidatedAt, ValidatedAs: r.ValidatedAs, Key: r.Sealed.Key,
@@ -131,7 +150,7 @@ func (s *Set) view(name string, known *stored) View {
 }
 
 // saved returns the view of an account that has just been saved.
-func (s *Set) saved(name string, r *record) View { return s.view(name, &stored{record: *r}) }
+func (s *Set) saved(ref Ref, r *record) View { return s.view(&stored{ref: ref, record: *r}) }
 
 // failing records it in the view if Jira refuses the account.
 func (v *View) failing(account *jira.Account) {

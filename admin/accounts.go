@@ -12,6 +12,8 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // accountTimeout bounds how long Jira is asked about an account.
@@ -29,7 +31,11 @@ func (c *call) listAccounts() (int, any, error) {
 }
 
 func (c *call) showAccount() (int, any, error) {
-	view, err := c.app.JiraAccounts().Show(c.Context(), c.PathValue("name"))
+	ref, err := c.accountRef()
+	if err != nil {
+		return 0, nil, err
+	}
+	view, err := c.app.JiraAccounts().Show(c.Context(), ref)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -63,9 +69,13 @@ func (c *call) replaceAccount() (int, any, error) {
 	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
+	ref, err := c.accountRef()
+	if err != nil {
+		return 0, nil, err
+	}
 	ctx, cancel := c.askingJira()
 	defer cancel()
-	view, err := c.app.JiraAccounts().Replace(ctx, c.actor(), c.PathValue("name"), edit, c.jiraAt)
+	view, err := c.app.JiraAccounts().Replace(ctx, c.actor(), ref, edit, c.jiraAt)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -73,10 +83,13 @@ func (c *call) replaceAccount() (int, any, error) {
 }
 
 func (c *call) removeAccount() (int, any, error) {
-	name := c.PathValue("name")
+	ref, err := c.accountRef()
+	if err != nil {
+		return 0, nil, err
+	}
 	c.noDeadline() // counting the tokens may take a while
-	err := c.app.JiraAccounts().Remove(c.Context(), c.actor(), name, func(ctx context.Context) (int, error) {
-		return c.registry.TokensOf(ctx, name)
+	err = c.app.JiraAccounts().Remove(c.Context(), c.actor(), ref, func(ctx context.Context) (int, error) {
+		return c.registry.TokensOf(ctx, ref.Name, ref.Owner)
 	})
 	return http.StatusNoContent, nil, err
 }
@@ -94,11 +107,57 @@ func (c *call) reencryptAccounts() (int, any, error) {
 func (c *call) checkAccount() (int, any, error) {
 	ctx, cancel := c.askingJira()
 	defer cancel()
-	results, err := c.checkAccounts(ctx, c.PathValue("name"))
+	ref, err := c.accountRef()
+	if err != nil {
+		return 0, nil, err
+	}
+	if ref.Owner != "" {
+		view, err := c.app.JiraAccounts().Show(ctx, ref)
+		if err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, CheckResults{c.checkView(ctx, view)}, nil
+	}
+	results, err := c.checkAccounts(ctx, ref.Name)
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, CheckResults{results}, nil
+}
+
+// accountRef returns which account the request is about: the one in the path, or, for
+// own, that of the parameter owner. The parameter jira is only needed if the gateways
+// forward to several Jiras.
+func (c *call) accountRef() (accounts.Ref, error) {
+	parameters, err := c.parameters("owner", "jira")
+	if err != nil {
+		return accounts.Ref{}, err
+	}
+	name, owner := c.PathValue("name"), parameters.Get("owner")
+	if name != token.OwnAccount || owner == "" {
+		return accounts.Ref{Name: name}, nil
+	}
+	url := parameters.Get("jira")
+	if url == "" {
+		if url, err = c.onlyJira(); err != nil {
+			return accounts.Ref{}, err
+		}
+	}
+	return accounts.Own(owner, url), nil
+}
+
+// onlyJira returns the base URL of the Jira that all gateways forward to.
+func (c *call) onlyJira() (string, error) {
+	upstreams := c.app.Jiras()
+	if len(upstreams) == 0 {
+		return "", caddy.APIError{HTTPStatus: http.StatusConflict, Err: errNoJira}
+	}
+	for _, other := range upstreams {
+		if !jira.SameURL(other.URL, upstreams[0].URL) {
+			return "", registry.InvalidError{Field: "jira", Err: fmt.Errorf("missing Jira's base URL: an owner can have an own account at each of %s and %s", upstreams[0].URL, other.URL)}
+		}
+	}
+	return upstreams[0].URL, nil
 }
 
 // askingJira lifts the time limits of the admin endpoint, and returns a context for

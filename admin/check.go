@@ -58,7 +58,8 @@ var (
 )
 
 // checkAccounts asks every configured Jira whether it accepts the named account. If
-// name is empty, it asks about all accounts, and also reports Jiras without any.
+// name is empty, it asks about all accounts but owners' own ones, of which there may be
+// thousands, and also reports Jiras without any.
 func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, error) {
 	if len(c.app.Jiras()) == 0 {
 		return nil, caddy.APIError{HTTPStatus: http.StatusConflict, Err: errNoJira}
@@ -67,6 +68,7 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(v Account) bool { return v.Owner != "" })
 	views := all
 	if name != "" {
 		views = slices.DeleteFunc(slices.Clone(all), func(v Account) bool { return v.Name != name })
@@ -94,7 +96,7 @@ func (c *call) checkView(ctx context.Context, view Account) []CheckResult {
 	if view.Hidden {
 		return []CheckResult{{Account: view.Name, Jira: view.Jira, Error: "the store keeps an account with the name of a configured one, which takes precedence: remove one of them"}}
 	}
-	account, err := c.app.JiraAccounts().Find(ctx, view.Name)
+	account, err := c.accountOf(ctx, view)
 	if err != nil {
 		return []CheckResult{{Account: view.Name, Jira: view.Jira, Error: err.Error()}}
 	}
@@ -112,6 +114,14 @@ func (c *call) checkView(ctx context.Context, view Account) []CheckResult {
 		missing = "no gateway of the configuration forwards to this Jira: add one, or remove the account"
 	}
 	return []CheckResult{{Account: view.Name, Jira: view.Jira, Error: missing}}
+}
+
+// accountOf returns the account of a view.
+func (c *call) accountOf(ctx context.Context, view Account) (*jira.Account, error) {
+	if view.Owner != "" {
+		return c.app.JiraAccounts().FindOwn(ctx, view.Owner, view.Jira)
+	}
+	return c.app.JiraAccounts().Find(ctx, view.Name)
 }
 
 // checkAt asks the Jiras of all gateways that take an account. Gateways of one Jira may

@@ -58,7 +58,7 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	if !c.ask || !changed || record.Confine.IsZero() {
 		return nil
 	}
-	account, err := c.call.app.JiraAccounts().Find(ctx, record.Account)
+	account, err := c.call.accountOfRecord(ctx, record)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: fmt.Errorf("account %s: %w%s", record.Account, err, withoutAsking)}
 	}
@@ -91,6 +91,19 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 		c.result.Issues = &issues
 	}
 	return nil
+}
+
+// accountOfRecord returns the account of a token. The owner's own account is known only
+// if there is a single Jira.
+func (c *call) accountOfRecord(ctx context.Context, record *token.Record) (*jira.Account, error) {
+	if record.Account != token.OwnAccount || c.app.JiraAccounts().Configured(token.OwnAccount) {
+		return c.app.JiraAccounts().Find(ctx, record.Account)
+	}
+	url, err := c.onlyJira()
+	if err != nil {
+		return nil, err
+	}
+	return c.app.JiraAccounts().FindOwn(ctx, record.Owner, url)
 }
 
 // vetConfinement returns an error if the JQL of a record's confinement cannot be

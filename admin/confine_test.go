@@ -60,7 +60,7 @@ func newApp(t *testing.T) (*app, *fakejira.Server) {
 		t.Fatal(err)
 	}
 	set := accounts.NewSet(configured(), accounts.SetOptions{
-		Store: store, Mirror: storage.NewMirror(store, accounts.DocumentKind, options), Keys: keys,
+		Store: store, Mirror: func(kind string) *storage.Mirror { return storage.NewMirror(store, kind, options) }, Keys: keys,
 		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
 	})
 	t.Cleanup(set.Close)

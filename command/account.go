@@ -59,11 +59,12 @@ const secretHelp = "The secret (password, API token, personal access token or cl
 
 func addAccountCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "add NAME --cloud|--jira URL --user NAME|--bearer|--oauth CLIENT_ID",
+		Use:   "add NAME|--owner NAME --cloud|--jira URL --user NAME|--bearer|--oauth CLIENT_ID",
 		Short: "Add an account to the store; its secret is read from standard input",
 		Long:  "Add an account to the store, once Jira has accepted it. " + secretHelp,
 		Example: "  caddy jira-token account add bi --cloud https://acme.atlassian.net --user svc@example.com --expires 365d < api-token\n" +
-			"  caddy jira-token account add reporting --jira https://jira.example.com --bearer < personal-access-token",
+			"  caddy jira-token account add reporting --jira https://jira.example.com --bearer < personal-access-token\n" +
+			"  caddy jira-token account add --owner alice --jira https://jira.example.com --bearer < personal-access-token-of-alice",
 		Args: accountName,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			fields, err := credentialFields(cmd)
@@ -76,19 +77,25 @@ func addAccountCommand() *cobra.Command {
 			case fields["kind"] == nil:
 				return errors.New("expected --user, --bearer or --oauth")
 			}
-			fields["name"] = args[0]
-			return c.saveAccount("accounts", fields, cmd, "Added")
+			if len(args) == 1 {
+				fields["name"] = args[0]
+			}
+			if owner, _ := cmd.Flags().GetString("owner"); owner != "" {
+				fields["owner"] = owner
+			}
+			return c.saveAccount("accounts", nil, fields, cmd, "Added")
 		}),
 	}
 	credentialFlags(cmd)
 	cmd.Flags().String("cloud", "", "Base URL of Jira Cloud, such as https://acme.atlassian.net, as the gateway forwards to it")
 	cmd.Flags().String("jira", "", "Base URL of Jira Data Center, as the gateway forwards to it")
+	ownerFlags(cmd, false)
 	return cmd
 }
 
 func replaceAccountCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "replace NAME [--expires 365d]",
+		Use:   "replace NAME|--owner NAME [--expires 365d]",
 		Short: "Give an account a new credential; the secret is read from standard input",
 		Long: "Give an account of the store a new credential, once Jira has accepted it. Its tokens stay as they are. " + secretHelp +
 			" The account keeps its user and kind of credential unless flags say otherwise; without --expires, the new credential has no known expiry.",
@@ -98,10 +105,13 @@ func replaceAccountCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.saveAccount(accountPath(args[0])+"/replace", fields, cmd, "Replaced the credential of")
+			delete(fields, "jira") // which is in the query
+			which := accountOf(cmd, args)
+			return c.saveAccount(which.path+"/replace", which.query, fields, cmd, "Replaced the credential of")
 		}),
 	}
 	credentialFlags(cmd)
+	ownerFlags(cmd, true)
 	return cmd
 }
 
@@ -147,18 +157,18 @@ func credentialFields(cmd *cobra.Command) (map[string]any, error) {
 }
 
 // saveAccount reads the secret, sends it with the fields, and prints the account.
-func (c *client) saveAccount(path string, fields map[string]any, cmd *cobra.Command, done string) error {
+func (c *client) saveAccount(path string, query url.Values, fields map[string]any, cmd *cobra.Command, done string) error {
 	secret, err := c.readSecret(cmd.InOrStdin())
 	if err != nil {
 		return err
 	}
 	fields["secret"] = secret
 	var view admin.Account
-	if err := c.call(http.MethodPost, path, nil, fields, &view); err != nil {
+	if err := c.call(http.MethodPost, path, query, fields, &view); err != nil {
 		return err
 	}
 	return c.print(view, func(w io.Writer) {
-		fmt.Fprintf(w, "%s account %s. %s accepts it as %s.\n", done, view.Name, view.Jira, view.ValidatedAs)
+		fmt.Fprintf(w, "%s account %s. %s accepts it as %s.\n", done, accountLabel(view), view.Jira, view.ValidatedAs)
 		if view.ExpiresAt != nil {
 			fmt.Fprintf(w, "Its credential %s.\n", expiry(*view.ExpiresAt))
 		}
@@ -166,40 +176,46 @@ func (c *client) saveAccount(path string, fields map[string]any, cmd *cobra.Comm
 }
 
 func checkAccountCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check [NAME]",
+	cmd := &cobra.Command{
+		Use:   "check [NAME|--owner NAME]",
 		Short: "Ask Jira whether it accepts an account, or all accounts",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && !cmd.Flags().Changed("owner") {
 				return nil
 			}
 			return accountName(cmd, args)
 		},
-		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && !cmd.Flags().Changed("owner") {
 				return c.check(http.MethodGet, "check", nil)
 			}
-			return c.check(http.MethodPost, accountPath(args[0])+"/check", nil)
+			which := accountOf(cmd, args)
+			return c.check(http.MethodPost, which.path+"/check", which.query)
 		}),
 	}
+	ownerFlags(cmd, true)
+	return cmd
 }
 
 func removeAccountCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove NAME",
+	cmd := &cobra.Command{
+		Use:   "remove NAME|--owner NAME",
 		Short: "Remove an account that no token uses from the store",
 		Args:  accountName,
-		RunE: run(func(c *client, _ *cobra.Command, args []string) error {
-			response, err := c.request(http.MethodDelete, accountPath(args[0]), nil, nil)
+		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
+			which := accountOf(cmd, args)
+			response, err := c.request(http.MethodDelete, which.path, which.query, nil)
 			if err != nil {
 				return err
 			}
 			defer response.Body.Close()
-			return c.print(map[string]string{"removed": args[0]}, func(w io.Writer) {
-				fmt.Fprintf(w, "Removed account %s.\n", args[0])
+			return c.print(map[string]string{"removed": which.label}, func(w io.Writer) {
+				fmt.Fprintf(w, "Removed account %s.\n", which.label)
 			})
 		}),
 	}
+	ownerFlags(cmd, true)
+	return cmd
 }
 
 func reencryptCommand() *cobra.Command {
@@ -223,11 +239,49 @@ func reencryptCommand() *cobra.Command {
 	}
 }
 
-// accountName requires exactly one argument, an account's name. It does not echo
-// arguments, which may be secrets.
-func accountName(_ *cobra.Command, args []string) error {
-	if len(args) == 1 && args[0] != "" {
+// ownerFlags adds the flags that name an owner's own account. If which is set, the Jira
+// is only needed to tell which one.
+func ownerFlags(cmd *cobra.Command, which bool) {
+	cmd.Flags().String("owner", "", "Instead of a name: the owner whose own Jira account this is, for tokens with the account own")
+	if which {
+		cmd.Flags().String("jira", "", "With --owner, if the gateways forward to several Jiras: the base URL of the account's")
+	}
+}
+
+// account is how the command refers to an account.
+type account struct {
+	path  string
+	query url.Values
+	label string
+}
+
+// accountOf returns the account that the arguments and flags name.
+func accountOf(cmd *cobra.Command, args []string) account {
+	if len(args) == 1 {
+		return account{"accounts/" + url.PathEscape(args[0]), nil, args[0]}
+	}
+	query := givenFlags(cmd, "owner", "jira")
+	return account{"accounts/" + token.OwnAccount, query, ownLabel(query.Get("owner"))}
+}
+
+func accountLabel(view admin.Account) string {
+	if view.Owner != "" {
+		return ownLabel(view.Owner)
+	}
+	return view.Name
+}
+
+func ownLabel(owner string) string { return token.OwnAccount + " of " + owner }
+
+// accountName requires an account's name as the only argument, or the flag owner
+// instead. It does not echo arguments, which may be secrets.
+func accountName(cmd *cobra.Command, args []string) error {
+	owner, _ := cmd.Flags().GetString("owner")
+	switch {
+	case len(args) == 1 && args[0] != "" && owner == "", len(args) == 0 && owner != "":
 		return nil
+	case owner != "":
+		return errors.New("expected no argument with --owner; a secret is read from standard input")
 	}
 	return errors.New("expected one argument: the account's name; its secret is read from standard input")
 }
@@ -240,15 +294,13 @@ func nothingElse(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func accountPath(name string) string { return "accounts/" + url.PathEscape(name) }
-
 func printAccounts(w io.Writer, accounts []admin.Account) {
 	if len(accounts) == 0 {
 		return
 	}
 	rows := [][]string{{"ACCOUNT", "KEPT IN", "STATE", "DETAILS"}}
 	for _, account := range accounts {
-		rows = append(rows, []string{account.Name, account.Source, accountState(account), accountDetails(account)})
+		rows = append(rows, []string{accountLabel(account), account.Source, accountState(account), accountDetails(account)})
 	}
 	printWrapped(w, rows)
 }
@@ -292,8 +344,12 @@ func accountDetails(account admin.Account) string {
 
 func byActor(at time.Time, actor *admin.Actor) string {
 	text := at.UTC().Format(time.DateOnly)
-	if actor != nil && actor.Name != "" {
-		text += " by " + token.Printable(actor.Name, 100)
+	switch {
+	case actor == nil:
+	case actor.Name != "":
+		text += " by " + actor.Name
+	case actor.Claim != "":
+		text += fmt.Sprintf(" by a client that calls itself %q", actor.Claim)
 	}
 	return text
 }

@@ -239,7 +239,9 @@ func (c *client) printEvent(event admin.Event) {
 	}
 	what := "account " + event.Name
 	switch {
-	case event.Document != "":
+	case strings.HasPrefix(event.Document, "own_account/"):
+		what = "account " + ownLabel(event.Owner)
+	case event.Document != "" && !strings.HasPrefix(event.Document, "account/"):
 		what = strings.Replace(event.Document, "/", " ", 1)
 	case event.TokenID != "":
 		what = fmt.Sprintf("%s of %s (%s)", event.TokenID, event.Owner, event.Name)

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,9 @@ import (
 
 // account is the step that looks up the token's Jira account.
 func (h *Handler) account(r *http.Request, d *Decision) *denial {
+	if h.usesOwn(d) {
+		return nil // which one is only known with the Jira: see ownAccount
+	}
 	account, err := h.app.Account(r.Context(), d.Record.Account)
 	unknown := errors.Is(err, jira.ErrUnknownAccount)
 	listed := len(h.Accounts) == 0 || slices.Contains(h.Accounts, d.Record.Account)
@@ -27,18 +31,49 @@ func (h *Handler) account(r *http.Request, d *Decision) *denial {
 	return nil
 }
 
+// usesOwn reports whether requests are forwarded with the own credential of the token's
+// owner. A configured account of that name takes precedence.
+func (h *Handler) usesOwn(d *Decision) bool {
+	return d.Record.Account == token.OwnAccount && !h.app.Configured(token.OwnAccount)
+}
+
+// ownAccount looks up the own account of the token's owner at a Jira.
+func ownAccount(ctx context.Context, app App, d *Decision, url string) *denial {
+	account, err := app.OwnAccount(ctx, d.Record.Owner, url)
+	switch {
+	case errors.Is(err, token.ErrUnavailable):
+		return storeUnavailable(err)
+	case err != nil:
+		return unusableAccount(d, err, errors.Is(err, jira.ErrUnknownAccount))
+	}
+	d.Account = account
+	return nil
+}
+
 // otherJira denies a request whose account is not used with this Jira.
 func otherJira() *denial { return deny(ReasonPathDenied, "This API token is not for this Jira.") }
+
+// lodge says how an owner gets the gateway a credential.
+const lodge = " Ask an administrator to give the gateway your Jira API token or personal access token: caddy jira-token account add|replace --owner NAME."
 
 // unusableAccount denies a request whose account does not exist or cannot be read.
 func unusableAccount(d *Decision, err error, unknown bool) *denial {
 	message := "The gateway cannot use the Jira account of this API token at the moment. Nothing is wrong with the request or its API token: tell an administrator."
-	if unknown {
+	own := d.Record.Account == token.OwnAccount
+	switch {
+	case own && unknown:
+		message = "This API token acts as its owner, but the gateway does not have the owner's credential for this Jira." + lodge
+	case own:
+		message = "This API token acts as its owner, but the gateway can no longer read the owner's credential for Jira." + lodge
+	case unknown:
 		message = "The Jira account of this API token is not configured in the gateway. Tell an administrator."
 	}
 	return &denial{reason: ReasonJiraRejectedAccount, message: message, cause: fmt.Errorf("account %s: %w", d.Record.Account, err)}
 }
 
-func foundAccount(_ *Handler, _ *http.Request, d *Decision) string {
+func foundAccount(h *Handler, _ *http.Request, d *Decision) string {
+	if h.usesOwn(d) {
+		return "it is sent to Jira with the own credential of " + d.Record.Owner
+	}
 	return "it is sent to Jira as account " + d.Record.Account
 }

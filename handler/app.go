@@ -30,6 +30,9 @@ type App interface {
 	// if the store must be asked and cannot be; any other error means that there is
 	// no such account, or that it is unusable.
 	Account(ctx context.Context, name string) (*jira.Account, error)
+	// OwnAccount returns the own account of an owner at the Jira with this base URL.
+	// The errors are those of Account.
+	OwnAccount(ctx context.Context, owner, url string) (*jira.Account, error)
 	// Configured reports whether the configuration has the account.
 	Configured(account string) bool
 	// Standing returns what the policy says about a token now, from memory.

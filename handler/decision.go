@@ -43,7 +43,9 @@ type Decision struct {
 	// anything, even where the configuration classifies by method.
 	operation jira.Match
 	changes   bool
-	// Account is the Jira account that the request is forwarded with.
+	// Account is the Jira account that the request is forwarded with. If that is the
+	// owner's own, it is nil until the request is forwarded: there is one for each
+	// Jira.
 	Account *jira.Account
 
 	// confined is set for a token that sees only a part of Jira.

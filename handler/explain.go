@@ -82,9 +82,9 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 		}
 		e.passed(step.name, step.found(h, r, d))
 	}
-	if q.Jira != "" && !d.Account.IsFor(q.Jira) {
+	if denied := h.forJira(ctx, d, q.Jira); denied != nil {
 		e.Steps = slices.DeleteFunc(e.Steps, func(s Step) bool { return s.Step == "account" || s.Step == "confine" })
-		e.denied("account", d, otherJira())
+		e.denied("account", d, denied)
 		return e, nil
 	}
 	out := h.outbound(r, d).WithContext(ctx)
@@ -106,6 +106,18 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 	}
 	e.Allowed = true
 	return e, nil
+}
+
+// forJira returns why the token's account cannot be used with a Jira, as far as that is
+// known.
+func (h *Handler) forJira(ctx context.Context, d *Decision, url string) *denial {
+	if d.Account == nil {
+		return ownAccount(ctx, h.app, d, url)
+	}
+	if url != "" && !d.Account.IsFor(url) {
+		return otherJira()
+	}
+	return nil
 }
 
 func (e *Explanation) passed(step, detail string) {

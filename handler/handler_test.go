@@ -45,6 +45,26 @@ func newOneToken(secret token.Token, record *token.Record) oneToken {
 	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits), new(policy.Policy).Rights(nil), nil}
 }
 
+// ownAccountJira is the only Jira with an own account.
+const ownAccountJira = "https://jira.example.com"
+
+func (oneToken) OwnAccount(context.Context, string, string) (*jira.Account, error) {
+	return nil, jira.ErrUnknownAccount
+}
+
+// ownerApp is an app with the own account of an owner at ownAccountJira.
+type ownerApp struct {
+	oneToken
+	owner string
+}
+
+func (o ownerApp) OwnAccount(_ context.Context, owner, url string) (*jira.Account, error) {
+	if owner != o.owner || url != ownAccountJira {
+		return nil, jira.ErrUnknownAccount
+	}
+	return jira.NewAccount("own (alice)", jira.Bearer("own-secret"), jira.AccountOptions{Site: ownAccountJira, ProbeInterval: time.Minute}), nil
+}
+
 func (o oneToken) withAccount(account *jira.Account) oneToken {
 	o.account = account
 	return o
@@ -90,7 +110,7 @@ func (c cachedToken) Lookup(ctx context.Context, presented token.Token) (*token.
 	return c.registry.Lookup(ctx, presented)
 }
 
-func (oneToken) Configured(string) bool { return true }
+func (oneToken) Configured(name string) bool { return name != token.OwnAccount }
 func (o oneToken) Account(context.Context, string) (*jira.Account, error) {
 	if o.noAccount != nil {
 		return nil, o.noAccount

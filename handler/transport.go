@@ -62,6 +62,7 @@ type Transport struct {
 
 	// ctx ends with the configuration.
 	ctx context.Context
+	app App
 	// upstream is the http transport.
 	upstream http.RoundTripper
 	// homes are URL and BaseURLs, which redirects may lead to.
@@ -88,14 +89,14 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err := t.HTTPTransport.Provision(ctx); err != nil {
 		return err
 	}
-	app, err := loadApp(ctx)
-	if err != nil {
+	var err error
+	if t.app, err = loadApp(ctx); err != nil {
 		return err
 	}
 	if err := t.provision(&t.HTTPTransport); err != nil {
 		return err
 	}
-	return app.AddJira(Jira{URL: t.URL, Transport: t.upstream, Accounts: t.Accounts})
+	return t.app.AddJira(Jira{URL: t.URL, Transport: t.upstream, Accounts: t.Accounts})
 }
 
 // provision sets up everything but the http transport.
@@ -154,7 +155,12 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d == nil {
 		return t.pass(r)
 	}
-	d.denied = nil // from an earlier attempt: the proxy may retry
+	d.denied = nil        // from an earlier attempt: the proxy may retry
+	if d.Account == nil { // it is the owner's
+		if d.denied = ownAccount(r.Context(), t.app, d, t.URL); d.denied != nil {
+			return d.denied.response(r), nil
+		}
+	}
 	if !(Jira{URL: t.URL, Accounts: t.Accounts}).Takes(d.Account) {
 		// A separate jira_token_auth may list other accounts than this transport.
 		d.denied = otherJira()

@@ -42,7 +42,7 @@ func newExchange(t testing.TB, url string, set ...func(*Transport)) *exchange {
 	for _, f := range set {
 		f(x.transport)
 	}
-	x.transport.ctx = t.Context()
+	x.transport.ctx, x.transport.app = t.Context(), x.app
 	x.transport.setDefaults()
 	if err := x.transport.provision(roundTripper(x.jira)); err != nil {
 		t.Fatal(err)
@@ -415,6 +415,44 @@ func TestTransportOfOtherAccounts(t *testing.T) {
 		if Reason(got.Header.Get(headerReason)) != c.want || (len(x.seen) == 0) != (c.want != "") {
 			t.Errorf("%s: got %d %v, and %d requests reached Jira", name, got.StatusCode, got.Header, len(x.seen))
 		}
+	}
+}
+
+// TestOwnAccounts checks that a token with the account own is sent with its owner's
+// credential for this Jira, or not at all.
+func TestOwnAccounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		owner, url string
+		want       Reason
+	}{
+		"the owner's":  {"alice", ownAccountJira, ""},
+		"somebody's":   {"bob", ownAccountJira, ReasonJiraRejectedAccount},
+		"another Jira": {"alice", "https://other.example.com", ReasonJiraRejectedAccount},
+	} {
+		x := newExchange(t, c.url, func(t *Transport) { t.Accounts = []string{"other"} })
+		x.handler.Accounts = []string{"other"} // which is about configured accounts
+		x.app.record.Account = token.OwnAccount
+		x.transport.app = ownerApp{x.app, c.owner}
+		x.answer = func(r *http.Request) (*http.Response, error) {
+			if got := r.Header.Get("Authorization"); got != "Bearer own-secret" {
+				t.Errorf("%s: Jira got %q", name, got)
+			}
+			return answerOf(http.StatusOK, "{}", "Content-Type", "application/json"), nil
+		}
+		got := x.send("GET", "http://gateway.example.com"+issuePath, nil)
+		if Reason(got.Header.Get(headerReason)) != c.want || (len(x.seen) == 0) != (c.want != "") {
+			t.Errorf("%s: got %d %v, and %d requests reached Jira", name, got.StatusCode, got.Header, len(x.seen))
+		}
+	}
+	// A refused own credential: the response says what to do.
+	x := newExchange(t, ownAccountJira)
+	x.app.record.Account = token.OwnAccount
+	x.transport.app = ownerApp{x.app, "alice"}
+	x.answer = func(*http.Request) (*http.Response, error) { return answerOf(http.StatusUnauthorized, "{}"), nil }
+	got := x.send("GET", "http://gateway.example.com"+issuePath, nil)
+	body, err := io.ReadAll(got.Body)
+	if got.Header.Get(headerReason) != string(ReasonJiraRejectedAccount) || !strings.Contains(string(body), "account add|replace --owner") {
+		t.Errorf("%v %s, %v", got.Header, body, err)
 	}
 }
 

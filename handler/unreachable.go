@@ -7,6 +7,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // forwardingError marks a failure to reach Jira, as opposed to another handler's
@@ -46,9 +47,13 @@ func noUpstream(err error) bool {
 
 // accountRefused denies a request whose account Jira refuses.
 func accountRefused(d *Decision, refused jira.RefusedError) *denial {
+	message := "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator."
+	if d.Record.Account == token.OwnAccount && d.Account.Site() != "" {
+		message = "This API token acts as its owner, but Jira does not accept the owner's credential: it may have expired or been revoked." + lodge
+	}
 	return &denial{
 		reason:     ReasonJiraRejectedAccount,
-		message:    "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator.",
+		message:    message,
 		retryAfter: d.Account.Interval(),
 		cause:      refused,
 	}

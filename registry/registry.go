@@ -153,9 +153,10 @@ func (r *Registry) checkAccount(name string) error {
 	return invalid("account", fmt.Errorf("account %q is not configured: expected one of %s", name, list))
 }
 
-// TokensOf returns the number of tokens that use an account and have not been revoked.
-func (r *Registry) TokensOf(ctx context.Context, account string) (int, error) {
-	query := storage.Query{Account: account, Limit: storage.MaxPageSize}
+// TokensOf returns the number of tokens that use an account and have not been revoked:
+// those of an owner, or all if owner is empty.
+func (r *Registry) TokensOf(ctx context.Context, account, owner string) (int, error) {
+	query := storage.Query{Account: account, Owner: owner, Limit: storage.MaxPageSize}
 	for n := 0; ; {
 		page, err := r.store.List(ctx, query)
 		if err != nil {

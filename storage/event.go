@@ -13,10 +13,11 @@ type Event struct {
 	At time.Time `json:"at"`
 	// Action is what happened. For tokens it is create, update, rotate, disable,
 	// enable, revoke, approve, reject, transfer, delete or import; for accounts
-	// account_refused or account_accepted.
+	// account_refused or account_accepted, and for those of the store also
+	// account_add, account_replace, account_remove or account_reencrypt.
 	Action string `json:"action"`
 	// TokenID, Owner and Name identify the token. For an account, there is only
-	// Name.
+	// Name, and Owner for an owner's own account.
 	TokenID string `json:"token_id,omitempty"`
 	// Document is the name of the changed document, as DocumentName.String returns
 	// it.

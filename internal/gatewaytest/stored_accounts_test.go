@@ -234,7 +234,7 @@ func TestAddingAccountsFails(t *testing.T) {
 		{"Cloud", firstSecret, "is not Jira Cloud", []string{"add", "bi", "--cloud", url, "--user", "svc"}},
 		{"two kinds", firstSecret, "only one of", []string{"add", "bi", "--jira", url, "--user", "svc", "--bearer"}},
 		{"no kind", firstSecret, "expected --user, --bearer or --oauth", []string{"add", "bi", "--jira", url}},
-		{"configured", firstSecret, "the configuration has an account", []string{"add", "default", "--jira", url, "--user", "svc"}},
+		{"configured", firstSecret, "which takes precedence", []string{"add", "default", "--jira", url, "--user", "svc"}},
 		{"slash", firstSecret, "must not contain a slash", []string{"add", "a/b", "--jira", url, "--user", "svc"}},
 		{"reserved", firstSecret, "has a meaning of its own", []string{"add", "own", "--jira", url, "--user", "svc"}},
 		{"line break in the name", firstSecret, "not printable", []string{"add", "a\nb", "--jira", url, "--user", "svc"}},
