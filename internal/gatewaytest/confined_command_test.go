@@ -46,7 +46,7 @@ type commandSite struct {
 // create creates a token and returns what the command prints as JSON.
 func (s *commandSite) create(t *testing.T, args ...string) (made confinedToken) {
 	t.Helper()
-	r := s.g.token(append([]string{"create", "--owner", "alice", "--name", "x", "--scope", "write", "-o", "json"}, args...)...)
+	r := s.g.token(append([]string{"create", "--owner", "alice", "--name", "x", "--scope", "write", "--expires", "90d", "-o", "json"}, args...)...)
 	if r.code != 0 || r.err != "" {
 		t.Fatalf("%q: %s", args, r)
 	}
@@ -81,7 +81,7 @@ func (s *commandSite) creates(t *testing.T) {
 	}
 	s.sees(t, made.issued, map[string]int{"DEMO-1": 200, "DEMO-2": 404, "OPS-1": 404})
 
-	r := s.g.tokenCommand("create", "--owner", "alice", "--name", "text", "--project", "DEMO", "--project", "OPS", "--jql", "key = DEMO-1", "--hide", "internal-comments")
+	r := s.g.tokenCommand("create", "--owner", "alice", "--name", "text", "--expires", "90d", "--project", "DEMO", "--project", "OPS", "--jql", "key = DEMO-1", "--hide", "internal-comments")
 	secret := regexp.MustCompile(`jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}`).FindString(r.out)
 	s.g.guard("alice", secret)
 	if r.code != 0 || r.err != "" || secret == "" {
