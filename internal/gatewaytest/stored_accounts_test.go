@@ -292,6 +292,34 @@ func TestAddingAccountsFails(t *testing.T) {
 	}
 }
 
+// TestConfiguredAccountTakesPrecedence checks that the configuration wins over the store,
+// and that the gateway says so.
+func TestConfiguredAccountTakesPrecedence(t *testing.T) {
+	_, url := startJira(t, fakejira.DataCenter)
+	g := startStoring(t, "", "a", url)
+	if add := g.tokenWith(bearerSecret, "account", "add", "bi", "--jira", url, "--bearer"); add.code != 0 {
+		t.Fatalf("add: %s", add)
+	}
+	tok := g.issue("alice", "read", "account", "bi")
+	reaches(t, g, tok, http.StatusOK, "", `"pat"`)
+	g.configure(options{instead: "jira_gateway " + url, apps: encryptionKey("a") + "\naccount bi {\nbasic svc " + firstSecret + "\n}"})
+	if r := g.reload(); r.code != 0 {
+		t.Fatal(r)
+	}
+	reaches(t, g, tok, http.StatusOK, "", `"svc"`)
+	g.loggedOnce(t, "takes precedence")
+	if check := g.token("check"); check.code == 0 || !strings.Contains(oneLine(check.out), "takes precedence") || strings.Count(check.out, "accepted as") != 2 {
+		t.Errorf("check: %s", check)
+	}
+	if remove := g.token("account", "remove", "bi"); remove.code != 0 {
+		t.Errorf("remove: %s", remove)
+	}
+	reaches(t, g, tok, http.StatusOK, "", `"svc"`)
+	if check := g.token("check"); check.code != 0 {
+		t.Errorf("check: %s", check)
+	}
+}
+
 // TestStoredAccountInAnOutage checks that a known account goes on working while the
 // store is away.
 func TestStoredAccountInAnOutage(t *testing.T) {
