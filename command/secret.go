@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 
 	"golang.org/x/term"
@@ -18,11 +19,38 @@ const maxSecretInput = 64 << 10
 func (c *client) readSecret(in io.Reader) (string, error) {
 	if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		fmt.Fprint(c.err, "Secret (not shown): ")
-		typed, err := term.ReadPassword(int(file.Fd()))
+		typed, err := readUnseen(int(file.Fd()))
 		fmt.Fprintln(c.err)
 		return checkSecret(typed, err)
 	}
 	return checkSecret(io.ReadAll(io.LimitReader(in, maxSecretInput+1)))
+}
+
+// readUnseen reads a line from a terminal that does not show what is typed. Unlike
+// term.ReadPassword alone, it does not leave the terminal like that when interrupted.
+func readUnseen(terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	defer signal.Stop(interrupted)
+	type result struct {
+		typed []byte
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		typed, err := term.ReadPassword(terminal)
+		done <- result{typed, err}
+	}()
+	select {
+	case read := <-done:
+		return read.typed, read.err
+	case <-interrupted:
+		return nil, errors.Join(errors.New("interrupted"), term.Restore(terminal, before))
+	}
 }
 
 // checkSecret returns the secret, or an error that does not contain it.
