@@ -56,6 +56,12 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		group <name> {
 //			members <owners...>
 //		}
+//		groups_from jira {
+//			interval <duration>
+//			keep     <duration>
+//			account  <name>
+//			jira     <url>
+//		}
 //		policy {
 //			everyone {
 //				scopes           <scopes...>|none
@@ -87,6 +93,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("account", a.unmarshalAccount).Repeated(),
 		option.Texts("encryption_key", &a.EncryptionKeys),
 		option.Func("group", a.unmarshalGroup).Repeated(),
+		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),
 	}.Read(d, "jira_tokens")
 }

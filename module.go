@@ -77,6 +77,10 @@ type App struct {
 	// Groups of owners by name, for the rules of the policy. Default: none
 	Groups map[string]policy.Group `json:"groups,omitempty"`
 
+	// Where other groups of owners come from. Default: only the configured groups
+	// exist
+	GroupsFrom *GroupsFrom `json:"groups_from,omitempty"`
+
 	// Who may have which tokens. Default: everyone may have any token
 	Policy *policy.Config `json:"policy,omitempty"`
 
@@ -92,6 +96,7 @@ type App struct {
 	jiras     []handler.Jira
 	gateways  []*handler.Handler
 	tokens    *pool.Cache
+	people    *people // nil unless Jira is asked for groups
 	logger    *zap.Logger
 }
 
@@ -179,7 +184,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
 		return err
 	}
-	rules, err := policy.New(a.Policy, policy.Surroundings{Groups: a.Groups, Account: func(name string) bool { return a.accounts.Configured(name) || a.accounts.KeepsAccounts() }})
+	rules, err := policy.New(a.Policy, policy.Surroundings{
+		Groups: a.Groups, OtherGroups: a.hasGroupsFromJira(), Account: a.mayHaveAccount,
+	})
 	if err != nil {
 		return err
 	}
@@ -189,7 +196,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers)
 	owners := registry.NewDirectory(rules, a.Groups)
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
+	if err := a.provisionPeople(ctx, owners); err != nil {
+		return err
+	}
 	return registerMetrics(ctx)
+}
+
+// mayHaveAccount reports whether there is an account with this name, or may be one in the
+// store.
+func (a *App) mayHaveAccount(name string) bool {
+	return a.accounts.Configured(name) || a.accounts.KeepsAccounts()
 }
 
 func (a *App) setDefaults() {
@@ -289,17 +305,21 @@ func (a *App) Start() error {
 	if names, err := a.accounts.Ready(ctx); err == nil && len(names) == 0 {
 		a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
 	}
-	return nil
+	return a.startPeople()
 }
 
 // accountsTimeout bounds how long Start waits for the stored accounts.
 const accountsTimeout = 2 * time.Second
 
-// Stop implements caddy.App. Cleanup releases everything else the app holds.
-func (*App) Stop() error { return nil }
+// Stop ends asking Jira for groups. Cleanup releases everything else the app holds.
+func (a *App) Stop() error {
+	a.people.stop()
+	return nil
+}
 
 // Cleanup releases the store, which is closed once no other configuration uses it.
 func (a *App) Cleanup() error {
+	a.people.stop()
 	if a.accounts != nil {
 		a.accounts.Close()
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -54,6 +55,9 @@ type App interface {
 	JiraAccounts() *accounts.Set
 	// Jiras returns the Jiras that the configured gateways forward to.
 	Jiras() []handler.Jira
+	// GroupsHealth says whether Jira tells the groups of owners; nil if it is not
+	// asked.
+	GroupsHealth() *facts.Health
 	// Gateways returns the configured handlers.
 	Gateways() []*handler.Handler
 	// PolicyOfOthers returns the policy that another gateway with this store has

@@ -187,5 +187,8 @@ func (c *call) appHealth(ctx context.Context) Health {
 	if other := c.app.PolicyOfOthers(); other != nil {
 		h.Policy = PolicyHealth{Error: fmt.Sprintf("%s has loaded another policy at %s", other.Node, other.At.Format(time.RFC3339))}
 	}
+	if h.GroupsFromJira = c.app.GroupsHealth(); h.GroupsFromJira != nil && h.GroupsFromJira.Lapsed {
+		h.OK = false
+	}
 	return h
 }

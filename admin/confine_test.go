@@ -33,6 +33,7 @@ type app struct {
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) Jiras() []handler.Jira                { return a.jiras }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
+func (*app) GroupsHealth() *GroupsHealth            { return nil }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
 

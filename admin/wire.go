@@ -6,6 +6,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 )
 
 // Base is the path prefix of all endpoints.
@@ -35,6 +36,8 @@ type (
 	OwnerResult = registry.OwnerResult
 	// Actor is who made a change.
 	Actor = registry.Actor
+	// GroupsHealth says whether Jira tells the groups of owners.
+	GroupsHealth = facts.Health
 	// Event is an entry of the audit trail.
 	Event = registry.Event
 	// Explanation describes what one gateway would do with a request.
@@ -119,6 +122,9 @@ type Health struct {
 	Store    StoreHealth              `json:"store"`
 	Accounts map[string]AccountHealth `json:"accounts"`
 	Policy   PolicyHealth             `json:"policy"`
+	// GroupsFromJira says whether Jira tells the groups of owners. It is nil if Jira
+	// is not asked. Only if it has lapsed, Health is not OK.
+	GroupsFromJira *GroupsHealth `json:"groups_from_jira,omitempty"`
 }
 
 // PolicyHealth says whether all gateways that share the store have the same policy. It

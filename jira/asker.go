@@ -69,6 +69,8 @@ func (a Asker) get(ctx context.Context, path string, answer any) error {
 	case http.StatusForbidden:
 		// A firewall in front of Jira answers with a page of its own.
 		return RefusedError{Why: "Jira forbids the account (HTTP 403): may it use the API?", Page: IsPage(response, path)}
+	case http.StatusTooManyRequests:
+		return busy(response)
 	default:
 		return fmt.Errorf("Jira returned HTTP %d: is the URL right?", response.StatusCode)
 	}

@@ -34,6 +34,9 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 			}
 		}
 		if touchesRules(edit) {
+			if err := r.confirm(ctx, record); err != nil {
+				return err
+			}
 			if err := forbidden(r.owners.Person(record.Owner).Rights.Violation(record)); err != nil {
 				return err
 			}

@@ -30,6 +30,9 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	if err := edit.Apply(record, r.now()); err != nil {
 		return Issued{}, err
 	}
+	if err := r.confirm(ctx, record); err != nil {
+		return Issued{}, err
+	}
 	choices := r.owners.Person(record.Owner).Rights.Complete(record, edit.Has)
 	if err := r.checkAccount(record.Account); err != nil {
 		return Issued{}, err

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +25,12 @@ type Facts struct {
 	Groups []string
 	// Inactive means that the owner has left, or does not exist there.
 	Inactive bool
+	// Unknown means that the groups, and whether the owner is still active, are not
+	// known, or no longer.
+	Unknown bool
+	// Why says why the owner is inactive or unknown, if there is more to say, such as
+	// "is not a user in Jira".
+	Why string
 	// ConfirmedAt is when this was last confirmed.
 	ConfirmedAt time.Time
 }
@@ -55,8 +60,10 @@ func NewDirectory(rules *policy.Policy, configured map[string]policy.Group) *Dir
 // Learn replaces what another directory says about owners, by their folded names.
 func (d *Directory) Learn(facts map[string]Facts) {
 	next := &people{byName: make(map[string]*Person, len(facts)), others: d.policy.Rights(nil)}
+	persons := make([]Person, 0, len(facts)) // one allocation for all
 	for name, said := range facts {
-		next.byName[name] = &Person{Facts: said}
+		persons = append(persons, Person{Facts: said})
+		next.byName[name] = &persons[len(persons)-1]
 	}
 	for group, members := range d.configured {
 		for _, member := range members.Members {
@@ -69,17 +76,34 @@ func (d *Directory) Learn(facts map[string]Facts) {
 			person.Groups = append(slices.Clip(person.Groups), group)
 		}
 	}
-	known := make(map[string]*policy.Rights)
-	for _, person := range next.byName {
-		slices.Sort(person.Groups)
-		person.Groups = slices.Compact(person.Groups)
-		key := strings.Join(person.Groups, "\x00")
-		if known[key] == nil {
-			known[key] = d.policy.Rights(person.Groups)
-		}
-		person.Rights = known[key]
-	}
+	d.addRights(next)
 	d.current.Store(next)
+}
+
+// addRights sets everybody's rights, which depend on the groups that have rules.
+func (d *Directory) addRights(everybody *people) {
+	ruled := make(map[string]bool)
+	for _, group := range d.policy.Groups() {
+		ruled[group] = true
+	}
+	known := make(map[string]*policy.Rights)
+	var key []byte
+	for _, person := range everybody.byName {
+		if !slices.IsSorted(person.Groups) {
+			person.Groups = slices.Sorted(slices.Values(person.Groups))
+		}
+		person.Groups = slices.Compact(person.Groups)
+		key = key[:0]
+		for _, group := range person.Groups {
+			if ruled[group] {
+				key = append(append(key, group...), 0)
+			}
+		}
+		if person.Rights = known[string(key)]; person.Rights == nil {
+			person.Rights = d.policy.Rights(person.Groups)
+			known[string(key)] = person.Rights
+		}
+	}
 }
 
 // Person returns what is known about an owner.
@@ -97,14 +121,15 @@ func (d *Directory) Standing(record *token.Record) policy.Standing {
 	standing := policy.Standing{Rights: people.others}
 	if owner := people.find(record.Owner); owner != nil {
 		standing.Rights = owner.Rights
-		if owner.Inactive {
-			standing.Suspension = &policy.Suspension{Owner: "the owner " + record.Owner + " is no longer active"}
+		// Other kinds of owners have no account in Jira that they could lose.
+		if owner.Inactive && record.Kind == token.KindUser {
+			standing.Suspension = &policy.Suspension{Owner: "the owner " + record.Owner + " " + owner.why()}
 			return standing
 		}
 	}
 	if record.Responsible != "" {
 		if responsible := people.find(record.Responsible); responsible != nil && responsible.Inactive {
-			standing.Suspension = &policy.Suspension{Owner: record.Responsible + ", who is responsible for the token, is no longer active"}
+			standing.Suspension = &policy.Suspension{Owner: record.Responsible + ", who is responsible for the token, " + responsible.why()}
 			return standing
 		}
 	}
@@ -115,4 +140,15 @@ func (d *Directory) Standing(record *token.Record) policy.Standing {
 }
 
 // find returns the named owner, or nil if nothing is known.
-func (p *people) find(owner string) *Person { return p.byName[token.Fold(owner)] }
+func (p *people) find(owner string) *Person {
+	var folded [token.MaxOwnerLength]byte // on the stack, as long as the name is in ASCII
+	return p.byName[string(token.AppendFold(folded[:0], owner))]
+}
+
+// why says why a person is inactive.
+func (p *Person) why() string {
+	if p.Why != "" {
+		return p.Why
+	}
+	return "is no longer active"
+}

@@ -99,17 +99,22 @@ func (t *tally) add(kind token.Kind, state token.State) {
 
 func (r *Registry) viewOwner(t *tally) OwnerView {
 	person := r.owners.Person(t.owner)
-	state, why := person.state()
+	state, why := r.ownerState(person, t.kind)
 	return OwnerView{
 		Owner: t.owner, Kind: t.kind.String(), Groups: append([]string{}, person.Groups...), State: state, StateReason: why,
 		Tokens: t.counts, Rules: person.Rights.Rules(), LastConfirmed: person.ConfirmedAt,
 	}
 }
 
-// state returns the state of a person, and why the person has it.
-func (p Person) state() (OwnerState, string) {
-	if p.Inactive {
-		return OwnerInactive, p.Name + " is no longer active"
+// ownerState returns the state of an owner of this kind, and why the owner has it.
+func (r *Registry) ownerState(person Person, kind token.Kind) (OwnerState, string) {
+	switch asked := r.source != nil && kind == token.KindUser; {
+	case person.Inactive:
+		return OwnerInactive, person.Name + " " + person.why()
+	case person.Unknown:
+		return OwnerUnknown, person.Name + " " + person.Why
+	case asked && person.ConfirmedAt.IsZero():
+		return OwnerUnknown, "nobody has been asked about " + person.Name + " yet"
 	}
 	return OwnerActive, ""
 }

@@ -208,7 +208,8 @@ func TestTransferToOutsider(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 	r.owners.Learn(map[string]Facts{"bob": {Name: "bob", Inactive: true}})
-	if _, err := r.Transfer(t.Context(), admin, "alice", "Bob"); err == nil || !strings.Contains(err.Error(), "no longer active") {
-		t.Errorf("to an inactive owner: %v", err)
+	result, err = r.Transfer(t.Context(), admin, "alice", "Bob")
+	if err != nil || result.Changed != 0 || len(result.LeftOut) != 1 || !strings.Contains(result.LeftOut[0].Why, "the owner Bob is no longer active") {
+		t.Errorf("to an inactive owner: %+v, %v", result, err)
 	}
 }

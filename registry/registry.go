@@ -26,6 +26,7 @@ type Registry struct {
 	owners   *Directory
 	accounts func() []string
 	now      func() time.Time
+	source   Source // nil if there is none
 
 	// creating is held while an owner's tokens are counted and another is created.
 	// Gateways that share a store each have their own: two that create a token at
@@ -121,7 +122,11 @@ func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string
 			return fmt.Errorf("token %s: %s: %w", new.ID, action, invalid("token", err))
 		}
 	}
-	return r.commit(ctx, storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)})
+	if err := r.commit(ctx, storage.Change{Old: old, New: new, Event: r.event(actor, action, old, new)}); err != nil {
+		return err
+	}
+	r.expect(old, new)
+	return nil
 }
 
 // commit makes a change in the store and updates this node's cache.

@@ -42,7 +42,11 @@ func (r *Registry) checkNew(record *token.Record) error {
 	case suspension.Violation != nil:
 		return forbidden(suspension.Violation)
 	}
-	return PolicyError{"owner", errors.New(suspension.Owner)}
+	why := suspension.Owner
+	if record.Kind == token.KindUser {
+		why += "; if it is no user, but a service or an external person, use --service or --external"
+	}
+	return PolicyError{"owner", errors.New(why)}
 }
 
 // hideFromOutsiders hides internal comments from an external person's new token,

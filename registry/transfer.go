@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -47,14 +48,18 @@ func (r *Registry) Transfer(ctx context.Context, actor storage.Actor, from, to s
 		return OwnerResult{}, invalid("to", err)
 	case token.Fold(from) == token.Fold(to):
 		return OwnerResult{}, invalid("to", fmt.Errorf("%q is the same owner", to))
-	case r.owners.Person(to).Inactive:
-		return OwnerResult{}, PolicyError{"to", fmt.Errorf("the owner %s is no longer active", to)}
 	}
 	external, err := r.isExternal(ctx, to)
 	if err != nil {
 		return OwnerResult{}, err
 	}
+	confirm := sync.OnceValue(func() error { return r.confirm(ctx, &token.Record{Owner: to}) })
 	return r.changeOwner(ctx, from, func(record *token.Record) (bool, error) {
+		if record.Kind == token.KindUser {
+			if err := confirm(); err != nil {
+				return false, err
+			}
+		}
 		if external && record.Kind != token.KindExternal {
 			// The stricter rules for external people would not apply to it.
 			return false, fmt.Errorf("%s is outside the organization, and the token is for a %s: create a new one with --external instead", to, record.Kind)
@@ -96,8 +101,8 @@ func (r *Registry) transfer(ctx context.Context, actor storage.Actor, record *to
 			return fmt.Errorf("%s is responsible for it: name somebody else first, with caddy jira-token update %s --responsible", to, record.ID)
 		}
 		record.Owner, record.Exempt = to, ""
-		if violation := r.owners.Person(to).Rights.Violation(record); violation != nil {
-			return PolicyError{violation.Field, errors.New(violation.String())}
+		if suspension := r.owners.Standing(record).Suspension; suspension != nil {
+			return errors.New(suspension.String())
 		}
 		r.awaitApproval(record)
 		return nil

@@ -24,6 +24,21 @@ func Fold(s string) string {
 	return strings.Map(foldRune, s)
 }
 
+// AppendFold appends Fold(s) to b.
+func AppendFold(b []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			return append(b, strings.Map(foldRune, s[i:])...)
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
 // foldRune returns the smallest of the characters that differ from r only in
 // case, or its lower case if that is an ASCII letter. strings.ToLower and ToUpper
 // would not do: they leave some characters distinct that EqualFold equates.

@@ -24,3 +24,11 @@ func TestFoldIsEqualFold(t *testing.T) {
 		}
 	})
 }
+
+func TestAppendFold(t *testing.T) {
+	for _, s := range []string{"", "abc", "ABC@Example.COM", "Kelvin K", "ſ", "Straße", "ΣΑΣ", "İstanbul", "a\xffb", "日本"} {
+		if got := string(AppendFold([]byte("x"), s)); got != "x"+Fold(s) {
+			t.Errorf("%q: %q, want %q", s, got, "x"+Fold(s))
+		}
+	}
+}

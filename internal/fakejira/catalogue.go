@@ -153,6 +153,7 @@ var permissions = []struct{ key, name, kind string }{
 	{"WORK_ON_ISSUES", "Work On Issues", "PROJECT"},
 	{"TRANSITION_ISSUES", "Transition Issues", "PROJECT"},
 	{"ADMINISTER", "Administer Jira", "GLOBAL"},
+	{"USER_PICKER", "Browse users and groups", "GLOBAL"},
 }
 
 // permissionList reports which permissions the caller has.
@@ -166,7 +167,7 @@ func permissionList(c *call) (reply, error) {
 		if len(wanted) > 0 && !containsFold(wanted, p.key) {
 			continue
 		}
-		have := c.who != nil && (p.key == "BROWSE_PROJECTS" || !c.who.account.ReadOnly && p.key != "ADMINISTER")
+		have := c.who != nil && (p.key == "BROWSE_PROJECTS" || p.key == "USER_PICKER" || !c.who.account.ReadOnly && p.key != "ADMINISTER")
 		out[p.key] = map[string]any{
 			"id": strconv.Itoa(10 + n), "key": p.key, "name": p.name, "type": p.kind, "description": p.name, "havePermission": have,
 		}
@@ -177,62 +178,6 @@ func permissionList(c *call) (reply, error) {
 // containsFold reports whether list contains text, ignoring case.
 func containsFold(list []string, text string) bool {
 	return slices.ContainsFunc(list, func(entry string) bool { return strings.EqualFold(entry, text) })
-}
-
-// userSearch finds users: by query on Cloud, and by username, which is required,
-// on Data Center.
-func userSearch(c *call) (reply, error) {
-	typed := c.query("query")
-	if !c.cloud() {
-		if typed = c.query("username"); typed == "" {
-			return reply{}, fail(http.StatusBadRequest, "The username query parameter was not provided")
-		}
-	}
-	return c.usersLike(typed)
-}
-
-// userAssignable finds users who can be assigned to issues.
-func userAssignable(c *call) (reply, error) {
-	typed := c.query("query")
-	if !c.cloud() {
-		typed = c.query("username")
-	}
-	return c.usersLike(typed)
-}
-
-// usersLike lists the users whose names contain a text; "." matches everyone.
-func (c *call) usersLike(typed string) (reply, error) {
-	typed = strings.ToLower(typed)
-	var found []*user
-	for _, u := range c.server.site.users {
-		if typed == "" || typed == "." || strings.Contains(strings.ToLower(u.name+"\n"+u.email+"\n"+u.display), typed) || u.accountID == typed {
-			found = append(found, u)
-		}
-	}
-	start, end, err := c.page(len(found), 50)
-	if err != nil {
-		return reply{}, err
-	}
-	list := []any{}
-	if c.who != nil {
-		list = c.usersJSON(window(found, start, end))
-	}
-	return ok(list)
-}
-
-// userGet returns one user.
-func userGet(c *call) (reply, error) {
-	name := c.query("accountId")
-	if !c.cloud() {
-		if name = c.query("username"); name == "" {
-			name = c.query("key")
-		}
-	}
-	u := c.server.site.userBy(name)
-	if u == nil || c.who == nil || c.cloud() && u.accountID != name {
-		return reply{}, fail(http.StatusNotFound, "The user named '%s' does not exist", name)
-	}
-	return ok(c.userJSON(u))
 }
 
 // filterJSON renders a filter.

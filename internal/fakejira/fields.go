@@ -291,7 +291,7 @@ func (c *call) userJSON(u *user) any {
 		return nil
 	}
 	out := map[string]any{
-		"emailAddress": u.email, "displayName": u.display, "active": true, "timeZone": "Etc/UTC",
+		"emailAddress": u.email, "displayName": u.display, "active": !u.inactive, "timeZone": "Etc/UTC",
 	}
 	if c.cloud() {
 		out["accountId"], out["accountType"] = u.accountID, "atlassian"

@@ -58,6 +58,7 @@ func operations(options Options) []*operation {
 	read("/mypermissions", permissionList)
 	read("/user", userGet)
 	read("/user/search", userSearch)
+	cloudRead("/user/groups", userGroups)
 	read("/user/assignable/search", userAssignable)
 	read("/filter/favourite", filterList)
 	cloudRead("/filter/my", filterList)

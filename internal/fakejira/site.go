@@ -18,6 +18,8 @@ const jiraTime = "2006-01-02T15:04:05.000-0700"
 type user struct {
 	name, key, accountID string
 	email, display       string
+	inactive             bool
+	groups               []string
 }
 
 // named is an entry in a catalogue, such as a priority.
