@@ -42,8 +42,11 @@ func (k *Keeper) Expect(name string) {
 	signal(k.asked)
 }
 
-// askExpected asks about those who are expected. If Jira does not answer, it leaves
-// them to the next refresh.
+// retryExpected is how long to wait before Jira is asked again about somebody who is
+// expected.
+const retryExpected = 15 * time.Second
+
+// askExpected asks about those who are expected, until something is known about them.
 func (k *Keeper) askExpected(ctx context.Context) {
 	for {
 		select {
@@ -51,20 +54,45 @@ func (k *Keeper) askExpected(ctx context.Context) {
 			return
 		case <-k.asked:
 		}
-		k.expectMu.Lock()
-		names := k.expected
-		k.expected = make(map[string]string)
-		k.expectMu.Unlock()
-		for _, name := range names {
-			if ctx.Err() != nil {
-				return
-			}
-			if err := k.askOne(ctx, name); err != nil {
-				k.logger.Debug("Jira was not asked about a new owner, who is left to the next refresh", errorField(err))
-				break
-			}
+		if k.askAll(ctx, k.takeExpected()) {
+			pause(ctx, retryExpected)
+			signal(k.asked)
 		}
 	}
+}
+
+func (k *Keeper) takeExpected() map[string]string {
+	k.expectMu.Lock()
+	defer k.expectMu.Unlock()
+	names := k.expected
+	k.expected = make(map[string]string)
+	return names
+}
+
+// askAll asks about several owners. If Jira does not answer, it expects those about whom
+// nothing is known again, and reports whether there are any.
+func (k *Keeper) askAll(ctx context.Context, names map[string]string) (again bool) {
+	failures := 0
+	for id, name := range names {
+		if failures < failuresInARow {
+			err := k.askOne(ctx, name)
+			if err == nil {
+				failures = 0
+				continue
+			}
+			failures++
+			k.logger.Debug("Jira cannot be asked about a new owner yet", errorField(err))
+		}
+		documents, _ := k.owners.Documents()
+		if _, known := documents[id]; known || documentName(name).Check() != nil || ctx.Err() != nil {
+			continue
+		}
+		again = true
+		k.expectMu.Lock()
+		k.expected[id] = name
+		k.expectMu.Unlock()
+	}
+	return again
 }
 
 // askOne asks Jira about one owner, and makes the directory learn the answer.

@@ -327,6 +327,19 @@ func TestNewOwner(t *testing.T) {
 	n.want(dora, "")
 	cancel()
 	<-done
+
+	// Again, if Jira does not answer.
+	w.jira.SetFaults(fakejira.Faults{Status: 502})
+	w.jira.SetUser("fred", true, "writers")
+	fred := n.issue("fred@example.com", map[string]any{"scope": "write"})
+	if !n.askAll(t.Context(), n.takeExpected()) {
+		t.Error("an owner is forgotten while Jira does not answer")
+	}
+	w.jira.SetFaults(fakejira.Faults{})
+	if n.askAll(t.Context(), n.takeExpected()) {
+		t.Error("Jira was not asked again")
+	}
+	n.want(fred, "")
 }
 
 // TestManyOwners: a refresh asks a few questions at a time.
