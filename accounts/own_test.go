@@ -62,6 +62,8 @@ func TestOwnAccounts(t *testing.T) {
 		for owner, url := range map[string]string{"svc": w.at.URL, "pat": "https://other.example.com", "": w.at.URL, "own": w.at.URL} {
 			if account, err := there.FindOwn(t.Context(), owner, url); !missing(account, err) {
 				t.Errorf("%q at %s: %v, %v", owner, url, account, err)
+			} else if !strings.Contains(err.Error(), "account add --owner") {
+				t.Errorf("%v", err)
 			}
 		}
 		// It is not an account that can be named.

@@ -94,8 +94,12 @@ func (s *Set) FindOwn(ctx context.Context, owner, url string) (*jira.Account, er
 	if found, ok := known.own[Own(owner, url).key()]; ok {
 		return found.account, found.err
 	}
-	return nil, jira.ErrUnknownAccount
+	return nil, errNoOwnAccount
 }
+
+// errNoOwnAccount reports that an owner has no own account. It is a value because
+// requests that get it must not cost more than others.
+var errNoOwnAccount error = Error{"the owner has no own account at this Jira: add it with `caddy jira-token account add --owner`", jira.ErrUnknownAccount}
 
 // Configured reports whether the configuration has the account.
 func (s *Set) Configured(name string) bool {
