@@ -55,18 +55,38 @@ func NewUsers(ctx context.Context, asker Asker) (*Users, error) {
 		return nil, err
 	}
 	u := &Users{asker: asker, browse: true}
+	if err := u.checkProduct(ctx); err != nil {
+		return nil, err
+	}
+	return u, u.checkPermission(ctx)
+}
+
+// checkProduct finds out which product this is: if need be, by how it describes the
+// account.
+func (u *Users) checkProduct(ctx context.Context) error {
 	var server struct {
 		DeploymentType string `json:"deploymentType"`
 	}
-	found, err := u.get(ctx, "/rest/api/2/serverInfo", &server)
-	if err == nil && (!found || server.DeploymentType == "") {
-		err = errors.New("Jira does not say which product it is: is the URL right?")
+	if _, err := u.get(ctx, "/rest/api/2/serverInfo", &server); err != nil && !isStatus(err, http.StatusNotFound) {
+		return err
 	}
-	if err != nil {
-		return nil, err
+	if server.DeploymentType != "" {
+		u.cloud = server.DeploymentType == "Cloud" // Data Center says Server
+		return nil
 	}
-	u.cloud = server.DeploymentType == "Cloud" // Data Center says Server
-	return u, u.checkPermission(ctx)
+	var self struct {
+		AccountID string `json:"accountId"`
+		Name      string `json:"name"`
+	}
+	_, err := u.get(ctx, "/rest/api/2/myself", &self)
+	switch {
+	case err != nil:
+		return err
+	case self.AccountID == "" && self.Name == "":
+		return errors.New("Jira does not say which product it is: is the URL right?")
+	}
+	u.cloud = self.AccountID != ""
+	return nil
 }
 
 // checkPermission finds out whether the account may search for users. Without the
@@ -78,8 +98,8 @@ func (u *Users) checkPermission(ctx context.Context) error {
 			HavePermission *bool `json:"havePermission"`
 		} `json:"permissions"`
 	}
-	found, err := u.get(ctx, "/rest/api/2/mypermissions?permissions="+browseUsers, &answer)
-	if err != nil || !found {
+	_, err := u.get(ctx, "/rest/api/2/mypermissions?permissions="+browseUsers, &answer)
+	if err != nil && !isStatus(err, http.StatusNotFound) {
 		return err
 	}
 	if have := answer.Permissions[browseUsers].HavePermission; have != nil {
@@ -310,7 +330,18 @@ func (u *Users) get(ctx context.Context, uri string, answer any) (found bool, er
 	case http.StatusForbidden:
 		return false, errors.New("Jira forbids the account to see users (HTTP 403): may it browse users and groups?")
 	}
-	return false, fmt.Errorf("Jira returned HTTP %d", response.StatusCode)
+	return false, statusError(response.StatusCode)
+}
+
+// statusError reports an answer with an unexpected status.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("Jira returned HTTP %d", int(e)) }
+
+// isStatus reports whether an error is about an answer with this status.
+func isStatus(err error, status int) bool {
+	unexpected, ok := errors.AsType[statusError](err)
+	return ok && int(unexpected) == status
 }
 
 // busy returns the error for a response with status 429 or 503: a BusyError if it says
@@ -318,7 +349,7 @@ func (u *Users) get(ctx context.Context, uri string, answer any) (found bool, er
 func busy(response *http.Response) error {
 	after := retryAfter(response.Header.Get("Retry-After"), time.Now())
 	if after == 0 && response.StatusCode != http.StatusTooManyRequests {
-		return fmt.Errorf("Jira returned HTTP %d", response.StatusCode)
+		return statusError(response.StatusCode)
 	}
 	return BusyError{response.StatusCode, max(after, time.Second)}
 }

@@ -140,14 +140,21 @@ func TestUsersCannotBeFound(t *testing.T) {
 		"without the permission": {directory{uriPermissions: mayNotBrowse}, "Browse users and groups"},
 		"refused":                {directory{uriMyself: "401 {}"}, "refuses the credential"},
 		"busy":                   {directory{uriMyself: "429 after 9;{}"}, "asks to wait for 9s"},
-		"no Jira":                {directory{uriServer: "{}"}, "which product"},
+		"no Jira":                {directory{uriServer: "{}", uriMyself: `{"displayName":"svc"}`}, "which product"},
 	} {
 		if _, err := openUsers("Cloud", test.answers); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := openUsers("Cloud", directory{uriPermissions: "404 {}"}); err == nil {
+	if _, err := openUsers("Cloud", directory{uriPermissions: "500 {}"}); err == nil {
 		t.Error("no answer about the permission")
+	}
+	// What does not answer some questions may still be a Jira.
+	for self, cloud := range map[string]bool{`{"name":"svc"}`: false, `{"accountId":"5b10"}`: true} {
+		users, err := openUsers("", directory{uriPermissions: "404 {}", uriServer: "404 {}", uriMyself: self})
+		if err != nil || users.cloud != cloud {
+			t.Errorf("%s: %+v, %v", self, users, err)
+		}
 	}
 	_, err := openUsers("Server", directory{uriPermissions: mayNotBrowse})
 	if err != nil {
