@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -46,32 +45,12 @@ func ownersCommand() *cobra.Command {
 	return cmd
 }
 
-// printOwners prints owners as a table. Names and groups share the width that the other
-// columns leave, and may be cut.
 func printOwners(w io.Writer, owners []admin.Owner) {
 	lines := [][]string{{"OWNER", "KIND", "STATE", "ACTIVE", "OTHER", "CONFIRMED", "GROUPS"}}
 	for _, owner := range owners {
 		lines = append(lines, ownerCells(owner))
 	}
-	widths := make([]int, len(lines[0]))
-	left := screen - 2*(len(widths)-1)
-	for i := range widths {
-		for _, line := range lines {
-			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
-		}
-		if i != 0 && i != len(widths)-1 {
-			left -= widths[i]
-		}
-	}
-	last := len(widths) - 1
-	widths[0] = min(widths[0], max(left-widths[last], (left+1)/2))
-	widths[last] = min(widths[last], left-widths[0])
-	for _, line := range lines {
-		for i, cell := range line {
-			line[i] = fit(cell, widths[i])
-		}
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(line, "  "), " "))
-	}
+	printTable(w, lines, 0, len(lines[0])-1)
 }
 
 func ownerCells(owner admin.Owner) []string {

@@ -23,22 +23,27 @@ func printRows(w io.Writer, views []admin.Token, header bool) {
 	for _, view := range views {
 		lines = append(lines, cells(view))
 	}
-	widths := make([]int, 7)
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
+	printTable(w, lines, 1, 2) // the show command prints owner and name in full
+}
+
+// printTable prints lines in columns. The columns a and b share the width that the
+// others leave, and may be cut.
+func printTable(w io.Writer, lines [][]string, a, b int) {
+	if len(lines) == 0 {
+		return
 	}
-	// Owner and name share the remaining width and may be cut; the show command
-	// prints them in full.
+	widths := make([]int, len(lines[0]))
 	left := screen - 2*(len(widths)-1)
-	for i, width := range widths {
-		if i != 1 && i != 2 {
-			left -= width
+	for i := range widths {
+		for _, line := range lines {
+			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
+		}
+		if i != a && i != b {
+			left -= widths[i]
 		}
 	}
-	widths[1] = min(widths[1], max(left-widths[2], (left+1)/2))
-	widths[2] = min(widths[2], left-widths[1])
+	widths[a] = min(widths[a], max(left-widths[b], (left+1)/2))
+	widths[b] = min(widths[b], left-widths[a])
 	for _, line := range lines {
 		for i, cell := range line {
 			line[i] = fit(cell, widths[i])
