@@ -20,6 +20,7 @@ const module = "github.com/jiratokens/caddy-jira-tokens"
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
+	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
 	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
 	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
 	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "command"},

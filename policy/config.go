@@ -1,4 +1,4 @@
-// Package policy holds the rules for who may hold which tokens. It decides from the
+// Package policy holds the rules for who may have which tokens. It decides from the
 // configured rules, an owner's groups and a token's record alone.
 package policy
 
