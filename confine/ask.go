@@ -84,8 +84,8 @@ func (s *session) read(ctx context.Context, method, uri string, body []byte, ans
 	return true, nil
 }
 
-// absent is implemented by answers about things that have a JSON to be decoded if Jira
-// says that there is no such thing.
+// absent is implemented by answers about things. It returns the JSON that is decoded
+// instead if Jira says that there is no such thing.
 type absent interface{ absent() string }
 
 // withoutQuery shortens a URI for an error: a query may hold a whole condition.

@@ -22,10 +22,12 @@ const (
 	maxCollected      = 16 << 20 // bytes
 )
 
-// collection is a list that is collected if elements could be taken out of it.
+// collection is a list that the guard collects if elements could be taken out of it.
 type collection struct {
-	answer, template string // the operation's answer, and how its template ends
-	isCut            func(*View) bool
+	// answer is the operation's answer, and template the end of its template.
+	answer, template string
+	// isCut reports whether elements could be taken out.
+	isCut func(*View) bool
 	// page is the length of a page if the request does not give it.
 	page int
 }
@@ -56,7 +58,7 @@ func seesSome(v *View) bool    { return !v.seesAllProjects() }
 // call them differently.
 var collectedArrays = [...]string{"values", "comments", "fields", "results", "issueTypes", "createMetaIssueType", "histories"}
 
-// Paging divides a list that was collected into pages.
+// Paging divides a collected list into pages.
 type Paging struct {
 	start, length int
 	// array is the name of the member with the elements.
@@ -96,7 +98,7 @@ func (c *call) collect(ctx context.Context) error {
 	query.Set(length, strconv.Itoa(collectedPage))
 	var values []jsontext.Value
 	if values, paging.array, err = c.wholeList(ctx, query, start); err != nil || paging.array == "" {
-		return err // without a list, the error is Jira's to tell
+		return err // without a list, Jira responds to the request itself
 	}
 	c.paging = paging
 	c.answer, err = json.Marshal(map[string]any{paging.array: values})

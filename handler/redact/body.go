@@ -55,7 +55,7 @@ type body struct {
 	err     error    // what follows it
 }
 
-// Read implements io.Reader. The last bytes come together with io.EOF, so that who maps links sees that they are all.
+// Read implements io.Reader. The last bytes come together with io.EOF, so that link mapping knows that nothing follows.
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
