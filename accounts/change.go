@@ -207,7 +207,7 @@ func (s *Set) Remove(ctx context.Context, actor storage.Actor, ref Ref, inUse fu
 			return err
 		}
 		if n > 0 {
-			return conflict("%s is in use by %d tokens: give them another account or revoke them first; to list them, run: caddy jira-token list --account %s", ref, n, ref.listed())
+			return conflict("%s is in use (tokens: %d): give them another account, or revoke them, first; to list them, run: caddy jira-token list --account %s", ref, n, ref.listed())
 		}
 	}
 	return changedMeanwhile(ref, s.apply(ctx, actor, ActionRemove, ref, document.Version, old, nil))
@@ -302,7 +302,7 @@ func identify(ctx context.Context, account *jira.Account, at Jira, edit Edit) (j
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page {
 		hint := ""
 		if edit.Cloud != "" && !account.ByCloudID() {
-			hint = "; if it is a scoped API token or a service account's, add --scoped"
+			hint = " If it is a scoped API token or a service account's, add --scoped."
 		}
 		return identity, token.InvalidError{Field: "secret", Err: fmt.Errorf("nothing was saved: %s: %w%s", at.URL, refused, hint)}
 	}

@@ -51,7 +51,7 @@ func (r Ref) key() ownKey {
 // String describes the account in messages.
 func (r Ref) String() string {
 	if r.isOwn() {
-		return fmt.Sprintf("the own account of %s at %s", token.Printable(r.Owner, maxUser), token.Printable(r.Jira, maxURL))
+		return fmt.Sprintf("%s's own account at %s", token.Printable(r.Owner, maxUser), token.Printable(r.Jira, maxURL))
 	}
 	return fmt.Sprintf("account %q", r.Name)
 }

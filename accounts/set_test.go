@@ -265,7 +265,7 @@ func TestStoredAccountsOnEveryNode(t *testing.T) {
 		used := func(n int) func(context.Context) (int, error) {
 			return func(context.Context) (int, error) { return n, nil }
 		}
-		if err := there.Remove(t.Context(), admin, Ref{Name: "bi"}, used(3)); !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "3 tokens") || !strings.Contains(err.Error(), "list --account bi") {
+		if err := there.Remove(t.Context(), admin, Ref{Name: "bi"}, used(3)); !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "tokens: 3") || !strings.Contains(err.Error(), "list --account bi") {
 			t.Errorf("removed while in use: %v", err)
 		}
 		if err := there.Remove(t.Context(), admin, Ref{Name: "bi"}, used(0)); err != nil {

@@ -78,7 +78,7 @@ func (c *call) checkAccounts(ctx context.Context, name string) ([]CheckResult, e
 		return nil, caddy.APIError{HTTPStatus: http.StatusConflict, Err: errNoAccount}
 	case len(views) == 0:
 		names := c.app.JiraAccounts().Names()
-		return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("account %q is not configured: expected %s", name, strings.Join(names, ", "))}
+		return nil, registry.InvalidError{Field: "account", Err: fmt.Errorf("there is no account %q: expected %s", name, strings.Join(names, ", "))}
 	}
 	ctx = withReplacer(ctx)
 	results := []CheckResult{}

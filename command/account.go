@@ -312,8 +312,8 @@ func accountState(account admin.Account) string {
 		return "not used"
 	case !account.FailingSince.IsZero():
 		return "failing since " + account.FailingSince.UTC().Format("2006-01-02 15:04 UTC")
-	case account.ExpiresAt != nil && account.State == admin.StateExpiring:
-		return strings.Replace(expiry(*account.ExpiresAt), "expires", "expiring", 1)
+	case account.State == admin.StateExpiring && account.ExpiresAt.Before(time.Now()):
+		return "expired" // the details say when
 	}
 	return string(account.State)
 }
@@ -331,7 +331,7 @@ func accountDetails(account admin.Account) string {
 		add("%s as %s (%s)", account.Jira, orUnknown(account.ValidatedAs), account.Kind)
 	}
 	if account.ExpiresAt != nil {
-		add("expires %s", account.ExpiresAt.UTC().Format(time.DateOnly))
+		add("%s", expiry(*account.ExpiresAt))
 	}
 	if !account.AddedAt.IsZero() {
 		add("added %s", byActor(account.AddedAt, account.AddedBy))

@@ -80,7 +80,7 @@ func (c *client) change(method, path string, fields map[string]any, done string)
 		return err
 	}
 	return c.print(view, func(w io.Writer) {
-		fmt.Fprintf(w, "%s token %s of %s (%s). State: %s.\n", done, view.ID, view.Owner, view.Name, stateText(view))
+		fmt.Fprintf(w, "%s token %s of %s (%s). It is now %s.\n", done, view.ID, view.Owner, view.Name, stateText(view))
 		if issues := issuesNow(view); issues != "" {
 			fmt.Fprintf(w, "It now sees %s: %s.\n", issues, view.Confine)
 		}

@@ -85,8 +85,8 @@ func createCommand() *cobra.Command {
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			var view admin.Token
 			fields := changedFields(cmd)
-			if setKind(cmd, fields); fields["owner"] == nil {
-				return errors.New("--owner: missing: name the user or service that the token is for, or an external person with --external")
+			if err := setKind(cmd, fields); err != nil {
+				return err
 			}
 			setCheck(cmd, fields)
 			if err := c.call(http.MethodPost, "tokens", nil, fields, &view); err != nil {

@@ -63,19 +63,24 @@ func addFlag(cmd *cobra.Command, name string, zero any, value, help string) {
 func kindFlags(cmd *cobra.Command) {
 	cmd.Flags().Bool("service", false, "The owner is a service, which is no person in Jira")
 	cmd.Flags().String("external", "", "Owner outside the organization, without an account in Jira, instead of --owner; requires --purpose and --responsible")
-	cmd.MarkFlagsMutuallyExclusive("service", "external")
-	cmd.MarkFlagsMutuallyExclusive("owner", "external")
 }
 
-// setKind sets the fields that kindFlags are for.
-func setKind(cmd *cobra.Command, fields map[string]any) {
-	if service, _ := cmd.Flags().GetBool("service"); service {
+// setKind sets the fields that kindFlags are for. It returns an error if the flags name
+// no owner, or several.
+func setKind(cmd *cobra.Command, fields map[string]any) error {
+	service, _ := cmd.Flags().GetBool("service")
+	external, _ := cmd.Flags().GetString("external")
+	switch {
+	case cmd.Flags().Changed("external") && (service || fields["owner"] != nil):
+		return errors.New("--external: it names the owner, and an external person is not a service: leave --owner and --service out")
+	case cmd.Flags().Changed("external"):
+		fields["kind"], fields["owner"] = "external", external
+	case fields["owner"] == nil:
+		return errors.New("--owner: missing: name the user or service that the token is for, or an external person with --external")
+	case service:
 		fields["kind"] = "service"
 	}
-	if cmd.Flags().Changed("external") {
-		fields["kind"] = "external"
-		fields["owner"], _ = cmd.Flags().GetString("external")
-	}
+	return nil
 }
 
 // checkFlag adds the flag for confining a token without asking Jira.

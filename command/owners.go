@@ -54,7 +54,7 @@ func printOwners(w io.Writer, owners []admin.Owner) {
 }
 
 func ownerCells(owner admin.Owner) []string {
-	other, confirmed := 0, "never"
+	other, confirmed := 0, "–"
 	for state, n := range owner.Tokens {
 		if state != token.StateActive {
 			other += n
@@ -85,7 +85,7 @@ func revokeCommand() *cobra.Command {
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			owner, _ := cmd.Flags().GetString("owner")
 			if cmd.Flags().Changed("owner") {
-				return c.changeOwner(cmd, owner, ownerChange{verb: "revoke", question: "Revoke %d tokens of %s permanently?", done: "Revoked"})
+				return c.changeOwner(cmd, owner, ownerChange{verb: "revoke", question: "Revoke %s of %s permanently?", done: "Revoked"})
 			}
 			return c.change(http.MethodPost, tokenPath(args[0])+"/revoke", nil, "Revoked")
 		}),
@@ -111,7 +111,7 @@ that send a user name must send the new owner's.`,
 			safe := shown(to)
 			return c.changeOwner(cmd, owner, ownerChange{
 				verb: "transfer", fields: map[string]any{"to": to}, done: "Transferred",
-				question: "Give %d tokens of %s to " + strings.ReplaceAll(safe, "%", "%%") + "?",
+				question: "Give %s of %s to " + strings.ReplaceAll(safe, "%", "%%") + "?",
 				hint:     "Clients that send a user name with these tokens must now send " + safe + ".",
 			})
 		}),
@@ -147,7 +147,7 @@ func (c *client) changeOwner(cmd *cobra.Command, owner string, change ownerChang
 		if err != nil {
 			return err
 		}
-		if err := agree(cmd, fmt.Sprintf(change.question, n, shown(owner))); err != nil {
+		if err := agree(cmd, fmt.Sprintf(change.question, tokens(n), shown(owner))); err != nil {
 			return err
 		}
 	}
@@ -170,6 +170,14 @@ func (c *client) changeOwner(cmd *cobra.Command, owner string, change ownerChang
 		err = fmt.Errorf("tokens that were left out: %d", len(result.LeftOut))
 	}
 	return err
+}
+
+// tokens returns the number with the noun.
+func tokens(n int) string {
+	if n == 1 {
+		return "1 token"
+	}
+	return fmt.Sprintf("%d tokens", n)
 }
 
 // countTokens counts the tokens of an owner that are not revoked.

@@ -241,12 +241,13 @@ func (c *client) printEvent(event admin.Event) {
 	switch {
 	case strings.HasPrefix(event.Document, "own_account/"):
 		what = "account " + ownLabel(event.Owner)
-	case event.Document != "" && !strings.HasPrefix(event.Document, "account/"):
-		what = strings.Replace(event.Document, "/", " ", 1)
+	case event.Document != "":
+		kind, _, _ := strings.Cut(event.Document, "/")
+		what = kind + " " + event.Name
 	case event.TokenID != "":
 		what = fmt.Sprintf("%s of %s (%s)", event.TokenID, event.Owner, event.Name)
 	}
-	fmt.Fprintf(c.out, "%s  %-7s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who.String())
+	fmt.Fprintf(c.out, "%s  %-8s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who.String())
 	for _, change := range event.Changes {
 		fmt.Fprintf(c.out, "    %s: %s → %s\n", change.Field, valueOrNone(change.Old), valueOrNone(change.New))
 	}

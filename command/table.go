@@ -118,9 +118,11 @@ func printWrapped(w io.Writer, rows [][]string) {
 		indent += widths[i] + 2
 	}
 	for _, row := range rows {
-		for i := range last {
-			fmt.Fprint(w, fit(row[i], widths[i])+"  ")
+		cells := make([]string, last, last+1)
+		for i := range cells {
+			cells[i] = fit(row[i], widths[i])
 		}
-		fmt.Fprintln(w, strings.Join(wrap(row[last], screen-indent), "\n"+strings.Repeat(" ", indent)))
+		text := strings.Join(wrap(row[last], screen-indent), "\n"+strings.Repeat(" ", indent))
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(append(cells, text), "  "), " "))
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// Choice is a field that the gateway has chosen, or limits, when a token was created.
+// Choice is a field of a new token that the gateway has set, or limits.
 type Choice struct {
 	// Field is the field's JSON name.
 	Field string `json:"field"`
@@ -20,7 +20,7 @@ func (r *Rights) Complete(record *token.Record, given func(field string) bool) [
 	var choices []Choice
 	if !given("account") {
 		record.Account = token.DefaultAccount
-		because := "none was named"
+		because := "no account was named"
 		if allowed, from := r.accountsFor(record.Scope); allowed != nil && record.Exempt == "" {
 			record.Account, because = allowed[0], "the first of the accounts of "+names(from)
 		}
@@ -30,7 +30,7 @@ func (r *Rights) Complete(record *token.Record, given func(field string) bool) [
 		choices = append(choices, r.completeExpiry(record))
 	}
 	if r.networks != nil && len(record.Networks.Allow) == 0 && record.Exempt == "" {
-		choices = append(choices, Choice{"allow_ip", "but only inside " + r.Networks() + ", by " + names(r.networksFrom)})
+		choices = append(choices, Choice{"allow_ip", "limited to " + r.Networks() + " by " + names(r.networksFrom)})
 	}
 	return choices
 }

@@ -194,7 +194,7 @@ func TestChoices(t *testing.T) {
 		}
 	}
 	choices := newPolicy(t, `{"everyone": {"networks": ["10.0.0.0/8"]}}`).Rights(nil).Complete(newRecord(), func(string) bool { return true })
-	if len(choices) != 1 || choices[0] != (Choice{"allow_ip", "but only inside 10.0.0.0/8, by everyone"}) {
+	if len(choices) != 1 || choices[0] != (Choice{"allow_ip", "limited to 10.0.0.0/8 by everyone"}) {
 		t.Errorf("the networks of the rule are not mentioned: %+v", choices)
 	}
 	record := newRecord()

@@ -155,28 +155,19 @@ func (r *Registry) checkAccount(name string) error {
 	if len(accounts) > most {
 		list += fmt.Sprintf(" or %d others", len(accounts)-most)
 	}
-	return invalid("account", fmt.Errorf("account %q is not configured: expected one of %s", name, list))
+	return invalid("account", fmt.Errorf("there is no account %q: expected one of %s", name, list))
 }
 
 // TokensOf returns the number of tokens that use an account and have not been revoked:
 // those of an owner, or all if owner is empty.
-func (r *Registry) TokensOf(ctx context.Context, account, owner string) (int, error) {
-	query := storage.Query{Account: account, Owner: owner, Limit: storage.MaxPageSize}
-	for n := 0; ; {
-		page, err := r.store.List(ctx, query)
-		if err != nil {
-			return 0, fmt.Errorf("counting the tokens of account %s: %w", account, err)
+func (r *Registry) TokensOf(ctx context.Context, account, owner string) (n int, err error) {
+	err = r.eachRecord(ctx, storage.Query{Account: account, Owner: owner}, func(record *token.Record) error {
+		if record.Status != token.StatusRevoked {
+			n++
 		}
-		for _, record := range page.Records {
-			if record.Status != token.StatusRevoked {
-				n++
-			}
-		}
-		if page.Next == "" {
-			return n, nil
-		}
-		query.Cursor = page.Next
-	}
+		return nil
+	}, func(storage.DamagedError) {})
+	return n, err
 }
 
 // InvalidError reports invalid input.

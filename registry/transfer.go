@@ -122,7 +122,7 @@ func (r *Registry) changeOwner(ctx context.Context, owner string, change func(*t
 		case err != nil:
 			return result, fmt.Errorf("%w; tokens changed before that: %d. Repeat this for the others", err, result.Changed)
 		case pass == 0 && !found:
-			return result, fmt.Errorf("no tokens of %q: %w", owner, storage.ErrNotFound)
+			return result, fmt.Errorf("%w: there are no tokens of %q", storage.ErrNotFound, owner)
 		case result.Changed == before:
 			return result, nil
 		}
