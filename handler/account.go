@@ -53,8 +53,8 @@ func ownAccount(ctx context.Context, app App, d *Decision, url string) *denial {
 // otherJira denies a request whose account is not used with this Jira.
 func otherJira() *denial { return deny(ReasonPathDenied, "This API token is not for this Jira.") }
 
-// lodge says how an owner gets the gateway a credential.
-const lodge = " Ask an administrator to give the gateway your Jira API token or personal access token: caddy jira-token account add|replace --owner NAME."
+// askForOwn tells an owner how the gateway gets the owner's credential.
+const askForOwn = " Ask an administrator to give the gateway your Jira API token or personal access token: caddy jira-token account add|replace --owner NAME."
 
 // unusableAccount denies a request whose account does not exist or cannot be read.
 func unusableAccount(d *Decision, err error, unknown bool) *denial {
@@ -62,9 +62,9 @@ func unusableAccount(d *Decision, err error, unknown bool) *denial {
 	own := d.Record.Account == token.OwnAccount
 	switch {
 	case own && unknown:
-		message = "This API token acts as its owner, but the gateway does not have the owner's credential for this Jira." + lodge
+		message = "This API token acts as its owner, but the gateway does not have the owner's credential for this Jira." + askForOwn
 	case own:
-		message = "This API token acts as its owner, but the gateway can no longer read the owner's credential for Jira." + lodge
+		message = "This API token acts as its owner, but the gateway can no longer read the owner's credential for Jira." + askForOwn
 	case unknown:
 		message = "The Jira account of this API token is not configured in the gateway. Tell an administrator."
 	}

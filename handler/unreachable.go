@@ -49,7 +49,7 @@ func noUpstream(err error) bool {
 func accountRefused(d *Decision, refused jira.RefusedError) *denial {
 	message := "Jira does not accept the gateway's own account at the moment. Nothing is wrong with the request or its API token: tell an administrator."
 	if d.Record.Account == token.OwnAccount && d.Account.Site() != "" {
-		message = "This API token acts as its owner, but Jira does not accept the owner's credential: it may have expired or been revoked." + lodge
+		message = "This API token acts as its owner, but Jira does not accept the owner's credential: it may have expired or been revoked." + askForOwn
 	}
 	return &denial{
 		reason:     ReasonJiraRejectedAccount,
