@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -44,5 +45,26 @@ func TestErrorsNameTheFlagOfAPart(t *testing.T) {
 	names := flagNames()
 	if names["confine: projects"] != "project" || names["confine: jql"] != "jql" || names["confine: hide"] != "hide" || names["confine"] != "" {
 		t.Errorf("%v", names)
+	}
+}
+
+// TestKinds checks that the flags for a token's owner name exactly one.
+func TestKinds(t *testing.T) {
+	for flags, want := range map[string]string{
+		"":                                      "--owner: missing",
+		"--owner a":                             "",
+		"--owner a --service":                   "",
+		"--external e@client.example":           "",
+		"--external e@client.example --service": "--external:",
+		"--external e@client.example --owner a": "--external:",
+	} {
+		cmd := createCommand()
+		if err := cmd.ParseFlags(strings.Fields(flags)); err != nil {
+			t.Fatal(err)
+		}
+		err := setKind(cmd, changedFields(cmd))
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", flags, err)
+		}
 	}
 }

@@ -25,17 +25,26 @@ func TestTablesFitTheScreen(t *testing.T) {
 	for range 100 {
 		long.Networks.Allow = append(long.Networks.Allow, netip.MustParsePrefix("2001:db8::/32"))
 	}
+	past := time.Now().Add(-50 * time.Hour)
 	var out strings.Builder
 	printRows(&out, []admin.Token{long, short, damaged}, true)
 	printRows(&out, []admin.Token{short}, false)
 	printToken(&out, long)
 	printToken(&out, damaged)
+	printOwners(&out, []admin.Owner{{Owner: strings.Repeat("ö", 254), Kind: "external", State: "inactive", Groups: []string{strings.Repeat("g", 200)}}, {Owner: "bob", Kind: "user", State: "active"}})
+	printAccounts(&out, []admin.Account{
+		{Name: "default", Source: "configuration", State: "valid"},
+		{Name: "old", Source: "store", State: admin.StateExpiring, ExpiresAt: &past, Jira: "https://jira.example.com", ValidatedAs: "svc", Kind: "basic"},
+	})
 	for line := range strings.Lines(out.String()) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > screen {
 			t.Errorf("%d columns: %s", n, line)
 		}
+		if strings.HasSuffix(line, " \n") {
+			t.Errorf("spaces at the end: %q", line)
+		}
 	}
-	for _, want := range []string{"not_yet_valid", "damaged", "2027-01-31", "alice", "write, confined", "project ACME; issues that match"} {
+	for _, want := range []string{"not_yet_valid", "damaged", "2027-01-31", "alice", "write, confined", "project ACME; issues that match", "store          expired  https://jira.example.com as svc (basic); expired 2 days ago"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, out.String())
 		}
