@@ -80,7 +80,8 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //	}
 //
-// account and group can be repeated with other names. An account has one credential, either
+// account and group can be repeated with other names, and networks with other ranges:
+// CIDR ranges, single addresses or private_ranges. An account has one credential, either
 // its own line or the end of a cloud line. Credentials may contain placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name

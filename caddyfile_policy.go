@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 )
@@ -64,7 +65,7 @@ func unmarshalRule(d *caddyfile.Dispenser, rule *policy.Rule) error {
 		option.Value("max_lifetime", &rule.MaxLifetime),
 		option.Value("default_lifetime", &rule.DefaultLifetime),
 		option.Number("max_tokens", &rule.MaxTokens, 1),
-		option.Texts("networks", &rule.Networks),
+		handler.Ranges("networks", &rule.Networks),
 		option.Texts("accounts", &rule.Accounts),
 		option.Texts("write_accounts", &rule.WriteAccounts),
 		option.Choice("confine", &rule.Confine, policy.ConfineRequired, policy.ConfineOptional),

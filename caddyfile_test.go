@@ -240,6 +240,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"policy right", app("policy {\neveryone {\nscope read\n}\n}"), `unknown option "scope" of the policy: expected scopes, max_lifetime`},
 		{"policy lifetime", app("policy {\neveryone {\nmax_lifetime 90\n}\n}"), `max_lifetime: invalid lifetime "90"`},
 		{"policy confine", app("policy {\neveryone {\nconfine yes\n}\n}"), `invalid confine "yes": expected required or optional`},
+		{"policy networks", app("policy {\neveryone {\nnetworks 10.1.0.0/8\n}\n}"), "did you mean 10.0.0.0/8?"},
 		{"policy number", app("policy {\neveryone {\nmax_tokens 0\n}\n}"), `invalid max_tokens "0": expected a number of at least 1`},
 		{"policy flag", app("policy {\neveryone {\nmanage all\n}\n}"), "manage: too many arguments"},
 		{"policy group without a name", app("policy {\ngroup {\nmanage\n}\n}"), "group: expected a name and a block of rights"},
@@ -370,4 +371,17 @@ func FuzzCaddyfile(f *testing.F) {
 			t.Errorf("adapts to invalid JSON: %s", adapted)
 		}
 	})
+}
+
+// TestPolicyPrivateRanges: a rule's networks are written as allow_ip is.
+func TestPolicyPrivateRanges(t *testing.T) {
+	adapted, err := adapt("Caddyfile", "{\njira_tokens {\npolicy {\neveryone {\nnetworks private_ranges 2001:db8::/32\nnetworks 192.0.2.1\n}\n}\n}\n}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"10.0.0.0/8", "127.0.0.0/8", "fd00::/8", "2001:db8::/32", "192.0.2.1"} {
+		if !strings.Contains(string(adapted), `"`+want+`"`) {
+			t.Errorf("%s lacks %s", adapted, want)
+		}
+	}
 }

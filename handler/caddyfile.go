@@ -63,8 +63,8 @@ func (h *Handler) options() option.Block {
 		option.Choice("scope_by", &h.ScopeBy, scopeByOperation, scopeByMethod),
 		option.Func("reads", h.unmarshalRead).Repeated(),
 		option.Texts("paths", &h.Paths),
-		ranges("allow_ip", &h.AllowIP),
-		ranges("deny_ip", &h.DenyIP),
+		Ranges("allow_ip", &h.AllowIP),
+		Ranges("deny_ip", &h.DenyIP),
 		option.Texts("accounts", &h.Accounts),
 		option.Texts("headers", &h.Headers).Then(func() error {
 			_, err := newHeaderLists(h.Headers)
@@ -82,8 +82,8 @@ func (h *Handler) unmarshalRead(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// ranges returns the option allow_ip or deny_ip.
-func ranges(name string, list *[]string) option.Option {
+// Ranges is a repeated option with CIDR ranges, single addresses or private_ranges.
+func Ranges(name string, list *[]string) option.Option {
 	return option.Each(name, func(value string) error {
 		if value != "private_ranges" {
 			*list = append(*list, value)

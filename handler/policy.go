@@ -15,9 +15,7 @@ func (h *Handler) policy(_ *http.Request, d *Decision) *denial {
 	if suspension.Violation == nil {
 		denied.reason = ReasonOwnerSuspended
 	}
-	if rules := suspension.Rules(); rules != "" {
-		denied.hint = "Rule: " + rules + "."
-	}
+	denied.hint = suspension.Hint()
 	return denied
 }
 

@@ -44,7 +44,8 @@ type Rule struct {
 	DefaultLifetime Lifetime `json:"default_lifetime,omitzero"`
 
 	// How many tokens an owner may have that are neither expired nor revoked. It
-	// is checked when a token is created. Default: any number
+	// is checked when a token is created, or counts again after a change. Default,
+	// and 0: any number
 	MaxTokens int `json:"max_tokens,omitempty"`
 
 	// The CIDR ranges from which tokens work. A token's own ranges must be inside
@@ -72,8 +73,8 @@ type Rule struct {
 	// pending ones. Default: false
 	Manage bool `json:"manage,omitempty"`
 
-	// The scopes with which a token is pending until somebody approves it.
-	// Default: none
+	// The scopes with which a token is pending until somebody approves it. Scopes
+	// that include one of these need approval too. Default: none
 	Approval []string `json:"approval,omitempty"`
 
 	// Where the rule is written, such as `Caddyfile:12`, for messages. The
@@ -116,16 +117,20 @@ func Span(d time.Duration) Lifetime { return Lifetime{span: d} }
 // IsZero reports whether l says nothing.
 func (l Lifetime) IsZero() bool { return l == Lifetime{} }
 
+// maxLifetime is the longest lifetime, so that every store can hold the expiry of a
+// token.
+const maxLifetime = 36500 * 24 * time.Hour
+
 // UnmarshalText implements encoding.TextUnmarshaler. It accepts never, or a length
-// of time above 0 such as 90d or 12h.
+// of time such as 90d or 12h, from one second to 36500 days.
 func (l *Lifetime) UnmarshalText(text []byte) error {
 	if string(text) == "never" {
 		*l = Never
 		return nil
 	}
 	d, err := token.ParseSpan(string(text))
-	if err != nil || d <= 0 {
-		return fmt.Errorf("invalid lifetime %q: expected one such as 90d or 12h, or never", text)
+	if err != nil || d < time.Second || d > maxLifetime {
+		return fmt.Errorf("invalid lifetime %q: expected one such as 90d or 12h, at most %s, or never", text, Span(maxLifetime))
 	}
 	*l = Span(d)
 	return nil

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Fingerprint returns a short text that is the same for configurations with the same
@@ -22,10 +24,20 @@ func Fingerprint(config *Config, groups map[string]Group) string {
 	for i := range rules.Groups {
 		rules.Groups[i].Place = ""
 	}
+	// Their order and case mean nothing.
+	members := make(map[string]Group, len(groups))
+	for name, group := range groups {
+		var folded []string
+		for _, member := range group.Members {
+			folded = append(folded, token.Fold(member))
+		}
+		slices.Sort(folded)
+		members[name] = Group{Members: slices.Compact(folded)}
+	}
 	text, err := json.Marshal(struct {
 		Config
 		Members map[string]Group
-	}{rules, groups})
+	}{rules, members})
 	if err != nil {
 		return "" // cannot happen: all are plain values
 	}

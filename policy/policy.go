@@ -3,8 +3,11 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Policy is a set of rules that has been checked. The zero value has no rules, and
@@ -25,8 +28,12 @@ type Surroundings struct {
 	Account func(name string) bool
 }
 
-// New checks a policy. If config is nil, the policy allows everything.
+// New checks a policy and the configured groups. If config is nil, the policy allows
+// everything.
 func New(config *Config, around Surroundings) (*Policy, error) {
+	if err := checkMembers(around.Groups); err != nil {
+		return nil, err
+	}
 	if config == nil {
 		return new(Policy), nil
 	}
@@ -53,6 +60,18 @@ func New(config *Config, around Surroundings) (*Policy, error) {
 		return nil, errors.New("policy: no rules, so nobody could have tokens: add `everyone { … }` or `group NAME { … }`")
 	}
 	return p, p.checkManagers(around)
+}
+
+// checkMembers refuses members that no owner can be: they are mistakes.
+func checkMembers(groups map[string]Group) error {
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		for _, member := range groups[name].Members {
+			if err := token.CheckOwner(member); err != nil {
+				return fmt.Errorf("group %s: member %q: %w", name, member, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (p *Policy) addGroup(r *rule, around Surroundings) error {

@@ -96,7 +96,7 @@ func TestViolations(t *testing.T) {
 		{"counted from the rotation", `{"everyone": {"max_lifetime": "30d"}}`, nil, newRecord(expires(60*day), func(r *token.Record) { r.RotatedAt = created.Add(31 * day) }), "", ""},
 
 		{"inside", `{"everyone": {"networks": ["10.0.0.0/8", "192.0.2.0/24"]}}`, nil, newRecord(allow("10.1.0.0/16", "192.0.2.0/24")), "", ""},
-		{"wider", `{"everyone": {"networks": ["10.1.0.0/16"]}}`, nil, newRecord(allow("10.0.0.0/8")), "allow_ip", "10.0.0.0/8 is not inside those that are allowed: 10.1.0.0/16"},
+		{"wider", `{"everyone": {"networks": ["10.1.0.0/16"]}}`, nil, newRecord(allow("10.0.0.0/8")), "allow_ip", "10.0.0.0/8 is not inside those that are allowed for alice: expected 10.1.0.0/16"},
 		{"elsewhere", `{"everyone": {"networks": ["10.1.0.0/16"]}}`, nil, newRecord(allow("10.1.2.0/24", "192.0.2.1")), "allow_ip", ""},
 		{"another family", `{"everyone": {"networks": ["0.0.0.0/0"]}}`, nil, newRecord(allow("2001:db8::/32")), "allow_ip", ""},
 		{"no networks of its own", `{"everyone": {"networks": ["10.1.0.0/16"]}}`, nil, newRecord(), "", ""},
@@ -116,6 +116,7 @@ func TestViolations(t *testing.T) {
 		{"external", `{` + readers + `}`, nil, newRecord(external, project), "", ""},
 		{"external sees all", `{` + readers + `}`, nil, newRecord(external, hide), "confine", "must be confined to projects or a JQL condition"},
 		{"external sees all, by a rule", `{"everyone": {"confine": "optional"}}`, nil, newRecord(external), "", ""},
+		{"external sees all, although all must be confined", `{"everyone": {"confine": "required"}}`, nil, newRecord(external, hide), "confine", "must be confined to projects or a JQL condition"},
 		{"external for ever", `{` + readers + `}`, nil, newRecord(external, project, never), "expires_at", "must expire"},
 		{"external for ever, by a rule", `{"everyone": {"max_lifetime": "never"}}`, nil, newRecord(external, project, never), "", ""},
 	} {
@@ -162,9 +163,27 @@ func TestApproval(t *testing.T) {
 		{nil, token.ScopeAdmin, ""}, // not given at all
 		{[]string{"admins"}, token.ScopeWrite, ""},
 		{[]string{"bi"}, token.ScopeWrite, "group bi and everyone"},
+		{[]string{"admins", "bi"}, token.ScopeWrite, ""},
 	} {
 		if got := newPolicy(t, text).Rights(test.groups).NeedsApproval(test.scope); got != test.want {
 			t.Errorf("%v, %s: %q, want %q", test.groups, test.scope, got, test.want)
+		}
+	}
+}
+
+// TestApprovalOfWiderScopes: nobody avoids approval by asking for a scope that includes
+// the one that must be approved.
+func TestApprovalOfWiderScopes(t *testing.T) {
+	for approval, want := range map[string]string{"read": "read read-all write admin", "read-all": "read-all admin", "write": "write admin", "admin": "admin"} {
+		rights := newPolicy(t, `{"everyone": {"scopes": ["admin"], "approval": ["`+approval+`"]}}`).Rights(nil)
+		var got []string
+		for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
+			if rights.NeedsApproval(scope) != "" {
+				got = append(got, scope.String())
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("approval %s: %v need approval, want %s", approval, got, want)
 		}
 	}
 }
@@ -212,6 +231,13 @@ func TestContradictions(t *testing.T) {
 		`{"everyone": {"max_lifetime": "30d", "default_lifetime": "90d"}}`:                   "default_lifetime 90d exceeds max_lifetime 30d",
 		`{"everyone": {"max_lifetime": "30d", "default_lifetime": "never"}}`:                 "default_lifetime never exceeds",
 		`{"everyone": {"max_lifetime": "0d"}}`:                                               "invalid lifetime",
+		`{"everyone": {"max_lifetime": "65000d"}}`:                                           "invalid lifetime",
+		`{"everyone": {"max_lifetime": "1ms"}}`:                                              "invalid lifetime",
+		`{"everyone": {"scopes": []}}`:                                                       "scopes: the list is empty: list some, or leave it out",
+		`{"everyone": {"networks": []}}`:                                                     "networks: the list is empty",
+		`{"everyone": {"accounts": []}}`:                                                     "accounts: the list is empty",
+		`{"everyone": {"write_accounts": []}}`:                                               "write_accounts: the list is empty",
+		`{"everyone": {"approval": []}}`:                                                     "approval: the list is empty",
 		`{"everyone": {"max_tokens": -1}}`:                                                   "invalid max_tokens",
 		`{"everyone": {"networks": ["10.0.0.1/8"]}}`:                                         "did you mean 10.0.0.0/8",
 		`{"everyone": {"accounts": ["raporting"]}}`:                                          `account "raporting" is not configured`,
@@ -226,6 +252,45 @@ func TestContradictions(t *testing.T) {
 		if _, err := tryPolicy(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
+	}
+}
+
+func TestMembersMustBeOwners(t *testing.T) {
+	for member, want := range map[string]string{"": "expected 1 to 254 characters", " alice": "begin or end with a space", "a:b": "colon"} {
+		groups := map[string]Group{"bi": {Members: []string{"bea", member}}}
+		_, err := New(&Config{Everyone: &Rule{}}, Surroundings{Groups: groups})
+		if err == nil || !strings.Contains(err.Error(), "group bi: member") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", member, err)
+		}
+	}
+}
+
+// TestWhatHoldersRead: the holder of a token does not learn which accounts and
+// networks there are.
+func TestWhatHoldersRead(t *testing.T) {
+	for text, record := range map[string]*token.Record{
+		`{"everyone": {"accounts": ["reporting"]}}`:      newRecord(),
+		`{"everyone": {"networks": ["203.0.113.0/24"]}}`: newRecord(allow("192.0.2.1")),
+	} {
+		s := Suspension{Violation: newPolicy(t, text).Rights(nil).Violation(record)}
+		for _, hidden := range []string{"reporting", "203.0.113", "everyone"} {
+			if strings.Contains(s.Why(), hidden) {
+				t.Errorf("the holder reads %s", s.Why())
+			}
+		}
+		if all := s.String(); !strings.Contains(all, "reporting") && !strings.Contains(all, "203.0.113.0/24") {
+			t.Errorf("the administrator reads only %s", all)
+		}
+	}
+}
+
+func TestFingerprintOfMembers(t *testing.T) {
+	of := func(members ...string) string { return Fingerprint(nil, map[string]Group{"bi": {Members: members}}) }
+	if of("bea", "Alice") != of("alice", "bea", "bea") {
+		t.Error("the order and the case of members matter")
+	}
+	if of("bea") == of("alice") {
+		t.Error("members do not matter")
 	}
 }
 

@@ -44,6 +44,18 @@ func (s scopes) include(scope token.Scope) bool {
 	return false
 }
 
+// andWider adds the scopes that include one of s.
+func (s scopes) andWider() (all scopes) {
+	for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
+		for part := token.ScopeRead; part <= scope; part++ {
+			if s.contains(part) && scope.Includes(part) {
+				all |= 1 << scope
+			}
+		}
+	}
+	return all
+}
+
 func (s scopes) String() string {
 	var names []string
 	for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
@@ -101,13 +113,38 @@ func (r *rule) String() string {
 	return r.name + " (" + r.place + ")"
 }
 
+// checkLists refuses empty lists, which could mean everything or nothing.
+func checkLists(from Rule) error {
+	for _, list := range []struct {
+		name   string
+		values []string
+	}{
+		{"scopes", from.Scopes}, {"networks", from.Networks}, {"accounts", from.Accounts},
+		{"write_accounts", from.WriteAccounts}, {"approval", from.Approval},
+	} {
+		if list.values != nil && len(list.values) == 0 {
+			return fmt.Errorf("%s: the list is empty: list some, or leave it out", list.name)
+		}
+	}
+	return nil
+}
+
 func (r *rule) parse(from Rule) (err error) {
+	if err := checkLists(from); err != nil {
+		return err
+	}
 	if r.scopes, err = parseScopes(from.Scopes); err != nil {
 		return fmt.Errorf("scopes: %w", err)
 	}
 	if r.approval, err = parseScopes(from.Approval); err != nil {
 		return fmt.Errorf("approval: %w", err)
 	}
+	for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
+		if r.statesScopes && r.approval.contains(scope) && !r.scopes.include(scope) {
+			return fmt.Errorf("approval %s: the rule does not give this scope: add it to scopes", scope)
+		}
+	}
+	r.approval = r.approval.andWider()
 	if r.networks, err = token.ParseNetworks(from.Networks); err != nil {
 		return fmt.Errorf("networks: %w", err)
 	}
@@ -117,11 +154,6 @@ func (r *rule) parse(from Rule) (err error) {
 // check returns an error if the rule contradicts itself or names what does not
 // exist.
 func (r *rule) check(known func(account string) bool) error {
-	for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
-		if r.statesScopes && r.approval.contains(scope) && !r.scopes.include(scope) {
-			return fmt.Errorf("approval %s: the rule does not give this scope: add it to scopes", scope)
-		}
-	}
 	if !r.maxLifetime.IsZero() && !r.defaultLifetime.IsZero() && r.defaultLifetime.longer(r.maxLifetime) {
 		return fmt.Errorf("default_lifetime %s exceeds max_lifetime %s", r.defaultLifetime, r.maxLifetime)
 	}

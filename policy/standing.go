@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Standing is what the policy says about a token now.
 type Standing struct {
 	// Rights are those of the token's owner.
@@ -13,8 +15,11 @@ type Suspension struct {
 	// Violation is how the token breaks the rules; nil if its owner is suspended.
 	Violation *Violation
 	// Owner says why the owner, or the person responsible for the token, is
-	// suspended.
+	// suspended. The holder of the token may read it.
 	Owner string
+	// Responsible is the name of the person responsible for the token, if that
+	// person is the reason. It is for administrators only.
+	Responsible string
 }
 
 // Why returns the reason as a sentence without a full stop, which the holder of the
@@ -26,19 +31,30 @@ func (s *Suspension) Why() string {
 	return s.Owner
 }
 
-// Rules names the rules that the token breaks, for administrators; "" if there are
-// none.
-func (s *Suspension) Rules() string {
-	if s.Violation == nil {
-		return ""
+// Hint says what Why leaves out, in sentences for administrators: what would comply,
+// and the rules. It returns "" if there is nothing to add.
+func (s *Suspension) Hint() string {
+	var hints []string
+	add := func(label, text string) {
+		if text != "" {
+			hints = append(hints, label+": "+text+".")
+		}
 	}
-	return names(s.Violation.rules)
+	if v := s.Violation; v != nil {
+		add("Allowed", v.allowed)
+		add("Rule", names(v.rules))
+	}
+	add("Responsible", s.Responsible)
+	return strings.Join(hints, " ")
 }
 
 // String returns the reason with the rules, for administrators.
 func (s *Suspension) String() string {
 	if s.Violation != nil {
 		return s.Violation.String()
+	}
+	if s.Responsible != "" {
+		return s.Owner + ": " + s.Responsible
 	}
 	return s.Owner
 }

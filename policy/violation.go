@@ -17,15 +17,23 @@ type Violation struct {
 	// read.
 	Why string
 
-	rules []*rule
+	// allowed is what would comply. It is for administrators only: it can name
+	// accounts and networks that the holder should not know.
+	allowed string
+	rules   []*rule
 }
 
-// String names the rules and where they are written, for administrators.
+// String says what would comply, names the rules and says where they are written, for
+// administrators.
 func (v *Violation) String() string {
-	if len(v.rules) == 0 {
-		return v.Why
+	text := v.Why
+	if v.allowed != "" {
+		text += ": expected " + v.allowed
 	}
-	return v.Why + "; rule: " + names(v.rules)
+	if len(v.rules) > 0 {
+		text += "; rule: " + names(v.rules)
+	}
+	return text
 }
 
 // Violation returns how a token breaks the rules, or nil if it complies or is exempt.
@@ -57,9 +65,9 @@ func (r *Rights) scopeViolation(record *token.Record) *Violation {
 	case len(r.rules) == 0:
 		return &Violation{Field: "owner", Why: "no rule of the policy is for " + record.Owner + ", who can therefore have no tokens"}
 	case r.scopes == 0:
-		return &Violation{"scope", record.Owner + " can have no tokens", r.scopesFrom}
+		return &Violation{Field: "scope", Why: record.Owner + " can have no tokens", rules: r.scopesFrom}
 	}
-	return &Violation{"scope", "the scope " + record.Scope.String() + " is not allowed for " + record.Owner + ": expected " + r.scopes.String(), r.scopesFrom}
+	return &Violation{Field: "scope", Why: "the scope " + record.Scope.String() + " is not allowed for " + record.Owner + ": expected " + r.scopes.String(), rules: r.scopesFrom}
 }
 
 func (r *Rights) lifetimeViolation(record *token.Record) *Violation {
@@ -74,9 +82,12 @@ func (r *Rights) lifetimeViolation(record *token.Record) *Violation {
 	case max.never:
 		return nil
 	case record.ExpiresAt.IsZero():
-		return &Violation{"expires_at", "a token of " + record.Owner + " must expire within " + max.String(), []*rule{r.maxLifetimeOf}}
+		return &Violation{Field: "expires_at", Why: "a token of " + record.Owner + " must expire within " + max.String(), rules: []*rule{r.maxLifetimeOf}}
 	case record.ExpiresAt.Sub(since) > max.span+time.Minute:
-		return &Violation{"expires_at", "a token of " + record.Owner + " must expire within " + max.String() + " of when it is created or rotated, on " + since.Add(max.span).UTC().Format("2006-01-02 15:04 UTC") + " at the latest", []*rule{r.maxLifetimeOf}}
+		return &Violation{
+			Field: "expires_at", rules: []*rule{r.maxLifetimeOf},
+			Why: "a token of " + record.Owner + " must expire within " + max.String() + " of being created or rotated, on " + since.Add(max.span).UTC().Format("2006-01-02 15:04 UTC") + " at the latest",
+		}
 	}
 	return nil
 }
@@ -95,7 +106,7 @@ func (r *Rights) networksViolation(record *token.Record) *Violation {
 	}
 	for _, network := range record.Networks.Allow {
 		if !covered(network, r.networks) {
-			return &Violation{"allow_ip", "the network " + network.String() + " is not inside those that are allowed: " + r.Networks(), r.networksFrom}
+			return &Violation{Field: "allow_ip", Why: "the network " + network.String() + " is not inside those that are allowed for " + record.Owner, allowed: r.Networks(), rules: r.networksFrom}
 		}
 	}
 	return nil
@@ -116,7 +127,7 @@ func (r *Rights) accountViolation(record *token.Record) *Violation {
 	if allowed == nil || slices.Contains(allowed, record.Account) {
 		return nil
 	}
-	return &Violation{"account", "the account " + record.Account + " is not allowed for " + record.Owner + ": expected " + strings.Join(allowed, ", "), from}
+	return &Violation{Field: "account", Why: "the account " + record.Account + " is not allowed for " + record.Owner, allowed: strings.Join(allowed, ", "), rules: from}
 }
 
 // accountsFor returns the accounts that a token with this scope may have, or nil for
@@ -129,12 +140,13 @@ func (r *Rights) accountsFor(scope token.Scope) ([]string, []*rule) {
 }
 
 func (r *Rights) confineViolation(record *token.Record) *Violation {
-	confined := !record.Confine.IsZero()
 	switch {
-	case r.confineOf != nil && r.confine == ConfineRequired && !confined:
-		return &Violation{"confine", "a token of " + record.Owner + " must be confined: name projects, a JQL condition or hidden fields", []*rule{r.confineOf}}
-	case r.confineOf == nil && record.Kind == token.KindExternal && len(record.Confine.Projects) == 0 && record.Confine.JQL == "":
+	case r.confine == ConfineOptional:
+		return nil
+	case record.Kind == token.KindExternal && len(record.Confine.Projects) == 0 && record.Confine.JQL == "":
 		return &Violation{Field: "confine", Why: "a token for an external person must be confined to projects or a JQL condition, unless a rule with `confine optional` says otherwise"}
+	case r.confine == ConfineRequired && record.Confine.IsZero():
+		return &Violation{Field: "confine", Why: "a token of " + record.Owner + " must be confined: name projects, a JQL condition or hidden fields", rules: []*rule{r.confineOf}}
 	}
 	return nil
 }

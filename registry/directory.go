@@ -129,7 +129,7 @@ func (d *Directory) Standing(record *token.Record) policy.Standing {
 	}
 	if record.Responsible != "" {
 		if responsible := people.find(record.Responsible); responsible != nil && responsible.Inactive {
-			standing.Suspension = &policy.Suspension{Owner: record.Responsible + ", who is responsible for the token, " + responsible.why()}
+			standing.Suspension = &policy.Suspension{Owner: "the person who is responsible for the token " + responsible.why(), Responsible: record.Responsible}
 			return standing
 		}
 	}

@@ -262,7 +262,7 @@ func TestExternalPeople(t *testing.T) {
 	}
 	// When the responsible person leaves, the token is suspended.
 	r.owners.Learn(map[string]Facts{"alice": {Name: "alice", Inactive: true}})
-	if s := r.Standing(issued.Record).Suspension; s == nil || !strings.Contains(s.Why(), "alice, who is responsible for the token, is no longer active") {
+	if s := r.Standing(issued.Record).Suspension; s == nil || !strings.Contains(s.String(), "responsible for the token is no longer active: alice") || strings.Contains(s.Why(), "alice") {
 		t.Errorf("%+v", s)
 	}
 	for kind, want := range map[token.Kind]int{token.KindExternal: 2, token.KindUser: 0} {

@@ -149,7 +149,7 @@ func TestApprovals(t *testing.T) {
 	if r := g.token("audit", "--token", other.ID); !strings.Contains(r.out, "ask for read") {
 		t.Errorf("audit: %s", r)
 	}
-	if r := g.token("create", "--owner", "alice", "--name", "x", "--allow-ip", "192.0.2.0/24"); r.code == 0 || !strings.Contains(oneLine(r.err), "--allow-ip: the network 192.0.2.0/24 is not inside those that are allowed: 127.0.0.0/8") {
+	if r := g.token("create", "--owner", "alice", "--name", "x", "--allow-ip", "192.0.2.0/24"); r.code == 0 || !strings.Contains(oneLine(r.err), "--allow-ip: the network 192.0.2.0/24 is not inside those that are allowed for alice: expected 127.0.0.0/8") {
 		t.Errorf("networks: %s", r)
 	}
 }
