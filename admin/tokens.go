@@ -145,25 +145,20 @@ func (c *call) revoke() (int, any, error) {
 	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id()))
 }
 
-// decision is the JSON of an approval or a rejection.
-type decision struct {
-	Reason string `json:"reason"`
-}
-
 func (c *call) approve() (int, any, error) {
-	var decision decision
-	if err := c.decode(&decision); err != nil {
+	var verdict registry.Verdict
+	if err := c.decode(&verdict); err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Approve(c.Context(), c.actor(), c.id(), decision.Reason))
+	return c.viewed(c.registry.Approve(c.Context(), c.actor(), c.id(), verdict))
 }
 
 func (c *call) reject() (int, any, error) {
-	var decision decision
-	if err := c.decode(&decision); err != nil {
+	var verdict registry.Verdict
+	if err := c.decode(&verdict); err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Reject(c.Context(), c.actor(), c.id(), decision.Reason))
+	return c.viewed(c.registry.Reject(c.Context(), c.actor(), c.id(), verdict))
 }
 
 func (c *call) viewed(record *token.Record, err error) (int, any, error) {

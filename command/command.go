@@ -214,11 +214,16 @@ func decideCommand(verb, short string) *cobra.Command {
 		Args:  exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			reason, _ := cmd.Flags().GetString("reason")
+			verdict := map[string]any{"reason": reason}
+			if cmd.Flags().Changed("version") {
+				verdict["version"], _ = cmd.Flags().GetUint64("version")
+			}
 			done := map[string]string{"approve": "Approved", "reject": "Rejected"}[verb]
-			return c.change(http.MethodPost, tokenPath(args[0])+"/"+verb, map[string]any{"reason": reason}, done)
+			return c.change(http.MethodPost, tokenPath(args[0])+"/"+verb, verdict, done)
 		}),
 	}
 	cmd.Flags().String("reason", "", "Why; required to reject a token")
+	cmd.Flags().Uint64("version", 0, "Fail unless the token still has this version")
 	return cmd
 }
 

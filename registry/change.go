@@ -20,10 +20,13 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 	if err != nil {
 		return nil, err
 	}
+	release := func() {}
+	defer func() { release() }()
 	return r.change(ctx, actor, ActionUpdate, id, version, func(record *token.Record) error {
 		if record.Status == token.StatusRevoked {
 			return StateError{id, token.StateRevoked, "a revoked token cannot be changed; create a new one"}
 		}
+		old := *record
 		if err := edit.Apply(record, r.now()); err != nil {
 			return err
 		}
@@ -33,17 +36,41 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 				return err
 			}
 		}
-		if touchesRules(edit) {
-			if err := r.confirm(ctx, record); err != nil {
-				return err
-			}
-			if err := forbidden(r.owners.Person(record.Owner).Rights.Violation(record)); err != nil {
-				return err
-			}
-			r.awaitApproval(record)
+		if err := r.checkChanged(ctx, &old, record); err != nil {
+			return err
 		}
-		return vetted(ctx, record, vets)
+		if err := vetted(ctx, record, vets); err != nil {
+			return err
+		}
+		if r.counts(&old) || !r.counts(record) {
+			return nil
+		}
+		release() // after a conflict
+		release, err = r.reserve(ctx, record)
+		return err
 	})
+}
+
+// checkChanged returns an error if the policy does not allow what became of a token. It
+// makes the token pending if somebody must approve that.
+func (r *Registry) checkChanged(ctx context.Context, old, changed *token.Record) error {
+	touched, err := touchesRules(old, changed)
+	if err != nil || !touched {
+		return err
+	}
+	if err := r.confirm(ctx, changed); err != nil {
+		return err
+	}
+	if changed.Responsible != old.Responsible {
+		if err := r.checkResponsible(ctx, changed); err != nil {
+			return err
+		}
+	}
+	if err := forbidden(r.owners.Person(changed.Owner).Rights.Violation(changed)); err != nil {
+		return err
+	}
+	r.awaitApproval(changed)
+	return nil
 }
 
 // Rotate gives a token a new secret under the same id. The old one still works
@@ -72,6 +99,10 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 		record.PreviousDigest, record.PreviousUntil = record.Digest, r.timestamp()
 		if overlap > 0 {
 			record.PreviousUntil = r.now().UTC().Add(overlap + time.Second - 1).Truncate(time.Second)
+		}
+		// A later expiry is for the new token only.
+		if !record.ExpiresAt.IsZero() && record.PreviousUntil.After(record.ExpiresAt) {
+			record.PreviousUntil = record.ExpiresAt
 		}
 		record.Digest = secret.Digest()
 		record.RotatedAt = r.timestamp()

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -33,8 +34,14 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	if err := r.confirm(ctx, record); err != nil {
 		return Issued{}, err
 	}
-	choices := r.owners.Person(record.Owner).Rights.Complete(record, edit.Has)
+	choices, err := r.complete(record, edit)
+	if err != nil {
+		return Issued{}, err
+	}
 	if err := r.checkAccount(record.Account); err != nil {
+		return Issued{}, err
+	}
+	if err := r.checkResponsible(ctx, record); err != nil {
 		return Issued{}, err
 	}
 	// Checked before the internal comments are hidden: that alone does not confine
@@ -59,6 +66,20 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 		return Issued{}, err
 	}
 	return Issued{record, secret, choices}, nil
+}
+
+// complete chooses the fields of a new token about which the edit says nothing.
+func (r *Registry) complete(record *token.Record, edit token.Edit) ([]policy.Choice, error) {
+	choices := r.owners.Person(record.Owner).Rights.Complete(record, edit.Has)
+	if record.ExpiresAt.IsZero() || record.ExpiresAt.After(record.NotBefore) {
+		return choices, nil
+	}
+	for _, choice := range choices {
+		if choice.Field == "expires_at" { // the edit's own expiry has been checked
+			return nil, invalid("expires_at", fmt.Errorf("%s: it would expire before it starts to work: give it an expiry, or an earlier not_before", choice.Because))
+		}
+	}
+	return choices, nil
 }
 
 func vetted(ctx context.Context, record *token.Record, vets []Vet) error {

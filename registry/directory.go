@@ -139,9 +139,10 @@ func (d *Directory) Standing(record *token.Record) policy.Standing {
 	return standing
 }
 
-// find returns the named owner, or nil if nothing is known.
+// find returns the named owner, or nil if nothing is known. It is part of every
+// decision, and does not allocate.
 func (p *people) find(owner string) *Person {
-	var folded [token.MaxOwnerLength]byte // on the stack, as long as the name is in ASCII
+	var folded [token.MaxOwnerLength]byte
 	return p.byName[string(token.AppendFold(folded[:0], owner))]
 }
 

@@ -30,29 +30,49 @@ func (r *Registry) List(ctx context.Context, query Query) (storage.Page, error) 
 	keep := func(record *token.Record) bool {
 		return (len(query.Kinds) == 0 || slices.Contains(query.Kinds, record.Kind)) && (wanted == "" || wanted == token.StateDamaged || r.State(record) == wanted)
 	}
-	var found storage.Page
 	size := query.PageSize()
+	found, err := r.keptPage(ctx, query.Query, size, keep)
 	for range maxPagesRead {
-		page, err := r.storedPage(ctx, query.Query)
+		if err != nil || found.Next == "" || len(found.Records) >= size {
+			break
+		}
+		query.Cursor = found.Next
+		// Those that are wanted are rare: with the requested size, many pages would
+		// have to be read for one of them.
+		query.Limit = storage.MaxPageSize
+		var more storage.Page
+		more, err = r.keptPage(ctx, query.Query, size-len(found.Records), keep)
+		found.Records, found.Damaged, found.Next = append(found.Records, more.Records...), append(found.Damaged, more.Damaged...), more.Next
+	}
+	if err != nil {
+		return storage.Page{}, err
+	}
+	return found, nil
+}
+
+// keptPage returns those records of a stored page that are kept, at most as many as
+// requested. If there are more, it reads a shorter page, because a list can only be
+// continued at the end of a page.
+func (r *Registry) keptPage(ctx context.Context, query storage.Query, most int, keep func(*token.Record) bool) (storage.Page, error) {
+	for {
+		page, err := r.storedPage(ctx, query)
 		if err != nil {
 			return storage.Page{}, err
 		}
-		found.Damaged = append(found.Damaged, page.Damaged...)
-		for _, record := range page.Records {
-			if keep(record) {
-				found.Records = append(found.Records, record)
+		var kept []*token.Record
+		for i, record := range page.Records {
+			if !keep(record) {
+				continue
+			}
+			if kept = append(kept, record); len(kept) == most {
+				query.Limit = i + 1
 			}
 		}
-		found.Next, query.Cursor = page.Next, page.Next
-		if page.Next == "" || len(found.Records) > 0 && len(found.Records) == len(page.Records) {
-			break
-		}
-		query.Limit = size - len(found.Records)
-		if query.Limit <= 0 {
-			break
+		if len(kept) <= most || query.State == token.StateDamaged || query.Limit >= len(page.Records) {
+			page.Records = kept
+			return page, nil
 		}
 	}
-	return found, nil
 }
 
 // storedPage returns a page of records as the store finds them.
@@ -80,7 +100,14 @@ func (r *Registry) stateAndReason(record *token.Record) (token.State, string) {
 	case state == token.StateActive && standing.Suspension != nil:
 		return token.StateSuspended, standing.Suspension.String()
 	case state == token.StatePending:
-		return state, "somebody must approve it; rule: " + standing.Rights.NeedsApproval(record.Scope)
+		reason := "somebody must approve it"
+		if rules := standing.Rights.NeedsApproval(record.Scope); rules != "" {
+			reason += "; rule: " + rules
+		}
+		if record.StatusReason != "" {
+			reason += "; " + record.StatusReason
+		}
+		return state, reason
 	}
 	return state, record.StatusReason
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -79,7 +80,7 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 			case err != nil:
 				return invalid("import", fmt.Errorf("record %d: %w", line, err))
 			}
-			if err := checkImported(working, &record, options); err != nil {
+			if err := r.checkImported(working, &record, options); err != nil {
 				return invalid("import", fmt.Errorf("record %d: %w", line, err))
 			}
 			group.Go(func() error {
@@ -106,10 +107,19 @@ func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Re
 	return ImportResult{Imported: int(imported.Load()), Unchanged: int(unchanged.Load()), Deleted: int(deleted.Load())}, err
 }
 
+// maxClockSkew is how far ahead the clock of the machine that wrote an export may be.
+const maxClockSkew = time.Hour
+
 // checkImported returns an error if a record cannot be imported.
-func checkImported(ctx context.Context, record *token.Record, options ImportOptions) error {
+func (r *Registry) checkImported(ctx context.Context, record *token.Record, options ImportOptions) error {
 	if record.Version > token.MaxVersion/2 {
 		return fmt.Errorf("invalid version %d: expected at most %d, to leave room for later changes", record.Version, uint64(token.MaxVersion/2))
+	}
+	// Lifetimes are counted from these.
+	for name, at := range map[string]time.Time{"created_at": record.CreatedAt, "rotated_at": record.RotatedAt} {
+		if at.After(r.now().Add(maxClockSkew)) {
+			return fmt.Errorf("%s %s is in the future: check the file, and the clocks of both machines", name, at.UTC().Format(time.RFC3339))
+		}
 	}
 	if err := record.Check(); err != nil || options.Vet == nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -42,11 +41,27 @@ func (r *Registry) checkNew(record *token.Record) error {
 	case suspension.Violation != nil:
 		return forbidden(suspension.Violation)
 	}
-	why := suspension.Owner
-	if record.Kind == token.KindUser {
+	why := suspension.String()
+	if record.Kind == token.KindUser && suspension.Responsible == "" {
 		why += "; if it is no user, but a service or an external person, use --service or --external"
 	}
 	return PolicyError{"owner", errors.New(why)}
+}
+
+// checkResponsible returns an error if the person who is named as responsible for a
+// token cannot be.
+func (r *Registry) checkResponsible(ctx context.Context, record *token.Record) error {
+	if record.Responsible == "" {
+		return nil
+	}
+	if person := r.owners.Person(record.Responsible); person.Inactive {
+		return PolicyError{"responsible", fmt.Errorf("%s %s: name somebody who is active", record.Responsible, person.why())}
+	}
+	external, err := r.isExternal(ctx, record.Responsible)
+	if external {
+		err = PolicyError{"responsible", fmt.Errorf("%s is outside the organization: name somebody inside", record.Responsible)}
+	}
+	return err
 }
 
 // hideFromOutsiders hides internal comments from an external person's new token,
@@ -55,58 +70,80 @@ func hideFromOutsiders(record *token.Record, edit token.Edit) {
 	var confine struct {
 		Hide json.RawMessage `json:"hide"`
 	}
-	if record.Kind != token.KindExternal || json.Unmarshal(edit["confine"], &confine) == nil && confine.Hide != nil {
+	if record.Kind != token.KindExternal || json.Unmarshal(edit["confine"], &confine) == nil && confine.Hide != nil && string(confine.Hide) != "null" {
 		return
 	}
 	record.Confine.Hide = []string{token.HideInternalComments}
 }
 
-// ruledFields are the fields that the policy is about. A change to one of them must
-// comply, and must be approved if the token had to be.
-var ruledFields = []string{"scope", "account", "confine", "allow_ip", "deny_ip", "expires_at", "responsible", "exempt"}
-
-func touchesRules(edit token.Edit) bool {
-	return slices.ContainsFunc(ruledFields, edit.Has)
+// touchesRules reports whether a change is about what the policy rules. It must then
+// comply, and must be approved if the token had to be. Sending the same values again is
+// no change.
+func touchesRules(old, changed *token.Record) (bool, error) {
+	// What is not listed here is ruled.
+	unruled := *changed
+	unruled.Name, unruled.Purpose, unruled.NotBefore = old.Name, old.Purpose, old.NotBefore
+	unruled.Limit, unruled.MaxConcurrent = old.Limit, old.MaxConcurrent
+	same, err := sameJSON(old, &unruled)
+	return !same, err
 }
+
+// wasDisabled is the reason of a pending token that was disabled before.
+const wasDisabled = "it was disabled before it was changed"
 
 // awaitApproval makes a token pending if the policy requires its approval.
 func (r *Registry) awaitApproval(record *token.Record) {
-	if record.Exempt == "" && r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope) != "" {
-		record.Status, record.StatusReason = token.StatusPending, ""
+	if record.Exempt != "" || r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope) == "" {
+		return
 	}
+	switch record.Status {
+	case token.StatusPending:
+		return // keeps its reason
+	case token.StatusDisabled:
+		record.StatusReason = wasDisabled
+	default:
+		record.StatusReason = ""
+	}
+	record.Status = token.StatusPending
 }
 
-// reserve returns an error if the owner has as many tokens as the policy allows. If
-// there is a limit, nobody else can create a token until the caller calls release.
+// counts reports whether a token counts towards max_tokens.
+func (r *Registry) counts(record *token.Record) bool {
+	state := record.State(r.now())
+	return record.Exempt == "" && state != token.StateExpired && state != token.StateRevoked
+}
+
+// reserve returns an error if the owner has as many other tokens as the policy allows.
+// If there is a limit, nobody else can create a token until the caller calls release.
 func (r *Registry) reserve(ctx context.Context, record *token.Record) (release func(), err error) {
 	limit, rule := r.owners.Person(record.Owner).Rights.MaxTokens()
 	if limit == 0 || record.Exempt != "" {
 		return func() {}, nil
 	}
 	r.creating.Lock()
-	alive, err := r.countAlive(ctx, record.Owner, limit)
+	alive, err := r.countAlive(ctx, record, limit)
 	if err == nil && alive >= limit {
 		err = PolicyError{"owner", fmt.Errorf("%s has %d tokens that are neither expired nor revoked, and may have %d; rule: %s; revoke one that is no longer needed%s",
 			record.Owner, alive, limit, rule, exemptHint)}
 	}
 	if err != nil {
 		r.creating.Unlock()
-		return nil, err
+		return func() {}, err
 	}
 	return r.creating.Unlock, nil
 }
 
-// countAlive counts an owner's tokens that are neither expired nor revoked, up to
-// about enough.
-func (r *Registry) countAlive(ctx context.Context, owner string, enough int) (alive int, err error) {
-	query := storage.Query{Owner: owner, Limit: storage.MaxPageSize}
+// countAlive counts the owner's other tokens that are neither expired nor revoked, up
+// to about enough.
+func (r *Registry) countAlive(ctx context.Context, except *token.Record, enough int) (alive int, err error) {
+	query := storage.Query{Owner: except.Owner, Limit: storage.MaxPageSize}
 	for {
 		page, err := r.storedPage(ctx, query)
 		if err != nil {
 			return 0, err
 		}
 		for _, record := range page.Records {
-			if state := record.State(r.now()); state != token.StateExpired && state != token.StateRevoked {
+			if state := record.State(r.now()); state != token.StateExpired && state != token.StateRevoked && record.ID != except.ID {
 				alive++
 			}
 		}

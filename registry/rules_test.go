@@ -140,7 +140,7 @@ func TestPendingTokens(t *testing.T) {
 	for name, try := range map[string]func() (*token.Record, error){
 		"enable":                  func() (*token.Record, error) { return r.Enable(ctx, admin, id) },
 		"disable":                 func() (*token.Record, error) { return r.Disable(ctx, admin, id) },
-		"reject without a reason": func() (*token.Record, error) { return r.Reject(ctx, admin, id, "") },
+		"reject without a reason": func() (*token.Record, error) { return r.Reject(ctx, admin, id, Verdict{}) },
 	} {
 		if _, err := try(); err == nil {
 			t.Errorf("%s worked on a pending token", name)
@@ -152,10 +152,10 @@ func TestPendingTokens(t *testing.T) {
 	if record, err := r.Show(ctx, id); err != nil || record.Status != token.StatusPending {
 		t.Errorf("after a rotation: %+v, %v", record, err)
 	}
-	if record, err := r.Approve(ctx, admin, id, "agreed"); err != nil || r.State(record) != token.StateActive {
+	if record, err := r.Approve(ctx, admin, id, Verdict{Reason: "agreed"}); err != nil || r.State(record) != token.StateActive {
 		t.Errorf("approved: %+v, %v", record, err)
 	}
-	if _, err := r.Approve(ctx, admin, id, ""); err == nil {
+	if _, err := r.Approve(ctx, admin, id, Verdict{}); err == nil {
 		t.Error("approved twice")
 	}
 	// Nobody approved what the token becomes by a change.
@@ -164,7 +164,7 @@ func TestPendingTokens(t *testing.T) {
 		if err != nil || record.Status != token.StatusPending {
 			t.Errorf("after %v: %+v, %v", fields, record, err)
 		}
-		if _, err := r.Approve(ctx, admin, id, ""); err != nil {
+		if _, err := r.Approve(ctx, admin, id, Verdict{}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -172,7 +172,7 @@ func TestPendingTokens(t *testing.T) {
 		t.Errorf("after a new name: %+v, %v", record, err)
 	}
 	id = pending()
-	record, err := r.Reject(ctx, admin, id, "ask for read")
+	record, err := r.Reject(ctx, admin, id, Verdict{Reason: "ask for read"})
 	if view := r.View(record); err != nil || view.State != token.StateRevoked || view.StateReason != "ask for read" {
 		t.Errorf("rejected: %+v, %v", view, err)
 	}

@@ -24,19 +24,18 @@ func Fold(s string) string {
 	return strings.Map(foldRune, s)
 }
 
-// AppendFold appends Fold(s) to b.
-func AppendFold(b []byte, s string) []byte {
-	for i := range len(s) {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			return append(b, strings.Map(foldRune, s[i:])...)
-		}
-		if 'A' <= c && c <= 'Z' {
+// AppendFold appends Fold(s) to dst. It does not allocate if dst has room for it.
+func AppendFold(dst []byte, s string) []byte {
+	for _, c := range s {
+		switch {
+		case 'A' <= c && c <= 'Z':
 			c += 'a' - 'A'
+		case c >= utf8.RuneSelf:
+			c = foldRune(c)
 		}
-		b = append(b, c)
+		dst = utf8.AppendRune(dst, c)
 	}
-	return b
+	return dst
 }
 
 // foldRune returns the smallest of the characters that differ from r only in

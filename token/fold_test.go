@@ -14,6 +14,9 @@ func TestFoldIsEqualFold(t *testing.T) {
 		if equal := Fold(a) == Fold(b); equal != strings.EqualFold(a, b) {
 			t.Fatalf("%q and %q: Fold says equal: %t", a, b, equal)
 		}
+		if appended := string(AppendFold([]byte("x"), a)); appended != "x"+Fold(a) {
+			t.Fatalf("AppendFold of %q: %q, want %q", a, appended, Fold(a))
+		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		a := rapid.String().Draw(t, "a")
