@@ -33,22 +33,40 @@ type Agreement struct {
 	store   storage.Store
 	changed func(other *LoadedPolicy)
 
+	// retry is how long to wait before the policy is recorded again, if the store is
+	// away.
+	retry time.Duration
+	// stopped is closed by Stop.
+	stopped chan struct{}
 	mu      sync.Mutex
 	end     func() // ends the subscription
-	stopped bool
 }
 
 // NewAgreement returns an Agreement for a policy with this fingerprint that is loaded
 // by a node. changed is called with the other policy when another node has loaded
 // one, and with nil when the policies are the same again.
 func NewAgreement(store storage.Store, mirror *storage.Mirror, fingerprint, node string, changed func(other *LoadedPolicy)) *Agreement {
-	return &Agreement{mine: LoadedPolicy{Fingerprint: fingerprint, Node: node}, store: store, mirror: mirror, changed: changed}
+	return &Agreement{
+		mine: LoadedPolicy{Fingerprint: fingerprint, Node: node}, store: store, mirror: mirror, changed: changed,
+		retry: 5 * time.Second, stopped: make(chan struct{}),
+	}
 }
 
 // Announce begins to watch for other policies, after recording that this node has
 // loaded its own. If there are no rules, that is only recorded where there were some.
+// While the store is away, it waits.
 func (a *Agreement) Announce(ctx context.Context, rules bool) error {
-	err := errors.Join(a.record(ctx, rules), a.mirror.Refresh(ctx, lastPolicy.ID))
+	err := a.announce(ctx, rules)
+	for errors.Is(err, storage.ErrUnavailable) {
+		select {
+		case <-a.stopped:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-time.After(a.retry):
+			err = a.announce(ctx, rules)
+		}
+	}
 	a.watch()
 	if err != nil {
 		return fmt.Errorf("recording the loaded policy: %w", err)
@@ -56,11 +74,17 @@ func (a *Agreement) Announce(ctx context.Context, rules bool) error {
 	return nil
 }
 
+func (a *Agreement) announce(ctx context.Context, rules bool) error {
+	return errors.Join(a.record(ctx, rules), a.mirror.Refresh(ctx, lastPolicy.ID))
+}
+
 func (a *Agreement) watch() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stopped {
+	select {
+	case <-a.stopped:
 		return
+	default:
 	}
 	differed := false
 	a.end = a.mirror.Subscribe(func(known storage.Mirrored) {
@@ -72,11 +96,11 @@ func (a *Agreement) watch() {
 	})
 }
 
-// Stop stops watching.
+// Stop stops watching. It must be called only once.
 func (a *Agreement) Stop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stopped = true
+	close(a.stopped)
 	if a.end != nil {
 		a.end()
 	}

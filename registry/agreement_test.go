@@ -1,7 +1,10 @@
 package registry
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,6 +79,49 @@ func TestNodesDisagree(t *testing.T) {
 	node("b", "two", true)
 	wants("a agrees")
 	a.Stop()
+}
+
+// away is a store that cannot be reached at first.
+type away struct {
+	storage.Store
+	attempts atomic.Int32
+	from     int32 // the attempt from which it is there
+}
+
+func (s *away) Document(ctx context.Context, name storage.DocumentName) (storage.Document, error) {
+	if s.attempts.Add(1) < s.from {
+		return storage.Document{}, storage.ErrUnavailable
+	}
+	return s.Store.Document(ctx, name)
+}
+
+// TestAnnouncedWhenTheStoreIsBack: a node that starts while the store is away records
+// its policy later, unless it is stopped.
+func TestAnnouncedWhenTheStoreIsBack(t *testing.T) {
+	files := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
+	t.Cleanup(func() { _ = files.Close() })
+	announce := func(store *away, stop bool) {
+		t.Helper()
+		mirror := storage.NewMirror(store, PolicyKind, storage.CacheOptions{TTL: time.Minute, ReadTimeout: time.Second})
+		a := NewAgreement(store, mirror, "one", "a", func(*LoadedPolicy) {})
+		a.retry = time.Millisecond
+		if stop {
+			a.Stop()
+		} else {
+			defer a.Stop()
+		}
+		if err := a.Announce(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	announce(&away{Store: files, from: 1 << 30}, true)
+	if _, err := files.Document(t.Context(), lastPolicy); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("stopped before the store was back: %v", err)
+	}
+	announce(&away{Store: files, from: 3}, false)
+	if _, err := files.Document(t.Context(), lastPolicy); err != nil {
+		t.Errorf("the policy is not recorded: %v", err)
+	}
 }
 
 func TestFingerprints(t *testing.T) {
