@@ -119,8 +119,11 @@ func checkLists(from Rule) error {
 		name   string
 		values []string
 	}{
-		{"scopes", from.Scopes}, {"networks", from.Networks}, {"accounts", from.Accounts},
-		{"write_accounts", from.WriteAccounts}, {"approval", from.Approval},
+		{"scopes", from.Scopes},
+		{"networks", from.Networks},
+		{"accounts", from.Accounts},
+		{"write_accounts", from.WriteAccounts},
+		{"approval", from.Approval},
 	} {
 		if list.values != nil && len(list.values) == 0 {
 			return fmt.Errorf("%s: the list is empty: list some, or leave it out", list.name)
