@@ -299,17 +299,13 @@ func (a *App) Start() error {
 			a.logger.Warn("other gateways may not notice that this one has another policy", zap.Error(err))
 		}
 	})
-	// The store may be away, which is no reason not to start.
-	ctx, cancel := context.WithTimeout(a.ctx, accountsTimeout)
-	defer cancel()
-	if names, err := a.accounts.Ready(ctx); err == nil && len(names) == 0 {
-		a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
-	}
+	a.tokens.Go(func(ctx context.Context) {
+		if names, err := a.accounts.Ready(ctx); err == nil && len(names) == 0 {
+			a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
+		}
+	})
 	return a.startPeople()
 }
-
-// accountsTimeout bounds how long Start waits for the stored accounts.
-const accountsTimeout = 2 * time.Second
 
 // Stop ends asking Jira for groups. Cleanup releases everything else the app holds.
 func (a *App) Stop() error {
