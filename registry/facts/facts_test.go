@@ -70,7 +70,7 @@ func TestLeaving(t *testing.T) {
 			n.want(writes, left)
 			n.want(reads, left)
 			n.want(service, "")
-			n.want(external, "carol@example.com, who is responsible for the token, "+left)
+			n.want(external, "the person who is responsible for the token "+left)
 			w.jira.RemoveUser("bob")
 			n.refreshNow()
 			n.want(reads, absent)
