@@ -16,9 +16,6 @@ const adminReadTimeout = 10 * time.Second
 // TestSlowAdminCalls: calls that naturally take long complete: an import, and a check of
 // a slow Jira.
 func TestSlowAdminCalls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes longer than the admin endpoint's timeout")
-	}
 	g := startGateway(t, options{})
 	first := g.issue("alice", "read")
 	record := lineWith(g.token("export").out, first.ID) + "\n"

@@ -182,8 +182,8 @@ func (s *scanner) quoted(quote byte) (symbol, error) {
 	return symbol{}, &SyntaxError{start, "quote that is not closed"}
 }
 
-// escape reads an escape sequence: JQL has \t, \n, \r, \\, \', \", \space and
-// \uXXXX.
+// escape reads an escape sequence: JQL has \t, \n, \r, \\, \', \", \space, and \u
+// followed by four hexadecimal digits.
 func (s *scanner) escape() (rune, error) {
 	start := s.at
 	s.at++ // the backslash
