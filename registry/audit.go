@@ -42,7 +42,7 @@ func (r *Registry) RecordAccount(ctx context.Context, account, site string, refu
 		event.Action = ActionAccountRefused
 		event.Changes = append(event.Changes, storage.FieldChange{Field: "reason", New: encode(refused.Error())})
 	}
-	return r.store.AddEvent(ctx, event)
+	return r.store.AddEvents(ctx, event)
 }
 
 // event returns the audit event of a change, field by field.

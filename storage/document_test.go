@@ -43,12 +43,13 @@ func TestEventsOfSimilarNames(t *testing.T) {
 	at := EventID{Millis: 1795706778275, Seq: 3}
 	names := []string{"group/a", "group/a1", "group/a17957067782", "groups/a", "4fT0aB9xYz", "4fT0aB9xY0"}
 	for _, about := range names {
-		start, end, ok := EventRange(about, EventID{})
-		if !ok {
-			t.Errorf("EventRange rejects %s", about)
+		scan, err := EventQuery{Document: about}.Scan()
+		if err != nil || scan.None {
+			t.Errorf("%s is rejected: %v", about, err)
 		}
+		start, end := scan.Entries()
 		for _, other := range names {
-			entry := EventEntry(other, at)
+			entry := eventsAbout(other) + at.Key()
 			if inside := start <= entry && entry < end; inside != (about == other) {
 				t.Errorf("the range of %s contains the entry of %s: %v", about, other, inside)
 			}
@@ -57,7 +58,7 @@ func TestEventsOfSimilarNames(t *testing.T) {
 			}
 		}
 	}
-	if _, _, ok := EventRange("nonsense", EventID{}); ok {
-		t.Error("EventRange accepts an invalid name")
+	if scan, err := (EventQuery{Document: "nonsense"}).Scan(); err != nil || !scan.None {
+		t.Errorf("an invalid name is accepted: %+v, %v", scan, err)
 	}
 }

@@ -14,7 +14,8 @@ type Event struct {
 	// Action is what happened. For tokens it is create, update, rotate, disable,
 	// enable, revoke, approve, reject, transfer, delete or import; for accounts
 	// account_refused or account_accepted, and for those of the store also
-	// account_add, account_replace, account_remove or account_reencrypt.
+	// account_add, account_replace, account_remove or account_reencrypt; for requests,
+	// ActionDenied, ActionWrite or ActionWriteBegun.
 	Action string `json:"action"`
 	// TokenID, Owner and Name identify the token. For an account, there is only
 	// Name, and Owner for an owner's own account.
@@ -28,6 +29,61 @@ type Event struct {
 	Actor Actor `json:"actor"`
 	// Changes holds the fields that changed.
 	Changes []FieldChange `json:"changes,omitempty"`
+	// Request describes the request that was denied or changed something in Jira.
+	Request *EventRequest `json:"request,omitempty"`
+	// Count is the number of denied requests, or of lost events, that the event
+	// stands for; 0 means 1. They happened from At until Until.
+	Count uint64    `json:"count,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// The actions of events about requests.
+const (
+	// ActionDenied is for requests that the gateway denied. Its event may stand for
+	// several that are alike; if it has no reason, for several that are not.
+	ActionDenied = "denied"
+	// ActionWrite is for requests that Jira was asked to change something with, and
+	// that it has answered.
+	ActionWrite = "write"
+	// ActionWriteBegun precedes ActionWrite where the trail is strict: if no other
+	// event follows, nobody knows whether Jira made the change.
+	ActionWriteBegun = "write_begun"
+)
+
+// ActionEventsLost is for events that could not be recorded: see Event.Count.
+const ActionEventsLost = "events_lost"
+
+// aboutRequest reports whether events with this action are about requests, of which
+// there are far more than of all other events.
+func aboutRequest(action string) bool {
+	return action == ActionDenied || action == ActionWrite || action == ActionWriteBegun
+}
+
+// EventRequest describes a request. It holds neither the request's query and body
+// nor credentials.
+type EventRequest struct {
+	Method string `json:"method,omitempty"`
+	// Path is the escaped path, shortened, and without secrets of tokens.
+	Path string `json:"path,omitempty"`
+	// Operation is the operation in the table of Jira's operations, and Access what
+	// it does: read, read-all, write or admin. They are empty if the request was
+	// denied before that was determined.
+	Operation string `json:"operation,omitempty"`
+	Access    string `json:"access,omitempty"`
+	// Account is the name of the Jira account.
+	Account string `json:"account,omitempty"`
+	// Project and Issue are the keys of what the path names or the request created,
+	// as far as that is known.
+	Project string `json:"project,omitempty"`
+	Issue   string `json:"issue,omitempty"`
+	// Status is the status of Jira's response, or of the gateway's if Reason says why
+	// the request was denied.
+	Status int    `json:"status,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// JiraRequestID is how Jira names the request in its own logs.
+	JiraRequestID string `json:"jira_request_id,omitempty"`
+	// ClaimedTokenID is the ID in a token whose secret was wrong.
+	ClaimedTokenID string `json:"claimed_token_id,omitempty"`
 }
 
 // About returns the ID of the token or the name of the document that the event is
@@ -47,9 +103,10 @@ type FieldChange struct {
 	New   json.RawMessage `json:"new,omitempty"`
 }
 
-// Actor is who made a change, and from where.
+// Actor is who made a change or a request, and from where.
 type Actor struct {
-	// Kind is admin (a client of Caddy's admin endpoint), owner or system.
+	// Kind is admin (a client of Caddy's admin endpoint), owner, system or client (of
+	// the gateway: its Name is the owner of the token that it has presented).
 	Kind string `json:"kind"`
 	// Name is the actor's name as far as it is known, not as the client says: the
 	// subject of a verified certificate, or a local user.
@@ -65,40 +122,5 @@ const (
 	ActorAdmin  = "admin"
 	ActorOwner  = "owner"
 	ActorSystem = "system"
+	ActorClient = "client"
 )
-
-// EventQuery selects events for a list.
-type EventQuery struct {
-	// TokenID limits the list to one token's events.
-	TokenID string
-	// Document limits the list to one document's events, if TokenID is empty.
-	Document string
-	// Since limits the list to events recorded at this time or later.
-	Since time.Time
-	// Cursor is the Next of the previous page, or empty for the first page.
-	Cursor string
-	// Limit is the size of the page, at most MaxPageSize. 0 means DefaultPageSize.
-	Limit int
-}
-
-// About returns the ID of the token or the name of the document that the list is
-// limited to, or "" if it is not limited.
-func (q EventQuery) About() string {
-	if q.TokenID != "" {
-		return q.TokenID
-	}
-	return q.Document
-}
-
-// PageSize returns Limit with its default and maximum applied.
-func (q EventQuery) PageSize() int { return pageSize(q.Limit) }
-
-// EventPage is a page of the audit trail.
-type EventPage struct {
-	Events []Event
-	// Next is the cursor to continue from. It is set even on the last page, so that
-	// a reader can follow the trail as it grows.
-	Next string
-	// More reports whether there are events after this page.
-	More bool
-}

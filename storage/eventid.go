@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // EventID is the time at which an event was recorded, and a sequence number among
@@ -54,50 +52,4 @@ func (id EventID) Next(now time.Time) EventID {
 		return EventID{Millis: id.Millis + 1}
 	}
 	return EventID{Millis: id.Millis, Seq: id.Seq + 1}
-}
-
-// After returns the event after which the query's page begins, or ErrBadCursor. If
-// the page is empty, it is also the page's Next.
-func (q EventQuery) After() (EventID, error) {
-	var after EventID
-	if ms := q.Since.UnixMilli(); !q.Since.IsZero() && ms > 0 {
-		after = EventID{Millis: min(ms, 1e13) - 1, Seq: math.MaxUint32}
-	}
-	if q.Cursor == "" {
-		return after, nil
-	}
-	cursor, err := ParseEventID(q.Cursor)
-	if err != nil || cursor.Before(after) {
-		return after, err
-	}
-	return cursor, nil
-}
-
-// EventEntry returns the index entry of an event about a token, given by its ID, or
-// about a document, given by its name as DocumentName.String returns it.
-func EventEntry(about string, id EventID) string {
-	if strings.Contains(about, "/") {
-		// Document names vary in length. A second slash, which no name contains,
-		// ends them, so that group/a is not mistaken for group/a1.
-		about += "/"
-	}
-	return listEvents + about + id.Key()
-}
-
-// EventRange returns the range of the index entries about a token or a document
-// after an event: from start up to but not including end. Neither need exist. It
-// reports false if about is neither a token's ID nor a document's name.
-func EventRange(about string, after EventID) (start, end string, ok bool) {
-	if _, isDocument := ParseDocumentName(about); !isDocument && !token.ValidID(about) {
-		return "", "", false
-	}
-	return EventEntry(about, after) + "\x00", EventEntry(about, EventID{Millis: maxMillis, Seq: math.MaxUint32}) + "\xff", true
-}
-
-// EventOfEntry returns the ID of the event that an index entry points to.
-func EventOfEntry(entry string) (EventID, error) {
-	if len(entry) < len(listEvents)+eventKeyLength {
-		return EventID{}, fmt.Errorf("index entry %q is too short", entry)
-	}
-	return ParseEventID(entry[len(entry)-eventKeyLength:])
 }

@@ -30,7 +30,6 @@ const (
 	listPending  = "p"
 	listRevoked  = "r"
 	listOwner    = "o"
-	listEvents   = "e" // see EventEntry
 
 	timeLength = 12
 	idLength   = 10

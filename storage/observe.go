@@ -30,9 +30,9 @@ func (o *observed) Apply(ctx context.Context, change Change) (err error) {
 	return o.Store.Apply(ctx, change)
 }
 
-func (o *observed) AddEvent(ctx context.Context, event Event) (err error) {
-	defer o.done("add_event", time.Now(), &err)
-	return o.Store.AddEvent(ctx, event)
+func (o *observed) AddEvents(ctx context.Context, events ...Event) (err error) {
+	defer o.done("add_events", time.Now(), &err)
+	return o.Store.AddEvents(ctx, events...)
 }
 
 func (o *observed) List(ctx context.Context, query Query) (page Page, err error) {

@@ -29,8 +29,9 @@ type Store interface {
 	// record since change.Old was read, or has created it.
 	Apply(ctx context.Context, change Change) error
 
-	// AddEvent writes an audit event that does not come with a change.
-	AddEvent(ctx context.Context, event Event) error
+	// AddEvents atomically writes audit events that do not come with a change, in
+	// order. Callers write at most MaxEvents at once, since changes wait meanwhile.
+	AddEvents(ctx context.Context, events ...Event) error
 
 	// List returns the page of records that query asks for, newest first.
 	List(ctx context.Context, query Query) (Page, error)
@@ -56,6 +57,9 @@ type Store interface {
 	// Close releases the store's resources. No method may be called after Close.
 	Close() error
 }
+
+// MaxEvents is the maximum number of events that AddEvents writes at once.
+const MaxEvents = 250
 
 // Errors of a store. Most come from package token, so that code which does not
 // import storage can check for them.

@@ -58,55 +58,6 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 	return page, nil
 }
 
-// Events returns the page of audit events that query asks for, oldest first.
-func (s *store) Events(ctx context.Context, query storage.EventQuery) (page storage.EventPage, err error) {
-	after, err := query.After()
-	if err != nil {
-		return page, err
-	}
-	limit := query.PageSize()
-	add := func(id storage.EventID, data []byte) (more bool) {
-		if len(page.Events) == limit {
-			page.More = true
-			return false
-		}
-		page.Events = append(page.Events, storage.DecodeEvent(id.String(), data))
-		return true
-	}
-	err = s.view(ctx, "list audit events", func(tx *bbolt.Tx) error {
-		events := tx.Bucket(bucketEvents)
-		if query.About() == "" {
-			c := events.Cursor()
-			more := true
-			for key, data := c.Seek([]byte(after.Key() + "\x00")); key != nil && more; key, data = c.Next() {
-				if id, err := storage.ParseEventID(string(key)); err == nil {
-					more = add(id, data)
-				}
-			}
-			return nil
-		}
-		start, end, ok := storage.EventRange(query.About(), after)
-		if !ok {
-			return nil
-		}
-		return entries(ctx, tx, start, end, func(entry string) (bool, error) {
-			id, err := storage.EventOfEntry(entry)
-			if err != nil {
-				return true, nil // not from EventEntry
-			}
-			return add(id, events.Get([]byte(id.Key()))), nil
-		})
-	})
-	if err != nil {
-		return storage.EventPage{}, err
-	}
-	page.Next = after.String()
-	if n := len(page.Events); n > 0 {
-		page.Next = page.Events[n-1].ID
-	}
-	return page, nil
-}
-
 // entries calls visit for the entries of the index from start up to but not
 // including end, until visit returns false or an error.
 func entries(ctx context.Context, tx *bbolt.Tx, start, end string, visit func(entry string) (more bool, err error)) error {

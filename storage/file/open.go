@@ -19,7 +19,7 @@ import (
 // The buckets, with their keys and values. See also storage.IndexEntries and
 // storage.EventID.
 var (
-	bucketMeta    = []byte("jira_tokens") // "format" → "1"
+	bucketMeta    = []byte("jira_tokens") // "format" → "1", "event_lists" → "1"
 	bucketRecords = []byte("records")     // id → record, JSON
 	bucketIndex   = []byte("index")       // index entry → nothing
 	bucketEvents  = []byte("events")      // event key → event, JSON
@@ -28,6 +28,9 @@ var (
 	bucketDocuments = []byte("documents")
 
 	keyFormat = []byte("format")
+	// keyEventLists is missing if an earlier version may have written events that are
+	// not in all lists of the index.
+	keyEventLists = []byte("event_lists")
 )
 
 const (
@@ -129,7 +132,7 @@ func prepare(db *bbolt.DB) error {
 		if got := string(meta.Get(keyFormat)); got != format {
 			return fmt.Errorf("the token store file %s has format %q, but this version reads format %q: use the version that wrote it, or a later one", db.Path(), got, format)
 		}
-		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil
+		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil && meta.Get(keyEventLists) != nil
 		return nil
 	})
 	if err != nil || complete {
@@ -142,6 +145,10 @@ func prepare(db *bbolt.DB) error {
 				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
 			}
 		}
-		return tx.Bucket(bucketMeta).Put(keyFormat, []byte(format))
+		if err := indexEvents(tx); err != nil {
+			return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
+		}
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(meta.Put(keyFormat, []byte(format)), meta.Put(keyEventLists, []byte("1")))
 	})
 }

@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -169,39 +168,6 @@ func deleteDamaged(ctx context.Context, tx *bbolt.Tx, change storage.Change) err
 		return err
 	}
 	return record(tx, change.Event)
-}
-
-// AddEvent writes an audit event that does not come with a change.
-func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
-	return s.change(ctx, "write an audit event", func(tx *bbolt.Tx) error { return record(tx, event) })
-}
-
-// record appends an event to the audit trail.
-func record(tx *bbolt.Tx, event storage.Event) error {
-	events := tx.Bucket(bucketEvents)
-	var last storage.EventID
-	if key, _ := events.Cursor().Last(); key != nil {
-		var err error
-		if last, err = storage.ParseEventID(string(key)); err != nil {
-			return err
-		}
-	}
-	id := last.Next(time.Now())
-	event.ID = id.String()
-	if about := event.About(); about != "" {
-		if err := tx.Bucket(bucketIndex).Put([]byte(storage.EventEntry(about, id)), nil); err != nil {
-			return err
-		}
-	}
-	return putJSON(events, []byte(id.Key()), event)
-}
-
-func putJSON(b *bbolt.Bucket, key []byte, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return b.Put(key, data)
 }
 
 // view runs read in a transaction. It returns errors as outages, unless they are

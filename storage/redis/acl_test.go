@@ -120,7 +120,7 @@ func doEverything(t *testing.T, s *store, heard storagetest.Heard) {
 	for _, err := range []error{
 		s.Apply(ctx, storagetest.Create(r)),
 		s.Apply(ctx, update),
-		s.AddEvent(ctx, storage.Event{Action: "account_refused", Name: "default"}),
+		s.AddEvents(ctx, storage.Event{Action: "account_refused", Name: "default"}),
 		s.SaveUses(ctx, map[string]storage.Use{r.ID: {At: time.Now()}}),
 	} {
 		if err != nil {
@@ -168,7 +168,7 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		return s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "anna", "a")))
 	}
 	event := func(s *store) error {
-		return s.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"})
+		return s.AddEvents(t.Context(), storage.Event{Action: "account_refused", Name: "default"})
 	}
 	use := func(s *store) error {
 		return s.SaveUses(t.Context(), map[string]storage.Use{"0123456789": {At: time.Now()}})

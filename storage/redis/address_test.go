@@ -148,7 +148,7 @@ func TestEventsAreHeard(t *testing.T) {
 	here, there := open(t, &Store{URL: server.URL()}, nil), open(t, &Store{URL: server.URL()}, nil)
 	heard, _ := storagetest.Watch(t, there)
 	heard.Want(t, "restored")
-	if err := here.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
+	if err := here.AddEvents(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
 		t.Fatal(err)
 	}
 	s := there.(*store)

@@ -1,6 +1,6 @@
 -- Changes one record, a token's or a document's, and atomically with it the index
 -- entries; writes the audit event and publishes the change. All keys share a hash
--- tag, so that the script runs on every topology.
+-- tag, so that the script runs on every topology. It follows append.lua.
 --
 -- KEYS  1 record  2 index  3 events  4 receipt  5 uses
 -- ARGV  1 version that the stored record must have; or 0 if there must be none;
@@ -9,7 +9,8 @@
 --       2 record to store, or empty to delete it
 --       3 event  4 token's id or document's name  5 channel
 --       6 lifetime of the receipt, in milliseconds
---       7 number of index entries to remove, followed by these and the entries to add
+--       7 number of index entries to remove  8 number of the event's lists
+--       9 and so on: the entries to remove, the lists, and the entries to add
 --
 -- Returns the event's id, or 0 if the stored record has another version.
 
@@ -69,21 +70,16 @@ else
 	redis.call('SET', KEYS[1], ARGV[2])
 end
 
-local last = 7 + tonumber(ARGV[7])
-for i = 8, last do
+local removed = 8 + tonumber(ARGV[7])
+local listed = removed + tonumber(ARGV[8])
+for i = 9, removed do
 	redis.call('ZREM', KEYS[2], ARGV[i])
 end
-for i = last + 1, #ARGV do
+for i = listed + 1, #ARGV do
 	redis.call('ZADD', KEYS[2], 0, ARGV[i])
 end
 
-local id = redis.call('XADD', KEYS[3], '*', 'e', ARGV[3])
-local ms, seq = string.match(id, '(%d+)-(%d+)')
-local about = ARGV[4]
-if string.find(about, '/', 1, true) then
-	about = about .. '/' -- see storage.EventEntry
-end
-redis.call('ZADD', KEYS[2], 0, 'e' .. about .. string.format('%013d-%010d', tonumber(ms), tonumber(seq)))
+local id = append(KEYS[3], KEYS[2], ARGV[3], removed + 1, listed)
 
 redis.call('SET', KEYS[4], id, 'PX', ARGV[6])
 redis.call('PUBLISH', ARGV[5], ARGV[4] .. ' ' .. id)

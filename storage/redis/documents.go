@@ -54,14 +54,15 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 	if err != nil {
 		return fmt.Errorf("encoding the event of document %s: %w", name, err)
 	}
-	remove := 0
-	if data == nil {
-		remove = 1 // remove the entry rather than add it
+	var remove, add []string
+	if entry := []string{listDocuments + name}; data == nil {
+		remove = entry
+	} else {
+		add = entry
 	}
-	args := []any{
-		strconv.FormatUint(change.Version, 10), data, event, name, s.channel,
-		receiptLife.Milliseconds(), remove, listDocuments + name,
-	}
+	args := append([]any{
+		strconv.FormatUint(change.Version, 10), data, event, name, s.channel, receiptLife.Milliseconds(),
+	}, indexArgs(remove, storage.EventLists(change.Event), add)...)
 	keys := []string{s.documentKey(name), s.index, s.events, s.key("receipt:" + rand.Text()), s.uses}
 	id, err := s.write(ctx, "change the document "+name, s.apply, keys, args)
 	switch {

@@ -101,7 +101,7 @@ func TestLossBeforeOwnChange(t *testing.T) {
 	watch()
 	wantLoss(t, messages, 2)
 	change()
-	if err := s.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
+	if err := s.AddEvents(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
 		t.Fatal(err)
 	}
 	watch()
@@ -148,7 +148,7 @@ func TestEventIsWrittenOnce(t *testing.T) {
 	var ids [2]string
 	for i := range ids {
 		var err error
-		ids[i], err = s.write(t.Context(), "write", s.addEvent, []string{s.events, s.key("receipt:x")}, []any{"{}", time.Minute.Milliseconds(), s.channel})
+		ids[i], err = s.write(t.Context(), "write", s.addEvents, s.addEventsKeys("x"), []any{time.Minute.Milliseconds(), s.channel, "{}", 1, "e!"})
 		if err != nil {
 			t.Fatal(err)
 		}

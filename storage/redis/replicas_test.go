@@ -36,7 +36,7 @@ func TestChangeWaitsForReplicas(t *testing.T) {
 	if n := replica.Do("exists", "{jira_tokens}:token:"+r.ID); n != int64(1) {
 		t.Error("an acknowledged change is not on the replica")
 	}
-	if err := s.AddEvent(t.Context(), storage.Event{Action: "account_refused"}); err != nil {
+	if err := s.AddEvents(t.Context(), storage.Event{Action: "account_refused"}); err != nil {
 		t.Fatal(err)
 	}
 	if n := replica.Do("xlen", "{jira_tokens}:events"); n != int64(2) {
@@ -59,7 +59,7 @@ func TestTooFewReplicas(t *testing.T) {
 	replica.Kill()
 	primary.WaitReplicas(0)
 	wantOutage(t, s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "anna", "a"))), "nothing was written")
-	wantOutage(t, s.AddEvent(t.Context(), storage.Event{Action: "account_refused"}), "0 of the 1 replicas")
+	wantOutage(t, s.AddEvents(t.Context(), storage.Event{Action: "account_refused"}), "0 of the 1 replicas")
 	if n := primary.Do("dbsize"); n != int64(0) {
 		t.Errorf("%d keys", n)
 	}
@@ -75,7 +75,7 @@ func TestReplicaThatHangs(t *testing.T) {
 	if n := primary.Do("exists", "{jira_tokens}:token:"+r.ID); n != int64(1) {
 		t.Error("the change was not made, although the error says so")
 	}
-	wantOutage(t, s.AddEvent(t.Context(), storage.Event{Action: "account_refused"}), "may be lost with the primary")
+	wantOutage(t, s.AddEvents(t.Context(), storage.Event{Action: "account_refused"}), "may be lost with the primary")
 	replica.Resume()
 	redistest.Eventually(t, "changes work again", func() error {
 		return s.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(2, "anna", "a")))

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
@@ -25,6 +27,9 @@ var applySource string
 //go:embed event.lua
 var eventSource string
 
+//go:embed append.lua
+var appendSource string
+
 // receiptLife is how long Redis remembers a change, so that sending it again has no
 // effect. It is far longer than all attempts take.
 const receiptLife = time.Minute
@@ -39,10 +44,12 @@ type store struct {
 	taking chan struct{} // limits how many calls of Take run at once
 	end    context.CancelFunc
 
-	apply, addEvent script
+	apply, addEvents script
 
 	history    history
 	inspection inspection
+	// eventsIndexed is set once all events are known to be in all lists of the index.
+	eventsIndexed atomic.Bool
 
 	// The names of keys, and of the channel that announces changes.
 	index, events, uses, channel string
@@ -56,7 +63,7 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	}
 	s := &store{
 		settings: r, client: client, logger: logger,
-		apply: newScript(applySource), addEvent: newScript(eventSource),
+		apply: newScript(appendSource + applySource), addEvents: newScript(appendSource + eventSource),
 		limiter: redis_rate.NewLimiter(client), taking: make(chan struct{}, max(1, r.PoolSize/2)),
 	}
 	ctx, end := context.WithCancel(context.Background()) // until Close
@@ -161,32 +168,18 @@ func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, er
 	if err != nil {
 		return nil, fmt.Errorf("encoding the event of token %s: %w", change.ID(), err)
 	}
-	args := []any{
-		version, record, event, change.ID(), s.channel,
-		receiptLife.Milliseconds(), len(remove),
-	}
-	for _, entry := range remove {
-		args = append(args, entry)
-	}
-	for _, entry := range storage.IndexEntries(change.New) {
-		args = append(args, entry)
-	}
-	return args, nil
+	args := []any{version, record, event, change.ID(), s.channel, receiptLife.Milliseconds()}
+	return append(args, indexArgs(remove, storage.EventLists(change.Event), storage.IndexEntries(change.New))...), nil
 }
 
-// AddEvent writes an audit event that does not come with a change.
-func (s *store) AddEvent(ctx context.Context, event storage.Event) error {
-	data, err := json.Marshal(event)
-	if err != nil {
-		return fmt.Errorf("encoding event %s: %w", event.Action, err)
+// indexArgs returns the arguments of apply.lua about the index: entries to remove, the
+// lists that the event belongs in, and entries to add.
+func indexArgs(remove, lists, add []string) []any {
+	args := []any{len(remove), len(lists)}
+	for _, text := range slices.Concat(remove, lists, add) {
+		args = append(args, text)
 	}
-	keys := []string{s.events, s.key("receipt:" + rand.Text())}
-	id, err := s.write(ctx, "write an audit event", s.addEvent, keys, []any{data, receiptLife.Milliseconds(), s.channel})
-	if err != nil {
-		return err
-	}
-	s.history.made(id)
-	return nil
+	return args
 }
 
 // Interface guard

@@ -69,7 +69,8 @@ func TestDamagedEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Do("zadd", s.(*store).index, "0", "e"+r.ID+"nonsense")
-	for query, want := range map[storage.EventQuery]int{{}: 2, {TokenID: r.ID}: 1} {
+	for i, query := range []storage.EventQuery{{TokenID: r.ID}, {}} {
+		want := 1 + i
 		page, err := s.Events(t.Context(), query)
 		if err != nil || len(page.Events) != want || page.Events[want-1].Action != "create" {
 			t.Errorf("%+v: %+v, %v", query, page, err)

@@ -97,6 +97,121 @@ func testEventsFollowed(t *testing.T, s storage.Store) {
 	}
 }
 
+// requestEvent returns the event of a request with a token of this owner.
+func requestEvent(action string, r *token.Record, project string) storage.Event {
+	return storage.Event{
+		At: epoch, Action: action, TokenID: r.ID, Owner: r.Owner, Name: r.Name,
+		Actor:   storage.Actor{Kind: storage.ActorClient, Name: r.Owner, Address: "192.0.2.7"},
+		Request: &storage.EventRequest{Method: "POST", Path: "/rest/api/2/issue", Project: project, Status: 201},
+		Count:   3, Until: epoch.Add(time.Minute),
+	}
+}
+
+// testEventBatches writes events in batches, and finds them by every filter.
+func testEventBatches(t *testing.T, s storage.Store) {
+	anna, bert := NewRecord(1, "Anna", "a"), NewRecord(2, "bert", "b")
+	apply(t, s, Create(anna), Create(bert))
+	batch := []storage.Event{
+		requestEvent(storage.ActionDenied, anna, "ACME"),
+		requestEvent(storage.ActionWrite, anna, "ACME"),
+		requestEvent(storage.ActionWrite, bert, "ACME"),
+		requestEvent(storage.ActionWriteBegun, bert, "ACME2"),
+		{At: epoch, Action: storage.ActionDenied, Actor: storage.Actor{Kind: storage.ActorClient, Address: "192.0.2.8"}, Request: &storage.EventRequest{Reason: "no_credentials"}},
+		{At: epoch, Action: storage.ActionEventsLost, Actor: storage.Actor{Kind: storage.ActorSystem}, Count: 7, Until: epoch.Add(time.Second)},
+	}
+	if err := s.AddEvents(t.Context(), batch...); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddEvents(t.Context()); err != nil {
+		t.Fatalf("no events: %v", err)
+	}
+	all, _ := readEvents(t, s, storage.EventQuery{})
+	if len(all) != 2+len(batch) {
+		t.Fatalf("trail: %v", described(all))
+	}
+	for i, event := range batch {
+		got := all[2+i]
+		got.ID = ""
+		if asJSON(t, got) != asJSON(t, event) {
+			t.Errorf("event %d:\n got %s\nwant %s", i, asJSON(t, got), asJSON(t, event))
+		}
+	}
+	at := func(i int) time.Time {
+		id, err := storage.ParseEventID(all[i].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.UnixMilli(id.Millis)
+	}
+	for _, test := range []struct {
+		name  string
+		query storage.EventQuery
+		want  []int
+	}{
+		{"of a token", storage.EventQuery{TokenID: anna.ID}, []int{0, 2, 3}},
+		{"of an owner", storage.EventQuery{Owner: "anna"}, []int{0, 2, 3}},
+		{"of another token's owner", storage.EventQuery{TokenID: anna.ID, Owner: "bert"}, nil},
+		{"of a project", storage.EventQuery{Project: "ACME"}, []int{2, 3, 4}},
+		{"of a longer project", storage.EventQuery{Project: "ACME2"}, []int{5}},
+		{"of a project and an owner", storage.EventQuery{Project: "ACME", Owner: "BERT"}, []int{4}},
+		{"denials", storage.EventQuery{Actions: []string{storage.ActionDenied}}, []int{2, 6}},
+		{"changes", storage.EventQuery{Actions: []string{"create"}}, []int{0, 1}},
+		{"changes and writes", storage.EventQuery{Actions: []string{"create", storage.ActionWrite}}, []int{0, 1, 3, 4}},
+		{"losses", storage.EventQuery{Actions: []string{storage.ActionEventsLost, "update"}}, []int{7}},
+		{"an address", storage.EventQuery{Actor: "192.0.2.8"}, []int{6}},
+		{"a kind of actor", storage.EventQuery{Actor: "System"}, []int{7}},
+		{"an actor", storage.EventQuery{Actor: "ANNA"}, []int{2, 3}},
+		{"an actor's writes", storage.EventQuery{Actor: "anna", Actions: []string{storage.ActionWrite}}, []int{3}},
+		{"until the batch", storage.EventQuery{Until: at(0)}, nil},
+		{"until later", storage.EventQuery{Until: time.Now().Add(time.Hour), Owner: "anna"}, []int{0, 2, 3}},
+		{"until very much later", storage.EventQuery{Until: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Project: "ACME2"}, []int{5}},
+		{"until 1903", storage.EventQuery{Until: time.Date(1903, 1, 1, 0, 0, 0, 0, time.UTC)}, nil},
+		{"from until before", storage.EventQuery{Since: time.Now().Add(time.Hour), Until: at(0), TokenID: anna.ID}, nil},
+		{"of nobody", storage.EventQuery{Owner: "ann"}, nil},
+	} {
+		for _, limit := range []int{0, 1} {
+			test.query.Limit = limit
+			found, _ := readEvents(t, s, test.query)
+			var want []string
+			for _, i := range test.want {
+				want = append(want, all[i].ID)
+			}
+			var got []string
+			for _, event := range found {
+				got = append(got, event.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, limit %d: got %v of %v, want %v", test.name, limit, got, described(all), want)
+			}
+		}
+	}
+}
+
+// testFewEventsMatch reads a trail in which a filter without an index matches few
+// events.
+func testFewEventsMatch(t *testing.T, s storage.Store) {
+	r := NewRecord(1, "anna", "a")
+	for range 10 {
+		batch := make([]storage.Event, storage.MaxEvents)
+		for i := range batch {
+			batch[i] = requestEvent(storage.ActionWrite, r, "ACME")
+		}
+		if err := s.AddEvents(t.Context(), batch...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.AddEvents(t.Context(), requestEvent(storage.ActionDenied, r, "ACME")); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []storage.EventQuery{{}, {Project: "ACME"}, {TokenID: r.ID}, {Owner: "anna"}} {
+		query.Actions = []string{storage.ActionDenied}
+		found, next := readEvents(t, s, query)
+		if len(found) != 1 || found[0].ID != next {
+			t.Errorf("%+v: %v, next %s", query, described(found), next)
+		}
+	}
+}
+
 func described(events []storage.Event) []string {
 	var out []string
 	for _, e := range events {
@@ -131,7 +246,7 @@ func testCancelledContext(t *testing.T, s storage.Store) {
 func testEventOfNoToken(t *testing.T, s storage.Store) {
 	before := NewRecord(1, "owner", "before")
 	apply(t, s, Create(before))
-	if err := s.AddEvent(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
+	if err := s.AddEvents(t.Context(), storage.Event{Action: "account_refused", Name: "default"}); err != nil {
 		t.Fatal(err)
 	}
 	page, err := s.Events(t.Context(), storage.EventQuery{})

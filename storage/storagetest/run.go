@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"Events", testEvents},
 		{"EventsFollowed", testEventsFollowed},
 		{"EventOfNoToken", testEventOfNoToken},
+		{"EventBatches", testEventBatches},
+		{"FewEventsMatch", testFewEventsMatch},
 		{"Uses", testUses},
 		{"ManyUses", testManyUses},
 		{"Vet", testVet},
