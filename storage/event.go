@@ -7,6 +7,9 @@ import (
 
 // Event is an entry of the audit trail.
 type Event struct {
+	// Seq is the event's number, from 1, without gaps. The store assigns it. It is 0
+	// if an earlier version recorded the event.
+	Seq uint64 `json:"seq,omitempty"`
 	// ID orders events. The store assigns it.
 	ID string `json:"id"`
 	// At is when it happened, by the clock of the node that did it.

@@ -70,6 +70,26 @@ func (o *observed) Uses(ctx context.Context, ids []string) (uses map[string]Use,
 	return o.Store.Uses(ctx, ids)
 }
 
+func (o *observed) RawEvents(ctx context.Context, after EventID, limit int) (events []RawEvent, err error) {
+	defer o.done("raw_events", time.Now(), &err)
+	return o.Store.RawEvents(ctx, after, limit)
+}
+
+func (o *observed) TreeValues(ctx context.Context, names ...string) (values [][]byte, err error) {
+	defer o.done("tree_values", time.Now(), &err)
+	return o.Store.TreeValues(ctx, names...)
+}
+
+func (o *observed) SaveTree(ctx context.Context, head []byte, values map[string][]byte) (err error) {
+	defer o.done("save_tree", time.Now(), &err)
+	return o.Store.SaveTree(ctx, head, values)
+}
+
+func (o *observed) RemoveEvents(ctx context.Context, through EventID, limit int) (removed int, err error) {
+	defer o.done("remove_events", time.Now(), &err)
+	return o.Store.RemoveEvents(ctx, through, limit)
+}
+
 // ObserveLimiter wraps a limiter so that it reports its calls to observer.
 func ObserveLimiter(l Limiter, observer Observer) Limiter { return observedLimiter{l, observer} }
 

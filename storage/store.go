@@ -49,6 +49,7 @@ type Store interface {
 	Uses(ctx context.Context, ids []string) (map[string]Use, error)
 
 	Documents
+	Trail
 
 	// Watch notifies watcher of changes until ctx is done, and returns ctx.Err().
 	// There can be several watchers at once, as during a reload.

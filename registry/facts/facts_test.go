@@ -82,7 +82,7 @@ func TestLeaving(t *testing.T) {
 
 			page, err := n.registry.Events(t.Context(), storage.EventQuery{Document: "owner/bob@example.com"})
 			if err != nil || len(page.Events) != 5 || page.Events[1].Action != actionOwnerChanged || fmt.Sprintf("%s", page.Events[1].Changes) != `[{groups ["other","writers"] ["other"]}]` {
-				t.Errorf("%s, %v", page.Events, err)
+				t.Errorf("%+v, %v", page.Events, err)
 			}
 			// Nobody is remembered without tokens.
 			if _, err := n.registry.RevokeOwner(t.Context(), admin, "bob@example.com"); err != nil {

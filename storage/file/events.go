@@ -33,7 +33,11 @@ func record(tx *bbolt.Tx, event storage.Event) error {
 		}
 	}
 	id := last.Next(time.Now())
-	event.ID = id.String()
+	number, err := events.NextSequence()
+	if err != nil {
+		return err
+	}
+	event.ID, event.Seq = id.String(), number
 	if err := indexEvent(tx, event, id); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ var (
 	bucketUses    = []byte("uses")        // id → last use, JSON
 	// document name → document, JSON
 	bucketDocuments = []byte("documents")
+	bucketTree      = []byte("tree") // name → value: see storage.Trail
 
 	keyFormat = []byte("format")
 	// keyEventLists is missing if an earlier version may have written events that are
@@ -132,23 +133,31 @@ func prepare(db *bbolt.DB) error {
 		if got := string(meta.Get(keyFormat)); got != format {
 			return fmt.Errorf("the token store file %s has format %q, but this version reads format %q: use the version that wrote it, or a later one", db.Path(), got, format)
 		}
-		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil && meta.Get(keyEventLists) != nil
+		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil && meta.Get(keyEventLists) != nil &&
+			tx.Bucket(bucketTree) != nil && isNumbered(tx)
 		return nil
 	})
 	if err != nil || complete {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses, bucketDocuments} {
+		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses, bucketDocuments, bucketTree} {
 			// Files of earlier versions lack the last ones.
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
 			}
 		}
-		if err := indexEvents(tx); err != nil {
-			return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
-		}
 		meta := tx.Bucket(bucketMeta)
+		if meta.Get(keyEventLists) == nil {
+			if err := indexEvents(tx); err != nil {
+				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
+			}
+		}
+		if !isNumbered(tx) {
+			if err := numberEvents(tx); err != nil {
+				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
+			}
+		}
 		return errors.Join(meta.Put(keyFormat, []byte(format)), meta.Put(keyEventLists, []byte("1")))
 	})
 }

@@ -2,7 +2,7 @@
 -- entries; writes the audit event and publishes the change. All keys share a hash
 -- tag, so that the script runs on every topology. It follows append.lua.
 --
--- KEYS  1 record  2 index  3 events  4 receipt  5 uses
+-- KEYS  1 record  2 index  3 events  4 receipt  5 uses  6 tree
 -- ARGV  1 version that the stored record must have; or 0 if there must be none;
 --         or "=" and the SHA-1 of the stored record, in hexadecimal, if it is damaged;
 --         or "=type" if the key must be of another type than string
@@ -49,6 +49,7 @@ if redis.acl_check_cmd then
 		{ 'SET', KEYS[1], '' }, { 'DEL', KEYS[1] }, { 'SET', KEYS[4], '' },
 		{ 'ZADD', KEYS[2], '0', '' }, { 'ZREM', KEYS[2], '' },
 		{ 'HDEL', KEYS[5], '' }, { 'XADD', KEYS[3], '*', 'e', '' }, { 'PUBLISH', ARGV[5], '' },
+		{ 'HGET', KEYS[6], '' }, { 'HSET', KEYS[6], '', '' },
 	}
 	for _, command in ipairs(needed) do
 		if not redis.acl_check_cmd(unpack(command)) then
@@ -60,6 +61,7 @@ end
 redis.call('ZCARD', KEYS[2])
 redis.call('XLEN', KEYS[3])
 redis.call('HLEN', KEYS[5])
+redis.call('HLEN', KEYS[6])
 -- then memory: a script whose first write succeeds may write more.
 redis.call('SET', KEYS[4], '', 'PX', ARGV[6])
 
@@ -79,7 +81,7 @@ for i = listed + 1, #ARGV do
 	redis.call('ZADD', KEYS[2], 0, ARGV[i])
 end
 
-local id = append(KEYS[3], KEYS[2], ARGV[3], removed + 1, listed)
+local id = append(KEYS[3], KEYS[2], KEYS[6], ARGV[3], removed + 1, listed)
 
 redis.call('SET', KEYS[4], id, 'PX', ARGV[6])
 redis.call('PUBLISH', ARGV[5], ARGV[4] .. ' ' .. id)

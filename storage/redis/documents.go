@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,7 +49,7 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 	if err != nil {
 		return fmt.Errorf("encoding document %s: %w", name, err)
 	}
-	event, err := json.Marshal(change.Event)
+	event, err := encodeEvent(change.Event)
 	if err != nil {
 		return fmt.Errorf("encoding the event of document %s: %w", name, err)
 	}
@@ -63,7 +62,7 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 	args := append([]any{
 		strconv.FormatUint(change.Version, 10), data, event, name, s.channel, receiptLife.Milliseconds(),
 	}, indexArgs(remove, storage.EventLists(change.Event), add)...)
-	keys := []string{s.documentKey(name), s.index, s.events, s.key("receipt:" + rand.Text()), s.uses}
+	keys := []string{s.documentKey(name), s.index, s.events, s.key("receipt:" + rand.Text()), s.uses, s.tree}
 	id, err := s.write(ctx, "change the document "+name, s.apply, keys, args)
 	switch {
 	case err != nil:

@@ -1,7 +1,7 @@
 -- Writes audit events that do not come with a change, in order, and publishes the last
 -- one, but only once if they are sent again. It follows append.lua.
 --
--- KEYS  1 events  2 receipt  3 index
+-- KEYS  1 events  2 receipt  3 index  4 tree
 -- ARGV  1 lifetime of the receipt, in milliseconds  2 channel
 --       3 and so on: for each event, the event, the number of its lists, and these
 --
@@ -18,6 +18,7 @@ if redis.acl_check_cmd then
 	local needed = {
 		{ 'SET', KEYS[2], '' }, { 'ZADD', KEYS[3], '0', '' },
 		{ 'XADD', KEYS[1], '*', 'e', '' }, { 'PUBLISH', ARGV[2], '' },
+		{ 'HGET', KEYS[4], '' }, { 'HSET', KEYS[4], '', '' },
 	}
 	for _, command in ipairs(needed) do
 		if not redis.acl_check_cmd(unpack(command)) then
@@ -27,6 +28,7 @@ if redis.acl_check_cmd then
 end
 redis.call('ZCARD', KEYS[3])
 redis.call('XLEN', KEYS[1])
+redis.call('HLEN', KEYS[4])
 redis.call('SET', KEYS[2], '', 'PX', ARGV[1])
 
 local id
@@ -34,7 +36,7 @@ local at = 3
 while at <= #ARGV do
 	local first = at + 2
 	local last = first + tonumber(ARGV[at + 1]) - 1
-	id = append(KEYS[1], KEYS[3], ARGV[at], first, last)
+	id = append(KEYS[1], KEYS[3], KEYS[4], ARGV[at], first, last)
 	at = last + 1
 end
 

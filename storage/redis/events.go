@@ -19,7 +19,7 @@ func (s *store) AddEvents(ctx context.Context, events ...storage.Event) error {
 	}
 	args := []any{receiptLife.Milliseconds(), s.channel}
 	for _, event := range events {
-		data, err := json.Marshal(event)
+		data, err := encodeEvent(event)
 		if err != nil {
 			return fmt.Errorf("encoding event %s: %w", event.Action, err)
 		}
@@ -37,9 +37,16 @@ func (s *store) AddEvents(ctx context.Context, events ...storage.Event) error {
 	return nil
 }
 
+// encodeEvent returns an event's JSON without an ID and a number, which append.lua
+// assigns.
+func encodeEvent(event storage.Event) ([]byte, error) {
+	event.ID, event.Seq = "", 0
+	return json.Marshal(event)
+}
+
 // addEventsKeys returns the keys of the script for events with this receipt.
 func (s *store) addEventsKeys(receipt string) []string {
-	return []string{s.events, s.key("receipt:" + receipt), s.index}
+	return []string{s.events, s.key("receipt:" + receipt), s.index, s.tree}
 }
 
 // eventsAtOnce is how many events to read at least where filters may drop most of them.

@@ -33,6 +33,7 @@ func (r *settings) needed() [][]string {
 		{"xrange", key, "-", "+"},
 		{"xrevrange", key, "+", "-"},
 		{"xlen", key},
+		{"xdel", key, "0"},
 		{"eval", "", "0"},
 		{"evalsha", "", "0"},
 		{"publish", channel, ""},

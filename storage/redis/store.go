@@ -44,7 +44,7 @@ type store struct {
 	taking chan struct{} // limits how many calls of Take run at once
 	end    context.CancelFunc
 
-	apply, addEvents script
+	apply, addEvents, saveTree, removeEvents script
 
 	history    history
 	inspection inspection
@@ -52,7 +52,7 @@ type store struct {
 	eventsIndexed atomic.Bool
 
 	// The names of keys, and of the channel that announces changes.
-	index, events, uses, channel string
+	index, events, uses, tree, channel string
 }
 
 func newStore(r *settings, logger *zap.Logger) (*store, error) {
@@ -64,12 +64,13 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	s := &store{
 		settings: r, client: client, logger: logger,
 		apply: newScript(appendSource + applySource), addEvents: newScript(appendSource + eventSource),
+		saveTree: newScript(treeSource), removeEvents: newScript(removeSource),
 		limiter: redis_rate.NewLimiter(client), taking: make(chan struct{}, max(1, r.PoolSize/2)),
 	}
 	ctx, end := context.WithCancel(context.Background()) // until Close
 	s.end = end
 	s.reads = reads{running: background.New(ctx), fetch: s.fetch, limit: max(1, min(maxPipelines, r.PoolSize/4))}
-	s.index, s.events, s.uses, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("changes")
+	s.index, s.events, s.uses, s.tree, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("tree"), s.key("changes")
 	return s, nil
 }
 
@@ -144,7 +145,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 
 // applyKeys returns the keys of the script for a change with this receipt.
 func (s *store) applyKeys(id, receipt string) []string {
-	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses}
+	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses, s.tree}
 }
 
 func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, error) {
@@ -164,7 +165,7 @@ func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, er
 			return nil, fmt.Errorf("encoding token %s: %w", change.ID(), err)
 		}
 	}
-	event, err := json.Marshal(change.Event)
+	event, err := encodeEvent(change.Event)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the event of token %s: %w", change.ID(), err)
 	}

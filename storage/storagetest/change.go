@@ -59,7 +59,7 @@ func testLifecycle(t *testing.T, s storage.Store) {
 		t.Fatalf("%d events, want %d", len(events), len(want))
 	}
 	for i, got := range events {
-		want[i].Event.ID = got.ID
+		want[i].Event.ID, want[i].Event.Seq = got.ID, uint64(i)+1
 		if g, w := asJSON(t, got), asJSON(t, want[i].Event); g != w {
 			t.Errorf("event %d:\n got %s\nwant %s", i, g, w)
 		}
