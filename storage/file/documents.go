@@ -48,7 +48,8 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 
 func applyDocument(tx *bbolt.Tx, change storage.DocumentChange) error {
 	old, err := getDocument(tx, change.DocumentName)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) || old.Version != change.Version {
+	damaged := errors.Is(err, storage.ErrDamaged)
+	if damaged != change.Damaged || !damaged && err != nil && !errors.Is(err, storage.ErrNotFound) || old.Version != change.Version {
 		return storage.ErrConflict
 	}
 	data, err := change.Stored()

@@ -12,24 +12,34 @@ import (
 )
 
 func TestDamage(t *testing.T) {
-	storagetest.Damage(t, func(t *testing.T) (storage.Store, func(string, []byte)) {
-		path := filepath.Join(t.TempDir(), "tokens.db")
-		s := New(path, zaptest.NewLogger(t))
-		t.Cleanup(func() { _ = s.Close() })
-		return s, func(id string, data []byte) {
-			if data == nil {
-				data = []byte{0xff, 0, 1}
-			}
-			db, err := s.(*store).open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Put([]byte(id), data) })
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+	storagetest.Damage(t, func(t *testing.T) (storage.Store, func(string, []byte)) { return openToOverwrite(t, bucketRecords) })
+}
+
+func TestDamagedDocuments(t *testing.T) {
+	storagetest.DamagedDocuments(t, func(t *testing.T) (storage.Store, func(string, []byte)) {
+		return openToOverwrite(t, bucketDocuments)
 	})
+}
+
+// openToOverwrite returns a store, and a function that replaces what is in one of its
+// buckets.
+func openToOverwrite(t *testing.T, bucket []byte) (storage.Store, func(key string, data []byte)) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	s := New(path, zaptest.NewLogger(t))
+	t.Cleanup(func() { _ = s.Close() })
+	return s, func(key string, data []byte) {
+		if data == nil {
+			data = []byte{0xff, 0, 1}
+		}
+		db, err := s.(*store).open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte(key), data) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestDamagedEvents checks that an event which cannot be decoded does not hide

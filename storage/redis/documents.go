@@ -62,6 +62,11 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 	args := append([]any{
 		strconv.FormatUint(change.Version, 10), data, event, name, s.channel, receiptLife.Milliseconds(),
 	}, indexArgs(remove, storage.EventLists(change.Event), add)...)
+	if change.Damaged {
+		if args[0], err = s.damagedDocument(ctx, change.DocumentName); err != nil {
+			return err
+		}
+	}
 	keys := []string{s.documentKey(name), s.index, s.events, s.key("receipt:" + rand.Text()), s.uses, s.tree}
 	id, err := s.write(ctx, "change the document "+name, s.apply, keys, args)
 	switch {
@@ -72,6 +77,26 @@ func (s *store) ApplyDocument(ctx context.Context, change storage.DocumentChange
 	}
 	s.history.made(id)
 	return nil
+}
+
+// damagedDocument returns what stands for the version of a damaged document in the
+// script's arguments.
+func (s *store) damagedDocument(ctx context.Context, name storage.DocumentName) (mark string, err error) {
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	data, err := s.client.Get(bounded, s.documentKey(name.String())).Bytes()
+	switch {
+	case errors.Is(err, redis.Nil):
+	case redis.HasErrorPrefix(err, "WRONGTYPE"):
+		return markType, nil
+	case err != nil:
+		return "", s.fail(ctx, "read the document "+name.String(), err)
+	default:
+		if _, err := storage.DecodeDocument(name, data); err != nil {
+			return markOf(data), nil
+		}
+	}
+	return "", storage.DocumentError{Name: name, Err: storage.ErrConflict}
 }
 
 // Documents returns the page of documents that query asks for.

@@ -133,15 +133,14 @@ func (s *store) damage(ctx context.Context, id string) (mark string, entries []s
 	case errors.Is(err, redis.Nil):
 		return "", nil, storage.ErrConflict
 	case redis.HasErrorPrefix(err, "WRONGTYPE"):
-		mark = "=type"
+		mark = markType
 	case err != nil:
 		return "", nil, s.fail(ctx, storage.Reading(id), err)
 	default:
 		if _, err := storage.DecodeRecord(id, data); err == nil {
 			return "", nil, storage.ErrConflict
 		}
-		sum := sha1.Sum(data) //nolint:gosec // G401: as above
-		mark = "=" + hex.EncodeToString(sum[:])
+		mark = markOf(data)
 	}
 	scan, err := new(storage.Query).Scan()
 	if err != nil {
@@ -157,6 +156,15 @@ func (s *store) damage(ctx context.Context, id string) (mark string, entries []s
 		return "", nil, s.fail(ctx, "look for the token "+id, err)
 	}
 	return mark, entries, nil
+}
+
+// markType stands for the version of a key of another type, and markOf for that of
+// damaged data, in the arguments of the script that makes changes.
+const markType = "=type"
+
+func markOf(data []byte) string {
+	sum := sha1.Sum(data) //nolint:gosec // G401: as above
+	return "=" + hex.EncodeToString(sum[:])
 }
 
 // Count returns the number of records in the index.

@@ -45,18 +45,31 @@ func open(t testing.TB, module *Store, logger *zap.Logger) storage.Store {
 func TestDamage(t *testing.T) {
 	server := redistest.Start(t)
 	storagetest.Damage(t, func(t *testing.T) (storage.Store, func(string, []byte)) {
-		server.Do("flushall")
-		s := open(t, &Store{URL: server.URL()}, nil)
-		return s, func(id string, data []byte) {
-			key := s.(*store).recordKey(id)
-			if data == nil {
-				server.Do("del", key)
-				server.Do("lpush", key, "x")
-				return
-			}
-			server.Do("set", key, string(data))
-		}
+		return openToOverwrite(t, server, (*store).recordKey)
 	})
+}
+
+func TestDamagedDocuments(t *testing.T) {
+	server := redistest.Start(t)
+	storagetest.DamagedDocuments(t, func(t *testing.T) (storage.Store, func(string, []byte)) {
+		return openToOverwrite(t, server, (*store).documentKey)
+	})
+}
+
+// openToOverwrite returns an empty store, and a function that replaces what is in one of
+// its keys.
+func openToOverwrite(t *testing.T, server *redistest.Server, key func(*store, string) string) (storage.Store, func(name string, data []byte)) {
+	server.Do("flushall")
+	s := open(t, &Store{URL: server.URL()}, nil)
+	return s, func(name string, data []byte) {
+		key := key(s.(*store), name)
+		if data == nil {
+			server.Do("del", key)
+			server.Do("lpush", key, "x")
+			return
+		}
+		server.Do("set", key, string(data))
+	}
 }
 
 // TestDamagedEvents checks that an event which cannot be decoded does not hide others.

@@ -82,6 +82,42 @@ func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite fu
 	}
 }
 
+// DamagedDocuments tests that a store deletes documents that something else has damaged,
+// and no others. open returns an empty store and a function that replaces a stored
+// document by data or, if data is nil, by something that cannot be a document.
+func DamagedDocuments(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite func(name string, data []byte))) {
+	t.Helper()
+	for what, data := range map[string][]byte{
+		"not a document at all": nil, "empty": {}, "not JSON": []byte("{]"), "null": []byte("null"), "no data": []byte(`{"version":1}`),
+		"version 0": []byte(`{"version":0,"data":1}`), "unknown fields": []byte(`{"version":1,"data":1,"x":1}`),
+	} {
+		t.Run(what, func(t *testing.T) {
+			s, overwrite := open(t)
+			applyDocuments(t, s, documentChange("group", "bad", 0, `1`), documentChange("group", "good", 0, `1`))
+			bad := storage.DocumentName{Kind: "group", ID: "bad"}
+			overwrite(bad.String(), data)
+			_, err := s.Document(t.Context(), bad)
+			wantError(t, err, storage.ErrDamaged)
+			for _, id := range []string{"good", "missing"} {
+				deletion := documentChange("group", id, 0, "")
+				deletion.Damaged = true
+				wantError(t, s.ApplyDocument(t.Context(), deletion), storage.ErrConflict)
+			}
+			wantError(t, s.ApplyDocument(t.Context(), documentChange("group", "bad", 0, `2`)), storage.ErrConflict)
+			deletion := documentChange("group", "bad", 0, "")
+			deletion.Damaged = true
+			applyDocuments(t, s, deletion)
+			_, err = s.Document(t.Context(), bad)
+			wantError(t, err, storage.ErrNotFound)
+			page, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "group"})
+			if err != nil || len(page.Documents) != 1 || len(page.Damaged) != 0 {
+				t.Errorf("%+v, %v", page, err)
+			}
+			applyDocuments(t, s, documentChange("group", "bad", 0, `1`))
+		})
+	}
+}
+
 func replace(old, new string) func(string) []byte {
 	return func(record string) []byte {
 		return []byte(strings.Replace(record, old, new, 1))
