@@ -53,6 +53,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			max_concurrent <number>|off
 //		}
 //		encryption_key <key> [<old_keys...>]
+//		public_url     <url>
 //		group <name> {
 //			members <owners...>
 //		}
@@ -93,6 +94,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		limit("max_failures", &a.MaxFailures),
 		option.Func("account", a.unmarshalAccount).Repeated(),
 		option.Texts("encryption_key", &a.EncryptionKeys),
+		option.Func("public_url", a.unmarshalPublicURL),
 		option.Func("group", a.unmarshalGroup).Repeated(),
 		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),

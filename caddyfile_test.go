@@ -148,7 +148,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, max_concurrent, max_failures, account, encryption_key, group, groups_from or policy, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, max_concurrent, max_failures, account, encryption_key, public_url, group, groups_from or policy, at Caddyfile:3`},
 		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, at Caddyfile:3"},
 		{"groups from Jira, option", app("groups_from jira {\nintervall 1h\n}"), "unknown option \"intervall\" of groups_from jira: expected interval, keep, account or jira, at Caddyfile:4"},
 		{"groups from Jira, interval", app("groups_from jira {\ninterval often\n}"), "invalid interval \"often\": expected a duration above 0"},
@@ -233,6 +233,11 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"headers with a pattern", site("jira_gateway https://a.example {\nheaders X-*\n}"), `invalid header name "X-*": expected letters`},
 		{"rewrite_links", site("jira_gateway https://a.example {\nrewrite_links maybe\n}"), "expected on or off"},
 		{"jira_base_url", site("jira_gateway https://a.example {\njira_base_url a.example\n}"), "expected a URL such as"},
+		{"public_url", app("public_url jira.example.com"), "public_url: expected a URL such as https://jira.example.com"},
+		{"public_url with a query", app("public_url https://jira.example.com/?a=b"), "must have no user, query or fragment"},
+		{"public_url with a password", app("public_url https://a:hunter2@jira.example.com"), "must have no user, query or fragment"},
+		{"public_url without a value", app("public_url"), "public_url: missing argument"},
+		{"public_url twice", app("public_url https://a.example\npublic_url https://b.example"), "public_url is given twice"},
 		{"group twice", app("group a {\nmembers x\n}\ngroup a {\nmembers y\n}"), "the group a is defined twice"},
 		{"group without a name", app("group {\nmembers x\n}"), "group: expected a name and a block"},
 		{"group option", app("group a {\nmember x\n}"), `unknown option "member" of group a: expected members`},

@@ -20,15 +20,16 @@ const module = "github.com/jiratokens/caddy-jira-tokens"
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
-	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
-	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
-	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "command"},
-	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "command"},
-	"handler":  {"storage", "registry", "pool", "accounts", "admin", "command"},
-	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "command"},
-	"accounts": {"confine", "registry", "handler", "pool", "admin", "command"},
-	"pool":     {"registry", "handler", "accounts", "admin", "command"},
-	"admin":    {"pool", "command"},
+	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
+	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
+	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
+	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
+	"handler":  {"storage", "registry", "pool", "accounts", "admin", "rest", "command"},
+	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "rest", "command"},
+	"accounts": {"confine", "registry", "handler", "pool", "admin", "rest", "command"},
+	"pool":     {"registry", "handler", "accounts", "admin", "rest", "command"},
+	"rest":     {"pool", "admin", "command"},
+	"admin":    {"pool", "command", "rest"},
 }
 
 // neverDirectly lists dependencies that must be indirect: the command knows the
@@ -36,6 +37,7 @@ var never = map[string][]string{
 var neverDirectly = map[string][]string{
 	"command": {"confine", "storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
 	"admin":   {"storage"},
+	"rest":    {"storage"},
 }
 
 func TestArrowsPointDown(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,6 +22,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/pool"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/rest"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 
@@ -53,6 +55,12 @@ type App struct {
 	// `{env.JIRA_TOKENS_KEY}`. All nodes need the same keys. Without one, accounts
 	// cannot be added to the store. Default: none
 	EncryptionKeys []string `json:"encryption_keys,omitempty"`
+
+	// The address under which users reach the gateway, such as
+	// `https://jira.example.com`, with the path below which Jira is, if there is one.
+	// Links that the gateway makes begin with it. Default: where a link is needed, the
+	// address of the only gateway, if the configuration names exactly one host for it
+	PublicURL string `json:"public_url,omitempty"`
 
 	// The default rate limit, for tokens without a limit of their own: a number
 	// of requests per second, minute, hour or day (`600/m`), and optionally how
@@ -95,6 +103,7 @@ type App struct {
 	agreement *registry.Agreement
 	jiras     []handler.Jira
 	gateways  []*handler.Handler
+	endpoints *rest.API
 	tokens    *pool.Cache
 	people    *people // nil unless Jira is asked for groups
 	logger    *zap.Logger
@@ -171,6 +180,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Cache.check(); err != nil {
 		return err
 	}
+	if err := checkPublicURL(a.PublicURL); err != nil {
+		return err
+	}
 	tokens, err := pool.Acquire(a.store, a.Cache.options())
 	if err != nil {
 		return err
@@ -196,6 +208,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers)
 	owners := registry.NewDirectory(rules, a.Groups)
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, PublicURL: strings.TrimSuffix(a.PublicURL, "/")})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}

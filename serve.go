@@ -85,6 +85,9 @@ func (a *App) AddGateway(gateway *handler.Handler) {
 	a.gateways = append(a.gateways, gateway)
 }
 
+// Endpoints returns the gateway's own endpoints.
+func (a *App) Endpoints() handler.Endpoints { return a.endpoints }
+
 // Registry returns the registry, which issues, changes and ends tokens.
 func (a *App) Registry() *registry.Registry { return a.registry }
 

@@ -47,6 +47,8 @@ type App interface {
 	// during provisioning and returns an error if several Jiras would share an
 	// account.
 	AddJira(upstream Jira) error
+	// Endpoints finds the gateway's own endpoints.
+	Endpoints() Endpoints
 	// AddGateway registers a handler for Explain.
 	AddGateway(gateway *Handler)
 }

@@ -65,6 +65,13 @@ type Decision struct {
 	// parts is the request's body, if it is multipart and is being checked.
 	parts *checkedParts
 
+	// endpoint is the gateway's own endpoint that answers the request; nil for a request
+	// to Jira.
+	endpoint *Endpoint
+
+	// ends is when the presented token ends, if that is soon.
+	ends time.Time
+
 	// denied is the denial that ended the request, if one did.
 	denied *denial
 

@@ -47,17 +47,33 @@ const (
 	ReasonJiraUnreachable     Reason = "jira_unreachable"
 
 	ReasonStoreUnavailable Reason = "store_unavailable"
+
+	// The reasons of the gateway's own endpoints.
+	ReasonInvalidRequest   Reason = "invalid_request"
+	ReasonUnknownEndpoint  Reason = "unknown_endpoint"
+	ReasonMethodNotAllowed Reason = "method_not_allowed"
+	ReasonConflict         Reason = "conflict"
+	ReasonBodyTooLarge     Reason = "body_too_large"
+	ReasonInternalError    Reason = "internal_error"
 )
 
 // status returns the HTTP status of a denial for this reason.
 func (r Reason) status() int {
 	switch r {
-	case ReasonAmbiguousRequest, ReasonJQLNotConfinable:
+	case ReasonAmbiguousRequest, ReasonJQLNotConfinable, ReasonInvalidRequest:
 		return http.StatusBadRequest
 	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied, ReasonNotConfinable:
 		return http.StatusForbidden
-	case ReasonOutsideConfinement:
+	case ReasonOutsideConfinement, ReasonUnknownEndpoint:
 		return http.StatusNotFound
+	case ReasonMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case ReasonConflict:
+		return http.StatusConflict
+	case ReasonBodyTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case ReasonInternalError:
+		return http.StatusInternalServerError
 	case ReasonRateLimited, ReasonTooManyFailures:
 		return http.StatusTooManyRequests
 	case ReasonJiraRejectedAccount, ReasonJiraUnreachable:
@@ -88,6 +104,10 @@ type denial struct {
 	// project is the key of the project outside a token's confinement that the
 	// request is about, if known. It is for the administrator too.
 	project string
+	// allow is the Allow header of a 405.
+	allow string
+	// page is the HTML to answer with instead of Jira's error JSON; nil: none.
+	page []byte
 	// innocent marks an invalid token that does not count as a guess.
 	innocent bool
 }
@@ -129,13 +149,21 @@ func (d *denial) answer() (http.Header, []byte) {
 		header.Set("Retry-After", strconv.Itoa(d.retrySeconds()))
 	}
 	switch d.reason.status() {
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", d.allow)
 	case http.StatusTooManyRequests:
-		setRateHeaders(header, d.exceeded)
+		if d.exceeded != nil {
+			setRateHeaders(header, d.exceeded)
+		}
 	case http.StatusUnauthorized:
 		// curl --anyauth, Java's Authenticator, urllib and wget only send
 		// credentials after this challenge. The charset makes clients encode user
 		// names in UTF-8 (RFC 7617, section 2.1).
 		header.Set("Www-Authenticate", `Basic realm="Jira API tokens", charset="UTF-8"`)
+	}
+	if d.page != nil {
+		header.Set("Content-Type", "text/html; charset=utf-8")
+		return header, d.page
 	}
 	body, err := json.Marshal(jiraError{ErrorMessages: []string{d.message}, Errors: map[string]string{}})
 	if err != nil {

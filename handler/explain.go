@@ -65,22 +65,12 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 		e.denied("query", d, denied)
 		return e, nil
 	}
-	for i := range steps {
-		step := &steps[i]
-		if step.unasked != nil {
-			if says := step.unasked(h, d); says != "" {
-				e.passed(step.name, says)
-				continue
-			}
-		}
-		if denied := step.take(h, r, d); denied != nil {
-			if step.name == "confine" {
-				denied = h.explained(d, denied)
-			}
-			e.denied(step.name, d, denied)
-			return e, nil
-		}
-		e.passed(step.name, step.found(h, r, d))
+	if h.belongsToGateway(r.URL.EscapedPath()) {
+		h.explainEndpoint(r, d, &e)
+		return e, nil
+	}
+	if !h.explainSteps(r, d, steps[:], &e) {
+		return e, nil
 	}
 	if denied := h.forJira(ctx, d, q.Jira); denied != nil {
 		e.Steps = slices.DeleteFunc(e.Steps, func(s Step) bool { return s.Step == "account" || s.Step == "confine" })
@@ -106,6 +96,27 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 	}
 	e.Allowed = true
 	return e, nil
+}
+
+// explainSteps takes steps and explains them. It reports whether all of them passed.
+func (h *Handler) explainSteps(r *http.Request, d *Decision, taken []step, e *Explanation) bool {
+	for _, step := range taken {
+		if step.unasked != nil {
+			if says := step.unasked(h, d); says != "" {
+				e.passed(step.name, says)
+				continue
+			}
+		}
+		if denied := step.take(h, r, d); denied != nil {
+			if step.name == "confine" {
+				denied = h.explained(d, denied)
+			}
+			e.denied(step.name, d, denied)
+			return false
+		}
+		e.passed(step.name, step.found(h, r, d))
+	}
+	return true
 }
 
 // forJira returns why the token's account cannot be used with a Jira, as far as that is

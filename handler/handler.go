@@ -256,6 +256,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := &Decision{now: h.now(), writer: w, request: r}
 	d.Address, d.unread = clientAddress(r)
 	defer func() { d.slot.Release() }() // even after a panic
+	if h.belongsToGateway(r.URL.EscapedPath()) {
+		return h.serveEndpoint(w, r, d)
+	}
 	d.denied = h.decide(r, d)
 	d.allowed = d.denied == nil
 	took := h.now().Sub(d.now)
@@ -268,6 +271,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	h.letRead(w, r)
+	h.tellExpiry(w, d)
 	defer forgetCredentials(r)
 	if d.denied != nil {
 		h.record(r, d, took)

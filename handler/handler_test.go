@@ -123,6 +123,7 @@ func (oneToken) Used(string, netip.Addr, string) {}
 func (oneToken) Decided(Outcome)                 {}
 func (oneToken) AddJira(Jira) error              { return nil }
 func (oneToken) AddGateway(*Handler)             {}
+func (oneToken) Endpoints() Endpoints            { return testEndpoints{} }
 
 func newHandler(t testing.TB, app App, front, passwords string) *Handler {
 	t.Helper()

@@ -14,6 +14,9 @@ const headerLimitedBy = "X-Jira-Token-Limited-By"
 func inbound(response *http.Response, question jira.Question, d *Decision, mapper *links.Mapper) *http.Response {
 	in := withoutTrailers(response)
 	keep(in.Header, d.headers.toClient)
+	if !d.ends.IsZero() {
+		delete(in.Header, "Sunset") // the response has the token's: see tellExpiry
+	}
 	cleanURLs(in)
 	if response.StatusCode == http.StatusTooManyRequests {
 		in.Header.Set(headerLimitedBy, "jira")

@@ -13,8 +13,14 @@ import (
 
 // limits is the step that checks the limits of the token and of its account.
 func (h *Handler) limits(r *http.Request, d *Decision) *denial {
+	record := d.Record
+	if d.endpoint != nil { // no account is used
+		alone := *record
+		alone.Account = ""
+		record = &alone
+	}
 	var exceeded *limits.Exceeded
-	if d.slot, exceeded = h.app.Limits().Acquire(r.Context(), d.Record); exceeded == nil {
+	if d.slot, exceeded = h.app.Limits().Acquire(r.Context(), record); exceeded == nil {
 		return nil
 	}
 	message := "The gateway has too many requests in flight for the Jira account of this API token."

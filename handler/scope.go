@@ -13,7 +13,7 @@ import (
 func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 	path := h.inContext(r.URL.EscapedPath())
 	if err := jira.CheckPath(path); err != nil {
-		return deny(ReasonAmbiguousRequest, "The request's path could be read in more than one way: "+strings.TrimPrefix(err.Error(), "ambiguous path: ")+".")
+		return ambiguousPath(err)
 	}
 	access, operation := h.operations.Access(r.Method, path)
 	if !h.reachable.Match(path) {
@@ -37,6 +37,11 @@ func (h *Handler) scope(r *http.Request, d *Decision) *denial {
 			", this request needs scope "+needed.String()+".")
 	}
 	return nil
+}
+
+// ambiguousPath denies a path that jira.CheckPath rejects.
+func ambiguousPath(err error) *denial {
+	return deny(ReasonAmbiguousRequest, "The request's path could be read in more than one way: "+strings.TrimPrefix(err.Error(), "ambiguous path: ")+".")
 }
 
 func foundScope(_ *Handler, _ *http.Request, d *Decision) string {

@@ -71,6 +71,10 @@ type bucket struct {
 	// leaseEnds is when the lease expires, emptyUntil when the shared bucket has
 	// requests again, and localUntil when to trust the shared bucket again.
 	leaseEnds, emptyUntil, localUntil time.Time
+	// remaining is what the shared bucket had left at grantedAt, which is zero before the
+	// first grant.
+	remaining int
+	grantedAt time.Time
 	// waiting is the number of requests that wait for the next refill.
 	waiting int
 	refill  chan struct{} // closed when it has arrived; nil if none is in flight
@@ -184,6 +188,9 @@ func (r *rates) endRefill(b *bucket, limit token.Limit, grant token.Grant, err e
 	defer b.mu.Unlock()
 	close(b.refill)
 	b.refill, b.waiting = nil, 0 // callers that still find nothing wait again
+	if err == nil {
+		b.granted(now, grant.Remaining)
+	}
 	switch {
 	case err != nil:
 	case grant.Granted == 0:

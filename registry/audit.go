@@ -11,9 +11,12 @@ import (
 
 // The actions of the audit trail.
 const (
-	ActionCreate  = "create"
-	ActionUpdate  = "update"
-	ActionRotate  = "rotate"
+	ActionCreate = "create"
+	ActionUpdate = "update"
+	ActionRotate = "rotate"
+	// ActionEndOverlap ends the secret that a rotation replaced, before its time.
+	ActionEndOverlap = "end_overlap"
+
 	ActionDisable = "disable"
 	ActionEnable  = "enable"
 	ActionRevoke  = "revoke"

@@ -76,6 +76,19 @@ func (r *Registry) checkChanged(ctx context.Context, old, changed *token.Record)
 // Rotate gives a token a new secret under the same id. The old one still works
 // for overlap. The new token is returned only here and stored nowhere.
 func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (Issued, error) {
+	return r.rotate(ctx, actor, id, overlap, func(record *token.Record) error {
+		switch state := record.State(r.now()); state {
+		case token.StateRevoked:
+			return StateError{id, state, "it cannot be rotated; create a new one"}
+		case token.StateExpired:
+			return StateError{id, state, "give it a new expiry first"}
+		}
+		return nil
+	})
+}
+
+// rotate rotates a token that allowed has nothing against.
+func (r *Registry) rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration, allowed func(*token.Record) error) (Issued, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return Issued{}, invalid("overlap", fmt.Errorf("invalid overlap %s: expected at most %dd", overlap, MaxOverlap/(24*time.Hour)))
 	}
@@ -87,31 +100,35 @@ func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, o
 	}
 	var secret token.Token
 	record, err := r.change(ctx, actor, ActionRotate, id, current.Version, func(record *token.Record) (err error) {
-		switch state := record.State(r.now()); state {
-		case token.StateRevoked:
-			return StateError{id, state, "it cannot be rotated; create a new one"}
-		case token.StateExpired:
-			return StateError{id, state, "give it a new expiry first"}
-		}
-		if secret, err = token.WithID(id); err != nil {
+		if err := allowed(record); err != nil {
 			return err
 		}
-		record.PreviousDigest, record.PreviousUntil = record.Digest, r.timestamp()
-		if overlap > 0 {
-			record.PreviousUntil = r.now().UTC().Add(overlap + time.Second - 1).Truncate(time.Second)
-		}
-		// A later expiry is for the new token only.
-		if !record.ExpiresAt.IsZero() && record.PreviousUntil.After(record.ExpiresAt) {
-			record.PreviousUntil = record.ExpiresAt
-		}
-		record.Digest = secret.Digest()
-		record.RotatedAt = r.timestamp()
-		return nil
+		secret, err = r.renew(record, overlap)
+		return err
 	})
 	if err != nil {
 		return Issued{}, err
 	}
 	return Issued{Record: record, Token: secret}, nil
+}
+
+// renew gives a record a new secret. The old one still works for overlap.
+func (r *Registry) renew(record *token.Record, overlap time.Duration) (token.Token, error) {
+	secret, err := token.WithID(record.ID)
+	if err != nil {
+		return token.Token{}, err
+	}
+	record.PreviousDigest, record.PreviousUntil = record.Digest, r.timestamp()
+	if overlap > 0 {
+		record.PreviousUntil = r.now().UTC().Add(overlap + time.Second - 1).Truncate(time.Second)
+	}
+	// A later expiry is for the new token only.
+	if !record.ExpiresAt.IsZero() && record.PreviousUntil.After(record.ExpiresAt) {
+		record.PreviousUntil = record.ExpiresAt
+	}
+	record.Digest = secret.Digest()
+	record.RotatedAt = r.timestamp()
+	return secret, nil
 }
 
 // Disable stops a token from working until it is enabled again.

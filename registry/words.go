@@ -11,8 +11,12 @@ type (
 	Use        = storage.Use
 )
 
-// ActorAdmin is the kind of an actor that uses Caddy's admin endpoint.
-const ActorAdmin = storage.ActorAdmin
+// The kinds of actors that act through the registry's callers.
+const (
+	ActorAdmin = storage.ActorAdmin
+	ActorToken = storage.ActorToken
+	ActorLink  = storage.ActorLink
+)
 
 // MaxPageSize is the maximum number of records or events in a page.
 const MaxPageSize = storage.MaxPageSize

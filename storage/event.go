@@ -108,8 +108,10 @@ type FieldChange struct {
 
 // Actor is who made a change or a request, and from where.
 type Actor struct {
-	// Kind is admin (a client of Caddy's admin endpoint), owner, system or client (of
-	// the gateway: its Name is the owner of the token that it has presented).
+	// Kind is admin (a client of Caddy's admin endpoint), owner, system, client (of the
+	// gateway: its Name is the owner of the token that it has presented), token
+	// (whoever changes the token that they hold, whose ID is the Name) or link (whoever
+	// opened it).
 	Kind string `json:"kind"`
 	// Name is the actor's name as far as it is known, not as the client says: the
 	// subject of a verified certificate, or a local user.
@@ -126,4 +128,6 @@ const (
 	ActorOwner  = "owner"
 	ActorSystem = "system"
 	ActorClient = "client"
+	ActorToken  = "token"
+	ActorLink   = "link"
 )

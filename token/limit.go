@@ -24,6 +24,8 @@ var Unlimited = Limit{Requests: -1}
 type Grant struct {
 	// Granted is the number of requests; 0 when the bucket is empty.
 	Granted int
+	// Remaining is how many more requests the bucket allows now.
+	Remaining int
 	// RetryAfter is the time until the bucket allows a request again, if none was
 	// granted.
 	RetryAfter time.Duration

@@ -42,7 +42,7 @@ func (s *store) Take(ctx context.Context, id string, limit token.Limit, n int) (
 	if err != nil {
 		return storage.Grant{}, s.fail(ctx, "count requests", err)
 	}
-	return storage.Grant{Granted: result.Allowed, RetryAfter: result.RetryAfter}, nil
+	return storage.Grant{Granted: result.Allowed, Remaining: result.Remaining, RetryAfter: result.RetryAfter}, nil
 }
 
 // allowAtMost takes n requests from a bucket, or one if it does not have n. The
