@@ -205,7 +205,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if rules.Configured() && !rules.HasManagers() {
 		a.logger.Info("no rule of the policy gives the right to manage: pending tokens can only be approved through the admin endpoint")
 	}
-	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers)
+	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers, a.logger)
 	owners := registry.NewDirectory(rules, a.Groups)
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
 	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, PublicURL: strings.TrimSuffix(a.PublicURL, "/")})

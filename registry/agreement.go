@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -32,6 +34,7 @@ type Agreement struct {
 	mirror  *storage.Mirror
 	store   storage.Store
 	changed func(other *LoadedPolicy)
+	logger  *zap.Logger
 
 	// retry is how long to wait before the policy is recorded again, if the store is
 	// away.
@@ -45,9 +48,9 @@ type Agreement struct {
 // NewAgreement returns an Agreement for a policy with this fingerprint that is loaded
 // by a node. changed is called with the other policy when another node has loaded
 // one, and with nil when the policies are the same again.
-func NewAgreement(store storage.Store, mirror *storage.Mirror, fingerprint, node string, changed func(other *LoadedPolicy)) *Agreement {
+func NewAgreement(store storage.Store, mirror *storage.Mirror, fingerprint, node string, changed func(other *LoadedPolicy), logger *zap.Logger) *Agreement {
 	return &Agreement{
-		mine: LoadedPolicy{Fingerprint: fingerprint, Node: node}, store: store, mirror: mirror, changed: changed,
+		mine: LoadedPolicy{Fingerprint: fingerprint, Node: node}, store: store, mirror: mirror, changed: changed, logger: logger,
 		retry: 5 * time.Second, stopped: make(chan struct{}),
 	}
 }
@@ -126,35 +129,49 @@ func (a *Agreement) otherIn(known storage.Mirrored) *LoadedPolicy {
 }
 
 // record stores that this node has loaded its policy, unless the last one was the
-// same.
+// same. It replaces a damaged document.
 func (a *Agreement) record(ctx context.Context, rules bool) error {
 	for range attempts {
 		known, err := a.store.Document(ctx, lastPolicy)
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return err
-		}
-		if err != nil && !rules {
-			return nil
-		}
+		damaged := errors.Is(err, storage.ErrDamaged)
 		var last LoadedPolicy
-		if err == nil && json.Unmarshal(known.Data, &last) == nil && last.Fingerprint == a.mine.Fingerprint {
-			return nil
-		}
-		a.mine.At = time.Now().UTC().Truncate(time.Second)
-		data, err := json.Marshal(a.mine)
-		if err != nil {
+		switch {
+		case damaged:
+			a.logger.Warn("the document about the policy that was loaded last is damaged, and is replaced", zap.Error(err))
+		case errors.Is(err, storage.ErrNotFound):
+			if !rules {
+				return nil
+			}
+		case err != nil:
 			return err
+		default:
+			if err := json.Unmarshal(known.Data, &last); err != nil {
+				a.logger.Warn("the document about the policy that was loaded last is damaged, and is replaced", zap.Error(err))
+				last = LoadedPolicy{}
+			} else if last.Fingerprint == a.mine.Fingerprint {
+				return nil
+			}
 		}
-		err = a.store.ApplyDocument(ctx, storage.DocumentChange{
-			DocumentName: lastPolicy, Version: known.Version, Data: data,
-			Event: storage.Event{
-				At: a.mine.At, Action: ActionPolicyLoaded, Name: a.mine.Fingerprint, Actor: storage.Actor{Kind: storage.ActorSystem, Name: a.mine.Node},
-				Changes: []storage.FieldChange{{Field: "policy", Old: encode(last.Fingerprint), New: encode(a.mine.Fingerprint)}},
-			},
-		})
+		err = a.write(ctx, known.Version, damaged, last)
 		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}
 	}
 	return fmt.Errorf("%s: %w", lastPolicy, storage.ErrConflict)
+}
+
+// write stores that this node has loaded its policy, after the last one.
+func (a *Agreement) write(ctx context.Context, version uint64, damaged bool, last LoadedPolicy) error {
+	a.mine.At = time.Now().UTC().Truncate(time.Second)
+	data, err := json.Marshal(a.mine)
+	if err != nil {
+		return err
+	}
+	return a.store.ApplyDocument(ctx, storage.DocumentChange{
+		DocumentName: lastPolicy, Version: version, Damaged: damaged, Data: data,
+		Event: storage.Event{
+			At: a.mine.At, Action: ActionPolicyLoaded, Name: a.mine.Fingerprint, Actor: storage.Actor{Kind: storage.ActorSystem, Name: a.mine.Node},
+			Changes: []storage.FieldChange{{Field: "policy", Old: encode(last.Fingerprint), New: encode(a.mine.Fingerprint)}},
+		},
+	})
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -36,7 +38,7 @@ func TestNodesDisagree(t *testing.T) {
 				return
 			}
 			heard = append(heard, name+" sees "+other.Fingerprint+" of "+other.Node)
-		})
+		}, zap.NewNop())
 		if err := a.Announce(t.Context(), rules); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +105,7 @@ func TestAnnouncedWhenTheStoreIsBack(t *testing.T) {
 	announce := func(store *away, stop bool) {
 		t.Helper()
 		mirror := storage.NewMirror(store, PolicyKind, storage.CacheOptions{TTL: time.Minute, ReadTimeout: time.Second})
-		a := NewAgreement(store, mirror, "one", "a", func(*LoadedPolicy) {})
+		a := NewAgreement(store, mirror, "one", "a", func(*LoadedPolicy) {}, zap.NewNop())
 		a.retry = time.Millisecond
 		if stop {
 			a.Stop()
@@ -121,6 +123,71 @@ func TestAnnouncedWhenTheStoreIsBack(t *testing.T) {
 	announce(&away{Store: files, from: 3}, false)
 	if _, err := files.Document(t.Context(), lastPolicy); err != nil {
 		t.Errorf("the policy is not recorded: %v", err)
+	}
+}
+
+// spoilt is a store that says that a document is damaged until it is replaced.
+type spoilt struct {
+	storage.Store
+	replaced bool
+}
+
+func (s *spoilt) Document(ctx context.Context, name storage.DocumentName) (storage.Document, error) {
+	if !s.replaced {
+		return storage.Document{}, storage.DocumentError{Name: name, Err: storage.ErrDamaged}
+	}
+	return s.Store.Document(ctx, name)
+}
+
+func (s *spoilt) ApplyDocument(ctx context.Context, change storage.DocumentChange) error {
+	if change.Damaged == s.replaced {
+		return storage.ErrConflict
+	}
+	s.replaced, change.Damaged = true, false
+	return s.Store.ApplyDocument(ctx, change)
+}
+
+// TestDamagedAgreement: the next gateway to load a policy replaces a damaged document, and
+// says so in its log.
+func TestDamagedAgreement(t *testing.T) {
+	files := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
+	t.Cleanup(func() { _ = files.Close() })
+	announce := func(store storage.Store, fingerprint string, rules bool) []string {
+		t.Helper()
+		core, log := observer.New(zap.WarnLevel)
+		mirror := storage.NewMirror(store, PolicyKind, storage.CacheOptions{TTL: time.Minute, ReadTimeout: time.Second})
+		a := NewAgreement(store, mirror, fingerprint, "a", func(*LoadedPolicy) {}, zap.New(core))
+		defer a.Stop()
+		if err := a.Announce(t.Context(), rules); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, entry := range log.All() {
+			lines = append(lines, entry.Message)
+		}
+		return lines
+	}
+	want := func(lines []string, fingerprint string) {
+		t.Helper()
+		document, err := files.Document(t.Context(), lastPolicy)
+		if err != nil || !strings.Contains(string(document.Data), `"fingerprint":"`+fingerprint+`"`) {
+			t.Errorf("%s, %v", document.Data, err)
+		}
+		if len(lines) != 1 || !strings.Contains(lines[0], "is damaged, and is replaced") {
+			t.Errorf("log: %q", lines)
+		}
+	}
+	want(announce(&spoilt{Store: files}, "one", true), "one")
+	document, err := files.Document(t.Context(), lastPolicy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.ApplyDocument(t.Context(), storage.DocumentChange{DocumentName: lastPolicy, Version: document.Version, Data: []byte(`7`)}); err != nil {
+		t.Fatal(err)
+	}
+	want(announce(files, "two", false), "two")
+	if lines := announce(files, "two", true); lines != nil {
+		t.Errorf("log: %q", lines)
 	}
 }
 

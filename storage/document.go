@@ -107,8 +107,9 @@ type DocumentChange struct {
 	Version uint64
 	// Data is the new JSON value, of at most 1 MiB, or nil to delete the document.
 	Data json.RawMessage
-	// Damaged deletes a damaged document, without Version and Data. ErrConflict means
-	// that the document does not exist or is no longer damaged.
+	// Damaged deletes a damaged document, or replaces it if there is Data. It has no
+	// Version. ErrConflict means that the document does not exist or is no longer
+	// damaged.
 	Damaged bool
 	// Event is the change's audit event. The store sets its Document.
 	Event Event
@@ -119,8 +120,8 @@ func (c DocumentChange) Check() error {
 	switch err := c.DocumentName.Check(); {
 	case err != nil:
 		return err
-	case c.Damaged && (c.Data != nil || c.Version != 0):
-		return fmt.Errorf("%s: a damaged document can only be deleted, whatever its version", c.DocumentName)
+	case c.Damaged && c.Version != 0:
+		return fmt.Errorf("%s: a damaged document has no version that a change could be based on", c.DocumentName)
 	case c.Data == nil && c.Version == 0 && !c.Damaged:
 		return fmt.Errorf("%s: neither a version nor data: nothing to do", c.DocumentName)
 	case c.Version >= token.MaxVersion:

@@ -233,10 +233,9 @@ func (k *Keeper) save(ctx context.Context, answer owner) error {
 func (k *Keeper) update(ctx context.Context, id string, edit func(*owner) *owner) error {
 	document, err := k.store.Document(ctx, documentName(id))
 	var known *owner
+	damaged := errors.Is(err, storage.ErrDamaged)
 	switch {
-	case errors.Is(err, storage.ErrNotFound):
-	case errors.Is(err, storage.ErrDamaged):
-		return nil // the owner remains unknown
+	case errors.Is(err, storage.ErrNotFound), damaged:
 	case err != nil:
 		return err
 	default:
@@ -252,5 +251,6 @@ func (k *Keeper) update(ctx context.Context, id string, edit func(*owner) *owner
 	if err != nil {
 		return err
 	}
+	change.Damaged = damaged
 	return k.store.ApplyDocument(ctx, change)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -367,5 +368,51 @@ func TestManyOwners(t *testing.T) {
 	n.refreshNow()
 	if documents, _ := n.owners.Documents(); len(documents) != owners || most.Load() > questionsAtOnce {
 		t.Errorf("%d owners known, %d questions at once", len(documents), most.Load())
+	}
+}
+
+// spoilt is a store in which documents are damaged until they are replaced.
+type spoilt struct {
+	storage.Store
+	mu      sync.Mutex
+	damaged map[storage.DocumentName]bool
+}
+
+func (s *spoilt) Document(ctx context.Context, name storage.DocumentName) (storage.Document, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.damaged[name] {
+		return storage.Document{}, storage.DocumentError{Name: name, Err: storage.ErrDamaged}
+	}
+	return s.Store.Document(ctx, name)
+}
+
+func (s *spoilt) ApplyDocument(ctx context.Context, change storage.DocumentChange) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.damaged[change.DocumentName] != change.Damaged {
+		return storage.ErrConflict
+	}
+	delete(s.damaged, change.DocumentName)
+	change.Damaged = false
+	return s.Store.ApplyDocument(ctx, change)
+}
+
+// TestDamagedDocuments: a refresh replaces damaged documents, instead of failing for ever.
+func TestDamagedDocuments(t *testing.T) {
+	w := newWorld(t, fakejira.DataCenter)
+	w.jira.SetUser("bob", true, "writers")
+	damaged := &spoilt{Store: w.store.Store, damaged: map[storage.DocumentName]bool{documentName("bob"): true, {Kind: kindRefresh, ID: refreshID}: true}}
+	w.store.Store = damaged
+	n := w.newNode()
+	bob := n.issue("bob", map[string]any{"scope": "write"})
+	n.want(bob, noWrite)
+	n.refreshNow()
+	n.want(bob, "")
+	if len(damaged.damaged) != 0 {
+		t.Errorf("still damaged: %v", damaged.damaged)
+	}
+	if lines := n.log.FilterMessageSnippet("is damaged, and is replaced").Len(); lines != 1 {
+		t.Errorf("%d lines in the log, want 1", lines)
 	}
 }

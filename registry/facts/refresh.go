@@ -73,6 +73,7 @@ type lease struct {
 
 	mu      sync.Mutex
 	version uint64
+	damaged bool // until it is replaced
 	refresh refresh
 }
 
@@ -87,8 +88,11 @@ func (k *Keeper) acquire(ctx context.Context) (*lease, time.Time, error) {
 	// The mirror may be behind: what counts is the store.
 	document, err := k.store.Document(ctx, storage.DocumentName{Kind: kindRefresh, ID: refreshID})
 	var current refresh
+	damaged := errors.Is(err, storage.ErrDamaged)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
+	case damaged:
+		k.logger.Warn("the document about the refreshing of owners is damaged, and is replaced", errorField(err))
 	case err != nil:
 		return nil, time.Time{}, err
 	case json.Unmarshal(document.Data, &current) != nil:
@@ -97,7 +101,7 @@ func (k *Keeper) acquire(ctx context.Context) (*lease, time.Time, error) {
 	if at := k.nextTry(current); now.Before(at) {
 		return nil, at, nil
 	}
-	l := &lease{keeper: k, version: document.Version, refresh: current}
+	l := &lease{keeper: k, version: document.Version, damaged: damaged, refresh: current}
 	err = l.write(ctx, "owner_refresh_begun", func(r *refresh) { r.Node, r.Until = k.node, now.Add(leaseTime) })
 	if errors.Is(err, storage.ErrConflict) { // another node was faster
 		return nil, now.Add(time.Second), nil
@@ -135,14 +139,14 @@ func (l *lease) write(ctx context.Context, action string, edit func(*refresh)) e
 		return err
 	}
 	err = l.keeper.store.ApplyDocument(ctx, storage.DocumentChange{
-		DocumentName: storage.DocumentName{Kind: kindRefresh, ID: refreshID}, Version: l.version, Data: data,
+		DocumentName: storage.DocumentName{Kind: kindRefresh, ID: refreshID}, Version: l.version, Damaged: l.damaged, Data: data,
 		Event: storage.Event{
 			At: l.keeper.now().UTC(), Action: action, Name: l.keeper.url,
 			Actor: storage.Actor{Kind: storage.ActorSystem},
 		},
 	})
 	if err == nil {
-		l.version++
+		l.version, l.damaged = l.version+1, false
 		l.refresh = next
 	}
 	return err

@@ -82,8 +82,8 @@ func Damage(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite fu
 	}
 }
 
-// DamagedDocuments tests that a store deletes documents that something else has damaged,
-// and no others. open returns an empty store and a function that replaces a stored
+// DamagedDocuments tests that a store deletes and replaces documents that something else
+// has damaged, and no others. open returns an empty store and a function that replaces a stored
 // document by data or, if data is nil, by something that cannot be a document.
 func DamagedDocuments(t *testing.T, open func(t *testing.T) (s storage.Store, overwrite func(name string, data []byte))) {
 	t.Helper()
@@ -98,15 +98,20 @@ func DamagedDocuments(t *testing.T, open func(t *testing.T) (s storage.Store, ov
 			overwrite(bad.String(), data)
 			_, err := s.Document(t.Context(), bad)
 			wantError(t, err, storage.ErrDamaged)
+			damaged := func(id, data string) storage.DocumentChange {
+				change := documentChange("group", id, 0, data)
+				change.Damaged = true
+				return change
+			}
 			for _, id := range []string{"good", "missing"} {
-				deletion := documentChange("group", id, 0, "")
-				deletion.Damaged = true
-				wantError(t, s.ApplyDocument(t.Context(), deletion), storage.ErrConflict)
+				wantError(t, s.ApplyDocument(t.Context(), damaged(id, "")), storage.ErrConflict)
+				wantError(t, s.ApplyDocument(t.Context(), damaged(id, "2")), storage.ErrConflict)
 			}
 			wantError(t, s.ApplyDocument(t.Context(), documentChange("group", "bad", 0, `2`)), storage.ErrConflict)
-			deletion := documentChange("group", "bad", 0, "")
-			deletion.Damaged = true
-			applyDocuments(t, s, deletion)
+			applyDocuments(t, s, damaged("bad", "2"))
+			wantDocument(t, s, bad, 1, "2")
+			overwrite(bad.String(), data)
+			applyDocuments(t, s, damaged("bad", ""))
 			_, err = s.Document(t.Context(), bad)
 			wantError(t, err, storage.ErrNotFound)
 			page, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "group"})
