@@ -78,6 +78,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //				manage
 //			}
 //			group <name> { <as for everyone...> }
+//			allow_no_managers
 //		}
 //	}
 //

@@ -54,6 +54,7 @@ func (a *App) unmarshalPolicy(d *caddyfile.Dispenser) error {
 			a.Policy.Groups = append(a.Policy.Groups, rule)
 			return nil
 		}).Repeated(),
+		option.Flag("allow_no_managers", &a.Policy.AllowNoManagers),
 	}.Read(d, "policy")
 }
 

@@ -295,6 +295,7 @@ func TestMistakesInValues(t *testing.T) {
 		{"policy scope", account("bearer x\n}\npolicy {\neveryone {\nscopes reed\n}"), `policy: everyone (Caddyfile:8): scopes: invalid scope "reed"`},
 		{"policy group", account("bearer x\n}\npolicy {\ngroup bi {\nmanage\n}"), `policy: group bi (Caddyfile:8): there is no group "bi": add`},
 		{"policy account", account("bearer x\n}\npolicy {\neveryone {\naccounts other\n}"), `account "other" is not configured`},
+		{"policy without managers", account("bearer x\n}\ngroup admins {\n}\npolicy {\ngroup admins {\nmanage\n}"), "group admins (Caddyfile:10) has no members: add `members …`, or write allow_no_managers"},
 		{"policy without rules", account("bearer x\n}\npolicy {"), "no rules, so nobody could have tokens"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

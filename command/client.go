@@ -174,10 +174,5 @@ func (c *client) explain(err error) error {
 		return errors.New(shown(err.Error()))
 	}
 	message := shown(api.Error)
-	for name, flag := range flagNames() {
-		if message, ok := strings.CutPrefix(message, name+": "); ok {
-			return fmt.Errorf("--%s: %s", flag, message)
-		}
-	}
-	return errors.New(message)
+	return errors.New(withFlag(message))
 }

@@ -90,7 +90,7 @@ func createCommand() *cobra.Command {
 			}
 			setCheck(cmd, fields)
 			if err := c.call(http.MethodPost, "tokens", nil, fields, &view); err != nil {
-				return err
+				return aboutOwner(cmd, err)
 			}
 			return c.print(view, func(w io.Writer) {
 				printNewToken(w, view, "Created")

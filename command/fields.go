@@ -83,6 +83,14 @@ func setKind(cmd *cobra.Command, fields map[string]any) error {
 	return nil
 }
 
+// aboutOwner makes an error about the owner name the flag that named the owner.
+func aboutOwner(cmd *cobra.Command, err error) error {
+	if what, ok := strings.CutPrefix(err.Error(), "--owner: "); ok && cmd.Flags().Changed("external") {
+		return errors.New("--external: " + what)
+	}
+	return err
+}
+
 // checkFlag adds the flag for confining a token without asking Jira.
 func checkFlag(cmd *cobra.Command) {
 	cmd.Flags().Bool("no-check", false, "Do not ask Jira whether the projects and hidden fields exist and the JQL is valid")
@@ -196,6 +204,31 @@ func flagNames() map[string]string {
 		}
 	}
 	return names
+}
+
+// withFlag replaces the name of a field that an error of the admin API begins with by the
+// field's flag. The name of a field with parts stands for all of their flags.
+func withFlag(message string) string {
+	names := flagNames()
+	for _, field := range token.Fields() {
+		var flags []string
+		for _, part := range field.Parts {
+			flags = append(flags, part.Flag)
+		}
+		if flags != nil {
+			names[field.Name] = strings.Join(flags, ", --")
+		}
+	}
+	longest := ""
+	for name := range names {
+		if strings.HasPrefix(message, name+": ") && len(name) > len(longest) {
+			longest = name
+		}
+	}
+	if longest == "" {
+		return message
+	}
+	return "--" + names[longest] + message[len(longest):]
 }
 
 // printFields calls row for each field of a token that is displayed.

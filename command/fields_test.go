@@ -41,10 +41,21 @@ func TestConfinementFlags(t *testing.T) {
 	}
 }
 
-func TestErrorsNameTheFlagOfAPart(t *testing.T) {
-	names := flagNames()
-	if names["confine: projects"] != "project" || names["confine: jql"] != "jql" || names["confine: hide"] != "hide" || names["confine"] != "" {
-		t.Errorf("%v", names)
+// TestErrorsNameTheFlag that a user has, not the field of the JSON.
+func TestErrorsNameTheFlag(t *testing.T) {
+	for message, want := range map[string]string{
+		"confine: jql: no such field":                "--jql: no such field",
+		"confine: projects: no such project":         "--project: no such project",
+		"confine: a token of alice must be confined": "--project, --jql, --hide: a token of alice must be confined",
+		"expires_at: too late":                       "--expires: too late",
+		"allow_ip: not inside":                       "--allow-ip: not inside",
+		"kind: unknown":                              "--kind: unknown",
+		"something else: happened":                   "something else: happened",
+		"confined: not a field":                      "confined: not a field",
+	} {
+		if got := withFlag(message); got != want {
+			t.Errorf("%s: %s, want %s", message, got, want)
+		}
 	}
 }
 

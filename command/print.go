@@ -26,7 +26,7 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	if view.State != token.StateActive {
 		rows = append(rows, []string{"  state", stateText(view)})
 	}
-	because := make(map[string]string)
+	because := limitsOf(view)
 	for _, choice := range view.Choices {
 		because[labelOf(choice.Field)] = "; " + choice.Because
 	}
@@ -44,6 +44,15 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	}
 	fmt.Fprintln(w, "Save it now: it will not be shown again. To try it, with your gateway's URL:")
 	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
+}
+
+// limitsOf says, by the labels of fields, what the policy leaves of them.
+func limitsOf(view admin.Token) map[string]string {
+	texts := make(map[string]string)
+	for _, limit := range view.Limits {
+		texts[labelOf(limit.Field)] = "; " + limit.String()
+	}
+	return texts
 }
 
 // shellQuote quotes s for a shell if necessary.
@@ -68,7 +77,8 @@ func printToken(w io.Writer, view admin.Token) {
 		return
 	}
 	row("state", stateText(view))
-	printFields(row, view)
+	limits := limitsOf(view)
+	printFields(func(name, value string) { row(name, value+limits[name]) }, view)
 	if view.LastUsed != nil {
 		row("last used", lastUsedText(*view.LastUsed))
 	}

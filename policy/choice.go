@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -29,10 +30,33 @@ func (r *Rights) Complete(record *token.Record, given func(field string) bool) [
 	if !given("expires_at") {
 		choices = append(choices, r.completeExpiry(record))
 	}
-	if r.networks != nil && len(record.Networks.Allow) == 0 && record.Exempt == "" {
-		choices = append(choices, Choice{"allow_ip", "limited to " + r.Networks() + " by " + names(r.networksFrom)})
+	for _, limit := range r.Limits(record) {
+		choices = append(choices, Choice{limit.Field, limit.String()})
 	}
 	return choices
+}
+
+// Limit is what the policy leaves of a field of a token that complies with it.
+type Limit struct {
+	// Field is the field's JSON name, and Values what holds for it.
+	Field  string   `json:"field"`
+	Values []string `json:"values"`
+	// Rules names the rules that say so.
+	Rules string `json:"rules"`
+}
+
+func (l Limit) String() string {
+	return "limited to " + strings.Join(l.Values, ", ") + " by " + l.Rules
+}
+
+// Limits returns the fields of a token that the policy limits further at every use. A
+// token without networks of its own only works from those of the policy. All other
+// rights either allow a token as it is or suspend it.
+func (r *Rights) Limits(record *token.Record) []Limit {
+	if r.networks == nil || len(record.Networks.Allow) > 0 || record.Exempt != "" {
+		return nil
+	}
+	return []Limit{{"allow_ip", r.networkTexts(), names(r.networksFrom)}}
 }
 
 func (r *Rights) completeExpiry(record *token.Record) Choice {

@@ -21,6 +21,11 @@ type Config struct {
 
 	// The rules for the members of groups. Default: none
 	Groups []Rule `json:"groups,omitempty"`
+
+	// Loads the policy even if all groups that could manage tokens are empty, so
+	// that nobody can. Everything can still be managed through the admin endpoint.
+	// Default: false
+	AllowNoManagers bool `json:"allow_no_managers,omitempty"`
 }
 
 // Rule says which tokens an owner may have, and what an owner may do with other

@@ -59,6 +59,9 @@ func New(config *Config, around Surroundings) (*Policy, error) {
 	if p.everyone == nil && len(p.groups) == 0 {
 		return nil, errors.New("policy: no rules, so nobody could have tokens: add `everyone { … }` or `group NAME { … }`")
 	}
+	if config.AllowNoManagers {
+		return p, nil
+	}
 	return p, p.checkManagers(around)
 }
 
@@ -104,7 +107,11 @@ func (p *Policy) checkManagers(around Surroundings) error {
 	if empty == nil || p.everyone != nil && p.everyone.manage || around.OtherGroups {
 		return nil
 	}
-	return fmt.Errorf("policy: nobody could manage tokens: %s has no members", strings.Join(empty, " and "))
+	verb := " has"
+	if len(empty) > 1 {
+		verb = " have"
+	}
+	return fmt.Errorf("policy: nobody could manage tokens: %s%s no members: add `members …`, or write allow_no_managers in the policy if that is what you want", strings.Join(empty, " and "), verb)
 }
 
 // Configured reports whether there are any rules.

@@ -247,7 +247,7 @@ func TestContradictions(t *testing.T) {
 		`{"groups": [{"group": "ib"}]}`:                                                      `there is no group "ib"`,
 		`{"groups": [{"group": "bi"}, {"group": "bi"}]}`:                                     "two rules for this group",
 		`{"groups": [{}]}`:                                                                   "names no group",
-		`{"everyone": {"scopes": ["read"]}, "groups": [{"group": "empty", "manage": true}]}`: "nobody could manage tokens: group empty has no members",
+		`{"everyone": {"scopes": ["read"]}, "groups": [{"group": "empty", "manage": true}]}`: "nobody could manage tokens: group empty has no members: add `members …`, or write allow_no_managers in the policy",
 	} {
 		if _, err := tryPolicy(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -120,14 +120,15 @@ func (r *Rights) Permits(addr netip.Addr) bool {
 
 // Networks lists the networks that Permits allows. It returns "" if all are allowed.
 func (r *Rights) Networks() string {
-	if r.networks == nil {
-		return ""
-	}
+	return strings.Join(r.networkTexts(), ", ")
+}
+
+func (r *Rights) networkTexts() []string {
 	texts := make([]string, len(r.networks))
 	for i, network := range r.networks {
 		texts[i] = network.String()
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }
 
 // Manage reports whether the owner may see and end everybody's tokens.

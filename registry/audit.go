@@ -63,25 +63,35 @@ func (r *Registry) event(actor storage.Actor, action string, old, new *token.Rec
 
 // differences lists the fields that differ, with their values. It leaves out digests,
 // and fields that every change modifies.
+// A new token has no old values, and a deleted one no new values.
 func differences(before, after *token.Record) []storage.FieldChange {
-	if before == nil {
+	created, deleted := before == nil, after == nil
+	if created {
 		before = new(token.Record)
 	}
-	if after == nil {
+	if deleted {
 		after = new(token.Record)
 	}
 	var changes []storage.FieldChange
 	compare := func(field string, was, is any) {
 		from, to := encode(was), encode(is)
-		if !bytes.Equal(from, to) {
-			changes = append(changes, storage.FieldChange{Field: field, Old: from, New: to})
+		if bytes.Equal(from, to) {
+			return
 		}
+		if created {
+			from = nil
+		}
+		if deleted {
+			to = nil
+		}
+		changes = append(changes, storage.FieldChange{Field: field, Old: from, New: to})
 	}
 	for _, field := range token.Fields() {
 		compare(field.Name, field.Value(before), field.Value(after))
 	}
 	compare("status", before.Status, after.Status)
 	compare("status_reason", before.StatusReason, after.StatusReason)
+	compare("unapproved", before.Unapproved, after.Unapproved)
 	compare("rotated_at", before.RotatedAt, after.RotatedAt)
 	compare("previous_until", before.PreviousUntil, after.PreviousUntil)
 	return changes

@@ -158,29 +158,74 @@ func TestUnchangedTokensStayApproved(t *testing.T) {
 	}
 }
 
-// TestDisabledTokensThatNeedApproval: whoever approves a token is told that somebody had
-// disabled it.
+// TestDisabledTokensThatNeedApproval: a change leaves a disabled token disabled, but it
+// does not work before somebody has approved what it has become.
 func TestDisabledTokensThatNeedApproval(t *testing.T) {
-	r := ruled(t, policy.Rule{Approval: []string{"write"}})
-	issued, err := tryCreate(t, r, nil)
-	if err != nil {
+	approval := policy.Rule{Approval: []string{"write"}}
+	r := ruled(t, approval)
+	ctx := t.Context()
+	disabled := func(scope string) string {
+		t.Helper()
+		issued, err := tryCreate(t, r, map[string]any{"scope": scope, "exempt": "so far"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Disable(ctx, admin, issued.Record.ID); err != nil {
+			t.Fatal(err)
+		}
+		return issued.Record.ID
+	}
+	want := func(record *token.Record, err error, state token.State, reason string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if view := r.View(record); view.State != state || view.StateReason != reason {
+			t.Errorf("%s: %s; want %s: %s", view.State, view.StateReason, state, reason)
+		}
+	}
+	const changed = "somebody must approve it once it is enabled, because it was changed"
+	id := disabled("read")
+	record, err := r.Update(ctx, admin, id, edit(t, map[string]any{"scope": "write", "exempt": ""}))
+	want(record, err, token.StateDisabled, changed)
+	record, err = r.Update(ctx, admin, id, edit(t, map[string]any{"name": "new name"}))
+	want(record, err, token.StateDisabled, changed)
+	if _, err := r.Approve(ctx, admin, id, Verdict{}); err == nil {
+		t.Error("approved a disabled token")
+	}
+	record, err = r.Disable(ctx, admin, id)
+	want(record, err, token.StateDisabled, changed)
+	record, err = r.Enable(ctx, admin, id)
+	want(record, err, token.StatePending, "somebody must approve it; rule: everyone")
+	record, err = r.Approve(ctx, admin, id, Verdict{})
+	want(record, err, token.StateActive, "")
+	// Once it is approved, disabling it changes nothing about that.
+	if _, err := r.Disable(ctx, admin, id); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Disable(t.Context(), admin, issued.Record.ID); err != nil {
-		t.Fatal(err)
+	record, err = r.Enable(ctx, admin, id)
+	want(record, err, token.StateActive, "")
+
+	// Somebody who gets a disabled token may need approval for it.
+	id = disabled("write")
+	if result, err := r.Transfer(ctx, admin, "alice", "bob"); err != nil || len(result.LeftOut) != 0 {
+		t.Errorf("%+v, %v", result, err)
 	}
-	record, err := r.Update(t.Context(), admin, issued.Record.ID, edit(t, map[string]any{"scope": "write"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if view := r.View(record); view.State != token.StatePending || view.StateReason != "somebody must approve it; rule: everyone; it was disabled before it was changed" {
-		t.Errorf("%s: %s", view.State, view.StateReason)
-	}
+	record, err = r.Show(ctx, id)
+	want(record, err, token.StateDisabled, changed)
+	// What the policy no longer requires is not asked for.
 	obey(t, r, policy.Rule{})
-	issued.Record.Status = token.StatusPending
-	if view := r.View(issued.Record); view.StateReason != "somebody must approve it" {
-		t.Errorf("under a policy without approval: %s", view.StateReason)
+	record, err = r.Enable(ctx, admin, id)
+	want(record, err, token.StateActive, "")
+	if record.Unapproved {
+		t.Error("still marked")
 	}
+
+	obey(t, r, approval)
+	issued, err := tryCreate(t, r, map[string]any{"scope": "write"})
+	want(issued.Record, err, token.StatePending, "somebody must approve it; rule: everyone")
+	obey(t, r, policy.Rule{})
+	want(issued.Record, nil, token.StatePending, "somebody must approve it")
 }
 
 // TestImportFromTheFuture: lifetimes are counted from when a record says that the token

@@ -136,7 +136,8 @@ func (r *Registry) Disable(ctx context.Context, actor storage.Actor, id string) 
 	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled)
 }
 
-// Enable makes a disabled token work again.
+// Enable makes a disabled token work again. If it was changed in the meantime and somebody
+// must approve that, it becomes pending.
 func (r *Registry) Enable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
 	return r.setStatus(ctx, actor, ActionEnable, id, token.StatusActive)
 }
@@ -158,7 +159,11 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 			// Otherwise disabling and enabling a token would approve it.
 			return StateError{id, token.StatePending, "approve or reject it"}
 		}
-		record.Status, record.StatusReason = status, ""
+		unapproved := record.Unapproved
+		record.Status, record.StatusReason, record.Unapproved = status, "", false
+		if unapproved && status == token.StatusActive {
+			r.awaitApproval(record)
+		}
 		return nil
 	})
 }

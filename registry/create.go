@@ -44,6 +44,9 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	if err := r.checkResponsible(ctx, record); err != nil {
 		return Issued{}, err
 	}
+	if err := r.checkKind(ctx, record); err != nil {
+		return Issued{}, err
+	}
 	// Checked before the internal comments are hidden: that alone does not confine
 	// an external person.
 	if err := r.checkNew(record); err != nil {

@@ -108,6 +108,8 @@ func (r *Registry) stateAndReason(record *token.Record) (token.State, string) {
 			reason += "; " + record.StatusReason
 		}
 		return state, reason
+	case state == token.StateDisabled && record.Unapproved:
+		return state, "somebody must approve it once it is enabled, because it was changed"
 	}
 	return state, record.StatusReason
 }

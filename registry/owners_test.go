@@ -127,7 +127,7 @@ func TestTransfer(t *testing.T) {
 	administers := made(map[string]any{"name": "admin", "scope": "admin"})
 	exempt := made(map[string]any{"name": "exempt", "expires_at": "never", "exempt": "migration"})
 	service := made(map[string]any{"name": "service", "kind": "service"})
-	answers := made(map[string]any{"name": "external", "kind": "external", "purpose": "x", "responsible": "alice", "confine": map[string]any{"projects": []string{"A"}}})
+	answers := made(map[string]any{"name": "external", "kind": "external", "purpose": "x", "responsible": "alice", "exempt": "x", "confine": map[string]any{"projects": []string{"A"}}})
 	plain := made(map[string]any{"name": "plain"})
 	revoked := made(map[string]any{"name": "revoked"})
 	if _, err := r.Revoke(t.Context(), admin, revoked); err != nil {
@@ -201,7 +201,7 @@ func TestTransferToOutsider(t *testing.T) {
 	outside := map[string]any{"owner": "eve@client.example", "name": "x", "kind": "external", "purpose": "x", "responsible": "bob", "expires_at": "9d", "confine": map[string]any{"projects": []string{"A"}}}
 	create(t, r, outside)
 	create(t, r, map[string]any{"owner": "alice", "name": "user"})
-	outside["owner"] = "alice"
+	outside["owner"], outside["exempt"] = "alice", "she is both"
 	create(t, r, outside)
 	result, err := r.Transfer(t.Context(), admin, "alice", "eve@client.example")
 	if err != nil || result.Changed != 1 || len(result.LeftOut) != 1 || !strings.Contains(result.LeftOut[0].Why, "outside the organization") {

@@ -88,29 +88,24 @@ func touchesRules(old, changed *token.Record) (bool, error) {
 	return !same, err
 }
 
-// wasDisabled is the reason of a pending token that was disabled before.
-const wasDisabled = "it was disabled before it was changed"
-
-// awaitApproval makes a token pending if the policy requires its approval.
+// awaitApproval makes a token pending if the policy requires its approval. A disabled
+// token stays disabled, and becomes pending when it is enabled.
 func (r *Registry) awaitApproval(record *token.Record) {
 	if record.Exempt != "" || r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope) == "" {
 		return
 	}
 	switch record.Status {
-	case token.StatusPending:
-		return // keeps its reason
+	case token.StatusPending: // keeps its reason
 	case token.StatusDisabled:
-		record.StatusReason = wasDisabled
+		record.Unapproved = true
 	default:
-		record.StatusReason = ""
+		record.Status, record.StatusReason = token.StatusPending, ""
 	}
-	record.Status = token.StatusPending
 }
 
 // counts reports whether a token counts towards max_tokens.
 func (r *Registry) counts(record *token.Record) bool {
-	state := record.State(r.now())
-	return record.Exempt == "" && state != token.StateExpired && state != token.StateRevoked
+	return record.Exempt == "" && r.isAlive(record)
 }
 
 // reserve returns an error if the owner has as many other tokens as the policy allows.
@@ -143,7 +138,7 @@ func (r *Registry) countAlive(ctx context.Context, except *token.Record, enough 
 			return 0, err
 		}
 		for _, record := range page.Records {
-			if state := record.State(r.now()); state != token.StateExpired && state != token.StateRevoked && record.ID != except.ID {
+			if r.isAlive(record) && record.ID != except.ID {
 				alive++
 			}
 		}

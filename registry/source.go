@@ -69,7 +69,7 @@ func (r *Registry) expect(old, new *token.Record) {
 func (r *Registry) People(ctx context.Context) (map[string]string, error) {
 	people := make(map[string]string)
 	err := r.eachRecord(ctx, storage.Query{}, func(record *token.Record) error {
-		if state := record.State(r.now()); state == token.StateExpired || state == token.StateRevoked {
+		if !r.isAlive(record) {
 			return nil
 		}
 		if record.Kind == token.KindUser {

@@ -20,6 +20,8 @@ type View struct {
 	// StateReason says why the token has its state, for administrators; empty if
 	// there is nothing to say.
 	StateReason string
+	// Limits are what the policy leaves of fields.
+	Limits []policy.Limit
 	// Choices are the fields that the gateway has chosen, and Warnings what the
 	// creator of the token should consider. They are set only when the token is
 	// created.
@@ -50,6 +52,7 @@ type kept struct {
 	Token         string          `json:"token,omitempty"`
 	State         token.State     `json:"state"`
 	StateReason   string          `json:"state_reason,omitempty"`
+	Limits        []policy.Limit  `json:"limited_by_policy,omitempty"`
 	Choices       []policy.Choice `json:"chosen,omitempty"`
 	Warnings      []string        `json:"warnings,omitempty"`
 	CreatedAt     time.Time       `json:"created_at"`
@@ -67,7 +70,7 @@ type kept struct {
 // MarshalJSON implements json.Marshaler. It leaves out the digests.
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
-		ID: v.ID, Token: v.Token, State: v.State, StateReason: v.StateReason, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		ID: v.ID, Token: v.Token, State: v.State, StateReason: v.StateReason, Limits: v.Limits, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
 		Error: v.Error, Version: v.Version,
 	})
@@ -95,7 +98,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return err
 	}
-	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Choices: kept.Choices, Warnings: kept.Warnings, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
+	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Limits: kept.Limits, Choices: kept.Choices, Warnings: kept.Warnings, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
 		ID: kept.ID, CreatedAt: kept.CreatedAt, UpdatedAt: kept.UpdatedAt,
 		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Version: kept.Version,
 	}}
@@ -133,7 +136,8 @@ func (r *Registry) Views(ctx context.Context, records ...*token.Record) ([]View,
 // View returns the view of a record, without its last use.
 func (r *Registry) View(record *token.Record) View {
 	state, reason := r.stateAndReason(record)
-	return View{Record: record, State: state, StateReason: reason}
+	limits := r.owners.Person(record.Owner).Rights.Limits(record)
+	return View{Record: record, State: state, StateReason: reason, Limits: limits}
 }
 
 // ViewIssued returns the view of a token that was just created or rotated, with the

@@ -41,6 +41,9 @@ type Record struct {
 	Status  Status `json:"status"`
 	// StatusReason is why the status is what it is, as far as somebody said so.
 	StatusReason string `json:"status_reason,omitempty"`
+	// Unapproved means that a disabled token was changed in a way that somebody must
+	// approve: it is pending once it is enabled.
+	Unapproved bool `json:"unapproved,omitempty"`
 	// Exempt is the reason why the rules of the policy do not apply to the token,
 	// or empty if they do.
 	Exempt string `json:"exempt,omitempty"`

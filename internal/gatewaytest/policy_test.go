@@ -113,6 +113,11 @@ func TestPolicyHolds(t *testing.T) {
 	if r := g.reload(); r.code == 0 || !strings.Contains(r.err, "nobody could manage tokens: group admins") {
 		t.Errorf("a policy that locks out everybody: %s", r)
 	}
+	o.apps = strings.Replace(o.apps, "policy {", "policy {\nallow_no_managers", 1)
+	g.configure(o)
+	if r := g.reload(); r.code != 0 {
+		t.Errorf("a policy that locks out everybody on purpose: %s", r)
+	}
 }
 
 // TestApprovals: a token that needs approval does nothing before it has it.
