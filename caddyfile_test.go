@@ -241,7 +241,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"group twice", app("group a {\nmembers x\n}\ngroup a {\nmembers y\n}"), "the group a is defined twice"},
 		{"group without a name", app("group {\nmembers x\n}"), "group: expected a name and a block"},
 		{"group option", app("group a {\nmember x\n}"), `unknown option "member" of group a: expected members`},
-		{"policy option", app("policy {\neverybody {\n}\n}"), `unknown option "everybody" of policy: expected everyone or group`},
+		{"policy option", app("policy {\neverybody {\n}\n}"), `unknown option "everybody" of policy: expected everyone, group or allow_no_managers`},
 		{"policy right", app("policy {\neveryone {\nscope read\n}\n}"), `unknown option "scope" of the policy: expected scopes, max_lifetime`},
 		{"policy lifetime", app("policy {\neveryone {\nmax_lifetime 90\n}\n}"), `max_lifetime: invalid lifetime "90"`},
 		{"policy confine", app("policy {\neveryone {\nconfine yes\n}\n}"), `invalid confine "yes": expected required or optional`},
