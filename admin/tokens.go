@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 func (c *call) list() (int, any, error) {
-	parameters, err := c.parameters("owner", "kind", "state", "search", "account", "cursor", "limit")
+	parameters, err := c.parameters("owner", "kind", "state", "search", "account", "expiring", "unused", "cursor", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -27,6 +28,11 @@ func (c *call) list() (int, any, error) {
 	if state := parameters.Get("state"); state != "" {
 		if query.State, err = token.ParseState(state); err != nil {
 			return 0, nil, registry.InvalidError{Field: "state", Err: err}
+		}
+	}
+	for name, span := range map[string]*time.Duration{"expiring": &query.Expiring, "unused": &query.UnusedFor} {
+		if *span, err = positiveSpan(parameters.Get(name)); err != nil {
+			return 0, nil, registry.InvalidError{Field: name, Err: err}
 		}
 	}
 	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
@@ -48,6 +54,18 @@ func (c *call) list() (int, any, error) {
 		listed.Tokens = append(listed.Tokens, registry.ViewDamaged(damaged))
 	}
 	return http.StatusOK, listed, nil
+}
+
+// positiveSpan parses a length of time, and returns 0 for an empty text.
+func positiveSpan(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	span, err := token.ParseSpan(text)
+	if err == nil && span == 0 {
+		err = fmt.Errorf("invalid length of time %q: expected more than 0", text)
+	}
+	return span, err
 }
 
 func (c *call) create() (int, any, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -14,6 +15,11 @@ type Query struct {
 	storage.Query
 	// Kinds limits the list to tokens for these kinds of owners, unless it is empty.
 	Kinds []token.Kind
+	// Expiring limits the list to tokens that expire within this time, unless it is 0.
+	Expiring time.Duration
+	// UnusedFor limits the list to tokens that have not been used for this long, unless
+	// it is 0. See storage.Query.Unused.
+	UnusedFor time.Duration
 }
 
 // maxPagesRead is how many pages of the store are read for a page of a list that the
@@ -27,7 +33,17 @@ func (r *Registry) List(ctx context.Context, query Query) (storage.Page, error) 
 	if wanted == token.StateSuspended {
 		query.State = token.StateActive
 	}
+	now := r.now()
+	if query.Expiring > 0 {
+		query.Expires = []storage.Span{{After: now, Until: now.Add(query.Expiring)}}
+	}
+	if query.UnusedFor > 0 {
+		query.Unused = storage.Span{Until: now.Add(-query.UnusedFor)}
+	}
 	keep := func(record *token.Record) bool {
+		if query.UnusedFor > 0 && r.uses.UsedAfter(record.ID, query.Unused.Until) {
+			return false
+		}
 		return (len(query.Kinds) == 0 || slices.Contains(query.Kinds, record.Kind)) && (wanted == "" || wanted == token.StateDamaged || r.State(record) == wanted)
 	}
 	size := query.PageSize()

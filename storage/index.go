@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,11 +112,10 @@ type Scan struct {
 	// End is greater than all entries of the list.
 	End string
 
+	query *Query
 	row   int // offset of the row in an entry, after the list's name
-	state token.State
 	now   string
 	text  string // folded
-	id    string
 }
 
 // Scan returns the scan that finds the query's records, or ErrBadCursor.
@@ -132,14 +132,17 @@ func (q *Query) Scan() (Scan, error) {
 		list = listRevoked
 	}
 	s := Scan{
-		Start: list, End: list + "\xff", row: len(list),
-		state: q.State, now: hexTime(millis(q.Now)), text: token.Fold(q.Search), id: q.Search,
+		Start: list, End: list + "\xff", query: q, row: len(list),
+		now: hexTime(millis(q.Now)), text: token.Fold(q.Search),
+	}
+	if !q.Unused.IsZero() {
+		s.Start += hexTime(latest - millis(q.Unused.Until)) // newer tokens come before that
 	}
 	if q.Cursor != "" {
 		if !validKey(q.Cursor) {
 			return Scan{}, fmt.Errorf("cursor %q: %w", q.Cursor, ErrBadCursor)
 		}
-		s.Start = list + q.Cursor + "\xff" // after every entry of this key
+		s.Start = max(s.Start, list+q.Cursor+"\xff") // after every entry of this key
 	}
 	return s, nil
 }
@@ -151,11 +154,26 @@ func (s *Scan) Match(entry string) bool {
 		return false // not from IndexEntries
 	}
 	row := entry[s.row:]
-	if s.state != "" && s.state != token.StateDamaged && s.stateOf(row) != s.state {
+	if s.query.State != token.StateDamaged && !s.query.inState(s.stateOf(row)) || !validKey(row[:keyLength]) {
 		return false
 	}
-	return (s.text == "" || strings.Contains(row[textAt:], s.text) ||
-		strings.Contains(row[timeLength:keyLength], s.id)) && validKey(row[:keyLength])
+	if len(s.query.Expires) > 0 && !s.query.expiresWithin(timeOf(row[expiresAt:textAt])) {
+		return false
+	}
+	return s.text == "" || strings.Contains(row[textAt:], s.text) ||
+		strings.Contains(row[timeLength:keyLength], s.query.Search)
+}
+
+// MatchUse reports whether a token that was last used at this time, or never if it is
+// zero, belongs in the list, given its matching entry.
+func (s *Scan) MatchUse(entry string, lastUse time.Time) bool {
+	row := entry[s.row:]
+	created := latest - milliseconds(row[:timeLength])
+	from := time.UnixMilli(max(created, milliseconds(row[notBeforeAt:expiresAt])))
+	if lastUse.After(from) {
+		from = lastUse
+	}
+	return s.query.Unused.Contains(from)
 }
 
 // stateOf is token.StateAt for a row, whose times sort as text.
@@ -207,6 +225,23 @@ func millis(t time.Time) int64 {
 		return 0
 	}
 	return min(max(t.UnixMilli(), 1), latest)
+}
+
+// timeOf returns the time in an entry, or the zero time if there is none.
+func timeOf(digits string) time.Time {
+	if digits == noTime {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds(digits))
+}
+
+// milliseconds returns what hexTime was given, or 0 if the digits are not its result.
+func milliseconds(digits string) int64 {
+	ms, err := strconv.ParseInt(digits, 16, 64)
+	if err != nil {
+		return 0
+	}
+	return ms
 }
 
 func hexTime(ms int64) string {

@@ -105,6 +105,14 @@ func (l *UseLog) write(ctx context.Context) {
 	l.written(used, err)
 }
 
+// UsedAfter reports whether this node has noted a use of a token after t that may not be
+// in the store yet.
+func (l *UseLog) UsedAfter(id string, t time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.noted[id].At.After(t) || l.unwritten[id].At.After(t)
+}
+
 // Last returns the last uses of those of the tokens that have been used. It includes
 // the uses on all nodes that are in the store, and those on this node up to now.
 func (l *UseLog) Last(ctx context.Context, ids []string) (map[string]Use, error) {

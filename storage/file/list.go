@@ -27,6 +27,9 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 			if !scan.Match(entry) {
 				return true, nil
 			}
+			if !query.Unused.IsZero() && !scan.MatchUse(entry, readUse(tx, scan.ID(entry)).At) {
+				return true, nil
+			}
 			record, err := get(tx, scan.ID(entry))
 			var damaged storage.DamagedError
 			switch {

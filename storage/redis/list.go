@@ -27,13 +27,7 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 		return storage.Page{}, err
 	}
 	limit := query.PageSize()
-	var matching []string
-	err = s.scan(ctx, scan.Start, scan.End, 2*limit, func(entry string) (more bool) {
-		if scan.Match(entry) {
-			matching = append(matching, entry)
-		}
-		return len(matching) <= limit // read one more, to see whether there is another page
-	})
+	matching, err := s.matching(ctx, scan, limit+1, !query.Unused.IsZero()) // one more, to see whether there is another page
 	if err != nil {
 		return storage.Page{}, s.fail(ctx, "list tokens", err)
 	}
@@ -54,6 +48,52 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 	page.Records = slices.DeleteFunc(page.Records, func(r *token.Record) bool { return !query.Match(r) })
 	return page, nil
 }
+
+// matching returns the first entries that match, at most as many as wanted. If byUse is
+// set, it also reads the tokens' last uses.
+func (s *store) matching(ctx context.Context, scan storage.Scan, wanted int, byUse bool) ([]string, error) {
+	var found, candidates []string
+	var failure error
+	// judge moves the candidates whose last use matches.
+	judge := func() {
+		var uses map[string]storage.Use
+		ids := make([]string, len(candidates))
+		for i, entry := range candidates {
+			ids[i] = scan.ID(entry)
+		}
+		if uses, failure = s.Uses(ctx, ids); failure != nil {
+			return
+		}
+		for i, entry := range candidates {
+			if len(found) < wanted && scan.MatchUse(entry, uses[ids[i]].At) {
+				found = append(found, entry)
+			}
+		}
+		candidates = candidates[:0]
+	}
+	err := s.scan(ctx, scan.Start, scan.End, 2*wanted, func(entry string) (more bool) {
+		switch {
+		case !scan.Match(entry):
+		case !byUse:
+			found = append(found, entry)
+		default:
+			if candidates = append(candidates, entry); len(candidates) == usesRead {
+				judge()
+			}
+		}
+		return len(found) < wanted && failure == nil
+	})
+	if len(found) < wanted && failure == nil {
+		judge()
+	}
+	if err == nil {
+		err = failure
+	}
+	return found, err
+}
+
+// usesRead is how many last uses one command reads while a list is searched.
+const usesRead = 1000
 
 // scan calls visit for the entries of the index from start up to but not including
 // end, until visit returns false. About expect of them should be enough.

@@ -144,8 +144,10 @@ func testListFilters(t *testing.T, s storage.Store) {
 
 // matches is a plain and independent implementation of storage.Query.
 func matches(q storage.Query, r *token.Record) bool {
+	state, works := r.State(q.Now), r.State(q.Now) == token.StateActive || r.State(q.Now) == token.StateNotYetValid
 	return (q.Owner == "" || strings.EqualFold(q.Owner, r.Owner)) &&
-		(q.State == "" || r.State(q.Now) == q.State) &&
+		(state == q.State || q.State == "" && (works || q.Expires == nil)) &&
+		(q.Expires == nil || !r.ExpiresAt.IsZero() && r.ExpiresAt.After(q.Expires[0].After) && !r.ExpiresAt.After(q.Expires[0].Until)) &&
 		(containsFold(r.Name, q.Search) || containsFold(r.Owner, q.Search) || strings.Contains(r.ID, q.Search))
 }
 

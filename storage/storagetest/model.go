@@ -138,6 +138,10 @@ func (m *model) list(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "by text") {
 		q.Search = rapid.SampledFrom([]string{"an", "ci", "BOARD", "ü", "Ω", "id0", "zzz"}).Draw(rt, "text")
 	}
+	if rapid.Bool().Draw(rt, "by expiry") {
+		from := epoch.Add(time.Duration(rapid.IntRange(-4, 4).Draw(rt, "from")) * time.Second)
+		q.Expires = []storage.Span{{After: from, Until: from.Add(2 * time.Second)}}
+	}
 	q.Limit = rapid.IntRange(1, 5).Draw(rt, "limit")
 
 	want := []string{}

@@ -24,6 +24,8 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"ListOrderAndPages", testListPages},
 		{"ListCursorSurvivesChanges", testListCursorSurvivesChanges},
 		{"ListFilters", testListFilters},
+		{"ListExpiring", testListExpiring},
+		{"ListUnused", testListUnused},
 		{"ListFollowsUpdates", testListFollowsUpdates},
 		{"ListLimits", testListLimits},
 		{"BadCursors", testBadCursors},
