@@ -20,6 +20,7 @@ const module = "github.com/jiratokens/caddy-jira-tokens"
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
+	"notice":   {"confine", "jira", "limits", "registry", "handler", "pool", "accounts", "admin", "command"},
 	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
 	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
 	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},

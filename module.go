@@ -105,6 +105,7 @@ type App struct {
 	gateways  []*handler.Handler
 	endpoints *rest.API
 	tokens    *pool.Cache
+	notices   *notices
 	people    *people // nil unless Jira is asked for groups
 	logger    *zap.Logger
 }
@@ -210,6 +211,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
 	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, PublicURL: strings.TrimSuffix(a.PublicURL, "/")})
 	if err := a.provisionPeople(ctx, owners); err != nil {
+		return err
+	}
+	if err := a.provisionNotices(ctx); err != nil {
 		return err
 	}
 	return registerMetrics(ctx)
