@@ -2,7 +2,7 @@
 // without the plugin, in front of a stand-in for Jira, all on this machine.
 // README.md describes the method and the results.
 //
-//	go run ./bench [flags] [compare] [push] [tokens] [hidden] [profile]
+//	go run ./bench [flags] [compare] [push] [tokens] [owners] [hidden] [profile]
 package main
 
 import (
@@ -62,6 +62,7 @@ type options struct {
 	duration    time.Duration
 	revocations int
 	tokens      int
+	owners      int
 	trials      int
 	cached      int
 	stores      []string
@@ -80,6 +81,7 @@ func parts() []part {
 		{"compare", compare},
 		{"push", push},
 		{"tokens", tokens},
+		{"owners", owners},
 		{"hidden", hidden},
 		{"profile", profile},
 	}
@@ -111,15 +113,16 @@ func parseOptions(args []string) (*options, error) {
 	o := new(options)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), "usage: bench [flags] [compare] [push] [tokens] [hidden] [profile]   (default: all five)\n\n")
+		fmt.Fprint(flags.Output(), "usage: bench [flags] [compare] [push] [tokens] [owners] [hidden] [profile]   (default: all six)\n\n")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.caddy, "caddy", "", "`program` to measure (default: built from ./cmd/caddy)")
 	flags.StringVar(&o.before, "before", "", "an earlier build of the `program`, measured as gateway_before")
-	flags.IntVar(&o.rounds, "rounds", 15, "compare: number of measurements per process")
-	flags.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "compare: length of one measurement; profile runs ten times as long")
+	flags.IntVar(&o.rounds, "rounds", 15, "compare, owners: number of measurements per process")
+	flags.DurationVar(&o.duration, "duration", 1500*time.Millisecond, "compare, owners: length of one measurement; profile runs ten times as long")
 	flags.IntVar(&o.revocations, "revocations", 200, "push: number of tokens to revoke")
 	flags.IntVar(&o.tokens, "tokens", 1_000_000, "tokens: largest number of tokens in a store")
+	flags.IntVar(&o.owners, "owners", 10_000, "owners: number of owners that Jira is asked about")
 	flags.IntVar(&o.trials, "trials", 10_000, "hidden: number of requests of each kind")
 	flags.IntVar(&o.cached, "cached", 100_000, "tokens: number of tokens to use, and so to cache")
 	only := flags.String("only", "plain,control,tuned,basic_auth,gateway", "compare: processes to measure; gateway_before is also available")
@@ -167,8 +170,8 @@ func (o *options) check() error {
 			return fmt.Errorf("unknown store %q in -stores: expected file or redis", store)
 		}
 	}
-	if o.rounds < 1 || o.revocations < 1 || o.tokens < 1000 || o.trials < 1 || o.cached < 1 || o.duration <= 0 {
-		return errors.New("-rounds, -revocations, -trials, -cached and -duration must be positive, and -tokens at least 1000")
+	if o.rounds < 1 || o.revocations < 1 || o.tokens < 1000 || o.owners < 1 || o.trials < 1 || o.cached < 1 || o.duration <= 0 {
+		return errors.New("-rounds, -revocations, -owners, -trials, -cached and -duration must be positive, and -tokens at least 1000")
 	}
 	return nil
 }

@@ -101,8 +101,11 @@ func (p *population) request(i int, host string) []byte {
 	return request(host, ownerOf(i), p.secrets[i])
 }
 
-// ownerOf returns the owner of token number i. Each owner has ten tokens.
-func ownerOf(i int) string { return fmt.Sprintf("owner-%d@example.com", i/10) }
+// tokensPerOwner is how many tokens each owner has.
+const tokensPerOwner = 10
+
+// ownerOf returns the owner of token number i.
+func ownerOf(i int) string { return fmt.Sprintf("owner-%d@example.com", i/tokensPerOwner) }
 
 // grow adds tokens until the store has n of them.
 func (p *population) grow(ctx context.Context, store storage.Store, n int) error {

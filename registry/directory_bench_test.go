@@ -68,6 +68,33 @@ func BenchmarkLearn(b *testing.B) {
 	}
 }
 
+// BenchmarkStandingWhileLearning measures decisions while another goroutine replaces what
+// is known about all owners, without a pause: no decision waits for that.
+func BenchmarkStandingWhileLearning(b *testing.B) {
+	d, facts := benchDirectory(b)
+	records := benchRecords()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				d.Learn(facts)
+			}
+		}
+	}()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if d.Standing(records[i%len(records)]).Suspension != nil {
+			b.Fatal("suspended")
+		}
+	}
+	close(stop)
+	<-done
+}
+
 // TestStandingDoesNotAllocate for owners however their names are written.
 func TestStandingDoesNotAllocate(t *testing.T) {
 	d, _ := benchDirectory(t)

@@ -113,15 +113,16 @@ func (m *Mirror) Ready(ctx context.Context) error {
 
 // Refresh reads the document with this ID again, after this node has changed it.
 func (m *Mirror) Refresh(ctx context.Context, id string) error {
-	if err := m.acquire(ctx); err != nil {
-		return err
-	}
-	defer m.release()
-	if m.current.Load() == nil {
-		return m.load(ctx)
-	}
-	return m.read(ctx, id)
+	return m.refreshAll(ctx, map[string]struct{}{id: {}})
 }
+
+// busyShare bounds the share of a processor that rereading documents takes, and
+// maxMirrorPause how long a change can wait for that: if thousands of documents change
+// in a row, the copies of a large mirror would otherwise be most of a gateway's garbage.
+const (
+	busyShare      = 20
+	maxMirrorPause = time.Second
+)
 
 // Run keeps the mirror current until ctx is done.
 func (m *Mirror) Run(ctx context.Context) {
@@ -135,22 +136,45 @@ func (m *Mirror) Run(ctx context.Context) {
 		case <-m.poked:
 		case <-timer.C:
 		}
-		read, all := m.take(!time.Now().Before(due))
+		began := time.Now()
+		read, all := m.take(!began.Before(due))
 		var err error
 		if all {
 			err = m.Load(ctx)
 			due = time.Now().Add(m.interval)
-		}
-		for id := range read {
-			if err == nil && !all {
-				err = m.Refresh(ctx, id)
-			}
+		} else if len(read) > 0 {
+			err = m.refreshAll(ctx, read)
 		}
 		if err != nil {
 			due = time.Now().Add(min(m.interval, retryMirror))
 		}
+		if !all {
+			pause(ctx, min(busyShare*time.Since(began), maxMirrorPause))
+		}
 		timer.Reset(time.Until(due))
 	}
+}
+
+// pause waits for d, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// refreshAll reads the documents with these IDs again.
+func (m *Mirror) refreshAll(ctx context.Context, ids map[string]struct{}) error {
+	if err := m.acquire(ctx); err != nil {
+		return err
+	}
+	defer m.release()
+	if m.current.Load() == nil {
+		return m.load(ctx)
+	}
+	return m.reread(ctx, ids)
 }
 
 // take returns what must be read again, and resets it.
@@ -242,36 +266,51 @@ func (m *Mirror) load(ctx context.Context) error {
 	return nil
 }
 
-// read reads one document and publishes it if it has changed.
-func (m *Mirror) read(ctx context.Context, id string) error {
+// reread reads documents again, and publishes those that have changed together, because
+// that copies all documents. After an error, it publishes what it has read before.
+func (m *Mirror) reread(ctx context.Context, ids map[string]struct{}) (err error) {
+	known, _ := m.Documents()
+	var found Mirrored // a copy of known, once there is a change
+	for id := range ids {
+		var now MirroredDocument
+		var exists bool
+		if now, exists, err = m.read(ctx, id); err != nil {
+			break
+		}
+		old, had := known[id]
+		if had == exists && (!had || same(old, now)) {
+			continue
+		}
+		if found == nil {
+			found = maps.Clone(known)
+		}
+		if exists {
+			found[id] = now
+		} else {
+			delete(found, id)
+		}
+	}
+	if found != nil {
+		m.publish(found)
+	}
+	return err
+}
+
+// read reads one document. It reports false if there is none.
+func (m *Mirror) read(ctx context.Context, id string) (now MirroredDocument, exists bool, err error) {
 	name := DocumentName{m.kind, id}
 	bounded, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
 	document, err := m.store.Document(bounded, name)
-	known, _ := m.Documents()
-	old, had := known[id]
-	now := MirroredDocument{Document: document}
 	switch {
 	case errors.Is(err, ErrNotFound):
-		if !had {
-			return nil
-		}
-		found := maps.Clone(known)
-		delete(found, id)
-		m.publish(found)
-		return nil
+		return MirroredDocument{}, false, nil
 	case errors.Is(err, ErrDamaged):
-		now = MirroredDocument{Document{DocumentName: name}, err}
+		return MirroredDocument{Document{DocumentName: name}, err}, true, nil
 	case err != nil:
-		return err
+		return MirroredDocument{}, false, err
 	}
-	if had && same(old, now) {
-		return nil
-	}
-	found := maps.Clone(known)
-	found[id] = now
-	m.publish(found)
-	return nil
+	return MirroredDocument{Document: document}, true, nil
 }
 
 // same reports whether a document is unchanged. A document that was deleted and

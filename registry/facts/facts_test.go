@@ -173,6 +173,27 @@ func TestJiraAway(t *testing.T) {
 	}
 }
 
+// TestJiraAwayFromTheStart: a gateway that has never got an answer is not unhealthy at once.
+func TestJiraAwayFromTheStart(t *testing.T) {
+	w := newWorld(t, fakejira.Cloud)
+	n := w.newNode()
+	n.issue("bob@example.com", nil)
+	w.jira.SetFaults(fakejira.Faults{Status: 502})
+	n.refreshNow()
+	if health := n.Health(); health.OK || health.Lapsed || !health.LastConfirmed.IsZero() {
+		t.Errorf("%+v", health)
+	}
+	if lines := n.log.All(); len(lines) != 1 || lines[0].ContextMap()["last_confirmed"] != "never" {
+		t.Errorf("%+v", lines)
+	}
+	for range 24 {
+		n.refreshNow()
+	}
+	if health := n.Health(); !health.Lapsed {
+		t.Errorf("after a day: %+v", health)
+	}
+}
+
 // TestBusyJira: a refresh waits as long as Jira asks for, and continues.
 func TestBusyJira(t *testing.T) {
 	w := newWorld(t, fakejira.Cloud)
@@ -251,7 +272,7 @@ func TestOneNodeAsks(t *testing.T) {
 	two.turn(t.Context())
 	two.look()
 	two.want(writes, "")
-	w.pass(leaseTime)
+	w.pass(maxLease)
 	two.turn(t.Context())
 	two.look()
 	two.want(writes, noWrite)

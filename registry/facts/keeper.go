@@ -191,7 +191,7 @@ func (k *Keeper) learnChanges(ctx context.Context) {
 			wait = min(wait, max(lapses.Sub(k.now()), 0)+time.Millisecond)
 		}
 		timer.Reset(wait)
-		pause(ctx, max(learnAtMostEvery, 10*time.Since(began))) // use little of a processor
+		pause(ctx, max(learnAtMostEvery, 20*time.Since(began))) // use little of a processor
 	}
 }
 
@@ -241,9 +241,14 @@ func sameText(a, b []byte) bool {
 	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
-// isLapsed reports whether nothing that Jira said is believed any longer.
+// isLapsed reports whether nothing that Jira said is believed any longer. If Jira has never
+// said anything, it has as much time.
 func (k *Keeper) isLapsed(last refresh, now time.Time) bool {
-	return !last.FailingSince.IsZero() && !now.Before(last.CompletedAt.Add(k.options.Keep))
+	since := last.CompletedAt
+	if since.IsZero() {
+		since = last.FailingSince
+	}
+	return !last.FailingSince.IsZero() && !now.Before(since.Add(k.options.Keep))
 }
 
 // reportLapse logs when the groups become unknown, and when they are known again.
@@ -253,11 +258,19 @@ func (k *Keeper) reportLapse(lapsed bool, last refresh) {
 		return
 	case lapsed:
 		k.logger.Error("Jira has not said for too long which groups the owners of tokens are in: their groups in Jira give no rights until it does",
-			zap.String("jira", k.url), zap.Time("last_confirmed", last.CompletedAt), zap.String("error", last.Error))
+			zap.String("jira", k.url), lastConfirmed(last), zap.String("error", last.Error))
 	default:
 		k.logger.Info("the groups of the owners of tokens in Jira are known again")
 	}
 	k.lapsed = lapsed
+}
+
+// lastConfirmed says in the log when Jira was last asked about everybody, if ever.
+func lastConfirmed(last refresh) zap.Field {
+	if last.CompletedAt.IsZero() {
+		return zap.String("last_confirmed", "never")
+	}
+	return zap.Time("last_confirmed", last.CompletedAt)
 }
 
 // Health says whether Jira tells the groups of owners.

@@ -61,11 +61,17 @@ func (r refresh) free(node string) time.Time {
 	return r.Until
 }
 
-// The time that a node has for refreshing, before it must extend it.
+// The bounds of the time that a node has for refreshing before it must extend it.
 const (
-	leaseTime   = 5 * time.Minute
-	extendAfter = 2 * time.Minute
+	minLease = 10 * time.Second
+	maxLease = 5 * time.Minute
 )
+
+// leaseTime returns how long a node that has died keeps others from refreshing: as long
+// as the interval, within the bounds.
+func (k *Keeper) leaseTime() time.Duration {
+	return min(max(k.options.Interval, minLease), maxLease)
+}
 
 // lease is a node's right to refresh.
 type lease struct {
@@ -102,7 +108,7 @@ func (k *Keeper) acquire(ctx context.Context) (*lease, time.Time, error) {
 		return nil, at, nil
 	}
 	l := &lease{keeper: k, version: document.Version, damaged: damaged, refresh: current}
-	err = l.write(ctx, "owner_refresh_begun", func(r *refresh) { r.Node, r.Until = k.node, now.Add(leaseTime) })
+	err = l.write(ctx, "owner_refresh_begun", func(r *refresh) { r.Node, r.Until = k.node, now.Add(k.leaseTime()) })
 	if errors.Is(err, storage.ErrConflict) { // another node was faster
 		return nil, now.Add(time.Second), nil
 	}
@@ -161,7 +167,7 @@ func (l *lease) until() time.Time {
 
 // hold extends the lease until ctx is done. If it is lost, hold calls lost.
 func (l *lease) hold(ctx context.Context, lost func()) {
-	ticker := time.NewTicker(extendAfter)
+	ticker := time.NewTicker(l.keeper.leaseTime() * 2 / 5)
 	defer ticker.Stop()
 	for {
 		select {
@@ -169,7 +175,7 @@ func (l *lease) hold(ctx context.Context, lost func()) {
 			return
 		case <-ticker.C:
 		}
-		err := l.write(ctx, "owner_refresh_continued", func(r *refresh) { r.Until = l.keeper.now().Add(leaseTime) })
+		err := l.write(ctx, "owner_refresh_continued", func(r *refresh) { r.Until = l.keeper.now().Add(l.keeper.leaseTime()) })
 		if errors.Is(err, storage.ErrConflict) || err != nil && l.keeper.now().After(l.until()) {
 			lost()
 			return

@@ -119,7 +119,7 @@ func (k *Keeper) report(before, after refresh) {
 	case is && !was:
 		k.logger.Error("Jira does not say which groups the owners of tokens are in: what is known remains valid for a while",
 			zap.String("jira", k.url), zap.String("error", after.Error),
-			zap.Duration("kept_for", k.options.Keep), zap.Time("last_confirmed", after.CompletedAt))
+			zap.Duration("kept_for", k.options.Keep), lastConfirmed(after))
 	case was && !is:
 		k.logger.Info("Jira says again which groups the owners of tokens are in", zap.String("jira", k.url))
 	}
