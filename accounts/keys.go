@@ -119,7 +119,7 @@ func (k Keys) seal(secret string, bound []byte) (sealed, error) {
 func (k Keys) open(s sealed, bound []byte) (string, error) {
 	switch {
 	case !k.configured():
-		return "", errNoKey
+		return "", fmt.Errorf("it was encrypted with the key %q, but no encryption_key is configured: add that key to jira_tokens, or, if it is lost, make another and replace the account's credential", s.Key)
 	case !slices.Contains(k.ids(), s.Key):
 		return "", fmt.Errorf("it was encrypted with the key %q, but encryption_key has %s: add that key there, after the first one, or replace the account's credential", s.Key, strings.Join(k.ids(), ", "))
 	}

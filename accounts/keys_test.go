@@ -83,7 +83,7 @@ func TestSealing(t *testing.T) {
 		}
 	}
 	refused("moved", keys, s, "account/other", "belongs to another account")
-	refused("without a key", Keys{}, s, "account/bi", "no encryption_key is configured")
+	refused("without a key", Keys{}, s, "account/bi", "but no encryption_key is configured: add that key")
 	refused("another key", keysOf(t, two), s, "account/bi", "encrypted with the key")
 	for i := range s.Data {
 		tampered := sealed{s.Key, bytes.Clone(s.Data)}
