@@ -32,6 +32,14 @@ func TestReloadWithAnotherStore(t *testing.T) {
 		t.Errorf("with create: %s", r)
 	}
 	g.check(t, g.do("GET", issuePath, tok.basic()), refused(401, "invalid_token"))
+	// Nor does a typo pass when Caddy starts.
+	g.stop()
+	g.configure(options{store: "store file " + filepath.Join(g.dir, "tokns.db")})
+	g.launch()
+	<-g.exited
+	if g.code == 0 || !strings.Contains(g.log.String(), "tokns.db, but there is ") {
+		t.Errorf("Caddy started with a misspelled store: exit status %d", g.code)
+	}
 }
 
 // TestWhomTheCommandSpeaksTo: if the admin endpoint is not the intended gateway, that is an

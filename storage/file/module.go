@@ -30,10 +30,11 @@ type Store struct {
 	Path string `json:"path,omitempty"`
 
 	// Create allows a reload to switch from a store that has tokens to a file that
-	// is empty or does not exist. Without it, such a reload fails, because a
-	// misspelled path would stop every token from working.
+	// is empty or does not exist, and creating the file in a directory that has the
+	// file of another store. Without it, both fail, because a misspelled path would
+	// stop every token from working.
 	//
-	// Default: false. When Caddy starts, it creates the file regardless.
+	// Default: false. In a directory without any, the file is created regardless.
 	Create bool `json:"create,omitempty"`
 
 	resolved string
@@ -75,7 +76,7 @@ func (s *Store) NewStore(logger *zap.Logger) (storage.Store, error) {
 	if s.resolved == "" {
 		return nil, errors.New("the token store file has no path: the module was not provisioned")
 	}
-	return New(s.resolved, logger), nil
+	return &store{path: s.resolved, logger: logger, besideOthers: s.Create}, nil
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:

@@ -72,7 +72,11 @@ func (s *store) open() (*bbolt.DB, error) {
 	case s.failure != nil && time.Since(s.failedAt) < retryAfter:
 		return nil, s.failure
 	}
-	db, err := openFile(s.path)
+	var db *bbolt.DB
+	err := s.checkNew()
+	if err == nil {
+		db, err = openFile(s.path)
+	}
 	if err != nil {
 		s.failure = fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
 		s.failedAt = time.Now()

@@ -17,6 +17,8 @@ import (
 type store struct {
 	path   string
 	logger *zap.Logger
+	// besideOthers allows creating the file in a directory that has another store's.
+	besideOthers bool
 
 	mu       sync.Mutex // guards the next four fields
 	db       *bbolt.DB
@@ -29,7 +31,7 @@ type store struct {
 
 // New returns a store in the file at path. The file is opened on first use.
 func New(path string, logger *zap.Logger) storage.Store {
-	return &store{path: path, logger: logger}
+	return &store{path: path, logger: logger, besideOthers: true}
 }
 
 // Close waits for changes in progress and closes the file.
