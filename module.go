@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,6 +100,7 @@ type App struct {
 	// trail writes events about accounts to the audit trail, in order.
 	trail    *background.Queue
 	registry *registry.Registry
+	ruled    []string // the accounts that the policy names
 	// agreement finds out whether other gateways have loaded another policy.
 	agreement *registry.Agreement
 	jiras     []handler.Jira
@@ -206,6 +208,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if rules.Configured() && !rules.HasManagers() {
 		a.logger.Info("no rule of the policy gives the right to manage: pending tokens can only be approved through the admin endpoint")
 	}
+	a.ruled = rules.Accounts()
 	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers, a.logger)
 	owners := registry.NewDirectory(rules, a.Groups)
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
@@ -317,7 +320,16 @@ func (a *App) Start() error {
 		}
 	})
 	a.tokens.Go(func(ctx context.Context) {
-		if names, err := a.accounts.Ready(ctx); err == nil && len(names) == 0 {
+		names, err := a.accounts.Ready(ctx)
+		if err != nil {
+			return
+		}
+		for _, name := range a.ruled {
+			if name != token.OwnAccount && !slices.Contains(names, name) {
+				a.logger.Warn("the policy names an account that neither the configuration nor the store has: tokens cannot have it", zap.String("account", name))
+			}
+		}
+		if len(names) == 0 {
 			a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
 		}
 	})

@@ -122,6 +122,20 @@ func (p *Policy) HasManagers() bool {
 	return p.everyone != nil && p.everyone.manage || slices.ContainsFunc(p.groups, func(r *rule) bool { return r.manage })
 }
 
+// Accounts returns the names of the accounts that the rules mention.
+func (p *Policy) Accounts() []string {
+	rules := p.groups
+	if p.everyone != nil {
+		rules = append(slices.Clip(rules), p.everyone)
+	}
+	var names []string
+	for _, r := range rules {
+		names = append(append(names, r.accounts...), r.writeAccounts...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Groups returns the names of the groups that have rules.
 func (p *Policy) Groups() []string {
 	names := make([]string, len(p.groups))

@@ -122,13 +122,20 @@ func (r *Registry) changeOwner(ctx context.Context, owner string, change func(*t
 		case err != nil:
 			return result, fmt.Errorf("%w; tokens changed before that: %d. Repeat this for the others", err, result.Changed)
 		case pass == 0 && !found:
-			return result, fmt.Errorf("%w: there are no tokens of %q", storage.ErrNotFound, owner)
+			return result, noTokensError{owner}
 		case result.Changed == before:
 			return result, nil
 		}
 	}
 	return result, nil
 }
+
+// noTokensError reports that an owner has no tokens.
+type noTokensError struct{ owner string }
+
+func (e noTokensError) Error() string { return fmt.Sprintf("there are no tokens of %q", e.owner) }
+
+func (noTokensError) Unwrap() error { return storage.ErrNotFound }
 
 // changePass calls change once for each token that is not revoked. It reports whether
 // the owner has any tokens, even revoked ones.

@@ -120,6 +120,19 @@ func TestPolicyHolds(t *testing.T) {
 	}
 }
 
+// TestPolicyOfAnUnknownAccount: the store could have any account, so it is only known after
+// the start that there is none with this name.
+func TestPolicyOfAnUnknownAccount(t *testing.T) {
+	g := startGateway(t, options{apps: encryptionKey("1") + "\npolicy {\neveryone {\naccounts default own nobody\n}\n}"})
+	g.eventuallyLogged(t, "the policy names an account that neither the configuration nor the store has")
+	if log := g.log.String(); strings.Count(log, "the policy names an account") != 1 || !strings.Contains(log, `"account":"nobody"`) {
+		t.Errorf("%s", lineWith(log, "the policy names an account"))
+	}
+	if r := g.token("create", "--owner", "alice", "--name", "x", "--account", "nobody"); r.code == 0 || !strings.Contains(r.err, `--account: there is no account "nobody"`) {
+		t.Error(r)
+	}
+}
+
 // TestApprovals: a token that needs approval does nothing before it has it.
 func TestApprovals(t *testing.T) {
 	g := startGateway(t, options{apps: "policy {\neveryone {\nscopes read write\napproval write\nnetworks 127.0.0.0/8\n}\n}"})
