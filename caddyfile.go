@@ -80,6 +80,9 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			group <name> { <as for everyone...> }
 //			allow_no_managers
 //		}
+//		audit {
+//			strict
+//		}
 //	}
 //
 // account and group can be repeated with other names, and networks with other ranges:
@@ -99,6 +102,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("group", a.unmarshalGroup).Repeated(),
 		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),
+		option.Func("audit", a.unmarshalAudit),
 	}.Read(d, "jira_tokens")
 }
 

@@ -90,6 +90,10 @@ type App struct {
 	// exist
 	GroupsFrom *GroupsFrom `json:"groups_from,omitempty"`
 
+	// The audit trail. Default: denied requests and changes are recorded in the
+	// background
+	Audit *Audit `json:"audit,omitempty"`
+
 	// Who may have which tokens. Default: everyone may have any token
 	Policy *policy.Config `json:"policy,omitempty"`
 

@@ -41,6 +41,8 @@ type App interface {
 	Limits() *limits.Limits
 	// Used records a use of the token.
 	Used(id string, address netip.Addr, userAgent string)
+	// Trail returns the audit trail.
+	Trail() Trail
 	// Decided counts a request's outcome.
 	Decided(outcome Outcome)
 	// AddJira registers a Jira that requests are forwarded to. It is called

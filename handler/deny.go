@@ -110,6 +110,8 @@ type denial struct {
 	page []byte
 	// innocent marks an invalid token that does not count as a guess.
 	innocent bool
+	// recorded is set once the audit trail has been told of the denial.
+	recorded bool
 }
 
 // retrySeconds returns retryAfter in seconds, rounded up, for Retry-After.
@@ -121,7 +123,8 @@ func deny(reason Reason, message string) *denial {
 	return &denial{reason: reason, message: message}
 }
 
-// record logs a denial and counts the outcome.
+// record logs a denial, records it in the audit trail and counts the outcome. What it
+// replaces the denial with, if the trail is strict, is what the client must get.
 func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
 	outcome := Outcome{Decision: decisionAllowed, Took: took}
 	if d.passThrough {
@@ -131,6 +134,7 @@ func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
 		outcome.Access = d.Access.String()
 	}
 	if d.denied != nil {
+		d.recordDenial(h.app.Trail(), r)
 		outcome.Decision, outcome.Reason = decisionDenied, d.denied.reason
 		h.logDenial(r, d, d.denied)
 	}

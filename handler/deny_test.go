@@ -264,9 +264,9 @@ func TestDenialLinesAreBounded(t *testing.T) {
 
 func TestDenialsOfOneClient(t *testing.T) {
 	record := newToken(token.New(), token.ScopeRead).record
-	key := func(reason Reason, record *token.Record, address string) denialKey {
+	key := func(reason Reason, record *token.Record, address string) DenialKind {
 		d := &Decision{denied: deny(reason, ""), Record: record, Address: netip.MustParseAddr(address)}
-		return d.denialKey()
+		return d.logKind()
 	}
 	if key(ReasonInvalidToken, nil, "2001:db8::1") != key(ReasonInvalidToken, nil, "2001:db8::2") {
 		t.Error("addresses of one network are counted separately")

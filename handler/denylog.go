@@ -3,7 +3,6 @@ package handler
 import (
 	"hash/maphash"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -21,9 +19,10 @@ const (
 	// one token or, if there is none, one client network.
 	maxDenialLines = 10
 	// The maximum sizes, in bytes, of logged parts of a request.
-	maxLoggedPath   = 300
-	maxLoggedHost   = 100
-	maxLoggedMethod = 20
+	maxLoggedPath      = 300
+	maxLoggedHost      = 100
+	maxLoggedMethod    = 20
+	maxLoggedUserAgent = 200
 )
 
 // logDenial logs a denied request, without its headers and query, which may hold
@@ -33,7 +32,7 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 	if line == nil {
 		return
 	}
-	write, left := h.denials.sample(d.now, d.denialKey())
+	write, left := h.denials.sample(d.now, d.logKind())
 	if !write {
 		return
 	}
@@ -89,26 +88,16 @@ func (d *denial) level() zapcore.Level {
 	return zapcore.InfoLevel
 }
 
-// denialKey identifies denials that are alike: those of one token, or of one client
-// network if no token was found, for one reason.
-type denialKey struct {
-	reason  Reason
-	token   string
-	network netip.Prefix
-}
-
-func (d *Decision) denialKey() denialKey {
-	key := denialKey{reason: d.denied.reason}
-	if d.Record != nil {
-		key.token = d.Record.ID
-		return key
-	}
-	key.network = limits.NetworkOf(d.failingAddress())
-	return key
+// logKind returns the kind of the denial for the log, which makes no difference between
+// operations.
+func (d *Decision) logKind() DenialKind {
+	kind := d.denialKind()
+	kind.Operation = ""
+	return kind
 }
 
 // denialSampler limits the log lines of denials that are alike, as zap's sampler
-// does for lines with the same message. Keys whose hashes collide share a limit.
+// does for lines with the same message. Kinds whose hashes collide share a limit.
 type denialSampler struct {
 	seed   maphash.Seed
 	counts [1024]denialCount
@@ -124,8 +113,8 @@ func newDenialSampler() *denialSampler { return &denialSampler{seed: maphash.Mak
 
 // sample reports whether to write another line, and how many were dropped since
 // the last one.
-func (s *denialSampler) sample(now time.Time, key denialKey) (write bool, left uint64) {
-	count := &s.counts[maphash.Comparable(s.seed, key)%uint64(len(s.counts))]
+func (s *denialSampler) sample(now time.Time, kind DenialKind) (write bool, left uint64) {
+	count := &s.counts[maphash.Comparable(s.seed, kind)%uint64(len(s.counts))]
 	second := now.Unix()
 	if before := count.second.Load(); before != second && count.second.CompareAndSwap(before, second) {
 		count.lines.Store(0)

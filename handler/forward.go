@@ -51,7 +51,11 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 		}
 	}
 	response := d.confined.ownAnswer(out)
-	if response == nil {
+	own := response != nil
+	if !own {
+		if err := t.writeBegins(r, d); err != nil {
+			return nil, err
+		}
 		if response, err = t.deliver(out, d.Access); err != nil {
 			return nil, err
 		}
@@ -72,6 +76,9 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	if err := checkAnswer(response, question); err != nil {
 		_ = response.Body.Close() // the client must not see this response
 		return nil, t.refused(d.Account, err)
+	}
+	if !own {
+		t.wrote(r, d, response)
 	}
 	if d.confined != nil {
 		confined, err := d.confined.answer(response)

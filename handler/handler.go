@@ -298,6 +298,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	if d.denied = notForwarded(err); d.denied != nil {
+		d.recordDenial(h.app.Trail(), r)
 		return d.denied.write(w, r)
 	}
 	return err

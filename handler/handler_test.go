@@ -121,9 +121,17 @@ func (o oneToken) Limits() *limits.Limits { return o.limits }
 
 func (oneToken) Used(string, netip.Addr, string) {}
 func (oneToken) Decided(Outcome)                 {}
+func (oneToken) Trail() Trail                    { return noTrail{} }
 func (oneToken) AddJira(Jira) error              { return nil }
 func (oneToken) AddGateway(*Handler)             {}
 func (oneToken) Endpoints() Endpoints            { return testEndpoints{} }
+
+// noTrail records nothing.
+type noTrail struct{}
+
+func (noTrail) Denied(context.Context, DenialKind, time.Time, func() Recorded) error { return nil }
+func (noTrail) WriteBegins(context.Context, func() Recorded) error                   { return nil }
+func (noTrail) Wrote(context.Context, Recorded)                                      {}
 
 func newHandler(t testing.TB, app App, front, passwords string) *Handler {
 	t.Helper()

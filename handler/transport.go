@@ -158,13 +158,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.denied = nil        // from an earlier attempt: the proxy may retry
 	if d.Account == nil { // it is the owner's
 		if d.denied = ownAccount(r.Context(), t.app, d, t.URL); d.denied != nil {
-			return d.denied.response(r), nil
+			return t.deny(r, d), nil
 		}
 	}
 	if !(Jira{URL: t.URL, Accounts: t.Accounts}).Takes(d.Account) {
 		// A separate jira_token_auth may list other accounts than this transport.
 		d.denied = otherJira()
-		return d.denied.response(r), nil
+		return t.deny(r, d), nil
 	}
 	response, err := t.send(r, d)
 	if err == nil {
@@ -173,12 +173,18 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d.denied = deniedBy(d, err); d.denied != nil {
 		// For an error, the proxy would consider Jira down, or retry.
 		d.lingering = d.request != nil && !drainOrClose(d.writer, d.request)
-		return d.denied.response(r), nil
+		return t.deny(r, d), nil
 	}
 	if _, gone := errors.AsType[clientError](err); gone {
 		return nil, context.Canceled // which the proxy blames on the client
 	}
 	return nil, forwardingError{err}
+}
+
+// deny records a denial in the audit trail and returns the response to the request.
+func (t *Transport) deny(r *http.Request, d *Decision) *http.Response {
+	d.recordDenial(t.app.Trail(), r)
+	return d.denied.response(r)
 }
 
 // pass sends a request without a token to Jira. If the client fails to send its

@@ -28,6 +28,9 @@ func deniedBy(d *Decision, err error) *denial {
 	if failed, ok := errors.AsType[clientError](err); ok {
 		return bodyDenial(failed)
 	}
+	if unrecorded, ok := errors.AsType[unrecordedError](err); ok {
+		return notOnRecord(unrecorded)
+	}
 	if _, ok := errors.AsType[jira.NotJiraError](err); ok {
 		return &denial{
 			reason:  ReasonJiraUnreachable,

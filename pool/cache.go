@@ -101,7 +101,10 @@ func (s *Cache) Start(mayBeginEmpty bool) error {
 	}
 	s.Store.started.Store(true)
 	s.running.Go(func(ctx context.Context) { s.Store.announce(ctx, s.Store.logger) })
-	s.Store.startOnce.Do(func() { s.Store.running.Go(s.Store.UseLog.Run) })
+	s.Store.startOnce.Do(func() {
+		s.Store.running.Go(s.Store.UseLog.Run)
+		s.Store.running.Go(s.Store.Recorder.Run)
+	})
 	s.startMirrors()
 	s.watchOnce.Do(func() {
 		s.running.Go(func(ctx context.Context) {

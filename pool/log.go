@@ -8,9 +8,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// newLogger returns the logger of a store. A store outlives the configuration that
+// newLogger returns a logger for a store. A store outlives the configuration that
 // created it, so it logs to the logger of the running configuration.
-func newLogger() *zap.Logger { return zap.New(runningCore{}).Named("jira_tokens.store") }
+func newLogger(name string) *zap.Logger { return zap.New(runningCore{}).Named("jira_tokens." + name) }
 
 // runningCore delegates to the core of Caddy's current logger.
 type runningCore struct{ fields []zapcore.Field }

@@ -20,6 +20,7 @@ type Metrics struct {
 	storeTime *prometheus.HistogramVec
 	storeUp   prometheus.Gauge
 	active    prometheus.Gauge
+	auditLost prometheus.Counter
 
 	// counters caches the counters of requests by outcome, since finding one by its
 	// labels takes a lock that all requests share.
@@ -57,6 +58,10 @@ func newMetrics() *Metrics {
 			Namespace: namespace, Name: "active",
 			Help: "Tokens that were used through this gateway in the last full minute.",
 		}),
+		auditLost: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "audit_lost_total",
+			Help: "Events about requests that are missing in the audit trail, because the store did not take them for too long.",
+		}),
 		caches: make(map[*storage.Cache]struct{}),
 	}
 }
@@ -84,7 +89,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric, accounts iter.Seq2[s
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, cacheCollector{m}}
+	return []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, m.auditLost, cacheCollector{m}}
 }
 
 // upIf returns the value of an up gauge.

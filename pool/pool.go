@@ -50,7 +50,7 @@ func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error
 
 func acquireStore(module storage.Module) (*Store, error) {
 	value, _, err := stores.LoadOrNew(module.Key(), func() (caddy.Destructor, error) {
-		logger := newLogger()
+		logger := newLogger("store")
 		store, err := module.NewStore(logger)
 		if err != nil {
 			return nil, err

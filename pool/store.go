@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/jiratokens/caddy-jira-tokens/audit"
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -23,6 +24,8 @@ type Store struct {
 	Metrics *Metrics
 	// UseLog collects the last uses of tokens.
 	UseLog *storage.UseLog
+	// Recorder writes events about requests to the audit trail.
+	Recorder *audit.Recorder
 	// Counters hold the state that every configuration's limits are checked against.
 	Counters *limits.Counters
 
@@ -44,7 +47,7 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	ctx, end := context.WithCancel(context.Background()) // until Destruct
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
 	s.counter, _ = store.(storage.Counter)
-	s.Store = storage.Vet(storage.Observe(store, s.Metrics.storeCalled), reportDamage(logger))
+	s.Store = storage.Vet(audit.Logged(storage.Observe(store, s.Metrics.storeCalled), newLogger("audit")), reportDamage(logger))
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.Metrics.storeUp.Set(upIf(cause == nil))
 		if cause != nil {
@@ -59,6 +62,10 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 		if s.breaker.Away() == nil { // an outage has its own log line
 			writing.report(err, logger, "cannot write the last uses of tokens: keeping them in memory", "writing the last uses of tokens again")
 		}
+	})
+	s.Recorder = audit.NewRecorder(audit.Options{
+		Write: s.Store.AddEvents, Away: s.breaker.Away, Lost: func(n uint64) { s.Metrics.auditLost.Add(float64(n)) },
+		Logger: logger, Now: time.Now,
 	})
 	var shared limits.Shared
 	if limiter, ok := store.(storage.Limiter); ok {
