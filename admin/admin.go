@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -219,43 +218,6 @@ func apiError(err error) caddy.APIError {
 // the command can name its flag.
 func aboutField(status int, field string, err error) caddy.APIError {
 	return caddy.APIError{HTTPStatus: status, Err: err, Message: field + ": " + strings.TrimPrefix(err.Error(), field+": ")}
-}
-
-func (c *call) audit() (int, any, error) {
-	parameters, err := c.parameters("since", "token", "cursor", "limit")
-	if err != nil {
-		return 0, nil, err
-	}
-	query := registry.EventQuery{TokenID: parameters.Get("token"), Cursor: parameters.Get("cursor")}
-	if query.TokenID != "" && !token.ValidID(query.TokenID) {
-		return 0, nil, registry.InvalidError{Field: "token", Err: errors.New("invalid token id: expected 10 characters of 0-9, A-Z, a-z")}
-	}
-	if since := parameters.Get("since"); since != "" {
-		if query.Since, err = parseSince(since, time.Now()); err != nil {
-			return 0, nil, registry.InvalidError{Field: "since", Err: err}
-		}
-	}
-	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
-		return 0, nil, err
-	}
-	page, err := c.registry.Events(c.Context(), query)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, EventPage{append([]Event{}, page.Events...), page.Next, page.More}, nil
-}
-
-// parseSince parses a length of time before now, a date or a time.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if ago, err := token.ParseSpan(text); err == nil {
-		return now.Add(-ago), nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("invalid time %q: expected how long ago, such as 24h or 7d, a date such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z", text)
 }
 
 func limit(text string) (int, error) {

@@ -40,6 +40,8 @@ type (
 	GroupsHealth = facts.Health
 	// Event is an entry of the audit trail.
 	Event = registry.Event
+	// EventRequest is the request that an event is about.
+	EventRequest = registry.EventRequest
 	// Explanation describes what one gateway would do with a request.
 	Explanation = handler.Explanation
 	// Account is an account, without its credential.

@@ -24,6 +24,7 @@ import (
 type client struct {
 	address string
 	json    bool
+	csv     bool
 	out     io.Writer
 	err     io.Writer
 }
@@ -33,10 +34,14 @@ func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, [
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SilenceUsage = true // the flags are fine: do not print the usage on errors
 		output, _ := cmd.Flags().GetString("output")
-		if output != "text" && output != "json" {
+		switch {
+		case output == "text", output == "json", output == "csv" && cmd.Name() == "audit":
+		case cmd.Name() == "audit":
+			return fmt.Errorf("--output: invalid format %q: expected text, json or csv", output)
+		default:
 			return fmt.Errorf("--output: invalid format %q: expected text or json", output)
 		}
-		c := &client{json: output == "json", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
+		c := &client{json: output == "json", csv: output == "csv", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
 		if c.json {
 			c.out = &jsonWriter{Writer: c.out}
 		}

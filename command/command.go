@@ -52,7 +52,7 @@ func addCommands(root *cobra.Command) {
 	flags.String("address", "", "Address of the administration API listener (if --config is not used)")
 	flags.StringP("config", "c", "", "Configuration file (if --address is not used)")
 	flags.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
-	flags.StringP("output", "o", "text", "Output format: text or json")
+	flags.StringP("output", "o", "text", "Output format: text or json, or csv for the audit trail")
 	root.AddCommand(
 		createCommand(), listCommand(), showCommand(), updateCommand(), rotateCommand(),
 		changeCommand("disable", "Disable a token until it is enabled again"),
@@ -245,26 +245,6 @@ func deleteCommand() *cobra.Command {
 			})
 		}),
 	}
-}
-
-func auditCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "audit [--follow] [--since 24h] [--token ID]",
-		Short: "Show who changed which token and how",
-		Args:  noArguments("values with spaces must be in quotes"),
-		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			if id, _ := cmd.Flags().GetString("token"); id != "" && !token.ValidID(id) {
-				return errors.New("--token: expected the token's ID, the 10 characters after jt_")
-			}
-			query := givenFlags(cmd, "since", "token")
-			follow, _ := cmd.Flags().GetBool("follow")
-			return c.audit(cmd.Context(), query, follow)
-		}),
-	}
-	cmd.Flags().String("since", "", "Only events since then: how long ago (24h, 7d), a date or a time")
-	cmd.Flags().String("token", "", "Only events about the token with this ID")
-	cmd.Flags().BoolP("follow", "f", false, "Keep printing new events until interrupted")
-	return cmd
 }
 
 func explainCommand() *cobra.Command {

@@ -191,7 +191,7 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 // flagNames maps the names that the admin API's errors begin with to flags.
 func flagNames() map[string]string {
 	names := map[string]string{
-		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "from": "from", "token": "token",
+		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "until": "until", "action": "action", "actor": "actor", "project": "project", "limit": "limit", "from": "from", "token": "token",
 		"check": "no-check", "to": "to",
 		"cloud": "cloud", "jira": "jira", "user": "user", "scoped": "scoped", "api_url": "api-url", "token_url": "token-url",
 	}

@@ -1,15 +1,12 @@
 package command
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"time"
@@ -196,78 +193,6 @@ func (r *rows) end(more bool) error {
 		fmt.Fprintf(r.c.err, "These are the newest %d; there are more.\n", r.count)
 	}
 	return nil
-}
-
-// audit prints the audit trail, and if follow is set, new events as they arrive.
-func (c *client) audit(ctx context.Context, query url.Values, follow bool) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
-	query.Set("limit", strconv.Itoa(admin.MaxPageSize))
-	for shown := 0; ctx.Err() == nil; {
-		var page admin.EventPage
-		if err := c.call(http.MethodGet, "audit", query, nil, &page); err != nil {
-			return err
-		}
-		for _, event := range page.Events {
-			c.printEvent(event)
-		}
-		shown += len(page.Events)
-		query.Set("cursor", page.Next)
-		if page.More {
-			continue
-		}
-		if !follow {
-			if shown == 0 {
-				c.progress("No events.")
-			}
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-	return nil
-}
-
-// printEvent prints an event, as a line of JSON or as text.
-func (c *client) printEvent(event admin.Event) {
-	if c.json {
-		text, _ := json.Marshal(event) // cannot fail
-		fmt.Fprintf(c.out, "%s\n", text)
-		return
-	}
-	var who strings.Builder
-	who.WriteString(event.Actor.Kind)
-	for _, more := range []string{event.Actor.Name, event.Actor.Address} {
-		if more != "" {
-			who.WriteString(", " + more)
-		}
-	}
-	if event.Actor.Claim != "" {
-		fmt.Fprintf(&who, " (calls itself %q)", event.Actor.Claim)
-	}
-	what := "account " + event.Name
-	switch {
-	case strings.HasPrefix(event.Document, "own_account/"):
-		what = "account " + ownLabel(event.Owner)
-	case event.Document != "":
-		kind, _, _ := strings.Cut(event.Document, "/")
-		what = kind + " " + event.Name
-	case event.TokenID != "":
-		what = fmt.Sprintf("%s of %s (%s)", event.TokenID, event.Owner, event.Name)
-	}
-	fmt.Fprintf(c.out, "%s  %-8s  %s  by %s\n", event.At.UTC().Format(time.RFC3339), event.Action, what, who.String())
-	for _, change := range event.Changes {
-		fmt.Fprintf(c.out, "    %s: %s → %s\n", change.Field, valueOrNone(change.Old), valueOrNone(change.New))
-	}
-}
-
-func valueOrNone(value json.RawMessage) string {
-	if len(value) == 0 {
-		return "–"
-	}
-	return string(value)
 }
 
 // explainRequest prints what would happen to a request.

@@ -5,10 +5,11 @@ import "github.com/jiratokens/caddy-jira-tokens/storage"
 // The store's types in the registry's API, so that its callers need not import
 // storage.
 type (
-	Actor      = storage.Actor
-	Event      = storage.Event
-	EventQuery = storage.EventQuery
-	Use        = storage.Use
+	Actor        = storage.Actor
+	Event        = storage.Event
+	EventQuery   = storage.EventQuery
+	EventRequest = storage.EventRequest
+	Use          = storage.Use
 )
 
 // The kinds of actors that act through the registry's callers.
