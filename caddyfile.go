@@ -40,6 +40,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			grace <duration>|off
 //		}
 //		limit          <number>/s|m|h|d [burst <number>]|off
+//		limit_writes   <number>/s|m|h|d [burst <number>]|off
 //		max_concurrent <number>|off
 //		max_failures   <number>/s|m|h|d|off
 //		account <name> {
@@ -94,6 +95,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("store", a.unmarshalStore),
 		option.Func("cache", a.unmarshalCache),
 		limit("limit", &a.Limit),
+		limit("limit_writes", &a.LimitWrites),
 		option.Value("max_concurrent", &a.MaxConcurrent),
 		limit("max_failures", &a.MaxFailures),
 		option.Func("account", a.unmarshalAccount).Repeated(),

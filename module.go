@@ -71,6 +71,13 @@ type App struct {
 	// limit. Default: no limit
 	Limit string `json:"limit,omitempty"`
 
+	// The default limit on requests that change something in Jira, for tokens
+	// without one of their own, in the form of limit: `20/d`. It applies in addition
+	// to limit. Requests that the gateway does not forward do not count. With the
+	// `file` store, the count starts anew when Caddy restarts. `off`: no limit.
+	// Default: no limit
+	LimitWrites string `json:"limit_writes,omitempty"`
+
 	// The default maximum number of requests in flight on this Caddy instance
 	// per token, for tokens without a limit of their own. Requests over the
 	// limit get 429 `rate_limited`. `off`: no limit. Default: no limit
@@ -256,6 +263,9 @@ func (a *App) limitsOver(counters *limits.Counters) (*limits.Limits, error) {
 	l := &limits.Limits{Counters: counters, MaxConcurrent: a.MaxConcurrent, Accounts: make(map[string]token.Concurrency)}
 	if err := l.Token.UnmarshalText([]byte(a.Limit)); err != nil {
 		return nil, err
+	}
+	if err := l.Writes.UnmarshalText([]byte(a.LimitWrites)); err != nil {
+		return nil, fmt.Errorf("limit_writes: %w", err)
 	}
 	if err := l.Failures.UnmarshalText([]byte(a.MaxFailures)); err != nil {
 		return nil, fmt.Errorf("max_failures: %w", err)

@@ -43,6 +43,8 @@ type Decision struct {
 	// anything, even where the configuration classifies by method.
 	operation jira.Match
 	changes   bool
+	// counted is set once the request counts as a write.
+	counted bool
 	// Account is the Jira account that the request is forwarded with. If that is the
 	// owner's own, it is nil until the request is forwarded: there is one for each
 	// Jira.

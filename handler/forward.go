@@ -53,6 +53,9 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	response := d.confined.ownAnswer(out)
 	own := response != nil
 	if !own {
+		if err := t.takeWrite(r.Context(), d); err != nil {
+			return nil, err
+		}
 		if err := t.writeBegins(r, d); err != nil {
 			return nil, err
 		}

@@ -40,6 +40,9 @@ func (h *Handler) unaskedLimits(d *Decision) string {
 	if limit := h.app.Limits().RateOf(d.Record); limit != (token.Limit{}) {
 		bounds = append(bounds, "make "+ratePhrase(limit))
 	}
+	if limit := h.app.Limits().WritesOf(d.Record); limit != (token.Limit{}) {
+		bounds = append(bounds, "make "+writesPhrase(limit))
+	}
 	if most := h.app.Limits().ConcurrencyOf(d.Record); most > 0 {
 		bounds = append(bounds, fmt.Sprintf("have %d requests in flight", most))
 	}
@@ -51,8 +54,17 @@ func (h *Handler) unaskedLimits(d *Decision) string {
 
 // ratePhrase returns a rate in words, such as "600 requests a minute".
 func ratePhrase(limit token.Limit) string {
+	return phraseOf(limit, "requests")
+}
+
+// writesPhrase returns a limit on writes in words.
+func writesPhrase(limit token.Limit) string {
+	return phraseOf(limit, "requests that change something")
+}
+
+func phraseOf(limit token.Limit, what string) string {
 	period := map[time.Duration]string{time.Second: "a second", time.Minute: "a minute", time.Hour: "an hour", 24 * time.Hour: "a day"}[limit.Period]
-	phrase := fmt.Sprintf("%d requests %s", limit.Requests, period)
+	phrase := fmt.Sprintf("%d %s %s", limit.Requests, what, period)
 	if limit.Burst != limit.Requests {
 		phrase += fmt.Sprintf(", at most %d at once", limit.Burst)
 	}

@@ -25,6 +25,9 @@ func deniedBy(d *Decision, err error) *denial {
 	if outside, ok := errors.AsType[*confine.Error](err); ok {
 		return confinedDenial(d, outside)
 	}
+	if denied, ok := errors.AsType[deniedError](err); ok {
+		return denied.denial
+	}
 	if failed, ok := errors.AsType[clientError](err); ok {
 		return bodyDenial(failed)
 	}

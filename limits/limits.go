@@ -40,6 +40,9 @@ type Limits struct {
 	// Token is the default rate limit, for tokens without a limit of their own.
 	// Zero means no limit.
 	Token token.Limit
+	// Writes is the default limit on requests that change something in Jira, for
+	// tokens without one of their own. Zero means no limit.
+	Writes token.Limit
 	// MaxConcurrent is the default limit on the requests of one token in flight,
 	// for tokens without a limit of their own. Zero means no limit.
 	MaxConcurrent token.Concurrency
@@ -69,6 +72,7 @@ type Bound int
 // The bounds.
 const (
 	TokenRate Bound = iota + 1
+	TokenWrites
 	TokenConcurrency
 	AccountConcurrency
 	NetworkFailures
@@ -80,6 +84,8 @@ func (b Bound) String() string {
 	switch b {
 	case TokenRate:
 		return "limit of the token"
+	case TokenWrites:
+		return "limit_writes of the token"
 	case TokenConcurrency:
 		return "max_concurrent of the token"
 	case AccountConcurrency:
@@ -159,9 +165,15 @@ func exceedsConcurrency(bound Bound, limit int) *Exceeded {
 // RateOf returns the rate limit that applies to a token, its own or the
 // configuration's. Zero means no limit.
 func (l *Limits) RateOf(record *token.Record) token.Limit {
-	limit := l.Token
-	if record.Limit != (token.Limit{}) {
-		limit = record.Limit
+	return effective(record.Limit, l.Token)
+}
+
+// effective returns a token's own limit or, if it has none, the default. Zero means no
+// limit.
+func effective(own, fallback token.Limit) token.Limit {
+	limit := fallback
+	if own != (token.Limit{}) {
+		limit = own
 	}
 	if limit == token.Unlimited {
 		return token.Limit{}

@@ -139,7 +139,7 @@ func TestUnchangedTokensStayApproved(t *testing.T) {
 	}
 	for _, fields := range []map[string]any{
 		{"scope": "write", "allow_ip": []string{"10.0.0.0/8"}, "account": "default", "expires_at": "never", "exempt": ""},
-		{"name": "new", "scope": "write"}, {"limit": "5/m"}, {"purpose": "export"}, {"not_before": "2026-01-01"}, {"max_concurrent": "3"},
+		{"name": "new", "scope": "write"}, {"limit": "5/m"}, {"limit_writes": "5/d"}, {"purpose": "export"}, {"not_before": "2026-01-01"}, {"max_concurrent": "3"},
 	} {
 		if record, err := r.Update(ctx, admin, id, edit(t, fields)); err != nil || record.Status != token.StatusActive {
 			t.Errorf("after %v: %+v, %v", fields, record, err)

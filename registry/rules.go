@@ -83,7 +83,7 @@ func touchesRules(old, changed *token.Record) (bool, error) {
 	// What is not listed here is ruled.
 	unruled := *changed
 	unruled.Name, unruled.Purpose, unruled.NotBefore = old.Name, old.Purpose, old.NotBefore
-	unruled.Limit, unruled.MaxConcurrent = old.Limit, old.MaxConcurrent
+	unruled.Limit, unruled.LimitWrites, unruled.MaxConcurrent = old.Limit, old.LimitWrites, old.MaxConcurrent
 	same, err := sameJSON(old, &unruled)
 	return !same, err
 }

@@ -76,6 +76,8 @@ type selfNetworks struct {
 // limit means that there is none.
 type selfLimits struct {
 	Rate *selfLimit `json:"rate"`
+	// Writes limits the requests that change something in Jira.
+	Writes *selfLimit `json:"writes"`
 	// InFlight limits the requests in flight, counting this one.
 	InFlight *selfLimit `json:"in_flight"`
 }
@@ -148,6 +150,9 @@ func listed(list []netip.Prefix) []netip.Prefix {
 func limitsOf(l *limits.Limits, record *token.Record) (s selfLimits) {
 	if rate := l.RateOf(record); rate != (token.Limit{}) {
 		s.Rate = &selfLimit{rate, l.Left(record)}
+	}
+	if writes := l.WritesOf(record); writes != (token.Limit{}) {
+		s.Writes = &selfLimit{writes, l.WritesLeft(record)}
 	}
 	if most := l.ConcurrencyOf(record); most > 0 {
 		s.InFlight = &selfLimit{most, max(0, most-l.InFlight(record))}

@@ -15,7 +15,7 @@ import (
 func TestShowSelf(t *testing.T) {
 	g := newGateway(t)
 	issued := g.create(map[string]any{
-		"scope": "write", "expires_at": "10d", "limit": "60/m", "max_concurrent": 4, "allow_ip": []string{"192.0.2.0/24"},
+		"scope": "write", "expires_at": "10d", "limit": "60/m", "limit_writes": "20/d", "max_concurrent": 4, "allow_ip": []string{"192.0.2.0/24"},
 		"confine": map[string]any{"projects": []string{"ACME"}}, "exempt": "internal reason",
 	})
 	for range 3 {
@@ -30,7 +30,7 @@ func TestShowSelf(t *testing.T) {
 		"id": `"` + issued.Record.ID + `"`, "owner": `"alice"`, "name": `"report"`, "kind": `"user"`, "scope": `"write"`, "account": `"default"`, "state": `"active"`,
 		"confine": `{"projects":[{"key":"ACME"}]}`, "address": `"192.0.2.7"`, "secret": `"current"`, "not_before": "null", "rotated_at": "null",
 		"networks":   `{"allow_ip":["192.0.2.0/24"],"deny_ip":[],"policy_allow_ip":[],"gateway_allow_ip":[],"gateway_deny_ip":[]}`,
-		"limits":     `{"rate":{"limit":"60/m","left":57},"in_flight":{"limit":4,"left":1}}`,
+		"limits":     `{"rate":{"limit":"60/m","left":57},"writes":{"limit":"20/d","left":20},"in_flight":{"limit":4,"left":1}}`,
 		"expires_at": `"` + issued.Record.ExpiresAt.Format(time.RFC3339) + `"`,
 	} {
 		if string(s[name]) != want {

@@ -157,6 +157,12 @@ var fields = []Field{
 		set: setter(func(r *Record, text string, _ time.Time) error { return r.Limit.UnmarshalText([]byte(text)) }),
 	},
 	{
+		Name: "limit_writes", Flag: "limit-writes", Help: "Rate limit on requests that change something in Jira, such as 20/d, in addition to --limit; off for none, even if the gateway sets one; '' for the gateway's",
+		Zero: "", Label: "limit of writes",
+		get: func(r *Record) any { return r.LimitWrites.String() },
+		set: setter(func(r *Record, text string, _ time.Time) error { return r.LimitWrites.UnmarshalText([]byte(text)) }),
+	},
+	{
 		Name: "max_concurrent", Flag: "max-concurrent", Help: "Maximum number of requests in flight on each gateway; off for no limit, even if the gateway sets one; '' for the gateway's",
 		Zero: "",
 		get:  func(r *Record) any { return r.MaxConcurrent },

@@ -51,6 +51,9 @@ type Record struct {
 	Confine Confinement `json:"confine,omitzero"`
 	// Limit is the token's own rate limit. Zero means the gateway's default.
 	Limit Limit `json:"limit,omitzero"`
+	// LimitWrites is the token's own limit on requests that change something in Jira.
+	// Zero means the gateway's default.
+	LimitWrites Limit `json:"limit_writes,omitzero"`
 	// MaxConcurrent is the maximum number of requests in flight. Zero means the
 	// gateway's default.
 	MaxConcurrent Concurrency `json:"max_concurrent,omitempty"`
@@ -229,6 +232,9 @@ func (r *Record) Check() error {
 	}
 	if err := r.Limit.check(); err != nil {
 		return err
+	}
+	if err := r.LimitWrites.check(); err != nil {
+		return fmt.Errorf("limit_writes: %w", err)
 	}
 	if err := r.MaxConcurrent.check(); err != nil {
 		return fmt.Errorf("max_concurrent: %w", err)

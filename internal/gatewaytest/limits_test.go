@@ -166,3 +166,45 @@ func (g *gateway) fill(t *testing.T, tokens []issued, more issued) {
 		return nil
 	})
 }
+
+// TestLimitOfWrites: a budget for changes, of two gateways together and over a restart
+// with Redis. Reads do not count.
+func TestLimitOfWrites(t *testing.T) {
+	o := options{store: redisStore(redistest.Start(t)), apps: "limit_writes 3/d"}
+	a, b := startGateway(t, o), startGateway(t, o)
+	common, own := a.issue("alice", "write"), a.issue("bob", "write", "limit_writes", "2/d")
+	for _, tok := range []issued{common, own} {
+		b.guard(tok.Owner, tok.Token)
+	}
+	write := func(g *gateway, tok issued) answer {
+		return g.do("POST", "/rest/api/2/issue/ABC-1/comment", tok.basic()+"Content-Type: application/json\r\n", `{"body":"x"}`)
+	}
+	for i, step := range []struct {
+		g       *gateway
+		tok     issued
+		allowed bool
+	}{{a, common, true}, {b, common, true}, {a, own, true}, {b, own, true}, {a, own, false}, {b, own, false}, {b, common, true}, {a, common, false}} {
+		got := write(step.g, step.tok)
+		if step.allowed != (got.reason() == "") || !step.allowed && (got.status != http.StatusTooManyRequests || got.reason() != "rate_limited" || got.header.Get("Retry-After") == "") {
+			t.Errorf("write %d: %s", i, got)
+		}
+	}
+	wantRateHeaders(t, write(a, own), "2", "2", "86400")
+	if got := a.do("GET", issuePath, own.basic()); got.status != http.StatusOK {
+		t.Errorf("a read: %s", got)
+	}
+	a.stop()
+	a.start()
+	if got := write(a, common); got.status != http.StatusTooManyRequests {
+		t.Errorf("after a restart: %s", got)
+	}
+	if r := a.token("show", own.ID); !strings.Contains(r.out, "2/d") {
+		t.Errorf("show: %s", r)
+	}
+	if r := a.token("update", own.ID, "--limit-writes", "2/x"); r.code == 0 || !strings.Contains(r.err, "--limit-writes") {
+		t.Errorf("update with a bad limit: %s", r)
+	}
+	if r := a.token("explain", "--token", own.ID, "GET", issuePath); r.code != 0 || !strings.Contains(oneLine(r.out), "2 requests that change something a day") {
+		t.Errorf("explain: %s", r)
+	}
+}
