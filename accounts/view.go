@@ -77,11 +77,7 @@ func (s *Set) List(ctx context.Context) ([]View, error) {
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	views := s.Views()
-	for _, account := range inOrder(s.own) {
-		views = append(views, s.view(account))
-	}
-	return views, nil
+	return s.Known(), nil
 }
 
 // Views returns all accounts but owners' own ones as this node knows them, the
@@ -92,6 +88,15 @@ func (s *Set) Views() []View {
 		views = append(views, s.viewConfigured(name))
 	}
 	for _, account := range inOrder(s.named) {
+		views = append(views, s.view(account))
+	}
+	return views
+}
+
+// Known returns all accounts as this node knows them, without reading the store.
+func (s *Set) Known() []View {
+	views := s.Views()
+	for _, account := range inOrder(s.own) {
 		views = append(views, s.view(account))
 	}
 	return views

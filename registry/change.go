@@ -221,6 +221,9 @@ func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id s
 		}
 		changed.Version++
 		changed.UpdatedAt = r.timestamp()
+		if !changed.ExpiresAt.Equal(old.ExpiresAt) {
+			changed.ExpirySetAt = changed.UpdatedAt
+		}
 		err = r.apply(ctx, actor, action, old, &changed)
 		if err == nil {
 			return &changed, nil

@@ -132,6 +132,29 @@ func (c DocumentChange) Check() error {
 	return nil
 }
 
+// MaxQuietChanges is the maximum number of changes that ApplyQuietly makes at once.
+const MaxQuietChanges = 1000
+
+// CheckQuiet returns an error if ApplyQuietly cannot make these changes.
+func CheckQuiet(changes []DocumentChange) error {
+	if len(changes) == 0 || len(changes) > MaxQuietChanges {
+		return fmt.Errorf("invalid number of changes %d: expected 1 to %d", len(changes), MaxQuietChanges)
+	}
+	seen := make(map[DocumentName]bool, len(changes))
+	for _, change := range changes {
+		switch err := change.Check(); {
+		case err != nil:
+			return err
+		case change.Damaged:
+			return fmt.Errorf("%s: a damaged document cannot be replaced quietly", change.DocumentName)
+		case seen[change.DocumentName]:
+			return fmt.Errorf("%s is changed twice at once", change.DocumentName)
+		}
+		seen[change.DocumentName] = true
+	}
+	return nil
+}
+
 // Stored returns the JSON in which a store keeps the document, or nil if the change
 // deletes it.
 func (c DocumentChange) Stored() ([]byte, error) {

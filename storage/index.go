@@ -194,6 +194,48 @@ func (s *Scan) stateOf(row string) token.State {
 	return token.StateActive
 }
 
+// Tally counts index entries of tokens that work and expire within some time.
+type Tally struct {
+	scan   Scan
+	within []time.Time
+	// Counts holds the numbers of tokens, one for each of the times.
+	Counts []int
+}
+
+// NewTally returns a tally of tokens that expire between now and within, for each of
+// within. Its scan goes through all entries.
+func NewTally(now time.Time, within []time.Duration) (*Tally, Scan) {
+	t := &Tally{Counts: make([]int, len(within))}
+	longest := now
+	for _, d := range within {
+		t.within = append(t.within, now.Add(d))
+		longest = later(longest, now.Add(d))
+	}
+	query := &Query{Now: now, Expires: []Span{{After: now, Until: longest}}}
+	t.scan, _ = query.Scan() // fails only for a cursor
+	return t, t.scan
+}
+
+// Add counts an entry.
+func (t *Tally) Add(entry string) {
+	if !t.scan.Match(entry) {
+		return
+	}
+	expires := timeOf(entry[t.scan.row:][expiresAt:textAt])
+	for i, until := range t.within {
+		if !expires.After(until) {
+			t.Counts[i]++
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // ID returns the id of a matching entry's record.
 func (s *Scan) ID(entry string) string {
 	return entry[s.row+timeLength : s.row+keyLength]

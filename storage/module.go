@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -31,4 +32,10 @@ type MayBeginEmpty interface {
 // Counter is a store that can count its records without reading them.
 type Counter interface {
 	Count(ctx context.Context) (int, error)
+}
+
+// ExpiryCounter is a store that can count the tokens that work and expire within each of
+// several times, without reading records.
+type ExpiryCounter interface {
+	CountExpiring(ctx context.Context, now time.Time, within []time.Duration) ([]int, error)
 }

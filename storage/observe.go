@@ -55,6 +55,11 @@ func (o *observed) ApplyDocument(ctx context.Context, change DocumentChange) (er
 	return o.Store.ApplyDocument(ctx, change)
 }
 
+func (o *observed) ApplyQuietly(ctx context.Context, changes ...DocumentChange) (err error) {
+	defer o.done("apply_quietly", time.Now(), &err)
+	return o.Store.ApplyQuietly(ctx, changes...)
+}
+
 func (o *observed) Documents(ctx context.Context, query DocumentQuery) (page DocumentPage, err error) {
 	defer o.done("documents", time.Now(), &err)
 	return o.Store.Documents(ctx, query)

@@ -49,6 +49,12 @@ type Store interface {
 	Uses(ctx context.Context, ids []string) (map[string]Use, error)
 
 	Documents
+
+	// ApplyQuietly atomically makes all of the changes or none, without audit events, and
+	// notifies the DocumentWatchers of every node. It is for a gateway's own bookkeeping.
+	// ErrConflict means that one of the documents no longer has the version that its
+	// change is based on, or is damaged. At most MaxQuietChanges can be made at once.
+	ApplyQuietly(ctx context.Context, changes ...DocumentChange) error
 	Trail
 
 	// Watch notifies watcher of changes until ctx is done, and returns ctx.Err().

@@ -65,6 +65,8 @@ type Record struct {
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// ExpiresAt is when it stops working. Zero means never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// ExpirySetAt is when ExpiresAt was last changed, if that was after CreatedAt.
+	ExpirySetAt time.Time `json:"expiry_set_at,omitzero"`
 
 	// Digest is the digest of the current token.
 	Digest Digest `json:"digest"`

@@ -52,21 +52,24 @@ func applyDocument(tx *bbolt.Tx, change storage.DocumentChange) error {
 	if damaged != change.Damaged || !damaged && err != nil && !errors.Is(err, storage.ErrNotFound) || old.Version != change.Version {
 		return storage.ErrConflict
 	}
+	if err := putDocument(tx, change); err != nil {
+		return err
+	}
+	change.Event.Document = change.DocumentName.String()
+	return record(tx, change.Event)
+}
+
+// putDocument stores or deletes a document.
+func putDocument(tx *bbolt.Tx, change storage.DocumentChange) error {
 	data, err := change.Stored()
 	if err != nil {
 		return err
 	}
 	documents, key := tx.Bucket(bucketDocuments), []byte(change.DocumentName.String())
 	if data == nil {
-		err = documents.Delete(key)
-	} else {
-		err = documents.Put(key, data)
+		return documents.Delete(key)
 	}
-	if err != nil {
-		return err
-	}
-	change.Event.Document = change.DocumentName.String()
-	return record(tx, change.Event)
+	return documents.Put(key, data)
 }
 
 // Documents returns the page of documents that query asks for.

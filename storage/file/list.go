@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -96,5 +97,20 @@ func (s *store) Count(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// Interface guard
-var _ storage.Counter = (*store)(nil)
+// CountExpiring returns how many tokens expire within each of these times.
+func (s *store) CountExpiring(ctx context.Context, now time.Time, within []time.Duration) ([]int, error) {
+	tally, scan := storage.NewTally(now, within)
+	err := s.view(ctx, "count tokens", func(tx *bbolt.Tx) error {
+		return entries(ctx, tx, scan.Start, scan.End, func(entry string) (bool, error) {
+			tally.Add(entry)
+			return true, nil
+		})
+	})
+	return tally.Counts, err
+}
+
+// Interface guards
+var (
+	_ storage.Counter       = (*store)(nil)
+	_ storage.ExpiryCounter = (*store)(nil)
+)

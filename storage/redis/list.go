@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -222,5 +223,21 @@ func (s *store) Count(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-// Interface guard
-var _ storage.Counter = (*store)(nil)
+// CountExpiring returns how many tokens expire within each of these times.
+func (s *store) CountExpiring(ctx context.Context, now time.Time, within []time.Duration) ([]int, error) {
+	tally, scan := storage.NewTally(now, within)
+	err := s.scan(ctx, scan.Start, scan.End, lastChunk, func(entry string) (more bool) {
+		tally.Add(entry)
+		return true
+	})
+	if err != nil {
+		return nil, s.fail(ctx, "count tokens", err)
+	}
+	return tally.Counts, nil
+}
+
+// Interface guards
+var (
+	_ storage.Counter       = (*store)(nil)
+	_ storage.ExpiryCounter = (*store)(nil)
+)

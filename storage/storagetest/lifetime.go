@@ -38,6 +38,7 @@ func testListExpiring(t *testing.T, s storage.Store) {
 	change := Update(waiting, func(r *token.Record) { r.NotBefore = now.Add(2 * time.Hour) })
 	apply(t, s, change)
 
+	countExpiring(t, s, now, []time.Duration{30 * 24 * time.Hour, 24 * time.Hour, time.Second, time.Millisecond}, []int{5, 3, 1, 0})
 	within := func(after, until time.Duration) storage.Span {
 		return storage.Span{After: now.Add(after), Until: now.Add(until)}
 	}
@@ -59,6 +60,18 @@ func testListExpiring(t *testing.T, s storage.Store) {
 				t.Errorf("%+v:\n got %v\nwant %v", test.query, got, ids(test.want))
 			}
 		}
+	}
+}
+
+// countExpiring checks the counts of a store that can count expiring tokens.
+func countExpiring(t *testing.T, s storage.Store, now time.Time, within []time.Duration, want []int) {
+	t.Helper()
+	counter, ok := s.(storage.ExpiryCounter)
+	if !ok {
+		return
+	}
+	if got, err := counter.CountExpiring(t.Context(), now, within); err != nil || !slices.Equal(got, want) {
+		t.Errorf("tokens that expire within %v: %v, %v; want %v", within, got, err, want)
 	}
 }
 

@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"DocumentNames", testDocumentNames},
 		{"DocumentPages", testDocumentPages},
 		{"ConcurrentDocuments", testConcurrentDocuments},
+		{"QuietDocuments", testQuietDocuments},
+		{"ConcurrentQuietDocuments", testConcurrentQuietDocuments},
 		{"WatchDocuments", testWatchDocuments},
 		{"Mirror", testMirror},
 		{"CancelledContext", testCancelledContext},
