@@ -83,6 +83,9 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //		audit {
 //			strict
+//			retention    <duration>
+//			key          <signing_key>
+//			trusted_keys <verifier_keys...>
 //		}
 //	}
 //

@@ -17,6 +17,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/jiratokens/caddy-jira-tokens"
+	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 )
 
 var update = flag.Bool("update", false, "update the golden files")
@@ -79,8 +80,13 @@ func TestExamplesAreFormatted(t *testing.T) {
 // as `caddy validate` does, since people copy them.
 func TestExamplesProvision(t *testing.T) {
 	home := t.TempDir()
+	signingKey, _, err := tree.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]string{
-		"JIRA_USER": "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
+		"JIRA_TOKENS_AUDIT_KEY": signingKey,
+		"JIRA_USER":             "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
 		"JIRA_REPORTING_PAT": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
 	} {
 		t.Setenv(name, value)
@@ -148,7 +154,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, group, groups_from or policy, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, group, groups_from, policy or audit, at Caddyfile:3`},
 		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, at Caddyfile:3"},
 		{"groups from Jira, option", app("groups_from jira {\nintervall 1h\n}"), "unknown option \"intervall\" of groups_from jira: expected interval, keep, account or jira, at Caddyfile:4"},
 		{"groups from Jira, interval", app("groups_from jira {\ninterval often\n}"), "invalid interval \"often\": expected a duration above 0"},

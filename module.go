@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -98,7 +99,8 @@ type App struct {
 	GroupsFrom *GroupsFrom `json:"groups_from,omitempty"`
 
 	// The audit trail. Default: denied requests and changes are recorded in the
-	// background
+	// background, events are kept forever, and a key in Caddy's storage signs
+	// checkpoints
 	Audit *Audit `json:"audit,omitempty"`
 
 	// Who may have which tokens. Default: everyone may have any token
@@ -112,6 +114,8 @@ type App struct {
 	trail    *background.Queue
 	registry *registry.Registry
 	ruled    []string // the accounts that the policy names
+	// tree proves the audit trail.
+	tree *tree.Log
 	// agreement finds out whether other gateways have loaded another policy.
 	agreement *registry.Agreement
 	jiras     []handler.Jira
@@ -228,6 +232,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.provisionNotices(ctx); err != nil {
+		return err
+	}
+	if err := a.provisionTree(ctx); err != nil {
 		return err
 	}
 	return registerMetrics(ctx)
@@ -347,6 +354,7 @@ func (a *App) Start() error {
 			a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
 		}
 	})
+	a.startTree()
 	return a.startPeople()
 }
 

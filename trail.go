@@ -20,17 +20,17 @@ type Audit struct {
 	// Otherwise these events are written in the background, within a second or, for
 	// denials, a minute. Default: false
 	Strict bool `json:"strict,omitempty"`
+
+	AuditProof
 }
 
 // unmarshalAudit reads the option audit: a block, or the word strict alone.
 func (a *App) unmarshalAudit(d *caddyfile.Dispenser) error {
 	a.Audit = new(Audit)
-	block := option.Block{
-		option.Func("strict", func(d *caddyfile.Dispenser) error {
-			a.Audit.Strict = true
-			return option.Args(d, "no value")
-		}),
-	}
+	block := append(a.Audit.options(), option.Func("strict", func(d *caddyfile.Dispenser) error {
+		a.Audit.Strict = true
+		return option.Args(d, "no value")
+	}))
 	if d.CountRemainingArgs() == 0 {
 		return block.Read(d, "audit")
 	}

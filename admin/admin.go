@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
@@ -62,6 +63,8 @@ type App interface {
 	// PolicyOfOthers returns the policy that another gateway with this store has
 	// loaded since, or nil if all have the same.
 	PolicyOfOthers() *registry.LoadedPolicy
+	// AuditTree returns the tree that proves the audit trail.
+	AuditTree() *tree.Log
 }
 
 // Routes returns the endpoints under /jira_tokens/.
@@ -94,6 +97,11 @@ var endpoints = map[string]map[string]endpoint{
 
 	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
 	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},
+
+	"audit/checkpoint":    {http.MethodGet: (*call).checkpoint},
+	"audit/export":        {http.MethodGet: (*call).exportTrail},
+	"audit/proof/{event}": {http.MethodGet: (*call).proof},
+	"audit/adopt":         {http.MethodPost: (*call).adoptTrail},
 
 	"accounts":                {http.MethodGet: (*call).listAccounts, http.MethodPost: (*call).addAccount},
 	"accounts/reencrypt":      {http.MethodPost: (*call).reencryptAccounts},

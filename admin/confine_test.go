@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
@@ -33,6 +34,7 @@ type app struct {
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) Jiras() []handler.Jira                { return a.jiras }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
+func (*app) AuditTree() *tree.Log                   { return nil }
 func (*app) GroupsHealth() *GroupsHealth            { return nil }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }

@@ -53,6 +53,7 @@ func auditCommand() *cobra.Command {
 	flags.String("until", "", "Only events before then: how long ago, a date or a time")
 	flags.Int("limit", 0, "Maximum number of events, the oldest ones (0 means no limit)")
 	flags.BoolP("follow", "f", false, "Keep printing new events until interrupted")
+	cmd.AddCommand(proofCommands()...)
 	return cmd
 }
 

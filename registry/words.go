@@ -24,3 +24,6 @@ const MaxPageSize = storage.MaxPageSize
 
 // ErrBadCursor is returned for a cursor of another list.
 var ErrBadCursor = storage.ErrBadCursor
+
+// ParseEventID parses the ID of an event in the audit trail.
+func ParseEventID(text string) (storage.EventID, error) { return storage.ParseEventID(text) }

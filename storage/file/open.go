@@ -72,6 +72,7 @@ func (s *store) open() (*bbolt.DB, error) {
 	case s.failure != nil && time.Since(s.failedAt) < retryAfter:
 		return nil, s.failure
 	}
+	torn := isTorn(s.path)
 	var db *bbolt.DB
 	err := s.checkNew()
 	if err == nil {
@@ -85,6 +86,10 @@ func (s *store) open() (*bbolt.DB, error) {
 	if info, err := os.Stat(s.path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		s.logger.Warn("the token store file can be read by other users of this machine: run chmod 600 on it",
 			zap.String("path", s.path), zap.Stringer("mode", info.Mode()))
+	}
+	if torn {
+		s.logger.Warn("the last write to the token store file was cut off when the machine stopped: continuing with the transaction before it; what was acknowledged is all there",
+			zap.String("path", s.path))
 	}
 	s.db, s.failure = db, nil
 	return db, nil

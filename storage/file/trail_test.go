@@ -1,12 +1,17 @@
 package filestore
 
 import (
+	"encoding/binary"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
@@ -73,5 +78,56 @@ func forgetNumbers(t *testing.T, path string, first bool) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTornWrite cuts off the write of the page that completes a transaction, and checks
+// that the store says so and has all earlier events.
+func TestTornWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens.db")
+	add := func(logger *zap.Logger) int {
+		s := New(path, logger)
+		defer s.Close()
+		if err := s.AddEvents(t.Context(), storage.Event{Action: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		events, err := s.RawEvents(t.Context(), storage.EventID{}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(events)
+	}
+	for range 4 {
+		add(zap.NewNop())
+	}
+	newest := int64(0)
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last uint64
+	for page := range int64(2) {
+		var meta [metaEnd]byte
+		if _, err := file.ReadAt(meta[:], page*int64(os.Getpagesize())); err != nil {
+			t.Fatal(err)
+		}
+		if tx := binary.NativeEndian.Uint64(meta[txAt:]); tx > last {
+			last, newest = tx, page
+		}
+	}
+	if _, err := file.WriteAt(make([]byte, 20), newest*int64(os.Getpagesize())+pagesAt); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	core, logs := observer.New(zapcore.WarnLevel)
+	if n := add(zap.New(core)); n != 4 {
+		t.Errorf("there are %d events, want 3 and a new one", n)
+	}
+	if logs.FilterMessageSnippet("was cut off").Len() != 1 {
+		t.Errorf("the log has %v", logs.All())
+	}
+	core, logs = observer.New(zapcore.WarnLevel)
+	if n := add(zap.New(core)); n != 5 || logs.Len() != 0 {
+		t.Errorf("afterwards: %d events, log %v", n, logs.All())
 	}
 }

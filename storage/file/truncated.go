@@ -3,8 +3,20 @@ package filestore
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
+)
+
+// Where a meta page has what this file knows of it. See type Meta of bbolt.
+const (
+	magic      = 0xED0CDAED
+	magicAt    = 16 // after the page's header
+	pageSizeAt = magicAt + 8
+	pagesAt    = magicAt + 40
+	txAt       = magicAt + 48
+	checksumAt = magicAt + 56
+	metaEnd    = magicAt + 64
 )
 
 // checkSize returns an error if the file is shorter than its own pages, for example
@@ -24,14 +36,6 @@ func checkSize(path string) error {
 	if err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
-	const (
-		magic      = 0xED0CDAED
-		magicAt    = 16 // after the page's header
-		pageSizeAt = magicAt + 8
-		pagesAt    = magicAt + 40
-		txAt       = magicAt + 48
-		metaEnd    = magicAt + 64
-	)
 	var needed, newest uint64
 	pageSize := int64(os.Getpagesize())
 	for page := range int64(2) {
@@ -55,4 +59,30 @@ func checkSize(path string) error {
 		return fmt.Errorf("the token store file %s is damaged: it has %d of %d bytes: restore a backup; the file was not changed", path, have, needed)
 	}
 	return nil
+}
+
+// isTorn reports whether one of the two meta pages is damaged: the machine stopped while
+// the page was written. bbolt then goes on with the other one, which is that of the
+// transaction before. Nobody has been told that the later one was complete.
+func isTorn(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	valid := 0
+	pageSize := int64(os.Getpagesize())
+	for page := range int64(2) {
+		var meta [metaEnd]byte
+		if _, err := f.ReadAt(meta[:], page*pageSize); err != nil {
+			return false
+		}
+		sum := fnv.New64a()
+		sum.Write(meta[magicAt:checksumAt])
+		if binary.NativeEndian.Uint32(meta[magicAt:]) == magic && binary.NativeEndian.Uint64(meta[checksumAt:]) == sum.Sum64() {
+			valid++
+			pageSize = int64(binary.NativeEndian.Uint32(meta[pageSizeAt:]))
+		}
+	}
+	return valid == 1
 }
