@@ -55,6 +55,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //		encryption_key <key> [<old_keys...>]
 //		public_url     <url>
+//		trust <issuer> { ... }
 //		group <name> {
 //			members <owners...>
 //		}
@@ -89,6 +90,8 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //	}
 //
+// See unmarshalTrust for trust, which can be repeated with other issuers.
+//
 // account and group can be repeated with other names, and networks with other ranges:
 // CIDR ranges, single addresses or private_ranges. An account has one credential, either
 // its own line or the end of a cloud line. Credentials may contain placeholders.
@@ -104,6 +107,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("account", a.unmarshalAccount).Repeated(),
 		option.Texts("encryption_key", &a.EncryptionKeys),
 		option.Func("public_url", a.unmarshalPublicURL),
+		option.Func("trust", a.unmarshalTrust).Repeated(),
 		option.Func("group", a.unmarshalGroup).Repeated(),
 		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),

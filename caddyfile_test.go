@@ -154,7 +154,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, group, groups_from, policy or audit, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, trust, group, groups_from, policy or audit, at Caddyfile:3`},
 		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, at Caddyfile:3"},
 		{"groups from Jira, option", app("groups_from jira {\nintervall 1h\n}"), "unknown option \"intervall\" of groups_from jira: expected interval, keep, account or jira, at Caddyfile:4"},
 		{"groups from Jira, interval", app("groups_from jira {\ninterval often\n}"), "invalid interval \"often\": expected a duration above 0"},

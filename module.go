@@ -27,6 +27,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/rest"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/trust"
 
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	_ "github.com/jiratokens/caddy-jira-tokens/storage/redis"
@@ -106,6 +107,10 @@ type App struct {
 	// Who may have which tokens. Default: everyone may have any token
 	Policy *policy.Config `json:"policy,omitempty"`
 
+	// The issuers whose JWTs workloads can exchange for short-lived tokens. Default:
+	// none
+	Trust []trust.Issuer `json:"trust,omitempty"`
+
 	ctx      caddy.Context
 	store    storage.Module
 	limits   *limits.Limits
@@ -121,10 +126,14 @@ type App struct {
 	jiras     []handler.Jira
 	gateways  []*handler.Handler
 	endpoints *rest.API
-	tokens    *pool.Cache
-	notices   *notices
-	people    *people // nil unless Jira is asked for groups
-	logger    *zap.Logger
+	// trusted decides which JWTs can be exchanged for tokens; keySets are the keys in use
+	// for that.
+	trusted *trust.Trust
+	keySets []trust.Source
+	tokens  *pool.Cache
+	notices *notices
+	people  *people // nil unless Jira is asked for groups
+	logger  *zap.Logger
 }
 
 // Cache configures how many tokens are kept in memory, and for how long they are
@@ -227,7 +236,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.agreement = registry.NewAgreement(tokens.Store, tokens.Mirror(registry.PolicyKind), policy.Fingerprint(a.Policy, a.Groups), nodeName(), a.policyDiffers, a.logger)
 	owners := registry.NewDirectory(rules, a.Groups)
 	a.registry = registry.New(tokens.Store, tokens.Cache, tokens.Store.UseLog, owners, a.accounts.TokenAccounts)
-	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, PublicURL: strings.TrimSuffix(a.PublicURL, "/")})
+	if err := a.provisionTrust(); err != nil {
+		return err
+	}
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Trust: a.trusted})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}
@@ -367,6 +379,7 @@ func (a *App) Stop() error {
 // Cleanup releases the store, which is closed once no other configuration uses it.
 func (a *App) Cleanup() error {
 	a.people.stop()
+	a.releaseKeys()
 	if a.accounts != nil {
 		a.accounts.Close()
 	}

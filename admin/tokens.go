@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -11,7 +12,7 @@ import (
 )
 
 func (c *call) list() (int, any, error) {
-	parameters, err := c.parameters("owner", "kind", "state", "search", "account", "expiring", "unused", "cursor", "limit")
+	parameters, err := c.parameters("owner", "kind", "state", "search", "account", "expiring", "unused", "exchanged", "cursor", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -29,6 +30,13 @@ func (c *call) list() (int, any, error) {
 		if query.State, err = token.ParseState(state); err != nil {
 			return 0, nil, registry.InvalidError{Field: "state", Err: err}
 		}
+	}
+	if text := parameters.Get("exchanged"); text != "" {
+		exchanged, err := strconv.ParseBool(text)
+		if err != nil {
+			return 0, nil, registry.InvalidError{Field: "exchanged", Err: fmt.Errorf("invalid exchanged %q: expected true or false", text)}
+		}
+		query.Exchanged = &exchanged
 	}
 	for name, span := range map[string]*time.Duration{"expiring": &query.Expiring, "unused": &query.UnusedFor} {
 		if *span, err = positiveSpan(parameters.Get(name)); err != nil {

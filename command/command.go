@@ -133,7 +133,7 @@ func updateCommand() *cobra.Command {
 
 func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list [--owner NAME] [--kind KIND] [--state STATE] [--account NAME] [--search TEXT] [--expiring 30d] [--unused 90d]",
+		Use:   "list [--owner NAME] [--kind KIND] [--state STATE] [--account NAME] [--search TEXT] [--expiring 30d] [--unused 90d] [--exchanged]",
 		Short: "List tokens, newest first",
 		Args:  noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
@@ -142,6 +142,9 @@ func listCommand() *cobra.Command {
 				return fmt.Errorf("--limit: invalid limit %d: expected a positive number, or 0 for no limit", limit)
 			}
 			query := givenFlags(cmd, "owner", "kind", "state", "account", "search", "expiring", "unused")
+			if exchanged := cmd.Flags().Lookup("exchanged"); exchanged.Changed {
+				query.Set("exchanged", exchanged.Value.String())
+			}
 			return c.list(query, limit)
 		}),
 	}
@@ -151,6 +154,7 @@ func listCommand() *cobra.Command {
 	cmd.Flags().String("account", "", "Only tokens of this account")
 	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or ID")
 	cmd.Flags().String("expiring", "", "Only tokens that expire within this time, such as 30d, and work until then (unless --state says otherwise)")
+	cmd.Flags().Bool("exchanged", false, "Only tokens that were exchanged for JWTs; --exchanged=false for all others")
 	cmd.Flags().String("unused", "", "Only tokens that work (unless --state says otherwise), but have not been used for this long, such as 90d")
 	cmd.Flags().Int("limit", 0, "Maximum number of tokens (0 means no limit)")
 	return cmd

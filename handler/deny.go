@@ -55,12 +55,15 @@ const (
 	ReasonConflict         Reason = "conflict"
 	ReasonBodyTooLarge     Reason = "body_too_large"
 	ReasonInternalError    Reason = "internal_error"
+
+	ReasonExchangeRefused   Reason = "exchange_refused"
+	ReasonIssuerUnavailable Reason = "issuer_unavailable"
 )
 
 // status returns the HTTP status of a denial for this reason.
 func (r Reason) status() int {
 	switch r {
-	case ReasonAmbiguousRequest, ReasonJQLNotConfinable, ReasonInvalidRequest:
+	case ReasonAmbiguousRequest, ReasonJQLNotConfinable, ReasonInvalidRequest, ReasonExchangeRefused:
 		return http.StatusBadRequest
 	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied, ReasonNotConfinable:
 		return http.StatusForbidden
@@ -78,7 +81,7 @@ func (r Reason) status() int {
 		return http.StatusTooManyRequests
 	case ReasonJiraRejectedAccount, ReasonJiraUnreachable:
 		return http.StatusBadGateway
-	case ReasonStoreUnavailable:
+	case ReasonStoreUnavailable, ReasonIssuerUnavailable:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusUnauthorized
@@ -108,6 +111,9 @@ type denial struct {
 	allow string
 	// page is the HTML to answer with instead of Jira's error JSON; nil: none.
 	page []byte
+	// code and format are those of the endpoint.
+	code   string
+	format func(reason Reason, code, message string) any
 	// innocent marks an invalid token that does not count as a guess.
 	innocent bool
 	// recorded is set once the audit trail has been told of the denial.
@@ -169,7 +175,11 @@ func (d *denial) answer() (http.Header, []byte) {
 		header.Set("Content-Type", "text/html; charset=utf-8")
 		return header, d.page
 	}
-	body, err := json.Marshal(jiraError{ErrorMessages: []string{d.message}, Errors: map[string]string{}})
+	var content any = jiraError{ErrorMessages: []string{d.message}, Errors: map[string]string{}}
+	if d.format != nil {
+		content = d.format(d.reason, d.code, d.message)
+	}
+	body, err := json.Marshal(content)
 	if err != nil {
 		body = []byte(`{}`) // cannot happen: all are plain values
 	}

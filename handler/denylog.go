@@ -82,6 +82,8 @@ func (d *denial) level() zapcore.Level {
 	case d.reason == ReasonStoreUnavailable, d.reason == ReasonTooManyFailures:
 		// The cause has its own line, and there can be very many of these.
 		return zapcore.DebugLevel
+	case d.reason == ReasonIssuerUnavailable:
+		return zapcore.InfoLevel // an outage has its own line
 	case d.reason.status() >= http.StatusInternalServerError:
 		return zapcore.ErrorLevel
 	}

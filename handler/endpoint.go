@@ -47,6 +47,9 @@ type Endpoint struct {
 	// SecretPath is set if the path contains a secret. Requests then do not appear in
 	// the access log, and the log of denials does not show the path.
 	SecretPath bool
+	// Errors returns the body of an error response, to be encoded as JSON. If it is nil,
+	// errors have the form of Jira's. code is that of the EndpointError, if there is one.
+	Errors func(reason Reason, code, message string) any
 	// Serve answers the request. If it returns an error, it must not have written
 	// anything but headers. An EndpointError says what the client gets;
 	// token.ErrUnavailable in the chain is a 503, and any other error a 500 without
@@ -101,6 +104,8 @@ type EndpointError struct {
 	Reason Reason
 	// Message is for the user of the client. It must not contain secrets.
 	Message string
+	// Code is for endpoints with an error format of their own.
+	Code string
 	// Page, if set, is the HTML that the client gets instead of Jira's error JSON.
 	Page []byte
 	// RetryAfter is how long to wait before trying again; 0 says nothing.

@@ -47,6 +47,9 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, d *Decis
 	if d.denied == nil {
 		return nil
 	}
+	if d.endpoint != nil {
+		d.denied.format = d.endpoint.Errors
+	}
 	d.slot.Release()
 	d.slot = limits.Slot{}
 	return d.denied.write(w, r)
@@ -159,7 +162,7 @@ func (h *Handler) callEndpoint(w http.ResponseWriter, r *http.Request, d *Decisi
 	case failed.Guess:
 		h.countFailure(d)
 	}
-	return &denial{reason: failed.Reason, message: failed.Message, page: failed.Page, retryAfter: failed.RetryAfter, cause: failed.Cause}
+	return &denial{reason: failed.Reason, message: failed.Message, code: failed.Code, page: failed.Page, retryAfter: failed.RetryAfter, cause: failed.Cause}
 }
 
 // explainEndpoint explains what the gateway does with a request to its own endpoints.

@@ -104,6 +104,9 @@ func (s *Cache) Start(mayBeginEmpty bool) error {
 	s.Store.startOnce.Do(func() {
 		s.Store.running.Go(s.Store.UseLog.Run)
 		s.Store.running.Go(s.Store.Recorder.Run)
+		if sweeper := s.Store.sweeper; sweeper != nil {
+			s.Store.running.Go(func(ctx context.Context) { s.Store.sweep(ctx, sweeper) })
+		}
 	})
 	s.startMirrors()
 	s.watchOnce.Do(func() {

@@ -34,6 +34,8 @@ type Store struct {
 	breaker *storage.Breaker
 	// counter counts tokens. It is nil if the store cannot.
 	counter storage.Counter
+	// sweeper deletes tokens that have vanished. It is nil if the store cannot.
+	sweeper storage.Sweeper
 	// started is set once a configuration with this store is in service.
 	started atomic.Bool
 
@@ -48,6 +50,7 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
 	s.counter, _ = store.(storage.Counter)
 	s.Store = storage.Vet(audit.Logged(storage.Observe(store, s.Metrics.storeCalled), newLogger("audit")), reportDamage(logger))
+	s.sweeper, _ = store.(storage.Sweeper)
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.Metrics.storeUp.Set(upIf(cause == nil))
 		if cause != nil {

@@ -13,7 +13,9 @@ import (
 const (
 	ActionCreate = "create"
 	ActionUpdate = "update"
-	ActionRotate = "rotate"
+	// ActionExchange creates a token for a JWT.
+	ActionExchange = "exchange"
+	ActionRotate   = "rotate"
 	// ActionEndOverlap ends the secret that a rotation replaced, before its time.
 	ActionEndOverlap = "end_overlap"
 
@@ -92,6 +94,7 @@ func differences(before, after *token.Record) []storage.FieldChange {
 	compare("status", before.Status, after.Status)
 	compare("status_reason", before.StatusReason, after.StatusReason)
 	compare("unapproved", before.Unapproved, after.Unapproved)
+	compare("issuer", before.Issuer, after.Issuer)
 	compare("rotated_at", before.RotatedAt, after.RotatedAt)
 	compare("previous_until", before.PreviousUntil, after.PreviousUntil)
 	return changes

@@ -23,6 +23,9 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 	release := func() {}
 	defer func() { release() }()
 	return r.change(ctx, actor, ActionUpdate, id, version, func(record *token.Record) error {
+		if err := r.checkChangeable(record); err != nil {
+			return err
+		}
 		if record.Status == token.StatusRevoked {
 			return StateError{id, token.StateRevoked, "a revoked token cannot be changed; create a new one"}
 		}
@@ -100,6 +103,9 @@ func (r *Registry) rotate(ctx context.Context, actor storage.Actor, id string, o
 	}
 	var secret token.Token
 	record, err := r.change(ctx, actor, ActionRotate, id, current.Version, func(record *token.Record) (err error) {
+		if err := r.checkChangeable(record); err != nil {
+			return err
+		}
 		if err := allowed(record); err != nil {
 			return err
 		}
@@ -179,6 +185,9 @@ func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) e
 			err = r.commit(ctx, r.deletionOf(actor, damaged))
 		case err != nil:
 			return err
+		case old.Exchanged():
+			// Without its record, its JWT could be exchanged again.
+			return r.checkChangeable(old)
 		default:
 			err = r.apply(ctx, actor, ActionDelete, old, nil)
 		}

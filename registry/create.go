@@ -58,6 +58,11 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	}
 	r.awaitApproval(record)
 	secret := token.New()
+	if record.ID != "" { // chosen by a Vet
+		if secret, err = token.WithID(record.ID); err != nil {
+			return Issued{}, err
+		}
+	}
 	record.ID, record.Digest, record.Version = strings.Clone(secret.ID()), secret.Digest(), 1
 	record.UpdatedAt = record.CreatedAt
 	release, err := r.reserve(ctx, record)
@@ -65,7 +70,11 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 		return Issued{}, err
 	}
 	defer release()
-	if err := r.apply(ctx, actor, ActionCreate, nil, record); err != nil {
+	action := ActionCreate
+	if record.Exchanged() {
+		action = ActionExchange
+	}
+	if err := r.apply(ctx, actor, action, nil, record); err != nil {
 		return Issued{}, err
 	}
 	return Issued{record, secret, choices}, nil

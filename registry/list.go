@@ -20,6 +20,10 @@ type Query struct {
 	// UnusedFor limits the list to tokens that have not been used for this long, unless
 	// it is 0. See storage.Query.Unused.
 	UnusedFor time.Duration
+	// Exchanged limits the list to tokens that were exchanged for JWTs, or to all
+	// others, unless it is nil. Lists of all states leave out those that have ended,
+	// and lists of expiring tokens all of them, unless Exchanged says otherwise.
+	Exchanged *bool
 }
 
 // maxPagesRead is how many pages of the store are read for a page of a list that the
@@ -41,7 +45,7 @@ func (r *Registry) List(ctx context.Context, query Query) (storage.Page, error) 
 		query.Unused = storage.Span{Until: now.Add(-query.UnusedFor)}
 	}
 	keep := func(record *token.Record) bool {
-		if query.UnusedFor > 0 && r.uses.UsedAfter(record.ID, query.Unused.Until) {
+		if query.UnusedFor > 0 && r.uses.UsedAfter(record.ID, query.Unused.Until) || !r.wantsExchanged(query, wanted, record) {
 			return false
 		}
 		return (len(query.Kinds) == 0 || slices.Contains(query.Kinds, record.Kind)) && (wanted == "" || wanted == token.StateDamaged || r.State(record) == wanted)

@@ -65,7 +65,7 @@ func (r *Registry) Owners(ctx context.Context, query OwnerQuery) (owners []Owner
 	text := token.Fold(query.Search)
 	tallies := make(map[string]*tally)
 	err = r.eachRecord(ctx, storage.Query{}, func(record *token.Record) error {
-		if name := token.Fold(record.Owner); strings.Contains(name, text) {
+		if name := token.Fold(record.Owner); strings.Contains(name, text) && !r.hasEnded(record) {
 			if tallies[name] == nil {
 				tallies[name] = &tally{owner: record.Owner, kind: record.Kind, counts: make(map[token.State]int, 1)}
 			}

@@ -95,6 +95,8 @@ func (r *Registry) transfer(ctx context.Context, actor storage.Actor, record *to
 		switch {
 		case !record.OwnedBy(from), record.Status == token.StatusRevoked:
 			return errUnchanged // in the meantime
+		case record.Exchanged():
+			return r.checkChangeable(record)
 		case record.Account == token.OwnAccount:
 			return fmt.Errorf("it uses the Jira credential of %s, which is not for anybody else: create a new token for %s instead", from, to)
 		case token.Fold(record.Responsible) == token.Fold(to):

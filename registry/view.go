@@ -59,6 +59,8 @@ type kept struct {
 	UpdatedAt     time.Time       `json:"updated_at"`
 	RotatedAt     time.Time       `json:"rotated_at,omitzero"`
 	PreviousUntil time.Time       `json:"previous_until,omitzero"`
+	Issuer        string          `json:"issuer,omitempty"`
+	VanishesAt    time.Time       `json:"vanishes_at,omitzero"`
 	LastUsed      *storage.Use    `json:"last_used,omitempty"`
 	ConfineCheck  *ConfineCheck   `json:"confine_check,omitempty"`
 	Error         string          `json:"error,omitempty"`
@@ -71,7 +73,7 @@ type kept struct {
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
 		ID: v.ID, Token: v.Token, State: v.State, StateReason: v.StateReason, Limits: v.Limits, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
-		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
+		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, Issuer: v.Issuer, VanishesAt: v.VanishesAt, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
 		Error: v.Error, Version: v.Version,
 	})
 	if err != nil {
@@ -100,7 +102,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	}
 	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Limits: kept.Limits, Choices: kept.Choices, Warnings: kept.Warnings, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
 		ID: kept.ID, CreatedAt: kept.CreatedAt, UpdatedAt: kept.UpdatedAt,
-		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Version: kept.Version,
+		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Issuer: kept.Issuer, VanishesAt: kept.VanishesAt, Version: kept.Version,
 	}}
 	for _, field := range token.Fields() {
 		if !fields.Has(field.Name) {

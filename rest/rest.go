@@ -32,6 +32,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/trust"
 )
 
 // version is the first segment of the paths of all endpoints.
@@ -44,6 +45,8 @@ type Options struct {
 	// PublicURL is the gateway's address as its users know it, without a slash at the
 	// end; empty if it is not configured.
 	PublicURL string
+	// Trust decides which JWTs can be exchanged for tokens; nil if none can.
+	Trust *trust.Trust
 }
 
 // API is the set of the gateway's own endpoints. It is safe for concurrent use.
@@ -57,6 +60,9 @@ func New(options Options) *API {
 	a := &API{Options: options}
 	a.endpoints = []handler.Endpoint{
 		a.showSelf(), a.endSelf(), a.rotateSelf(),
+	}
+	if a.Trust != nil {
+		a.endpoints = append(a.endpoints, a.exchange())
 	}
 	return a
 }

@@ -110,8 +110,8 @@ type FieldChange struct {
 type Actor struct {
 	// Kind is admin (a client of Caddy's admin endpoint), owner, system, client (of the
 	// gateway: its Name is the owner of the token that it has presented), token
-	// (whoever changes the token that they hold, whose ID is the Name) or link (whoever
-	// opened it).
+	// (whoever changes the token that they hold, whose ID is the Name) link (whoever opened
+	// it) or workload (whose Name is the subject of its JWT).
 	Kind string `json:"kind"`
 	// Name is the actor's name as far as it is known, not as the client says: the
 	// subject of a verified certificate, or a local user.
@@ -130,4 +130,6 @@ const (
 	ActorClient = "client"
 	ActorToken  = "token"
 	ActorLink   = "link"
+	// ActorWorkload is a program that has exchanged a JWT for a token.
+	ActorWorkload = "workload"
 )

@@ -16,6 +16,7 @@ import (
 // an entry are:
 //
 //	list        "*" all records · "d" disabled · "p" pending · "r" revoked · "o" owner NUL
+//	            · "v" and, in 12 hex digits, when the record vanishes
 //	created     12 hex digits: milliseconds, counted down, so newest first
 //	id          10 characters; created and id together are the entry's key
 //	status      a, d, p or r
@@ -31,6 +32,8 @@ const (
 	listPending  = "p"
 	listRevoked  = "r"
 	listOwner    = "o"
+
+	listVanishing = "v"
 
 	timeLength = 12
 	idLength   = 10
@@ -71,6 +74,9 @@ func IndexEntries(r *token.Record) []string {
 	entries := []string{listAll + row, listOwner + owner + "\x00" + row}
 	if status != 'a' {
 		entries = append(entries, string(status)+row)
+	}
+	if !r.VanishesAt.IsZero() {
+		entries = append(entries, listVanishing+hexTime(millis(r.VanishesAt))+row)
 	}
 	return entries
 }

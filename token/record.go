@@ -68,6 +68,12 @@ type Record struct {
 	// ExpirySetAt is when ExpiresAt was last changed, if that was after CreatedAt.
 	ExpirySetAt time.Time `json:"expiry_set_at,omitzero"`
 
+	// Issuer is the issuer of the JWT that the token was exchanged for; empty if it was
+	// created in another way. VanishesAt is when the record of such a token is deleted,
+	// some time after the token has expired.
+	Issuer     string    `json:"issuer,omitempty"`
+	VanishesAt time.Time `json:"vanishes_at,omitzero"`
+
 	// Digest is the digest of the current token.
 	Digest Digest `json:"digest"`
 	// PreviousDigest is the digest of the token that the last rotation replaced.
@@ -227,6 +233,9 @@ func (r *Record) Check() error {
 		return err
 	}
 	if err := r.checkPeople(); err != nil {
+		return err
+	}
+	if err := r.checkIssuer(); err != nil {
 		return err
 	}
 	if err := r.Confine.Check(); err != nil {

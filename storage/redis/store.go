@@ -44,7 +44,7 @@ type store struct {
 	taking chan struct{} // limits how many calls of Take run at once
 	end    context.CancelFunc
 
-	apply, addEvents, saveTree, removeEvents script
+	apply, addEvents, saveTree, removeEvents, sweep script
 
 	history    history
 	inspection inspection
@@ -64,7 +64,7 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	s := &store{
 		settings: r, client: client, logger: logger,
 		apply: newScript(appendSource + applySource), addEvents: newScript(appendSource + eventSource),
-		saveTree: newScript(treeSource), removeEvents: newScript(removeSource),
+		saveTree: newScript(treeSource), removeEvents: newScript(removeSource), sweep: newScript(sweepSource),
 		limiter: redis_rate.NewLimiter(client), taking: make(chan struct{}, max(1, r.PoolSize/2)),
 	}
 	ctx, end := context.WithCancel(context.Background()) // until Close

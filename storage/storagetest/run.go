@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"EventNumbers", testEventNumbers},
 		{"Tree", testTree},
 		{"RemoveEvents", testRemoveEvents},
+		{"Sweep", testSweep},
 		{"Uses", testUses},
 		{"ManyUses", testManyUses},
 		{"Vet", testVet},
