@@ -154,7 +154,7 @@ func (s *Set) Replace(ctx context.Context, actor storage.Actor, ref Ref, edit Ed
 		return View{}, token.InvalidError{Field: "account_name", Err: errors.New("the name and the owner of an account cannot be changed")}
 	}
 	if old == nil {
-		return View{}, conflict("%s is damaged in the store: remove it and add it again", ref)
+		return View{}, conflict("%s is damaged in the store: remove it with `caddy jira-token account remove %s`, and add it again", ref, ref.flags())
 	}
 	if url := edit.Cloud + edit.Jira; url != "" && !jira.SameURL(url, old.Jira) && !jira.SameURL("https://"+url, old.Jira) {
 		return View{}, token.InvalidError{Field: "jira", Err: fmt.Errorf("%s is for %s: for another Jira, add another account", ref, old.Jira)}
@@ -175,6 +175,7 @@ func (s *Set) Replace(ctx context.Context, actor storage.Actor, ref Ref, edit Ed
 	if err := s.apply(ctx, actor, ActionReplace, ref, document.Version, old, &r); err != nil {
 		return View{}, changedMeanwhile(ref, err)
 	}
+	s.revokeOld(ctx, actor, ref, old)
 	return s.saved(ref, &r), nil
 }
 
@@ -210,7 +211,11 @@ func (s *Set) Remove(ctx context.Context, actor storage.Actor, ref Ref, inUse fu
 			return conflict("%s is in use (tokens: %d): give them another account, or revoke them, first; to list them, run: caddy jira-token list --account %s", ref, n, ref.listed())
 		}
 	}
-	return changedMeanwhile(ref, s.apply(ctx, actor, ActionRemove, ref, document.Version, old, nil))
+	if err := s.apply(ctx, actor, ActionRemove, ref, document.Version, old, nil); err != nil {
+		return changedMeanwhile(ref, err)
+	}
+	s.revokeOld(ctx, actor, ref, old)
+	return nil
 }
 
 func changedMeanwhile(ref Ref, err error) error {
@@ -221,7 +226,7 @@ func changedMeanwhile(ref Ref, err error) error {
 }
 
 // read returns a stored account from the store. Its record is nil if it cannot be
-// decoded.
+// decoded; the version is 0 if not even the document can.
 func (s *Set) read(ctx context.Context, ref Ref) (storage.Document, *record, error) {
 	id := ref.document()
 	if id.Check() != nil {
@@ -233,6 +238,8 @@ func (s *Set) read(ctx context.Context, ref Ref) (storage.Document, *record, err
 		return document, nil, conflict("%s is in the configuration: change it there", ref)
 	case errors.Is(err, storage.ErrNotFound):
 		return document, nil, unknown(ref)
+	case errors.Is(err, storage.ErrDamaged):
+		return storage.Document{DocumentName: id}, nil, nil
 	case err != nil:
 		return document, nil, err
 	}
@@ -247,6 +254,9 @@ func (s *Set) read(ctx context.Context, ref Ref) (storage.Document, *record, err
 func (s *Set) fill(ctx context.Context, r *record, ref Ref, edit Edit, at Jira) error {
 	if !s.KeepsAccounts() {
 		return Error{errNoKey.Error(), token.ErrConflict}
+	}
+	if edit.Kind == KindConsent {
+		return token.InvalidError{Field: "kind", Err: fmt.Errorf("a consent by OAuth is given by the owner: run caddy jira-token account connect %s; or say which other kind of credential this is", ref.flags())}
 	}
 	if err := checkSecret(edit.Secret); err != nil {
 		return err
@@ -266,17 +276,28 @@ func (s *Set) fill(ctx context.Context, r *record, ref Ref, edit Edit, at Jira) 
 		}
 		r.ExpiresAt = expires
 	}
-	identity, err := identify(ctx, r.account(ref.label(), edit.Secret, nil), at, edit)
+	identity, err := identify(ctx, r.account(ref.label(), r.credential(edit.Secret), nil), at, edit)
 	if err != nil {
 		return err
 	}
+	s.validated(r, identity)
+	r.Grant = nil
+	return s.seal(r, ref, edit.Secret)
+}
+
+// validated records who Jira says that the account is.
+func (s *Set) validated(r *record, identity jira.Identity) {
 	r.ValidatedAs = token.Printable(identity.User, maxUser)
 	r.ValidatedAt = s.options.Now().UTC().Truncate(time.Second)
+}
+
+// seal encrypts the secret of an account.
+func (s *Set) seal(r *record, ref Ref, secret string) error {
 	bound, err := r.bound(ref.document())
 	if err != nil {
 		return err
 	}
-	r.Sealed, err = s.options.Keys.seal(edit.Secret, bound)
+	r.Sealed, err = s.options.Keys.seal(secret, bound)
 	return err
 }
 
@@ -329,6 +350,7 @@ func (s *Set) apply(ctx context.Context, actor storage.Actor, action string, ref
 	change := storage.DocumentChange{DocumentName: ref.document(), Version: version, Event: storage.Event{
 		At: s.options.Now().UTC(), Action: action, Name: ref.Name, Owner: ref.Owner, Actor: actor, Changes: differences(old, changed),
 	}}
+	change.Damaged = changed == nil && version == 0
 	if changed != nil {
 		var err error
 		if change.Data, err = json.Marshal(changed); err != nil {
@@ -363,7 +385,7 @@ func differences(before, after *record) []storage.FieldChange {
 }
 
 // fieldNames are the fields that the audit trail shows, in order.
-var fieldNames = [...]string{"jira", "kind", "user", "scoped", "api_url", "token_url", "expires_at", "validated_as", "encryption_key"}
+var fieldNames = [...]string{"jira", "kind", "user", "scoped", "api_url", "token_url", "expires_at", "validated_as", "encryption_key", "failing"}
 
 func fields(r *record) map[string]string {
 	if r == nil {
@@ -375,6 +397,9 @@ func fields(r *record) map[string]string {
 	}
 	if r.Scoped {
 		values["scoped"] = "true"
+	}
+	if r.Grant != nil {
+		values["failing"] = r.Grant.Error
 	}
 	if !r.ExpiresAt.IsZero() {
 		values["expires_at"] = r.ExpiresAt.Format(time.RFC3339)

@@ -22,6 +22,8 @@ const (
 	KindBasic  Kind = "basic"
 	KindBearer Kind = "bearer"
 	KindOAuth  Kind = "oauth"
+	// KindConsent is an owner's consent by OAuth 2.0. Only owners' own accounts have it.
+	KindConsent Kind = "oauth_consent"
 )
 
 // Target is where a credential is sent, and how. It is bound to the encrypted secret:
@@ -32,12 +34,13 @@ type Target struct {
 	// Jira is the base URL of the only Jira that the account is used with.
 	Jira string `json:"jira"`
 	Kind Kind   `json:"kind"`
-	// User is the user of basic, the client ID of oauth, and empty for bearer.
+	// User is the user of basic, the client ID of oauth and of a consent, and empty for
+	// bearer.
 	User string `json:"user,omitempty"`
 	// Scoped credentials are used with Jira Cloud's API by cloud ID, at APIURL.
 	Scoped bool   `json:"scoped,omitempty"`
 	APIURL string `json:"api_url,omitempty"`
-	// TokenURL issues access tokens for oauth.
+	// TokenURL issues access tokens for oauth and for a consent.
 	TokenURL string `json:"token_url,omitempty"`
 }
 
@@ -54,6 +57,9 @@ type record struct {
 	// ValidatedAs.
 	ValidatedAt time.Time `json:"validated_at"`
 	ValidatedAs string    `json:"validated_as"`
+
+	// Grant is the state of a consent, and nil for other kinds.
+	Grant *grant `json:"grant,omitempty"`
 
 	Sealed sealed `json:"sealed"`
 }
@@ -97,6 +103,10 @@ func (t Target) check() error {
 			return token.InvalidError{Field: "user", Err: errors.New("it must not contain a colon, which ends the user name in Basic authentication")}
 		}
 	case KindOAuth:
+	case KindConsent:
+		if t.Owner == "" {
+			return token.InvalidError{Field: "kind", Err: errors.New("only an owner's own account can be a consent")}
+		}
 	case KindBearer:
 		if t.User != "" {
 			return token.InvalidError{Field: "user", Err: errors.New("a bearer token has no user: leave it out")}
@@ -117,28 +127,30 @@ func (t Target) check() error {
 			return token.InvalidError{Field: field, Err: fmt.Errorf("invalid URL %.100q: expected a URL such as https://api.atlassian.com", url)}
 		}
 	}
-	if t.Scoped != (t.APIURL != "") || (t.Kind == KindOAuth) != (t.TokenURL != "") {
+	if t.Scoped != (t.APIURL != "") || (t.Kind == KindOAuth || t.Kind == KindConsent) != (t.TokenURL != "") {
 		return errors.New("api_url goes with scoped credentials, and token_url with oauth")
 	}
 	return nil
 }
 
-// account returns the account with this secret.
-func (t Target) account(name, secret string, changed func(*jira.Account, string, error)) *jira.Account {
+// account returns the account with this credential.
+func (t Target) account(name string, credential jira.Credential, changed func(*jira.Account, string, error)) *jira.Account {
 	options := jira.AccountOptions{Site: t.Jira, ProbeInterval: defaultProbeInterval, Changed: changed}
 	if t.Scoped {
 		options.Cloud = &jira.Cloud{APIURL: t.APIURL}
 	}
-	var credential jira.Credential
+	return jira.NewAccount(name, credential, options)
+}
+
+// credential returns the credential with this secret. For a consent, see consent.
+func (t Target) credential(secret string) jira.Credential {
 	switch t.Kind {
 	case KindBasic:
-		credential = jira.Basic(t.User, secret)
-	case KindBearer:
-		credential = jira.Bearer(secret)
+		return jira.Basic(t.User, secret)
 	case KindOAuth:
-		credential = jira.OAuth(t.User, secret, t.TokenURL, http.DefaultTransport)
+		return jira.OAuth(t.User, secret, t.TokenURL, http.DefaultTransport)
 	}
-	return jira.NewAccount(name, credential, options)
+	return jira.Bearer(secret)
 }
 
 // checkSecret returns an error if a secret cannot be sent. It never contains the

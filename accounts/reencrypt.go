@@ -69,11 +69,7 @@ func (s *Set) reencrypt(ctx context.Context, actor storage.Actor, account *store
 			return false, nil
 		}
 		changed := old
-		bound, err := changed.bound(id)
-		if err != nil {
-			return false, err
-		}
-		if changed.Sealed, err = s.options.Keys.seal(secret, bound); err != nil {
+		if err = s.seal(&changed, account.ref, secret); err != nil {
 			return false, err
 		}
 		if err = s.apply(ctx, actor, ActionReencrypt, account.ref, document.Version, &old, &changed); !errors.Is(err, storage.ErrConflict) {

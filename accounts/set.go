@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,22 +24,41 @@ type Set struct {
 	options    SetOptions
 	// named are the stored accounts with a name, own those of owners.
 	named, own *shelf
+	// node identifies this set among those that refresh consents, which take the times
+	// lease and settle.
+	node          string
+	lease, settle time.Duration
 }
 
 // SetOptions are what a Set needs apart from the configured accounts.
 type SetOptions struct {
 	// Store keeps the stored accounts.
-	Store storage.Documents
+	Store Store
 	// Mirror returns the mirror of the documents of a kind.
 	Mirror func(kind string) *storage.Mirror
 	// Keys decrypt stored accounts.
 	Keys Keys
+	// Apps are the OAuth apps with which owners consent, by the base URL of their Jira.
+	Apps map[string]*jira.ConsentApp
+	// Jira returns the Jira with this base URL, as a gateway reaches it.
+	Jira func(url string) (Jira, bool)
+	// PublicURL is the gateway's address as its users know it, without a slash at the
+	// end; empty if it is not configured.
+	PublicURL string
+	// Go runs a function in the background. Its context ends when the store is closed.
+	Go func(func(ctx context.Context)) bool
 	// Changed is called with the refusal when Jira refuses an account, and with nil
 	// when Jira accepts it again.
 	Changed func(account *jira.Account, site string, refused error)
 	Logger  *zap.Logger
 	// Now returns the time.
 	Now func() time.Time
+}
+
+// Store is what a Set needs of a store.
+type Store interface {
+	storage.Documents
+	AddEvents(ctx context.Context, events ...storage.Event) error
 }
 
 // UnreadableError reports a stored account whose credential cannot be used.
@@ -56,7 +76,7 @@ func (e UnreadableError) Unwrap() error { return e.Why }
 // NewSet returns a set. It does not read the store, but follows it: call Close when
 // done.
 func NewSet(configured map[string]*jira.Account, options SetOptions) *Set {
-	s := &Set{configured: configured, options: options}
+	s := &Set{configured: configured, options: options, node: rand.Text(), lease: leaseTime, settle: settleTime}
 	s.named, s.own = s.newShelf(documentKind), s.newShelf(ownDocumentKind)
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ type world struct {
 	mu    sync.Mutex
 	// texts collects everything that was returned, to search it for secrets.
 	texts strings.Builder
+	// apps are the OAuth apps of new nodes, later is what their clocks are ahead.
+	apps  map[string]*jira.ConsentApp
+	later atomic.Int64
 }
 
 func (w *world) Write(p []byte) (int, error) {
@@ -106,7 +110,12 @@ func (w *world) nodeWith(configured map[string]*jira.Account, keys ...string) *S
 	}
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(w), zap.DebugLevel))
 	s := NewSet(configured, SetOptions{
-		Store: w.store, Mirror: mirror, Keys: keysOf(w.t, keys...), Logger: logger, Now: time.Now,
+		Store: w.store, Mirror: mirror, Keys: keysOf(w.t, keys...), Logger: logger, Now: w.now,
+		Apps: w.apps, Jira: func(url string) (Jira, bool) { return w.at, url == w.at.URL }, PublicURL: "https://gateway.example.com",
+		Go: func(f func(context.Context)) bool {
+			running.Go(func() { f(ctx) })
+			return true
+		},
 		Changed: func(*jira.Account, string, error) {},
 	})
 	w.t.Cleanup(s.Close)
@@ -120,6 +129,8 @@ func (w *world) nodeWith(configured map[string]*jira.Account, keys ...string) *S
 	}
 	return s
 }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.later.Load())) }
 
 // follower keeps mirrors current.
 type follower struct{ mirrors []*storage.Mirror }

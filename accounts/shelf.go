@@ -38,6 +38,8 @@ type stored struct {
 	// account is nil if the account is unreadable; then err says why.
 	account *jira.Account
 	err     error
+	// consent is the account's credential if it is a consent.
+	consent *consent
 }
 
 func (s *Set) newShelf(kind string) *shelf {
@@ -73,7 +75,7 @@ func (f *shelf) update(documents storage.Mirrored) {
 		// An account that is unchanged keeps its health.
 		account, ok := old.byID[id]
 		if !ok || !account.of(document) {
-			account = f.set.open(document)
+			account = f.set.open(document, account)
 		}
 		now.byID[id] = account
 		if account.ref.isOwn() && account.ref.document() == document.DocumentName {
@@ -94,8 +96,8 @@ func (a *stored) of(document storage.MirroredDocument) bool {
 		a.document.Version == document.Version && bytes.Equal(a.document.Data, document.Data)
 }
 
-// open decrypts a document.
-func (s *Set) open(document storage.MirroredDocument) *stored {
+// open decrypts a document. old is the account as it was before, or nil.
+func (s *Set) open(document storage.MirroredDocument, old *stored) *stored {
 	opened := &stored{document: document}
 	secret, err := s.secret(document, &opened.record)
 	opened.ref = Ref{Name: document.ID}
@@ -106,7 +108,19 @@ func (s *Set) open(document storage.MirroredDocument) *stored {
 		opened.err = UnreadableError{opened.ref, err}
 		return opened
 	}
-	opened.account = opened.record.account(opened.ref.label(), secret, func(account *jira.Account, site string, refused error) {
+	credential := opened.record.credential(secret)
+	if opened.record.Kind == KindConsent {
+		if opened.consent, err = s.openConsent(opened, old, secret); err != nil {
+			opened.err = UnreadableError{opened.ref, err}
+			return opened
+		}
+		if old != nil && opened.consent == old.consent { // refreshed: it keeps its health
+			opened.account = old.account
+			return opened
+		}
+		credential = opened.consent
+	}
+	opened.account = opened.record.account(opened.ref.label(), credential, func(account *jira.Account, site string, refused error) {
 		s.changed(opened.ref, account, site, refused)
 	})
 	return opened
@@ -115,7 +129,7 @@ func (s *Set) open(document storage.MirroredDocument) *stored {
 // secret decodes a document into r and returns its decrypted secret.
 func (s *Set) secret(document storage.MirroredDocument, r *record) (string, error) {
 	if document.Err != nil {
-		return "", errors.New("its document is damaged in the store: delete it there, and add the account again")
+		return "", errors.New("its document is damaged in the store: remove the account, and add it again")
 	}
 	decoded, err := decodeRecord(document.Data)
 	if err != nil {

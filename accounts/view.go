@@ -151,6 +151,9 @@ func (s *Set) view(known *stored) View {
 		return v
 	}
 	v.failing(known.account)
+	if r.Grant != nil && !r.Grant.FailingSince.IsZero() {
+		v.State, v.Error, v.FailingSince = StateFailing, r.failure(known.ref), r.Grant.FailingSince
+	}
 	return v
 }
 

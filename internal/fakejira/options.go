@@ -92,6 +92,8 @@ type Options struct {
 	Accounts []Account
 	// OAuthClients may obtain access tokens from /oauth/token on Cloud.
 	OAuthClients []OAuthClient
+	// OAuthApps are the apps to which users can consent: see Server.SetConsent.
+	OAuthApps []OAuthApp
 	// Issues is the number of issues in the project DEMO. Those beyond the sample
 	// are generated on demand, so even a hundred thousand use no memory.
 	Issues int

@@ -29,10 +29,11 @@ type Server struct {
 	mu   sync.RWMutex
 	site *site
 
-	// access guards the accounts and faults.
+	// access guards the accounts, the provider of tokens, and faults.
 	access   sync.Mutex
 	accounts []*principal
 	oauth    map[string]oauthToken
+	provider provider
 	faults   Faults
 	passed   int
 
@@ -216,6 +217,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	segments, found := s.strip(c, segments)
 	if !found {
 		writePage(w, http.StatusNotFound, "HTTP Status 404 – Not Found")
+		return
+	}
+	if s.provide(c, segments) {
 		return
 	}
 	if !s.authenticate(c, faults) || s.rateLimited(c, faults) {
