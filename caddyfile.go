@@ -56,6 +56,14 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //		encryption_key <key> [<old_keys...>]
 //		public_url     <url>
 //		trust <issuer> { ... }
+//		oauth <jira_url> {
+//			client_id     <id>
+//			client_secret <secret>
+//			scopes        <scopes...>
+//			product       cloud|data-center
+//			auth_url      <url>
+//			api_url       <url>
+//		}
 //		group <name> {
 //			members <owners...>
 //		}
@@ -92,7 +100,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //
 // See unmarshalTrust for trust, which can be repeated with other issuers.
 //
-// account and group can be repeated with other names, and networks with other ranges:
+// account, oauth and group can be repeated with other names, and networks with other ranges:
 // CIDR ranges, single addresses or private_ranges. An account has one credential, either
 // its own line or the end of a cloud line. Credentials may contain placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -108,6 +116,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Texts("encryption_key", &a.EncryptionKeys),
 		option.Func("public_url", a.unmarshalPublicURL),
 		option.Func("trust", a.unmarshalTrust).Repeated(),
+		option.Func("oauth", a.unmarshalOAuth).Repeated(),
 		option.Func("group", a.unmarshalGroup).Repeated(),
 		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),

@@ -87,7 +87,7 @@ func TestExamplesProvision(t *testing.T) {
 	for name, value := range map[string]string{
 		"JIRA_TOKENS_AUDIT_KEY": signingKey,
 		"JIRA_USER":             "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
-		"JIRA_REPORTING_PAT": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
+		"JIRA_OAUTH_ID": "id", "JIRA_OAUTH_SECRET": "secret", "JIRA_REPORTING_PAT": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
 	} {
 		t.Setenv(name, value)
 	}
@@ -154,7 +154,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, trust, group, groups_from, policy or audit, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, trust, oauth, group, groups_from, policy or audit, at Caddyfile:3`},
 		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, at Caddyfile:3"},
 		{"groups from Jira, option", app("groups_from jira {\nintervall 1h\n}"), "unknown option \"intervall\" of groups_from jira: expected interval, keep, account or jira, at Caddyfile:4"},
 		{"groups from Jira, interval", app("groups_from jira {\ninterval often\n}"), "invalid interval \"often\": expected a duration above 0"},
@@ -244,6 +244,14 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"public_url with a query", app("public_url https://jira.example.com/?a=b"), "must have no user, query or fragment"},
 		{"public_url with a password", app("public_url https://a:hunter2@jira.example.com"), "must have no user, query or fragment"},
 		{"public_url without a value", app("public_url"), "public_url: missing argument"},
+		{"oauth", app("oauth"), "oauth: expected Jira's base URL and a block"},
+		{"oauth without a URL", app("oauth acme {\nclient_id a\n}"), "oauth: expected Jira's base URL, such as https://acme.atlassian.net"},
+		{"oauth with a password", app("oauth https://a:hunter2@acme.atlassian.net {\nclient_id a\n}"), "must have no user, query or fragment"},
+		{"oauth and more", app("oauth https://acme.atlassian.net hunter2 {\nclient_id a\n}"), "oauth: too many arguments"},
+		{"oauth twice", app("oauth https://acme.atlassian.net {\nclient_id a\n}\noauth https://ACME.atlassian.net/ {\nclient_id a\n}"), "there is more than one oauth https://ACME.atlassian.net/"},
+		{"oauth option", app("oauth https://acme.atlassian.net {\nsecret hunter2\n}"), "expected client_id, client_secret, scopes, product, auth_url or api_url"},
+		{"oauth secret", app("oauth https://acme.atlassian.net {\nclient_secret a hunter2\n}"), "client_secret: too many arguments"},
+		{"oauth product", app("oauth https://acme.atlassian.net {\nproduct server\n}"), "expected cloud or data-center"},
 		{"public_url twice", app("public_url https://a.example\npublic_url https://b.example"), "public_url is given twice"},
 		{"group twice", app("group a {\nmembers x\n}\ngroup a {\nmembers y\n}"), "the group a is defined twice"},
 		{"group without a name", app("group {\nmembers x\n}"), "group: expected a name and a block"},
@@ -286,7 +294,18 @@ func TestMistakesInValues(t *testing.T) {
 	account := func(line string) string {
 		return "{\nadmin off\njira_tokens {\naccount default {\n" + line + "\n}\n}\n}\n"
 	}
+	const keyed = "encryption_key 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\npublic_url https://gateway.example\n"
+	oauth := func(before, url, lines string) string {
+		return "{\nadmin off\njira_tokens {\n" + before + "oauth " + url + " {\n" + lines + "\n}\n}\n}\nhttp://:0 {\njira_gateway https://a.example\n}\n"
+	}
 	for _, test := range []struct{ name, text, want string }{
+		{"oauth without public_url", oauth("", "https://a.example", "client_id a\nclient_secret b"), "oauth https://a.example: it needs public_url"},
+		{"oauth without a key", oauth("public_url https://g.example\n", "https://a.example", "client_id a\nclient_secret b"), "oauth https://a.example: it needs an encryption_key"},
+		{"oauth without a secret", oauth(keyed, "https://a.example", "client_id a"), "oauth https://a.example: client_secret must not be empty"},
+		{"oauth placeholder", oauth(keyed, "https://a.example", "client_id a\nclient_secret {env.NOT_SET_ANYWHERE}"), "client_secret: the environment variable NOT_SET_ANYWHERE does not exist or is empty"},
+		{"oauth scopes", oauth(keyed, "https://a.example", "client_id a\nclient_secret b\nscopes READ WRITE"), "invalid scopes READ WRITE: Data Center has"},
+		{"oauth auth_url", oauth(keyed, "https://a.example", "client_id a\nclient_secret b\nauth_url https://x.example"), "auth_url and api_url are for product cloud"},
+		{"oauth auth_url of cloud", oauth(keyed, "https://a.atlassian.net", "client_id a\nclient_secret b\nauth_url nowhere"), `invalid auth_url "nowhere"`},
 		{"empty secret", account("bearer {env.NOT_SET_ANYWHERE}"), "account default"},
 		{"unknown placeholder", account("bearer {nonsense.x}"), "account default"},
 		{"reads lowers an admin operation", gateway("reads POST /rest/api/2/project"), "/rest/api/2/project"},

@@ -59,6 +59,11 @@ type App struct {
 	// cannot be added to the store. Default: none
 	EncryptionKeys []string `json:"encryption_keys,omitempty"`
 
+	// The OAuth 2.0 apps with which owners let the gateway act for them in Jira, by
+	// Jira's base URL, as in its gateway: see `caddy jira-token account connect`.
+	// Requires public_url and an encryption key. Default: none
+	OAuth map[string]*accounts.OAuthApp `json:"oauth,omitempty"`
+
 	// The address under which users reach the gateway, such as
 	// `https://jira.example.com`, with the path below which Jira is, if there is one.
 	// Links that the gateway makes begin with it. Default: where a link is needed, the
@@ -210,6 +215,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := checkPublicURL(a.PublicURL); err != nil {
 		return err
 	}
+	apps, err := a.consentApps()
+	if err != nil {
+		return err
+	}
 	tokens, err := pool.Acquire(a.store, a.Cache.options())
 	if err != nil {
 		return err
@@ -218,6 +227,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.trail = background.NewQueue(tokens.Go)
 	a.accounts = accounts.NewSet(configured, accounts.SetOptions{
 		Store: tokens.Store, Mirror: tokens.Mirror, Keys: keys,
+		Apps: apps, Jira: a.reachJira, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Go: tokens.Go,
 		Changed: a.accountChanged, Logger: a.logger, Now: time.Now,
 	})
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
@@ -239,7 +249,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionTrust(); err != nil {
 		return err
 	}
-	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Trust: a.trusted})
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Trust: a.trusted})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}
@@ -342,6 +352,9 @@ func (c *Cache) check() error {
 func (a *App) Start() error {
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
 		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
+	}
+	if err := a.checkConsentJiras(); err != nil {
+		return err
 	}
 	begin, ok := a.store.(storage.MayBeginEmpty)
 	if err := a.tokens.Start(ok && begin.MayBeginEmpty()); err != nil {

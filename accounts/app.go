@@ -124,7 +124,10 @@ func (o *OAuthApp) setURLs(app *jira.ConsentApp, jiraURL string) error {
 	if o.APIURL == "" {
 		o.APIURL = jira.DefaultAPIURL
 	}
-	if err := errors.Join(checkURL("auth_url", o.AuthURL), checkURL("api_url", o.APIURL)); err != nil {
+	if err := checkURL("auth_url", o.AuthURL); err != nil {
+		return err
+	}
+	if err := checkURL("api_url", o.APIURL); err != nil {
 		return err
 	}
 	app.APIURL = strings.TrimSuffix(o.APIURL, "/")

@@ -71,6 +71,9 @@ type Jira struct {
 	Transport http.RoundTripper
 }
 
+// Actor is who makes a change.
+type Actor = storage.Actor
+
 // Error is an error with a kind, such as token.ErrConflict, that its text need not
 // mention.
 type Error struct {

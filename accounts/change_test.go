@@ -10,10 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
+	redisstore "github.com/jiratokens/caddy-jira-tokens/storage/redis"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -122,5 +125,50 @@ func TestFindDoesNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(1000, func() { _, _ = node.Find(t.Context(), name) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+	}
+}
+
+// TestDamagedBelowJSON checks that an account whose document cannot be read at all can be
+// removed, and added again.
+func TestDamagedBelowJSON(t *testing.T) {
+	server := redistest.Start(t)
+	module := &redisstore.Store{Address: []string{server.Addr}, Timeout: caddy.Duration(20 * time.Second)}
+	if err := module.Provision(caddy.Context{Context: t.Context()}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := module.NewStore(zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, store)
+	node := w.node(newTestKey(t))
+	own := Own("pat", w.at.URL)
+	for _, edit := range []Edit{basic("bi", "hunter2-first"), {Owner: "pat", Jira: "x", Kind: KindBearer, Secret: "hunter2-bearer"}} {
+		if _, err := w.add(node, edit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ref := range []Ref{{Name: "bi"}, own} {
+		key := "{jira_tokens}:document:" + ref.document().String()
+		if server.Do("exists", key) != int64(1) {
+			t.Fatalf("no key %s", key)
+		}
+		server.Do("set", key, "{]")
+		if err := node.load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := node.Replace(t.Context(), admin, ref, Edit{Secret: "hunter2-first"}, func(string) (Jira, error) { return w.at, nil })
+		if !errors.Is(err, token.ErrConflict) || !strings.Contains(err.Error(), "account remove "+ref.flags()) {
+			t.Errorf("replaced: %v", err)
+		}
+		if err := node.Remove(t.Context(), admin, ref, func(context.Context) (int, error) { return 0, nil }); err != nil {
+			t.Errorf("removed: %v", err)
+		}
+		if _, err := node.Show(t.Context(), ref); !errors.Is(err, token.ErrNotFound) {
+			t.Errorf("after it was removed: %v", err)
+		}
+	}
+	if _, err := w.add(node, basic("bi", "hunter2-first")); err != nil {
+		t.Error(err)
 	}
 }

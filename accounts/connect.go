@@ -70,13 +70,17 @@ type Link struct {
 }
 
 // LinkError reports that a link or a consent cannot be used. Its text is for the owner.
-type LinkError struct{ Text string }
+type LinkError struct {
+	Text string
+	// Guess is set if somebody may be guessing at the secret of a link.
+	Guess bool
+}
 
 func (e LinkError) Error() string { return e.Text }
 
 var (
-	errLink    = LinkError{"This link does not exist, has expired or has been used. Ask for a new one."}
-	errAttempt = LinkError{"This did not begin in this browser, took too long, or is already done. Open the link again, and finish in the same browser."}
+	errLink    = LinkError{"This link does not exist, has expired or has been used. Ask for a new one.", true}
+	errAttempt = LinkError{"This did not begin in this browser, took too long, or is already done. Open the link again, and finish in the same browser.", true}
 )
 
 // NewLink returns a link with which an owner lets the gateway act for the owner in the
@@ -228,9 +232,9 @@ func (s *Set) Finish(ctx context.Context, back Return) (View, error) {
 	}
 	switch {
 	case back.Refused == "access_denied":
-		return View{}, LinkError{"Nothing was connected: the consent was cancelled or denied. To try again, open the link again."}
+		return View{}, LinkError{Text: "Nothing was connected: the consent was cancelled or denied. To try again, open the link again."}
 	case back.Refused != "":
-		return View{}, LinkError{fmt.Sprintf("Nothing was connected: Jira answered %.40q. Open the link again, or tell an administrator of the gateway.", token.Printable(back.Refused, 40))}
+		return View{}, LinkError{Text: fmt.Sprintf("Nothing was connected: Jira answered %.40q. Open the link again, or tell an administrator of the gateway.", token.Printable(back.Refused, 40))}
 	}
 	ref := Own(link.Owner, link.Jira)
 	back.Actor.Name = token.Printable(link.Owner, maxUser) // Jira is about to confirm it
@@ -277,7 +281,9 @@ func (s *Set) takeAttempt(ctx context.Context, back Return) (storage.Document, c
 	return storage.Document{}, connection{}, errAttempt
 }
 
-func same(want []byte, secret string) bool { return subtle.ConstantTimeCompare(want, digest(secret)) == 1 }
+func same(want []byte, secret string) bool {
+	return subtle.ConstantTimeCompare(want, digest(secret)) == 1
+}
 
 // connect exchanges a code and saves the consent as the owner's own account.
 func (s *Set) connect(ctx context.Context, ref Ref, back Return) (View, error) {
@@ -291,7 +297,7 @@ func (s *Set) connect(ctx context.Context, ref Ref, back Return) (View, error) {
 	}
 	tokens, err := app.Exchange(ctx, back.Code, back.Browser)
 	if errors.As(err, new(jira.GrantRefusedError)) {
-		return View{}, LinkError{"Nothing was connected: Jira did not accept its own code, which may have expired. Open the link again."}
+		return View{}, LinkError{Text: "Nothing was connected: Jira did not accept its own code, which may have expired. Open the link again."}
 	}
 	if err != nil {
 		return View{}, err
@@ -307,7 +313,7 @@ func (s *Set) saveConsent(ctx context.Context, ref Ref, app *jira.ConsentApp, at
 	if app.Cloud {
 		err := app.CheckSite(ctx, at.Transport, at.URL, tokens.Access)
 		if other, ok := errors.AsType[jira.OtherSiteError](err); ok {
-			return View{}, LinkError{fmt.Sprintf("Nothing was connected: you have granted access to another site than %s. Open the link again, and choose that site.", other.Site)}
+			return View{}, LinkError{Text: fmt.Sprintf("Nothing was connected: you have granted access to another site than %s. Open the link again, and choose that site.", other.Site)}
 		}
 		if err != nil {
 			return View{}, err

@@ -84,7 +84,7 @@ func (f *shelf) update(documents storage.Mirrored) {
 	}
 	f.current.Store(&now)
 	for id, account := range now.byID {
-		if old.byID[id] != account {
+		if before := old.byID[id]; before != account && !account.continues(before) {
 			f.set.announce(account)
 		}
 	}
@@ -94,6 +94,11 @@ func (f *shelf) update(documents storage.Mirrored) {
 func (a *stored) of(document storage.MirroredDocument) bool {
 	return a.document.Err == nil && document.Err == nil &&
 		a.document.Version == document.Version && bytes.Equal(a.document.Data, document.Data)
+}
+
+// continues reports whether an account is a consent that was refreshed.
+func (a *stored) continues(before *stored) bool {
+	return before != nil && a.consent != nil && a.consent == before.consent
 }
 
 // open decrypts a document. old is the account as it was before, or nil.
@@ -114,7 +119,7 @@ func (s *Set) open(document storage.MirroredDocument, old *stored) *stored {
 			opened.err = UnreadableError{opened.ref, err}
 			return opened
 		}
-		if old != nil && opened.consent == old.consent { // refreshed: it keeps its health
+		if opened.continues(old) { // it keeps its health
 			opened.account = old.account
 			return opened
 		}

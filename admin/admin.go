@@ -107,6 +107,7 @@ var endpoints = map[string]map[string]endpoint{
 	"accounts/reencrypt":      {http.MethodPost: (*call).reencryptAccounts},
 	"accounts/{name}":         {http.MethodGet: (*call).showAccount, http.MethodDelete: (*call).removeAccount},
 	"accounts/{name}/check":   {http.MethodPost: (*call).checkAccount},
+	"accounts/{name}/connect": {http.MethodPost: (*call).connectAccount},
 	"accounts/{name}/replace": {http.MethodPost: (*call).replaceAccount},
 
 	"audit":   {http.MethodGet: (*call).audit},

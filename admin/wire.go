@@ -46,6 +46,8 @@ type (
 	Explanation = handler.Explanation
 	// Account is an account, without its credential.
 	Account = accounts.View
+	// ConnectLink is a link with which an owner connects by OAuth.
+	ConnectLink = accounts.Link
 	// Reencrypted counts the accounts that were encrypted with the first key.
 	Reencrypted = accounts.Reencrypted
 	// ImportResult counts what happened to the records of an import.

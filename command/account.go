@@ -16,7 +16,7 @@ import (
 )
 
 func accountCommand() *cobra.Command {
-	const subcommands = "list|add|replace|check|remove|reencrypt"
+	const subcommands = "list|add|connect|replace|check|remove|reencrypt"
 	cmd := &cobra.Command{
 		Use:   "account " + subcommands,
 		Short: "Manage the Jira accounts that the store keeps",
@@ -32,7 +32,7 @@ shown. A change takes effect on every gateway at once, without a reload.`,
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(listAccountsCommand(), addAccountCommand(), replaceAccountCommand(),
+	cmd.AddCommand(listAccountsCommand(), addAccountCommand(), connectAccountCommand(), replaceAccountCommand(),
 		checkAccountCommand(), removeAccountCommand(), reencryptCommand())
 	return cmd
 }

@@ -54,7 +54,7 @@ func ownAccount(ctx context.Context, app App, d *Decision, url string) *denial {
 func otherJira() *denial { return deny(ReasonPathDenied, "This API token is not for this Jira.") }
 
 // askForOwn tells an owner how the gateway gets the owner's credential.
-const askForOwn = " Ask an administrator to give the gateway your Jira API token or personal access token: caddy jira-token account add|replace --owner NAME."
+const askForOwn = " POST your Jira API token or personal access token to /rest/jira-tokens/1/self/account of the gateway; or ask an administrator to give it to the gateway: caddy jira-token account add|replace --owner NAME, or account connect --owner NAME for a consent by OAuth."
 
 // unusableAccount denies a request whose account does not exist or cannot be read.
 func unusableAccount(d *Decision, err error, unknown bool) *denial {

@@ -16,6 +16,7 @@ type (
 const (
 	ActorAdmin = storage.ActorAdmin
 	ActorToken = storage.ActorToken
+	ActorOwner = storage.ActorOwner
 	ActorLink  = storage.ActorLink
 )
 

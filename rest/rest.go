@@ -29,6 +29,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -42,6 +43,10 @@ const version = "1/"
 type Options struct {
 	Registry *registry.Registry
 	Limits   *limits.Limits
+	Accounts *accounts.Set
+	// Jira returns the Jira with this base URL, as a gateway reaches it, or the only one
+	// if url is empty.
+	Jira func(url string) (accounts.Jira, error)
 	// PublicURL is the gateway's address as its users know it, without a slash at the
 	// end; empty if it is not configured.
 	PublicURL string
@@ -53,6 +58,7 @@ type Options struct {
 type API struct {
 	Options
 	endpoints []handler.Endpoint
+	tries     tries
 }
 
 // New returns the endpoints.
@@ -60,6 +66,8 @@ func New(options Options) *API {
 	a := &API{Options: options}
 	a.endpoints = []handler.Endpoint{
 		a.showSelf(), a.endSelf(), a.rotateSelf(),
+		a.showAccount(), a.lodgeAccount(), a.removeAccount(),
+		a.openLink(), a.finishLink(),
 	}
 	if a.Trust != nil {
 		a.endpoints = append(a.endpoints, a.exchange())

@@ -17,8 +17,8 @@ type Event struct {
 	// Action is what happened. For tokens it is create, update, rotate, disable,
 	// enable, revoke, approve, reject, transfer, delete or import; for accounts
 	// account_refused or account_accepted, and for those of the store also
-	// account_add, account_replace, account_remove or account_reencrypt; for requests,
-	// ActionDenied, ActionWrite or ActionWriteBegun.
+	// account_add, account_replace, account_remove or account_reencrypt, and others that
+	// begin with account_ for consents by OAuth; for requests, ActionDenied, ActionWrite or ActionWriteBegun.
 	Action string `json:"action"`
 	// TokenID, Owner and Name identify the token. For an account, there is only
 	// Name, and Owner for an owner's own account.

@@ -1,0 +1,131 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// connectCookie is the cookie that binds an attempt to connect to the browser in which it
+// began. Nobody can make another browser finish it: a login CSRF (RFC 6749, section 10.12)
+// would connect somebody else's consent. SameSite is Lax because Jira sends the browser
+// back from another site.
+const connectCookie = "jira_tokens_connect"
+
+// openLink sends an owner who opens a link on to Jira, to consent there.
+func (a *API) openLink() handler.Endpoint {
+	return handler.Endpoint{
+		Method: http.MethodGet, Path: belowEndpoints(accounts.ConnectPath) + "{link}", Needs: handler.NeedsNothing, SecretPath: true,
+		Does: "sends an owner to Jira, to let the gateway act for the owner there",
+		Serve: func(w http.ResponseWriter, r *http.Request, call handler.Call) error {
+			lockPage(w)
+			opened, err := a.Accounts.OpenLink(r.Context(), call.Parameter)
+			if err != nil {
+				return pageError(err)
+			}
+			a.setConnectCookie(w, opened.Browser, int(opened.Lifetime.Seconds()))
+			w.Header().Set("Location", opened.ConsentURL)
+			w.WriteHeader(http.StatusSeeOther)
+			return nil
+		},
+	}
+}
+
+// finishLink is where Jira sends owners back to.
+func (a *API) finishLink() handler.Endpoint {
+	return handler.Endpoint{
+		Method: http.MethodGet, Path: belowEndpoints(accounts.CallbackPath), Needs: handler.NeedsNothing, SecretPath: true,
+		Does: "saves the account of an owner who has consented in Jira",
+		Serve: func(w http.ResponseWriter, r *http.Request, call handler.Call) error {
+			lockPage(w)
+			a.setConnectCookie(w, "", -1)
+			query := r.URL.Query()
+			back := accounts.Return{State: query.Get("state"), Code: query.Get("code"), Refused: query.Get("error"), Actor: actorOf(r, call)}
+			back.Actor.Kind = registry.ActorOwner
+			if cookie, err := r.Cookie(connectCookie); err == nil {
+				back.Browser = cookie.Value
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), jiraTimeout)
+			defer cancel()
+			view, err := a.Accounts.Finish(ctx, back)
+			if err != nil {
+				return pageError(err)
+			}
+			text := "Connected. The gateway now acts as " + view.ValidatedAs + " in " + view.Jira + " for tokens of " + view.Owner + " with the account “own”. You can close this page."
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write(page("Connected", text)) // the client may be gone
+			return nil
+		},
+	}
+}
+
+func belowEndpoints(path string) string { return strings.TrimPrefix(path, handler.EndpointsPath) }
+
+// setConnectCookie sets the cookie for a number of seconds, or deletes it.
+func (a *API) setConnectCookie(w http.ResponseWriter, value string, seconds int) {
+	path, _, _ := strings.Cut(accounts.CallbackPath, "callback")
+	public, err := url.Parse(a.PublicURL)
+	if err == nil {
+		path = public.EscapedPath() + path
+	}
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: without HTTPS, browsers would drop a secure cookie
+		Name: connectCookie, Value: value, Path: path, MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: err == nil && public.Scheme == "https",
+	})
+}
+
+// lockPage sets the headers of the pages, which need nothing from anywhere.
+func lockPage(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	header.Set("Referrer-Policy", "no-referrer") // the address of the page has a secret
+	header.Set("X-Frame-Options", "DENY")
+}
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title>
+<style>body{font:1rem/1.5 sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}</style></head>
+<body><h1>{{.Title}}</h1><p>{{.Text}}</p></body>
+</html>
+`))
+
+// page returns a page with a title and a text.
+func page(title, text string) []byte {
+	var out bytes.Buffer
+	if err := pageTemplate.Execute(&out, struct{ Title, Text string }{title, text}); err != nil {
+		return []byte("<!DOCTYPE html><title>Error</title>") // cannot happen
+	}
+	return out.Bytes()
+}
+
+// pageError returns an error as the page that an owner gets to see.
+func pageError(err error) error {
+	failed := &handler.EndpointError{Reason: handler.ReasonInvalidRequest, Cause: err}
+	link, isLink := errors.AsType[accounts.LinkError](err)
+	invalid, isInvalid := errors.AsType[token.InvalidError](err)
+	described, isDescribed := errors.AsType[accounts.Error](err)
+	switch {
+	case isLink:
+		failed.Message, failed.Cause, failed.Guess = link.Text, nil, link.Guess
+	case errors.Is(err, token.ErrUnavailable):
+		failed.Reason, failed.Message = handler.ReasonStoreUnavailable, "The gateway cannot reach its store at the moment. Open the link again in a few minutes."
+	case isInvalid:
+		failed.Message = "Not connected: " + invalid.Error() + "."
+	case isDescribed:
+		failed.Reason, failed.Message = handler.ReasonConflict, "Not connected: "+described.Text+"."
+	default:
+		failed.Reason, failed.Message = handler.ReasonJiraUnreachable, "Not connected: the gateway could not get an answer from Jira. Open the link again in a few minutes, or tell an administrator."
+	}
+	failed.Page = page("Not connected", failed.Message)
+	return failed
+}
