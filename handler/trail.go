@@ -135,7 +135,7 @@ func (d *Decision) recorded(r *http.Request) Recorded {
 		r = d.request
 	}
 	recorded := Recorded{
-		At: d.now, Token: d.Record, Address: d.Address, UserAgent: loggable(r.UserAgent(), maxLoggedUserAgent),
+		At: d.now, Token: d.Record, Address: d.Address, UserAgent: token.Printable(loggable(r.UserAgent(), maxLoggedUserAgent), maxLoggedUserAgent),
 		Method: loggable(r.Method, maxLoggedMethod), Path: recordedPath(r.URL.Path), Operation: d.operationName(),
 	}
 	if d.Record == nil {
