@@ -89,7 +89,7 @@ func (c *call) removeAccount() (int, any, error) {
 	}
 	c.noDeadline() // counting the tokens may take a while
 	err = c.app.JiraAccounts().Remove(c.Context(), c.actor(), ref, func(ctx context.Context) (int, error) {
-		return c.registry.TokensOf(ctx, ref.Name, ref.Owner)
+		return c.app.Registry().TokensOf(ctx, ref.Name, ref.Owner)
 	})
 	return http.StatusNoContent, nil, err
 }

@@ -14,7 +14,7 @@ import (
 func (a *app) check(account string) []CheckResult {
 	a.t.Helper()
 	r := httptest.NewRequest(http.MethodGet, Base+"check?account="+account, nil)
-	_, answer, err := (&call{Request: r, w: httptest.NewRecorder(), app: a, registry: a.registry}).check()
+	_, answer, err := (&call{Request: r, w: httptest.NewRecorder(), app: a, tokens: a.registry}).check()
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -23,6 +23,9 @@ const maxActorText = 100
 // actor returns who makes the change, for the audit trail: what is known about the
 // client, and apart from that what it calls itself.
 func (c *call) actor() registry.Actor {
+	if c.visitor != nil {
+		return c.visitor.Actor
+	}
 	claim, _ := token.CutSecrets(c.UserAgent())
 	return registry.Actor{
 		Kind:    registry.ActorAdmin,

@@ -4,6 +4,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -160,9 +162,28 @@ type result struct {
 // call is one request to an endpoint.
 type call struct {
 	*http.Request
-	w        http.ResponseWriter
-	app      App
-	registry *registry.Registry
+	w   http.ResponseWriter
+	app App
+	// tokens are the tokens that the caller may see and change.
+	tokens tokens
+	// visitor is the person who calls, or nil for clients of the admin endpoint.
+	visitor *Visitor
+}
+
+// tokens is the part of the registry that depends on who calls: the registry itself for
+// the admin endpoint, and a Desk for a person.
+type tokens interface {
+	List(ctx context.Context, query registry.Query) (registry.Page, error)
+	Show(ctx context.Context, id string) (*token.Record, error)
+	Create(ctx context.Context, actor registry.Actor, edit token.Edit, vets ...registry.Vet) (registry.Issued, error)
+	Update(ctx context.Context, actor registry.Actor, id string, edit token.Edit, vets ...registry.Vet) (*token.Record, error)
+	Rotate(ctx context.Context, actor registry.Actor, id string, overlap time.Duration) (registry.Issued, error)
+	Disable(ctx context.Context, actor registry.Actor, id string) (*token.Record, error)
+	Enable(ctx context.Context, actor registry.Actor, id string) (*token.Record, error)
+	Revoke(ctx context.Context, actor registry.Actor, id string) (*token.Record, error)
+	Approve(ctx context.Context, actor registry.Actor, id string, verdict registry.Verdict) (*token.Record, error)
+	Reject(ctx context.Context, actor registry.Actor, id string, verdict registry.Verdict) (*token.Record, error)
+	Events(ctx context.Context, query registry.EventQuery) (registry.EventPage, error)
 }
 
 func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
@@ -176,13 +197,19 @@ func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
 		}
 	}
 	app := value.(App)
-	status, answer, err := serve(&call{Request: r, w: w, app: app, registry: app.Registry()})
+	return (&call{Request: r, w: w, app: app, tokens: app.Registry()}).answer(serve)
+}
+
+// answer calls the endpoint and writes what it returns.
+func (c *call) answer(serve endpoint) error {
+	status, answer, err := serve(c)
 	if err != nil {
 		return withoutTokens(apiError(err))
 	}
 	if status == 0 {
 		return nil
 	}
+	w := c.w
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
@@ -201,6 +228,7 @@ func apiError(err error) caddy.APIError {
 		state   registry.StateError
 		exists  registry.ExistsError
 		policy  registry.PolicyError
+		denied  registry.ForbiddenError
 	)
 	switch {
 	case errors.As(err, &api):
@@ -211,6 +239,8 @@ func apiError(err error) caddy.APIError {
 		return aboutField(http.StatusBadRequest, invalid.Field, err)
 	case errors.As(err, &policy):
 		return aboutField(http.StatusForbidden, policy.Field, err)
+	case errors.As(err, &denied):
+		status = http.StatusForbidden
 	case errors.Is(err, registry.ErrBadCursor):
 		status = http.StatusBadRequest
 	case errors.As(err, &state), errors.As(err, &exists), errors.Is(err, token.ErrConflict), errors.Is(err, token.ErrDamaged):

@@ -24,7 +24,7 @@ func (c *call) audit() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	page, err := c.registry.Events(c.Context(), query)
+	page, err := c.tokens.Events(c.Context(), query)
 	if err != nil {
 		return 0, nil, err
 	}

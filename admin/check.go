@@ -173,7 +173,7 @@ func checkAccount(ctx context.Context, upstream handler.Jira, account *jira.Acco
 // about which it does not ask Jira.
 func (c *call) appHealth(ctx context.Context) Health {
 	h := Health{OK: true, Store: StoreHealth{OK: true}, Accounts: make(map[string]AccountHealth), Policy: PolicyHealth{OK: true}}
-	if err := c.registry.Reachable(ctx); err != nil {
+	if err := c.app.Registry().Reachable(ctx); err != nil {
 		h.OK, h.Store = false, StoreHealth{Error: err.Error()}
 	}
 	for _, view := range c.app.JiraAccounts().Views() {

@@ -82,7 +82,7 @@ func (a *app) call(serve endpoint, id, body string) (Token, error) {
 	a.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, Base+"tokens", strings.NewReader(body))
 	r.SetPathValue("id", id)
-	_, answer, err := serve(&call{Request: r, w: httptest.NewRecorder(), app: a, registry: a.registry})
+	_, answer, err := serve(&call{Request: r, w: httptest.NewRecorder(), app: a, tokens: a.registry})
 	if err != nil {
 		return Token{}, err
 	}
@@ -296,5 +296,5 @@ func TestConfinementMoves(t *testing.T) {
 
 func importInto(a *app, text string) (int, any, error) {
 	r := httptest.NewRequest(http.MethodPost, Base+"import", strings.NewReader(text))
-	return (&call{Request: r, w: httptest.NewRecorder(), app: a, registry: a.registry}).importRecords()
+	return (&call{Request: r, w: httptest.NewRecorder(), app: a, tokens: a.registry}).importRecords()
 }

@@ -21,7 +21,7 @@ func (c *call) owners() (int, any, error) {
 		return 0, nil, registry.InvalidError{Field: "state", Err: fmt.Errorf("invalid state %q of an owner: expected active, inactive or unknown", query.State)}
 	}
 	c.noDeadline() // all records are read
-	owners, damaged, err := c.registry.Owners(c.Context(), query)
+	owners, damaged, err := c.app.Registry().Owners(c.Context(), query)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -37,7 +37,7 @@ func (c *call) owner() string {
 // revokeOwner revokes all tokens of an owner.
 func (c *call) revokeOwner() (int, any, error) {
 	c.noDeadline()
-	result, err := c.registry.RevokeOwner(c.Context(), c.actor(), c.owner())
+	result, err := c.app.Registry().RevokeOwner(c.Context(), c.actor(), c.owner())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -57,7 +57,7 @@ func (c *call) transferOwner() (int, any, error) {
 		return 0, nil, registry.InvalidError{Field: "to", Err: errors.New("missing: name the new owner")}
 	}
 	c.noDeadline()
-	result, err := c.registry.Transfer(c.Context(), c.actor(), c.owner(), request.To)
+	result, err := c.app.Registry().Transfer(c.Context(), c.actor(), c.owner(), request.To)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -19,7 +19,7 @@ func (c *call) export() (int, any, error) {
 	c.noDeadline()
 	c.w.Header().Set("Trailer", DamagedTrailer)
 	out := &countingWriter{Writer: c.w}
-	damaged, err := c.registry.Export(c.Context(), out)
+	damaged, err := c.app.Registry().Export(c.Context(), out)
 	c.w.Header().Set(DamagedTrailer, strconv.Itoa(damaged))
 	if err != nil && out.written > 0 {
 		// The response has begun with status 200: only a broken connection can
@@ -60,7 +60,7 @@ func (c *call) importRecords() (int, any, error) {
 		}
 	}
 	c.noDeadline()
-	result, err := c.registry.Import(c.Context(), c.actor(), c.Body, options)
+	result, err := c.app.Registry().Import(c.Context(), c.actor(), c.Body, options)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%w; %d records before it were imported", err, result.Imported)
 	}
@@ -94,7 +94,7 @@ func (c *call) explain() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	record, err := c.registry.Show(c.Context(), parameters.Get("token"))
+	record, err := c.tokens.Show(c.Context(), parameters.Get("token"))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -46,11 +46,11 @@ func (c *call) list() (int, any, error) {
 	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
 		return 0, nil, err
 	}
-	page, err := c.registry.List(c.Context(), query)
+	page, err := c.tokens.List(c.Context(), query)
 	if err != nil {
 		return 0, nil, err
 	}
-	views, err := c.registry.Views(c.Context(), page.Records...)
+	views, err := c.app.Registry().Views(c.Context(), page.Records...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -85,11 +85,11 @@ func (c *call) create() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	issued, err := c.registry.Create(c.Context(), c.actor(), edit, check.vet)
+	issued, err := c.tokens.Create(c.Context(), c.actor(), edit, check.vet)
 	if err != nil {
 		return 0, nil, err
 	}
-	view := c.registry.ViewIssued(issued)
+	view := c.app.Registry().ViewIssued(issued)
 	view.ConfineCheck = check.result
 	return http.StatusCreated, view, nil
 }
@@ -101,14 +101,14 @@ func (c *call) id() string {
 }
 
 func (c *call) show() (int, any, error) {
-	record, err := c.registry.Show(c.Context(), c.id())
+	record, err := c.tokens.Show(c.Context(), c.id())
 	if damaged, ok := errors.AsType[registry.DamagedError](err); ok {
 		return http.StatusOK, registry.ViewDamaged(damaged), nil
 	}
 	if err != nil {
 		return 0, nil, err
 	}
-	views, err := c.registry.Views(c.Context(), record)
+	views, err := c.app.Registry().Views(c.Context(), record)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -124,17 +124,17 @@ func (c *call) update() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	record, err := c.registry.Update(c.Context(), c.actor(), c.id(), edit, check.vet)
+	record, err := c.tokens.Update(c.Context(), c.actor(), c.id(), edit, check.vet)
 	if err != nil {
 		return 0, nil, err
 	}
-	view := c.registry.View(record)
+	view := c.app.Registry().View(record)
 	view.ConfineCheck = check.result
 	return http.StatusOK, view, nil
 }
 
 func (c *call) delete() (int, any, error) {
-	return http.StatusNoContent, nil, c.registry.Delete(c.Context(), c.actor(), c.id())
+	return http.StatusNoContent, nil, c.app.Registry().Delete(c.Context(), c.actor(), c.id())
 }
 
 func (c *call) rotate() (int, any, error) {
@@ -152,23 +152,23 @@ func (c *call) rotate() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
 		}
 	}
-	issued, err := c.registry.Rotate(c.Context(), c.actor(), c.id(), overlap)
+	issued, err := c.tokens.Rotate(c.Context(), c.actor(), c.id(), overlap)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, c.registry.ViewIssued(issued), nil
+	return http.StatusOK, c.app.Registry().ViewIssued(issued), nil
 }
 
 func (c *call) disable() (int, any, error) {
-	return c.viewed(c.registry.Disable(c.Context(), c.actor(), c.id()))
+	return c.viewed(c.tokens.Disable(c.Context(), c.actor(), c.id()))
 }
 
 func (c *call) enable() (int, any, error) {
-	return c.viewed(c.registry.Enable(c.Context(), c.actor(), c.id()))
+	return c.viewed(c.tokens.Enable(c.Context(), c.actor(), c.id()))
 }
 
 func (c *call) revoke() (int, any, error) {
-	return c.viewed(c.registry.Revoke(c.Context(), c.actor(), c.id()))
+	return c.viewed(c.tokens.Revoke(c.Context(), c.actor(), c.id()))
 }
 
 func (c *call) approve() (int, any, error) {
@@ -176,7 +176,7 @@ func (c *call) approve() (int, any, error) {
 	if err := c.decode(&verdict); err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Approve(c.Context(), c.actor(), c.id(), verdict))
+	return c.viewed(c.tokens.Approve(c.Context(), c.actor(), c.id(), verdict))
 }
 
 func (c *call) reject() (int, any, error) {
@@ -184,12 +184,12 @@ func (c *call) reject() (int, any, error) {
 	if err := c.decode(&verdict); err != nil {
 		return 0, nil, err
 	}
-	return c.viewed(c.registry.Reject(c.Context(), c.actor(), c.id(), verdict))
+	return c.viewed(c.tokens.Reject(c.Context(), c.actor(), c.id(), verdict))
 }
 
 func (c *call) viewed(record *token.Record, err error) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, c.registry.View(record), nil
+	return http.StatusOK, c.app.Registry().View(record), nil
 }

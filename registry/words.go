@@ -6,8 +6,10 @@ import "github.com/jiratokens/caddy-jira-tokens/storage"
 // storage.
 type (
 	Actor        = storage.Actor
+	Page         = storage.Page
 	Event        = storage.Event
 	EventQuery   = storage.EventQuery
+	EventPage    = storage.EventPage
 	EventRequest = storage.EventRequest
 	Use          = storage.Use
 )
@@ -15,8 +17,8 @@ type (
 // The kinds of actors that act through the registry's callers.
 const (
 	ActorAdmin = storage.ActorAdmin
-	ActorToken = storage.ActorToken
 	ActorOwner = storage.ActorOwner
+	ActorToken = storage.ActorToken
 	ActorLink  = storage.ActorLink
 )
 

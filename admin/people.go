@@ -1,0 +1,106 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+)
+
+// Visitor is a person who calls the endpoints.
+type Visitor struct {
+	// Desk is the registry as the person may use it.
+	Desk *registry.Desk
+	// Actor is the person, for the audit trail.
+	Actor registry.Actor
+}
+
+// right is what a person needs to call an endpoint.
+type right int
+
+const (
+	// noRight means that people cannot call an endpoint at all.
+	noRight right = iota
+	// ownTokens means that everybody who has signed in can call it. The Desk decides
+	// which tokens that is about.
+	ownTokens
+	// manage means that a rule of the policy with manage is needed.
+	manage
+)
+
+// forPeople says what people need to call the endpoints. Those that are missing here are
+// for the admin endpoint only: an export, for example, has all digests.
+var forPeople = map[string]map[string]right{
+	"tokens":              {http.MethodGet: ownTokens, http.MethodPost: ownTokens},
+	"tokens/{id}":         {http.MethodGet: ownTokens, http.MethodPatch: ownTokens},
+	"tokens/{id}/rotate":  {http.MethodPost: ownTokens},
+	"tokens/{id}/disable": {http.MethodPost: ownTokens},
+	"tokens/{id}/enable":  {http.MethodPost: ownTokens},
+	"tokens/{id}/revoke":  {http.MethodPost: ownTokens},
+	"tokens/{id}/approve": {http.MethodPost: manage},
+	"tokens/{id}/reject":  {http.MethodPost: manage},
+	"explain":             {http.MethodGet: ownTokens},
+	"audit":               {http.MethodGet: ownTokens},
+
+	"owners":                  {http.MethodGet: manage},
+	"owners/{owner}/revoke":   {http.MethodPost: manage},
+	"owners/{owner}/transfer": {http.MethodPost: manage},
+
+	"accounts":                {http.MethodGet: manage, http.MethodPost: manage},
+	"accounts/{name}":         {http.MethodGet: manage, http.MethodDelete: manage},
+	"accounts/{name}/check":   {http.MethodPost: manage},
+	"accounts/{name}/replace": {http.MethodPost: manage},
+
+	"check":  {http.MethodGet: manage},
+	"health": {http.MethodGet: manage},
+}
+
+// ForPeople returns a handler of those endpoints that people can call, under a path that
+// has been removed from the request's. visitor returns who calls, or nil if nobody has
+// signed in.
+func ForPeople(app App, visitor func(*http.Request) *Visitor) http.Handler {
+	mux := http.NewServeMux()
+	for path, methods := range endpoints {
+		rights := forPeople[path]
+		if rights == nil {
+			continue
+		}
+		mux.HandleFunc("/"+path, func(w http.ResponseWriter, r *http.Request) {
+			person := visitor(r)
+			switch needed := rights[r.Method]; {
+			case person == nil:
+				writeError(w, caddy.APIError{HTTPStatus: http.StatusUnauthorized, Err: errors.New("sign in first")})
+			case needed == noRight:
+				writeError(w, caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method " + r.Method + " is not allowed here")})
+			case needed == manage && !person.Desk.Manages():
+				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("a rule with manage is needed; no rule for " + person.Desk.Person() + " has it")})
+			default:
+				c := &call{Request: r, w: w, app: app, tokens: person.Desk, visitor: person}
+				if err := c.answer(methods[r.Method]); err != nil {
+					writeError(w, apiError(err))
+				}
+			}
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no such endpoint")})
+	})
+	return mux
+}
+
+// writeError writes an error as Caddy's admin endpoint does.
+func writeError(w http.ResponseWriter, err caddy.APIError) {
+	message := err.Message
+	if message == "" {
+		message = err.Err.Error()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(err.HTTPStatus)
+	_ = json.NewEncoder(w).Encode(struct { // the client may be gone
+		Error string `json:"error"`
+	}{message})
+}

@@ -1,0 +1,266 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/policy"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// Desk is the registry as one person may use it, by the policy: people see and change
+// their own tokens, those with on_behalf also create others', and those with manage see
+// and end everybody's. What a person may not see does not exist at the person's desk.
+type Desk struct {
+	registry *Registry
+	person   string
+}
+
+// DeskOf returns the registry as a person may use it.
+func (r *Registry) DeskOf(person string) *Desk { return &Desk{r, person} }
+
+// ForbiddenError reports something that the policy does not let a person do.
+type ForbiddenError struct{ Why string }
+
+func (e ForbiddenError) Error() string { return e.Why }
+
+// Person returns the name of the person.
+func (d *Desk) Person() string { return d.person }
+
+// Rights returns what the policy allows the person now.
+func (d *Desk) Rights() *policy.Rights { return d.registry.owners.Person(d.person).Rights }
+
+// Manages reports whether the person may see and end everybody's tokens.
+func (d *Desk) Manages() bool { return d.Left() == "" && d.Rights().Manage() }
+
+// Left says why the person can no longer use the registry, or "" if the person can.
+func (d *Desk) Left() string {
+	person := d.registry.owners.Person(d.person)
+	if !person.Inactive {
+		return ""
+	}
+	return d.person + " " + person.why()
+}
+
+// owns reports whether a token is the person's own.
+func (d *Desk) owns(record *token.Record) bool {
+	return record.Kind == token.KindUser && record.OwnedBy(d.person)
+}
+
+// mayChange reports whether the person may change or end a token.
+func (d *Desk) mayChange(record *token.Record) bool { return d.owns(record) || d.Manages() }
+
+// List returns a page of the tokens that the person may see. Without manage, these are
+// the person's own.
+func (d *Desk) List(ctx context.Context, query Query) (storage.Page, error) {
+	if why := d.Left(); why != "" {
+		return storage.Page{}, ForbiddenError{why}
+	}
+	if !d.Manages() {
+		query = Query{Query: query.Query, Kinds: []token.Kind{token.KindUser}}
+		query.Owner = d.person
+	}
+	return d.registry.List(ctx, query)
+}
+
+// Own returns the query for the person's own tokens, among those that query selects.
+func (d *Desk) Own(query Query) Query {
+	query.Owner, query.Kinds = d.person, []token.Kind{token.KindUser}
+	return query
+}
+
+// Show returns a token that the person may see.
+func (d *Desk) Show(ctx context.Context, id string) (*token.Record, error) {
+	if why := d.Left(); why != "" {
+		return nil, ForbiddenError{why}
+	}
+	record, err := d.registry.Show(ctx, id)
+	if err != nil {
+		if d.Manages() {
+			return nil, err
+		}
+		return nil, hidden(id, err)
+	}
+	if !d.mayChange(record) {
+		return nil, hidden(id, storage.ErrNotFound)
+	}
+	return record, nil
+}
+
+// hidden returns the error for a token that a person may not see. Whether it exists makes
+// no difference, unless the store is away.
+func hidden(id string, err error) error {
+	if token.ValidID(id) && !errors.Is(err, storage.ErrUnavailable) {
+		return fmt.Errorf("token %s: %w", id, storage.ErrNotFound)
+	}
+	return err
+}
+
+// Create issues a token. A token for anybody but the person needs on_behalf, and an
+// exemption from the policy needs manage.
+func (d *Desk) Create(ctx context.Context, actor Actor, edit token.Edit, vets ...Vet) (Issued, error) {
+	if why := d.Left(); why != "" {
+		return Issued{}, ForbiddenError{why}
+	}
+	vets = append([]Vet{func(_ context.Context, record *token.Record) error {
+		if !d.owns(record) && !d.Rights().OnBehalf() {
+			return ForbiddenError{"creating tokens for others, services or external people needs a rule with on_behalf; no rule for " + d.person + " has it"}
+		}
+		return d.checkExempt(&token.Record{Kind: record.Kind}, record)
+	}}, vets...)
+	return d.registry.Create(ctx, actor, edit, vets...)
+}
+
+// Update changes a token.
+func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Edit, vets ...Vet) (*token.Record, error) {
+	before, err := d.Show(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	vets = append([]Vet{func(_ context.Context, record *token.Record) error {
+		if !d.mayChange(record) { // after a transfer in the meantime
+			return hidden(id, storage.ErrNotFound)
+		}
+		return d.checkExempt(before, record)
+	}}, vets...)
+	return d.registry.Update(ctx, actor, id, edit, vets...)
+}
+
+// checkExempt returns an error if the person may not exempt a token from the policy, or
+// change an exempt one in a way that the policy would have to allow.
+func (d *Desk) checkExempt(before, changed *token.Record) error {
+	switch {
+	case before.Exempt == "" && changed.Exempt == "":
+		return nil
+	case before.Exempt != changed.Exempt:
+		return d.mustManage("exempt tokens from the policy")
+	}
+	if touched, err := touchesRules(before, changed); err != nil || !touched {
+		return err
+	}
+	return d.mustManage("change a token that is exempt from the policy")
+}
+
+// Rotate gives a token a new secret.
+func (d *Desk) Rotate(ctx context.Context, actor Actor, id string, overlap time.Duration) (Issued, error) {
+	record, err := d.Show(ctx, id)
+	if err != nil {
+		return Issued{}, err
+	}
+	if !d.owns(record) && !d.Rights().OnBehalf() {
+		// The secret of a token is as good as a new token.
+		return Issued{}, ForbiddenError{"rotating tokens of others needs a rule with on_behalf; no rule for " + d.person + " has it"}
+	}
+	return d.registry.Rotate(ctx, actor, id, overlap)
+}
+
+// Disable stops a token from working until it is enabled again.
+func (d *Desk) Disable(ctx context.Context, actor Actor, id string) (*token.Record, error) {
+	return d.change(ctx, actor, id, d.registry.Disable)
+}
+
+// Enable makes a disabled token work again.
+func (d *Desk) Enable(ctx context.Context, actor Actor, id string) (*token.Record, error) {
+	return d.change(ctx, actor, id, d.registry.Enable)
+}
+
+// Revoke ends a token permanently.
+func (d *Desk) Revoke(ctx context.Context, actor Actor, id string) (*token.Record, error) {
+	return d.change(ctx, actor, id, d.registry.Revoke)
+}
+
+func (d *Desk) change(ctx context.Context, actor Actor, id string, change func(context.Context, Actor, string) (*token.Record, error)) (*token.Record, error) {
+	if _, err := d.Show(ctx, id); err != nil {
+		return nil, err
+	}
+	return change(ctx, actor, id)
+}
+
+// Approve makes a pending token work. It takes somebody else than the owner and whoever
+// asked for the token.
+func (d *Desk) Approve(ctx context.Context, actor Actor, id string, verdict Verdict) (*token.Record, error) {
+	if err := d.mayDecide(ctx, id); err != nil {
+		return nil, err
+	}
+	return d.registry.Approve(ctx, actor, id, verdict)
+}
+
+// Reject ends a pending token permanently.
+func (d *Desk) Reject(ctx context.Context, actor Actor, id string, verdict Verdict) (*token.Record, error) {
+	if err := d.mayDecide(ctx, id); err != nil {
+		return nil, err
+	}
+	return d.registry.Reject(ctx, actor, id, verdict)
+}
+
+// mayDecide returns an error unless the person may approve or reject a pending token.
+func (d *Desk) mayDecide(ctx context.Context, id string) error {
+	if err := d.mustManage("approve or reject tokens"); err != nil {
+		return err
+	}
+	record, err := d.Show(ctx, id)
+	if err != nil {
+		return err
+	}
+	if record.OwnedBy(d.person) {
+		return ForbiddenError{"nobody approves or rejects their own tokens: ask somebody else who manages tokens"}
+	}
+	asked, err := d.asked(ctx, id)
+	if err == nil && asked {
+		err = ForbiddenError{"you have created or changed this token yourself: ask somebody else who manages tokens"}
+	}
+	return err
+}
+
+// asked reports whether it was the person who created the token or changed it so that it
+// must be approved, according to the audit trail.
+func (d *Desk) asked(ctx context.Context, id string) (bool, error) {
+	query := EventQuery{TokenID: id}
+	for {
+		page, err := d.registry.Events(ctx, query)
+		if err != nil {
+			return false, err
+		}
+		for _, event := range page.Events {
+			if event.Actor.Kind == storage.ActorOwner && token.Fold(event.Actor.Name) == token.Fold(d.person) && asks(event.Action) {
+				return true, nil
+			}
+		}
+		if !page.More {
+			return false, nil
+		}
+		query.Cursor = page.Next
+	}
+}
+
+// asks reports whether an action can make a token pending.
+func asks(action string) bool {
+	return action == ActionCreate || action == ActionUpdate || action == ActionTransfer
+}
+
+// Events returns a page of the audit trail: of everything for those with manage, and of
+// a token that the person may see for others.
+func (d *Desk) Events(ctx context.Context, query EventQuery) (storage.EventPage, error) {
+	if !d.Manages() {
+		if query.TokenID == "" {
+			return storage.EventPage{}, d.mustManage("see the whole audit trail")
+		}
+		if _, err := d.Show(ctx, query.TokenID); err != nil {
+			return storage.EventPage{}, err
+		}
+	}
+	return d.registry.Events(ctx, query)
+}
+
+func (d *Desk) mustManage(what string) error {
+	if why := d.Left(); why != "" {
+		return ForbiddenError{why}
+	}
+	if d.Manages() {
+		return nil
+	}
+	return ForbiddenError{"a rule with manage is needed to " + what + "; no rule for " + d.person + " has it"}
+}

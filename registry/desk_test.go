@@ -1,0 +1,174 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/policy"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// desks returns a registry with the desks of alice, who has no rights but her own, of
+// bea, who may act on behalf of others, and of root and eve, who manage.
+func desks(t *testing.T) (r *Registry, alice, bea, root, eve *Desk) {
+	t.Helper()
+	r, _ = newRegistry(t)
+	members := map[string]policy.Group{"bi": {Members: []string{"bea"}}, "admins": {Members: []string{"root", "eve"}}}
+	rules, err := policy.New(&policy.Config{
+		Everyone: &policy.Rule{Scopes: []string{"read", "write"}, Approval: []string{"write"}},
+		Groups:   []policy.Rule{{Group: "bi", OnBehalf: true}, {Group: "admins", Manage: true}},
+	}, policy.Surroundings{Groups: members, Account: func(string) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.owners = NewDirectory(rules, members)
+	return r, r.DeskOf("alice"), r.DeskOf("bea"), r.DeskOf("root"), r.DeskOf("eve")
+}
+
+func person(name string) Actor { return Actor{Kind: storage.ActorOwner, Name: name} }
+
+// wantRefused checks that a person was not allowed to do something.
+func wantRefused(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.As(err, new(ForbiddenError)) {
+		t.Errorf("%s: got %v, want a ForbiddenError", what, err)
+	}
+}
+
+func TestDeskShowsOwnTokens(t *testing.T) {
+	r, alice, bea, root, _ := desks(t)
+	own, err := alice.Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "Alice", "name": "own"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := r.Create(t.Context(), admin, edit(t, map[string]any{"owner": "alice", "name": "service", "kind": "service"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, desk := range []*Desk{bea, alice} {
+		_, hidden := desk.Show(t.Context(), service.Record.ID)
+		_, absent := desk.Show(t.Context(), "0123456789")
+		if !errors.Is(hidden, storage.ErrNotFound) || !errors.Is(absent, storage.ErrNotFound) {
+			t.Errorf("%s: another's token: %v; an absent one: %v", desk.Person(), hidden, absent)
+		}
+	}
+	for desk, want := range map[*Desk]int{alice: 1, bea: 0, root: 2} {
+		page, err := desk.List(t.Context(), Query{Query: storage.Query{Owner: "alice"}})
+		if err != nil || len(page.Records) != want {
+			t.Errorf("%s sees %d tokens of alice, %v; want %d", desk.Person(), len(page.Records), err, want)
+		}
+	}
+	if record, err := alice.Show(t.Context(), own.Record.ID); err != nil || record.Name != "own" {
+		t.Errorf("alice's own token: %v, %v", record, err)
+	}
+	if _, err := alice.Events(t.Context(), EventQuery{TokenID: own.Record.ID}); err != nil {
+		t.Error(err)
+	}
+	if _, err := alice.Events(t.Context(), EventQuery{TokenID: service.Record.ID}); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("events of another's token: %v", err)
+	}
+	_, err = alice.Events(t.Context(), EventQuery{})
+	wantRefused(t, "the whole trail", err)
+}
+
+func TestDeskCreatesForOthersOnBehalf(t *testing.T) {
+	_, alice, bea, root, _ := desks(t)
+	for what, fields := range map[string]map[string]any{
+		"for another": {"owner": "carol", "name": "n"},
+		"a service":   {"owner": "alice", "name": "n", "kind": "service"},
+	} {
+		for _, desk := range []*Desk{alice, root} {
+			_, err := desk.Create(t.Context(), person(desk.Person()), edit(t, fields))
+			wantRefused(t, desk.Person()+", "+what, err)
+		}
+		if _, err := bea.Create(t.Context(), person("bea"), edit(t, fields)); err != nil {
+			t.Errorf("bea, %s: %v", what, err)
+		}
+	}
+	_, err := alice.Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "alice", "name": "n", "scope": "admin", "exempt": "I like to"}))
+	wantRefused(t, "an exemption", err)
+}
+
+func TestDeskChanges(t *testing.T) {
+	r, alice, bea, root, _ := desks(t)
+	issued, err := r.Create(t.Context(), admin, edit(t, map[string]any{"owner": "alice", "name": "n", "scope": "admin", "exempt": "migration"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := issued.Record.ID
+	_, err = alice.Update(t.Context(), person("alice"), id, edit(t, map[string]any{"expires_at": "never", "allow_ip": []string{"10.0.0.0/8"}}))
+	wantRefused(t, "changing an exempt token", err)
+	if _, err := alice.Update(t.Context(), person("alice"), id, edit(t, map[string]any{"name": "renamed"})); err != nil {
+		t.Errorf("renaming an exempt token: %v", err)
+	}
+	_, err = alice.Update(t.Context(), person("alice"), id, edit(t, map[string]any{"exempt": "my own reason"}))
+	wantRefused(t, "another reason", err)
+	if _, err := bea.Rotate(t.Context(), person("bea"), id, 0); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("rotating another's token: %v", err)
+	}
+	_, err = root.Rotate(t.Context(), person("root"), id, 0)
+	wantRefused(t, "the secret of another's token", err)
+	if _, err := alice.Rotate(t.Context(), person("alice"), id, time.Hour); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(context.Context, Actor, string) (*token.Record, error){"disable": bea.Disable, "enable": bea.Enable, "revoke": bea.Revoke} {
+		if _, err := change(t.Context(), person("bea"), id); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("bea, %s: %v", name, err)
+		}
+	}
+	if record, err := root.Revoke(t.Context(), person("root"), id); err != nil || record.Status != token.StatusRevoked {
+		t.Errorf("root ends it: %v", err)
+	}
+}
+
+func TestDeskApprovesOthers(t *testing.T) {
+	r, alice, _, root, eve := desks(t)
+	pending := func(owner string, actor Actor) string {
+		issued, err := r.Create(t.Context(), actor, edit(t, map[string]any{"owner": owner, "name": "n", "scope": "write"}))
+		if err != nil || issued.Record.Status != token.StatusPending {
+			t.Fatalf("%+v, %v", issued.Record, err)
+		}
+		return issued.Record.ID
+	}
+	mine := pending("root", person("root"))
+	_, err := root.Approve(t.Context(), person("root"), mine, Verdict{})
+	wantRefused(t, "approving one's own token", err)
+	others := pending("alice", person("root"))
+	_, err = root.Approve(t.Context(), person("root"), others, Verdict{})
+	wantRefused(t, "approving what one has asked for", err)
+	if _, err := eve.Approve(t.Context(), person("eve"), others, Verdict{}); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	_, err = alice.Approve(t.Context(), person("alice"), mine, Verdict{})
+	wantRefused(t, "approving without manage", err)
+	if record, err := eve.Reject(t.Context(), person("eve"), mine, Verdict{Reason: "not needed"}); err != nil || record.Status != token.StatusRevoked {
+		t.Errorf("rejecting: %v", err)
+	}
+}
+
+func TestDeskOfSomebodyWhoHasLeft(t *testing.T) {
+	r, alice, _, root, _ := desks(t)
+	issued, err := alice.Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "alice", "name": "n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.owners.Learn(map[string]Facts{"alice": {Name: "alice", Inactive: true}, "root": {Name: "root", Inactive: true}})
+	if alice.Left() == "" {
+		t.Error("alice has left, which nobody says")
+	}
+	_, err = alice.Show(t.Context(), issued.Record.ID)
+	wantRefused(t, "show", err)
+	_, err = alice.List(t.Context(), Query{})
+	wantRefused(t, "list", err)
+	_, err = alice.Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "alice", "name": "n"}))
+	wantRefused(t, "create", err)
+	_, err = alice.Revoke(t.Context(), person("alice"), issued.Record.ID)
+	wantRefused(t, "revoke", err)
+	_, err = root.List(t.Context(), Query{})
+	wantRefused(t, "list of a manager", err)
+	_, err = root.Events(t.Context(), EventQuery{})
+	wantRefused(t, "the trail", err)
+}
