@@ -1,0 +1,132 @@
+// Comfort for the token manager's pages. Everything also works without it.
+"use strict";
+
+// The reader's own zone for exact times.
+const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+for (const time of document.querySelectorAll("time")) {
+	const text = exact.format(new Date(time.dateTime));
+	if (time.hasAttribute("data-exact")) time.textContent = text;
+	else time.title = text;
+}
+
+// Copy buttons.
+for (const button of document.querySelectorAll("[data-copy]")) {
+	if (!navigator.clipboard) break;
+	button.hidden = false;
+	button.addEventListener("click", async () => {
+		const before = button.textContent;
+		await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+		button.textContent = "✓ " + before;
+		setTimeout(() => { button.textContent = before; }, 2000);
+	});
+}
+
+// Buttons that fill an input.
+for (const button of document.querySelectorAll("[data-fill]")) {
+	button.hidden = false;
+	button.addEventListener("click", () => {
+		const input = document.getElementById(button.dataset.fill);
+		const words = input.value.split(/\s+/).filter(Boolean);
+		if (!words.includes(button.dataset.value)) input.value = [...words, button.dataset.value].join(" ");
+		input.dispatchEvent(new Event("input", { bubbles: true }));
+		input.focus();
+	});
+}
+
+// The switch between light and dark. The choice stays in this browser.
+const root = document.documentElement;
+const chosen = localStorage.getItem("theme");
+if (chosen) root.dataset.theme = chosen;
+for (const button of document.querySelectorAll("[data-theme-switch]")) {
+	button.hidden = false;
+	button.addEventListener("click", () => {
+		const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+		root.dataset.theme = dark ? "light" : "dark";
+		localStorage.setItem("theme", root.dataset.theme);
+	});
+}
+
+// The bar for several tokens appears once one is selected.
+function showBulk() {
+	for (const bar of document.querySelectorAll("[data-bulk]")) {
+		bar.hidden = !document.querySelector("input[form=bulk][type=checkbox]:checked");
+	}
+}
+document.addEventListener("change", showBulk);
+showBulk();
+
+// later calls do at the latest wait milliseconds after the last call.
+function later(wait, run) {
+	let timer;
+	return () => { clearTimeout(timer); timer = setTimeout(run, wait); };
+}
+
+// Search results appear while one types. Answers that come late are dropped.
+for (const form of document.querySelectorAll("form[data-live]")) {
+	let turn = 0;
+	const input = form.querySelector("input[type=search]");
+	input.addEventListener("input", later(150, async () => {
+		const mine = ++turn;
+		const url = form.action + "?" + new URLSearchParams(new FormData(form));
+		const response = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
+		if (!response || !response.ok || mine !== turn) return;
+		const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-results]");
+		if (!found) return;
+		document.querySelector("[data-results]").replaceWith(document.adoptNode(found));
+		showBulk();
+		history.replaceState(null, "", url);
+	}));
+}
+
+// The sentence beside the form grows as one types.
+for (const form of document.querySelectorAll("form[data-token-form]")) {
+	const out = form.querySelector("[data-sentence]");
+	form.addEventListener("input", later(200, async () => {
+		const response = await fetch(form.dataset.tokenForm, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+		if (response && response.ok) out.textContent = await response.text();
+	}));
+}
+
+// "Try it": the gateway is asked with the token that is shown.
+for (const form of document.querySelectorAll("form[data-try]")) {
+	form.addEventListener("submit", async (event) => {
+		event.preventDefault();
+		const out = form.querySelector("output");
+		const bytes = new TextEncoder().encode(form.dataset.owner + ":" + document.getElementById("secret").textContent);
+		const basic = btoa(String.fromCharCode(...bytes));
+		try {
+			const response = await fetch(form.dataset.try + "/rest/api/2/myself", { headers: { Authorization: "Basic " + basic, Accept: "application/json" }, credentials: "omit" });
+			const answer = await response.json();
+			out.textContent = response.ok ? answer.displayName || answer.name : response.status + ": " + (answer.errorMessages || []).join(" ");
+		} catch (error) {
+			out.textContent = String(error);
+		}
+	});
+}
+
+// Questions open in a dialog instead of on a page of their own.
+for (const link of document.querySelectorAll("a[data-dialog]")) {
+	if (link.pathname.endsWith("/edit") || !window.HTMLDialogElement) continue;
+	link.addEventListener("click", async (event) => {
+		if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+		event.preventDefault();
+		const response = await fetch(link.href).catch(() => null);
+		const form = response && response.ok && new DOMParser().parseFromString(await response.text(), "text/html").querySelector("form[data-question]");
+		if (!form) { location.href = link.href; return; }
+		const dialog = document.createElement("dialog");
+		form.action = link.href;
+		const heading = form.querySelector("h1");
+		const smaller = document.createElement("h2");
+		smaller.textContent = heading.textContent;
+		smaller.id = "question";
+		heading.replaceWith(smaller);
+		dialog.setAttribute("aria-labelledby", "question");
+		dialog.append(document.adoptNode(form));
+		document.body.append(dialog);
+		dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+		for (const close of dialog.querySelectorAll("[data-close]")) {
+			close.addEventListener("click", (e) => { e.preventDefault(); dialog.close(); });
+		}
+		dialog.showModal();
+	});
+}

@@ -1,0 +1,261 @@
+package page
+
+import (
+	"html/template"
+	"time"
+)
+
+// Moment is a time, with how far away it is in words.
+type Moment struct {
+	At    time.Time
+	Words string
+}
+
+// Machine returns the time for programs.
+func (m Moment) Machine() string { return m.At.UTC().Format(time.RFC3339) }
+
+// Exact returns the time for people, in UTC: the script shows the reader's own zone.
+func (m Moment) Exact() string { return m.At.UTC().Format("2 January 2006, 15:04") + " UTC" }
+
+// IsZero reports whether there is no such time.
+func (m Moment) IsZero() bool { return m.At.IsZero() }
+
+// State is a state in words.
+type State struct {
+	Word, Reason string
+	Tone         Tone
+}
+
+// Use is the last use of a token.
+type Use struct {
+	Moment
+	Address, UserAgent string
+}
+
+// TokenRow is a token in a list.
+type TokenRow struct {
+	ID, Name, Owner, Kind string
+	// Sentence says what the token can do.
+	Sentence string
+	State    State
+	Ends     Moment
+	Used     Use
+}
+
+// Hint is a sentence that leads somewhere, such as to the tokens that end soon.
+type Hint struct{ Text, URL string }
+
+// Filter is a choice that is a link.
+type Filter struct {
+	Text, URL string
+	Current   bool
+}
+
+// Column is a column that a list can be sorted by.
+type Column struct {
+	Text, URL string
+	// Sort is "ascending", "descending" or empty.
+	Sort string
+}
+
+// TokenList is the content of the pages "tokens" and "all".
+type TokenList struct {
+	Hints []Hint
+	// Search is what is searched for. Kept are the other parameters of the list.
+	Search  string
+	Kept    map[string]string
+	Filters []Filter
+	Rows    []TokenRow
+	// Filtered reports whether the list may be empty because of a filter.
+	Filtered       bool
+	Previous, Next string
+	// MayNotCreate says why no token can be created; empty if one can.
+	MayNotCreate string
+}
+
+// Field is an input of a form: what was typed, and what is wrong with it.
+type Field struct{ Value, Wrong string }
+
+// Choice is one of several values.
+type Choice struct {
+	Value, Text, Hint string
+	Chosen            bool
+	// Forbidden says why it cannot be chosen, and who can help; empty if it can.
+	Forbidden string
+}
+
+// TokenForm is the content of the page "new", which creates a token or changes one.
+type TokenForm struct {
+	// ID is empty for a new token.
+	ID      string
+	Version uint64
+
+	Templates []Template
+	// Template is the name of the chosen one, or empty as long as none is.
+	Template string
+
+	OnBehalf                    bool
+	Owner, Name, Purpose        Field
+	Responsible                 Field
+	Kinds, Scopes, Accounts     []Choice
+	Expiries                    []Choice
+	Expires                     Field
+	Projects, JQL               Field
+	KnownProjects               []Choice
+	HideComments                bool
+	Hide                        Field
+	AllowIP, DenyIP             Field
+	Address                     string
+	Limit, LimitWrites          Field
+	HoldWrites                  bool
+	Handover                    bool
+	HandoverFor                 Field
+	Sentence                    string
+	ConfineRequired, ExpiryRule string
+	NetworksRule                string
+}
+
+// Template is a kind of token to start from.
+type Template struct{ Name, Title, Text, URL string }
+
+// Shown is the content of the page "shown": a token, or the link to one.
+type Shown struct {
+	ID, Name, Owner, Sentence string
+	Ends                      Moment
+	// Token is shown once. If it is empty, HandoverURL leads to it.
+	Token, HandoverURL string
+	HandoverEnds       Moment
+	Gateway            string
+	Samples            []Sample
+	Rotated            bool
+	OldUntil           Moment
+	Pending            bool
+}
+
+// Sample is ready lines for a client.
+type Sample struct{ ID, Name, Text, Lines string }
+
+// TokenDetails is the content of the page "token".
+type TokenDetails struct {
+	TokenRow
+	Facts   []Fact
+	Actions []Action
+	Events  []Event
+	Chart   template.HTML
+	Probe   Probe
+	Address string
+}
+
+// Fact is something known about a thing.
+type Fact struct {
+	Name, Text string
+	Moment     Moment
+	URL        string
+}
+
+// Action is something that can be done, after a question.
+type Action struct {
+	// Name ends the path of the action.
+	Name, Button, Question, Consequence string
+	Danger                              bool
+	// Forbidden says why it cannot be done; empty if it can.
+	Forbidden string
+	// Reason is the label of the reason to give, or empty if none is asked for.
+	Reason string
+	// Overlaps are how long a rotated token can go on working.
+	Overlaps []Choice
+	// Typed is what must be typed to confirm; empty if nothing.
+	Typed string
+}
+
+// Probe is the question whether a request would pass, and its answer.
+type Probe struct {
+	Method, Path, Address string
+	Methods               []Choice
+	Asked, Passes         bool
+	Steps                 []Step
+	Answer                string
+}
+
+// Step is a step of a request.
+type Step struct {
+	State State
+	Name  string
+	Text  string
+}
+
+// Event is an event of the trail, in words.
+type Event struct {
+	ID     string
+	At     Moment
+	Text   string
+	Actor  string
+	About  string
+	URL    string
+	Change []Change
+}
+
+// Change is a field before and after.
+type Change struct{ Field, Old, New string }
+
+// Confirm is the content of the page "confirm": a question before something is done.
+type Confirm struct {
+	ID      string
+	Version uint64
+	Action  Action
+	// Button is the action's, with the name of what it is done to.
+	Button string
+}
+
+// SignIn is the content of the page "signin".
+type SignIn struct {
+	Ways []Hint
+	// WithToken offers to sign in with a token.
+	WithToken    bool
+	Owner, Token Field
+	Next         string
+}
+
+// Problem is the content of the page "error".
+type Problem struct{ Text, URL string }
+
+// OwnerList is the content of the page "owners".
+type OwnerList struct {
+	Search string
+	Rows   []OwnerRow
+}
+
+// OwnerRow is an owner in a list.
+type OwnerRow struct {
+	Name, Kind, Groups, Rules string
+	State                     State
+	Tokens                    []Hint
+	Confirmed                 Moment
+}
+
+// AccountRow is a Jira account in a list, the content of the page "accounts".
+type AccountRow struct {
+	Name, Owner, Jira, User, From string
+	State                         State
+	Ends                          Moment
+}
+
+// Trail is the content of the page "trail".
+type Trail struct {
+	Since, Token string
+	Events       []Event
+	Next         string
+}
+
+// Bulk is the content of the page "bulk": a question before several tokens are changed.
+type Bulk struct {
+	// Do is the action, and By how long tokens are extended.
+	Do, By     string
+	Rows       []TokenRow
+	Extensions []Choice
+
+	Question, Consequence, Button string
+	// Typed is what must be typed to confirm.
+	Typed  string
+	Danger bool
+}
