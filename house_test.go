@@ -20,27 +20,31 @@ const module = "github.com/jiratokens/caddy-jira-tokens"
 var never = map[string][]string{
 	"token":    {"*"},
 	"jira":     {"*"},
-	"notice":   {"confine", "jira", "limits", "registry", "handler", "pool", "accounts", "admin", "trust", "command"},
-	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"audit":    {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"handler":  {"storage", "audit", "registry", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "rest", "trust", "command"},
-	"accounts": {"confine", "registry", "handler", "pool", "admin", "rest", "trust", "command"},
-	"pool":     {"registry", "handler", "accounts", "admin", "rest", "trust", "command"},
-	"trust":    {"limits", "storage", "audit", "registry", "handler", "pool", "accounts", "admin", "rest", "command"},
-	"rest":     {"pool", "admin", "command"},
-	"admin":    {"pool", "command", "rest"},
+	"notice":   {"confine", "jira", "limits", "registry", "handler", "pool", "accounts", "admin", "trust", "command", "manager"},
+	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"audit":    {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"handler":  {"storage", "audit", "registry", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"accounts": {"confine", "registry", "handler", "pool", "admin", "rest", "trust", "command", "manager"},
+	"pool":     {"registry", "handler", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"trust":    {"limits", "storage", "audit", "registry", "handler", "pool", "accounts", "admin", "rest", "command", "manager"},
+	"rest":     {"pool", "admin", "command", "manager"},
+	"admin":    {"pool", "command", "rest", "manager"},
+	"manager":  {"pool", "command", "rest", "trust"},
+
+	"manager/page": {"*"},
 }
 
 // neverDirectly lists dependencies that must be indirect: the command knows the
 // store and the registry only by what admin sends.
 var neverDirectly = map[string][]string{
-	"command": {"confine", "storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
-	"admin":   {"storage"},
-	"rest":    {"storage"},
+	"manager/page": {"*"},
+	"command":      {"confine", "storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
+	"admin":        {"storage"},
+	"rest":         {"storage"},
 }
 
 func TestArrowsPointDown(t *testing.T) {

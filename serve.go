@@ -17,10 +17,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 
-	// Registers the command, which talks to the admin endpoints.
+	// Registers the command, which talks to the admin endpoints, and the page.
 	_ "github.com/jiratokens/caddy-jira-tokens/command"
+	"github.com/jiratokens/caddy-jira-tokens/manager"
 )
 
 // Lookup returns the record of a token with the right secret.
@@ -87,6 +89,12 @@ func (a *App) AddGateway(gateway *handler.Handler) {
 
 // Endpoints returns the gateway's own endpoints.
 func (a *App) Endpoints() handler.Endpoints { return a.endpoints }
+
+// Documents returns the documents in the store.
+func (a *App) Documents() storage.Documents { return a.tokens.Store }
+
+// Mirror returns a mirror of the documents of a kind.
+func (a *App) Mirror(kind string) *storage.Mirror { return a.tokens.Mirror(kind) }
 
 // Registry returns the registry, which issues, changes and ends tokens.
 func (a *App) Registry() *registry.Registry { return a.registry }
@@ -156,4 +164,5 @@ func (a *App) accountChanged(account *jira.Account, site string, refused error) 
 var (
 	_ handler.App = (*App)(nil)
 	_ admin.App   = (*App)(nil)
+	_ manager.App = (*App)(nil)
 )

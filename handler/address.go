@@ -208,3 +208,10 @@ func isPort(s string) bool {
 	}
 	return port[0] == '_' || len(port) <= 5
 }
+
+// ClientAddress returns the client's address as for requests with a token. It reports
+// false if the address is not known or cannot be parsed.
+func ClientAddress(r *http.Request) (netip.Addr, bool) {
+	address, _ := clientAddress(r)
+	return address, address.IsValid()
+}

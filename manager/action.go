@@ -1,0 +1,135 @@
+package manager
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// overlaps are how long a rotated token can go on working.
+var overlaps = []string{"0s", "1h", "1d", "7d"}
+
+// actions returns what can be done with a token in its state.
+func (h *Handler) actions(t admin.Token, v *visit) []page.Action {
+	var names []string
+	switch t.State {
+	case token.StateRevoked, token.StateDamaged:
+		return nil
+	case token.StatePending:
+		if v.desk.Manages() {
+			names = append(names, "approve", "reject")
+		}
+		names = append(names, "edit", "revoke")
+	case token.StateDisabled:
+		names = []string{"enable", "edit", "rotate", "revoke"}
+	case token.StateExpired:
+		names = []string{"edit", "revoke"}
+	default:
+		names = []string{"edit", "rotate", "disable", "revoke"}
+	}
+	actions := make([]page.Action, len(names))
+	for i, name := range names {
+		actions[i] = h.action(name, t)
+	}
+	return actions
+}
+
+// action returns an action with its question.
+func (h *Handler) action(name string, t admin.Token) page.Action {
+	a := page.Action{Name: name, Button: h.say("action." + name)}
+	if name == "edit" {
+		return a
+	}
+	a.Question, a.Consequence = h.say("action."+name+".question", t.Name), h.say("action."+name+".text")
+	switch name {
+	case "revoke":
+		a.Danger = true
+	case "reject":
+		a.Danger, a.Reason = true, h.say("action.reject.reason")
+	case "approve":
+		a.Reason = h.say("action.approve.reason")
+	case "rotate":
+		for _, overlap := range overlaps {
+			a.Overlaps = append(a.Overlaps, page.Choice{Value: overlap, Text: h.say("overlap." + overlap)})
+		}
+	}
+	return a
+}
+
+// find returns the action that the path names, if it can be done now.
+func (h *Handler) find(r *http.Request, t admin.Token, v *visit) (page.Action, bool) {
+	for _, a := range h.actions(t, v) {
+		if a.Name == r.PathValue("action") && a.Name != "edit" {
+			return a, true
+		}
+	}
+	return page.Action{}, false
+}
+
+// askAction asks before something is done.
+func (h *Handler) askAction(w http.ResponseWriter, r *http.Request, v *visit) {
+	t, err := h.token(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	a, ok := h.find(r, t, v)
+	if !ok {
+		h.problem(w, r, http.StatusNotFound, "problem.action")
+		return
+	}
+	h.ask(w, r, v, http.StatusOK, t, a, nil)
+}
+
+func (h *Handler) ask(w http.ResponseWriter, r *http.Request, v *visit, status int, t admin.Token, a page.Action, notice *page.Notice) {
+	h.render(w, r, status, "confirm", v, page.Frame{
+		Title: a.Question, Section: page.SectionMine, Notice: notice,
+		Content: page.Confirm{ID: t.ID, Version: t.Version, Action: a, Button: h.say("action.button", a.Button, t.Name)},
+	})
+}
+
+// takeAction does what was asked about.
+func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, ok := h.typed(w, r)
+	if !ok {
+		return
+	}
+	t, err := h.token(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	a, ok := h.find(r, t, v)
+	if !ok {
+		h.problem(w, r, http.StatusConflict, "problem.action")
+		return
+	}
+	var body any
+	switch a.Name {
+	case "rotate":
+		body = map[string]string{"overlap": values.Get("overlap")}
+	case "approve", "reject":
+		// The version is the one that was looked at: a verdict is not about what the
+		// token has become since.
+		version, _ := strconv.ParseUint(values.Get("version"), 10, 64) // 0 is the current one
+		body = map[string]any{"reason": values.Get("reason"), "version": version}
+	}
+	var changed admin.Token
+	if err := h.as(r, v).call(http.MethodPost, "tokens/"+url.PathEscape(t.ID)+"/"+a.Name, nil, body, &changed); err != nil {
+		if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
+			h.ask(w, r, v, failed.Status, t, a, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+			return
+		}
+		h.failed(w, r, err)
+		return
+	}
+	if a.Name == "rotate" {
+		h.showSecret(w, r, v, changed, true)
+		return
+	}
+	http.Redirect(w, r, mounted(r).base+"tokens/"+url.PathEscape(t.ID)+"?done="+a.Name, http.StatusSeeOther)
+}

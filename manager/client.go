@@ -1,0 +1,75 @@
+package manager
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+)
+
+// client calls the endpoints of the JSON API as a visitor, without a network between.
+type client struct {
+	endpoints http.Handler
+	r         *http.Request
+}
+
+// as returns a client that calls endpoints as a visitor, for as long as r lasts.
+func (h *Handler) as(r *http.Request, v *visit) client {
+	return client{admin.ForPeople(h.app, func(*http.Request) *admin.Visitor { return v.visitor() }), r}
+}
+
+// answerError is an error that an endpoint has answered with.
+type answerError struct {
+	Status  int
+	Message string `json:"error"`
+}
+
+func (e answerError) Error() string { return e.Message }
+
+// call calls an endpoint with a JSON body, unless body is nil, and decodes the answer into
+// answer, unless that is nil. The error is an answerError.
+func (c client) call(method, path string, query url.Values, body, answer any) error {
+	var content []byte
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	target, err := url.Parse("/" + path)
+	if err != nil {
+		return err
+	}
+	target.RawQuery = query.Encode()
+	r := (&http.Request{
+		Method: method, URL: target, Header: make(http.Header), Body: io.NopCloser(bytes.NewReader(content)), ContentLength: int64(len(content)),
+	}).WithContext(c.r.Context())
+	response := &recorded{header: make(http.Header), status: http.StatusOK}
+	c.endpoints.ServeHTTP(response, r)
+	if response.status >= http.StatusBadRequest {
+		failed := answerError{Status: response.status}
+		if json.Unmarshal(response.body.Bytes(), &failed) != nil || failed.Message == "" {
+			return errors.New("the endpoint " + path + " has answered without saying why it failed")
+		}
+		return failed
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(response.body.Bytes(), answer)
+}
+
+// recorded is a ResponseWriter that keeps the response.
+type recorded struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorded) Header() http.Header         { return r.header }
+func (r *recorded) WriteHeader(status int)      { r.status = status }
+func (r *recorded) Write(p []byte) (int, error) { return r.body.Write(p) }

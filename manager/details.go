@@ -1,0 +1,109 @@
+package manager
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// token returns the token in the path. If the path has a whole token, only its ID is used.
+func (h *Handler) token(r *http.Request, v *visit) (admin.Token, error) {
+	id, _ := token.CutSecrets(r.PathValue("id"))
+	var t admin.Token
+	err := h.as(r, v).call(http.MethodGet, "tokens/"+url.PathEscape(id), nil, nil, &t)
+	return t, err
+}
+
+func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
+	t, err := h.token(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	content := page.TokenDetails{TokenRow: h.row(t), Actions: h.actions(t, v)}
+	if t.State != token.StateDamaged {
+		content.Facts = h.facts(t)
+	}
+	var trail admin.EventPage
+	if err := h.as(r, v).call(http.MethodGet, "audit", url.Values{"token": {t.ID}, "limit": {"1000"}}, nil, &trail); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	content.Events = h.events(trail.Events)
+	if content.Probe, err = h.probe(r, v, t); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	frame := page.Frame{Title: content.Name, Section: page.SectionMine, Notice: h.done(r), Content: content}
+	if !t.OwnedBy(v.person()) {
+		frame.Section = page.SectionAll
+	}
+	h.render(w, r, http.StatusOK, "token", v, frame)
+}
+
+// facts lists what is known about a token beside its sentence.
+func (h *Handler) facts(t admin.Token) []page.Fact {
+	facts := []page.Fact{
+		{Name: h.say("column.owner"), Text: t.Owner},
+		{Name: h.say("fact.id"), Text: t.ID},
+		{Name: h.say("field.kind.short"), Text: h.say("kind." + t.Kind.String())},
+		{Name: h.say("field.account"), Text: t.Account},
+		{Name: h.say("column.ends"), Moment: h.moment(t.ExpiresAt)},
+		{Name: h.say("fact.created"), Moment: h.moment(t.CreatedAt)},
+	}
+	for _, fact := range []page.Fact{
+		{Name: h.say("field.purpose"), Text: t.Purpose}, {Name: h.say("field.responsible"), Text: t.Responsible}, {Name: h.say("fact.exempt"), Text: t.Exempt},
+	} {
+		if fact.Text != "" {
+			facts = append(facts, fact)
+		}
+	}
+	if !t.RotatedAt.IsZero() {
+		facts = append(facts, page.Fact{Name: h.say("fact.rotated"), Moment: h.moment(t.RotatedAt)})
+	}
+	if t.PreviousUntil.After(h.now()) {
+		facts = append(facts, page.Fact{Name: h.say("fact.previous"), Moment: h.moment(t.PreviousUntil)})
+	}
+	return facts
+}
+
+// methods are the methods that the page offers for a probe.
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
+
+// probe answers the question in the query whether a request would pass.
+func (h *Handler) probe(r *http.Request, v *visit, t admin.Token) (page.Probe, error) {
+	query := r.URL.Query()
+	probe := page.Probe{Method: query.Get("method"), Path: query.Get("path"), Address: query.Get("address")}
+	for _, method := range methods {
+		probe.Methods = append(probe.Methods, page.Choice{Value: method, Text: method, Chosen: method == probe.Method})
+	}
+	if probe.Path == "" || t.State == token.StateDamaged {
+		return probe, nil
+	}
+	question := url.Values{"token": {t.ID}, "path": {probe.Path}}
+	pass(url.Values{"method": {probe.Method}, "from": {probe.Address}}, question, "method", "from")
+	var answer admin.Explanations
+	err := h.as(r, v).call(http.MethodGet, "explain", question, nil, &answer)
+	probe.Asked = true
+	if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
+		probe.Answer = failed.Message
+		return probe, nil
+	}
+	if err != nil || len(answer.Gateways) == 0 {
+		return probe, err
+	}
+	gateway := answer.Gateways[0]
+	probe.Passes = gateway.Allowed
+	for _, step := range gateway.Steps {
+		shown := page.Step{Name: step.Step, Text: step.Detail, State: page.State{Word: h.say("probe.yes"), Tone: page.ToneGood}}
+		if !step.Passed {
+			shown.State = page.State{Word: h.say("probe.no"), Tone: page.ToneBad}
+			probe.Answer = step.Detail
+		}
+		probe.Steps = append(probe.Steps, shown)
+	}
+	return probe, nil
+}

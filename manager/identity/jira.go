@@ -1,0 +1,152 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func init() {
+	caddy.RegisterModule(Jira{})
+}
+
+// Jira asks Jira Data Center whose session the browser has, so that signing in, single
+// sign-on and signing out are Jira's. The browser must use Jira through the gateway (front
+// site), so that it sends Jira's cookies here.
+type Jira struct {
+	jiras func() []handler.Jira
+	seen  *sessionsSeen
+}
+
+// rememberSession is how long to rely on what Jira has said about a session: as long as
+// somebody can go on here after signing out there.
+const rememberSession = 30 * time.Second
+
+// maxSessionsSeen is how many sessions to remember.
+const maxSessionsSeen = 10_000
+
+// askTimeout bounds one question to Jira.
+const askTimeout = 10 * time.Second
+
+// CaddyModule returns the Caddy module information.
+func (Jira) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: Namespace + ".jira", New: func() caddy.Module { return new(Jira) }}
+}
+
+// Use implements UsesApp.
+func (j *Jira) Use(app App) {
+	j.jiras = app.Jiras
+	j.seen = &sessionsSeen{byDigest: make(map[[sha256.Size]byte]sessionSeen)}
+}
+
+// sessionsSeen remembers whose session a cookie stands for, by the digest of all cookies.
+type sessionsSeen struct {
+	mu       sync.Mutex
+	byDigest map[[sha256.Size]byte]sessionSeen
+}
+
+type sessionSeen struct {
+	person *Person
+	until  time.Time
+}
+
+func (s *sessionsSeen) get(digest [sha256.Size]byte, now time.Time) (*Person, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.byDigest[digest]
+	return known.person, ok && now.Before(known.until)
+}
+
+func (s *sessionsSeen) put(digest [sha256.Size]byte, person *Person, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.byDigest) >= maxSessionsSeen {
+		clear(s.byDigest)
+	}
+	s.byDigest[digest] = sessionSeen{person, now.Add(rememberSession)}
+}
+
+// Recognize implements Recognizer.
+func (j *Jira) Recognize(r *http.Request) (*Person, error) {
+	cookies := r.Header.Get("Cookie")
+	if cookies == "" {
+		return nil, nil
+	}
+	digest := sha256.Sum256([]byte(cookies))
+	if person, ok := j.seen.get(digest, time.Now()); ok {
+		return person, nil
+	}
+	jiras := j.jiras()
+	if len(jiras) == 0 {
+		return nil, fmt.Errorf("identity jira: the configuration has no gateway, so there is no Jira to ask")
+	}
+	person, err := whoseSession(r.Context(), jiras[0], cookies)
+	if err != nil {
+		return nil, fmt.Errorf("identity jira: asking %s whose session this is: %w", jiras[0].URL, err)
+	}
+	j.seen.put(digest, person, time.Now())
+	return person, nil
+}
+
+// whoseSession asks Jira who a browser with these cookies is; nil: nobody.
+func whoseSession(ctx context.Context, at handler.Jira, cookies string) (*Person, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.URL+"/rest/api/2/myself", nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Cookie", cookies)
+	r.Header.Set("Accept", "application/json")
+	response, err := at.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusFound, http.StatusSeeOther:
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("HTTP %d", response.StatusCode)
+	}
+	var user struct {
+		Name   string `json:"name"`
+		Active *bool  `json:"active"`
+	}
+	const most = 1 << 20
+	if err := json.NewDecoder(io.LimitReader(response.Body, most)).Decode(&user); err != nil {
+		return nil, fmt.Errorf("the answer is not the JSON of a user: %w", err)
+	}
+	if token.CheckOwner(user.Name) != nil || user.Active != nil && !*user.Active {
+		return nil, nil
+	}
+	return &Person{Name: user.Name}, nil
+}
+
+// UnmarshalCaddyfile reads `jira`.
+func (j *Jira) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // jira
+	if d.NextArg() {
+		return d.Err("identity jira: it has no arguments")
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ Identity   = (*Jira)(nil)
+	_ Recognizer = (*Jira)(nil)
+	_ UsesApp    = (*Jira)(nil)
+)

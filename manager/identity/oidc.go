@@ -1,0 +1,228 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/option"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func init() {
+	caddy.RegisterModule(new(OIDC))
+}
+
+// OIDC signs people in with an OpenID Connect provider, such as Okta, Entra ID, Keycloak
+// or Google, by the authorization code flow with PKCE.
+type OIDC struct {
+	// The provider's issuer URL, such as https://acme.okta.com. Its configuration is read
+	// when the first person signs in. Required.
+	Issuer string `json:"issuer,omitempty"`
+
+	// What the provider is called on the page. Default: the issuer's host
+	Name string `json:"name,omitempty"`
+
+	// The client ID and secret of this manager at the provider. Support placeholders.
+	// The ID is required; public clients have no secret.
+	ClientID     string `json:"client_id,omitempty"`
+	ClientSecret string `json:"client_secret,omitempty"`
+
+	// The scopes to ask for, in addition to openid. Default: profile and email
+	Scopes []string `json:"scopes,omitempty"`
+
+	// The claim with the person's name, as owners of tokens are named. For `email`, the
+	// provider must say that the address is verified. Default: `email`
+	UserClaim string `json:"user_claim,omitempty"`
+
+	mu       sync.Mutex
+	provider *oidc.Provider
+	client   *http.Client
+}
+
+// providerTimeout bounds one request to a provider.
+const providerTimeout = 10 * time.Second
+
+// CaddyModule returns the Caddy module information.
+func (*OIDC) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: Namespace + ".oidc", New: func() caddy.Module { return new(OIDC) }}
+}
+
+// Provision sets up the identity. It does not ask the provider.
+func (o *OIDC) Provision(caddy.Context) error {
+	replacer := caddy.NewReplacer()
+	for name, text := range map[string]*string{"issuer": &o.Issuer, "client_id": &o.ClientID, "client_secret": &o.ClientSecret} {
+		replaced, err := replacer.ReplaceOrErr(*text, true, true)
+		if err != nil {
+			return fmt.Errorf("identity oidc: %s: %w", name, err)
+		}
+		*text = replaced
+	}
+	if o.UserClaim == "" {
+		o.UserClaim = "email"
+	}
+	if o.Scopes == nil {
+		o.Scopes = []string{"profile", "email"}
+	}
+	o.client = &http.Client{Timeout: providerTimeout}
+	return nil
+}
+
+// Validate checks the configuration.
+func (o *OIDC) Validate() error {
+	issuer, err := url.Parse(o.Issuer)
+	if err != nil || issuer.Scheme != "https" && issuer.Scheme != "http" || issuer.Host == "" {
+		return fmt.Errorf("identity oidc: issuer %q: expected a URL such as https://acme.okta.com", o.Issuer)
+	}
+	if o.ClientID == "" {
+		return fmt.Errorf("identity oidc %s: missing client_id", o.Issuer)
+	}
+	return nil
+}
+
+// Title implements Redirector.
+func (o *OIDC) Title() string {
+	if o.Name != "" {
+		return o.Name
+	}
+	if issuer, err := url.Parse(o.Issuer); err == nil {
+		return issuer.Host
+	}
+	return o.Issuer
+}
+
+// discovered returns the provider. It is asked for its configuration until it has
+// answered once.
+func (o *OIDC) discovered(ctx context.Context) (*oidc.Provider, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.provider != nil {
+		return o.provider, nil
+	}
+	// The provider keeps the context, for its keys.
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), o.client), o.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("identity oidc: asking %s for its configuration: %w", o.Issuer, err)
+	}
+	o.provider = provider
+	return provider, nil
+}
+
+func (o *OIDC) config(provider *oidc.Provider, callback string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: o.ClientID, ClientSecret: o.ClientSecret, Endpoint: provider.Endpoint(),
+		RedirectURL: callback, Scopes: append([]string{oidc.ScopeOpenID}, o.Scopes...),
+	}
+}
+
+// Begin implements Redirector.
+func (o *OIDC) Begin(ctx context.Context, callback string) (string, Flow, error) {
+	provider, err := o.discovered(ctx)
+	if err != nil {
+		return "", Flow{}, err
+	}
+	flow := Flow{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
+	to := o.config(provider, callback).AuthCodeURL(flow.State, oidc.Nonce(flow.Nonce), oauth2.S256ChallengeOption(flow.Verifier))
+	return to, flow, nil
+}
+
+// Finish implements Redirector.
+func (o *OIDC) Finish(ctx context.Context, callback string, query url.Values, flow Flow) (*Person, error) {
+	if flow.State == "" || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(flow.State)) != 1 {
+		return nil, DeniedError{"You came back from another attempt to sign in. Try again."}
+	}
+	if code := query.Get("error"); code != "" {
+		return nil, DeniedError{o.Title() + " did not sign you in: " + token.Printable(code, 100) + "."}
+	}
+	provider, err := o.discovered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx = oidc.ClientContext(ctx, o.client)
+	tokens, err := o.config(provider, callback).Exchange(ctx, query.Get("code"), oauth2.VerifierOption(flow.Verifier))
+	if err != nil {
+		return nil, fmt.Errorf("identity oidc: exchanging the code at %s: %w", o.Issuer, withoutBody(err))
+	}
+	raw, _ := tokens.Extra("id_token").(string)
+	id, err := provider.Verifier(&oidc.Config{ClientID: o.ClientID}).Verify(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("identity oidc: the ID token of %s: %w", o.Issuer, err)
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(flow.Nonce)) != 1 {
+		return nil, fmt.Errorf("identity oidc: the ID token of %s has another nonce", o.Issuer)
+	}
+	var claims map[string]any
+	if err := id.Claims(&claims); err != nil {
+		return nil, fmt.Errorf("identity oidc: the claims of %s: %w", o.Issuer, err)
+	}
+	if claims[o.UserClaim] == nil { // some providers only say so when they are asked
+		info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
+		if err != nil {
+			return nil, fmt.Errorf("identity oidc: asking %s about the user: %w", o.Issuer, withoutBody(err))
+		}
+		if info.Subject != id.Subject {
+			return nil, fmt.Errorf("identity oidc: %s speaks of another user than in the ID token", o.Issuer)
+		}
+		if err := info.Claims(&claims); err != nil {
+			return nil, fmt.Errorf("identity oidc: the claims of %s: %w", o.Issuer, err)
+		}
+	}
+	return o.person(claims)
+}
+
+// withoutBody removes the answer of a provider from an error: it may have anything in it.
+func withoutBody(err error) error {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return fmt.Errorf("HTTP %d: %s", refused.Response.StatusCode, token.Printable(refused.ErrorCode, 100))
+	}
+	return err
+}
+
+// person returns whom claims are about.
+func (o *OIDC) person(claims map[string]any) (*Person, error) {
+	name, _ := claims[o.UserClaim].(string)
+	if err := token.CheckOwner(name); err != nil {
+		return nil, DeniedError{o.Title() + " says nothing usable about who you are: the claim " + o.UserClaim + " is missing, or is not a name."}
+	}
+	// Some providers say "true".
+	if verified := claims["email_verified"]; o.UserClaim == "email" && verified != true && verified != "true" {
+		return nil, DeniedError{o.Title() + " does not say that the address " + name + " is verified, so it could be somebody else's."}
+	}
+	return &Person{Name: name}, nil
+}
+
+// UnmarshalCaddyfile reads `oidc <issuer> { … }`.
+func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // oidc
+	if !d.Args(&o.Issuer) {
+		return d.Err("identity oidc: missing the issuer's URL, such as https://acme.okta.com")
+	}
+	o.Issuer = strings.TrimSpace(o.Issuer)
+	return option.Block{
+		option.Text("name", &o.Name),
+		option.Text("client_id", &o.ClientID),
+		option.Text("client_secret", &o.ClientSecret),
+		option.Texts("scopes", &o.Scopes),
+		option.Text("user_claim", &o.UserClaim),
+	}.Read(d, "identity oidc")
+}
+
+// Interface guards
+var (
+	_ Identity          = (*OIDC)(nil)
+	_ Redirector        = (*OIDC)(nil)
+	_ caddy.Provisioner = (*OIDC)(nil)
+	_ caddy.Validator   = (*OIDC)(nil)
+)

@@ -1,0 +1,88 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+func init() {
+	caddy.RegisterModule(Token{})
+}
+
+// Token signs in people with the name of an owner and one of the owner's tokens, if the
+// policy gives the owner the right to manage.
+type Token struct{ app App }
+
+// CaddyModule returns the Caddy module information.
+func (Token) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: Namespace + ".token", New: func() caddy.Module { return new(Token) }}
+}
+
+// Use implements UsesApp.
+func (t *Token) Use(app App) { t.app = app }
+
+// errDenied is the same for everything that somebody without the right token could learn
+// something from.
+var errDenied = DeniedError{"This is not the name of an owner and a token of theirs."}
+
+// Check implements Checker. Like requests to Jira, attempts are counted by address and
+// owner.
+func (t *Token) Check(ctx context.Context, credential Credential) (*Person, error) {
+	limits := t.app.Limits()
+	if limits.Blocked(credential.Address, credential.Owner) != nil {
+		return nil, DeniedError{"There were too many attempts from your network or for this owner. Try again in a few minutes."}
+	}
+	record, err := t.record(ctx, credential)
+	if errors.Is(err, errDenied) {
+		limits.Failed(credential.Address, credential.Owner)
+	}
+	if err != nil {
+		return nil, err
+	}
+	standing := t.app.Standing(record)
+	switch {
+	case t.app.Registry().State(record) != token.StateActive:
+		return nil, DeniedError{"This token does not work now: it is " + string(t.app.Registry().State(record)) + "."}
+	case !record.Networks.Permits(credential.Address) || !standing.Rights.Permits(credential.Address):
+		return nil, DeniedError{"This token does not work from your address."}
+	case record.Kind != token.KindUser || !standing.Rights.Manage():
+		return nil, DeniedError{"Only people who manage tokens can sign in with one."}
+	}
+	return &Person{Name: record.Owner}, nil
+}
+
+func (t *Token) record(ctx context.Context, credential Credential) (*token.Record, error) {
+	presented, err := token.Parse(credential.Secret)
+	if err != nil {
+		return nil, errDenied
+	}
+	record, err := t.app.Lookup(ctx, presented)
+	switch {
+	case errors.Is(err, token.ErrUnavailable):
+		return nil, err
+	case err != nil || !record.OwnedBy(credential.Owner):
+		return nil, errDenied
+	}
+	return record, nil
+}
+
+// UnmarshalCaddyfile reads `token`.
+func (t *Token) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // token
+	if d.NextArg() {
+		return d.Err("identity token: it has no arguments")
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ Identity = (*Token)(nil)
+	_ Checker  = (*Token)(nil)
+	_ UsesApp  = (*Token)(nil)
+)

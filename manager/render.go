@@ -1,0 +1,74 @@
+package manager
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// say returns a text of the page. A key without words is a mistake that tests find.
+func (h *Handler) say(key string, values ...any) string {
+	text, err := h.pages.Words().Say(key, values...)
+	if err != nil {
+		h.logger.Error("a text of the page is missing", zap.Error(err))
+		return key
+	}
+	return text
+}
+
+// count returns a text of the page about a number of things.
+func (h *Handler) count(key string, n int, values ...any) string {
+	text, err := h.pages.Words().Count(key, n, values...)
+	if err != nil {
+		h.logger.Error("a text of the page is missing", zap.Error(err))
+		return key
+	}
+	return text
+}
+
+// render writes a page. It is rendered whole before anything is sent, so that an error
+// does not leave half a page.
+func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, name string, v *visit, frame page.Frame) {
+	frame.Base = mounted(r).base
+	if v != nil {
+		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil}
+	}
+	var out bytes.Buffer
+	if err := h.pages.Render(&out, name, frame); err != nil {
+		h.logger.Error("rendering a page of the token manager", zap.String("page", name), zap.Error(err))
+		http.Error(w, h.say("problem.failed"), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // the browser may be gone
+}
+
+// problem writes a page that says what went wrong.
+func (h *Handler) problem(w http.ResponseWriter, r *http.Request, status int, key string) {
+	h.trouble(w, r, status, h.say(key))
+}
+
+func (h *Handler) trouble(w http.ResponseWriter, r *http.Request, status int, text string) {
+	h.render(w, r, status, "error", nil, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: text, URL: mounted(r).base}})
+}
+
+// failed writes a page for an error.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
+		h.trouble(w, r, http.StatusForbidden, denied.Why)
+		return
+	}
+	if errors.Is(err, token.ErrUnavailable) {
+		h.problem(w, r, http.StatusServiceUnavailable, "problem.store")
+		return
+	}
+	h.logger.Error("the token manager cannot answer", zap.String("path", r.URL.Path), zap.Error(err))
+	h.problem(w, r, http.StatusBadGateway, "problem.failed")
+}

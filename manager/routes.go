@@ -1,0 +1,81 @@
+package manager
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+)
+
+// apiBase is where the JSON API is, below the mount.
+const apiBase = "/api/v1"
+
+// newRoutes returns the handler of everything below the mount.
+func (h *Handler) newRoutes() (http.Handler, error) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/{file}", h.pages.Assets())
+	mux.HandleFunc("GET /signin", h.signInPage)
+	mux.HandleFunc("POST /signin", h.signInWithCredential)
+	mux.HandleFunc("GET /signin/{way}", h.signInElsewhere)
+	mux.HandleFunc("GET /signin/{way}/callback", h.backFromElsewhere)
+	mux.HandleFunc("POST /signout", h.signOut)
+	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, admin.ForPeople(h.app, h.apiVisitor)))
+
+	h.addPages(mux)
+
+	// A change must come from a page of ours: Sec-Fetch-Site and Origin say so.
+	sameOrigin := http.NewCrossOriginProtection()
+	if h.public != nil {
+		if err := sameOrigin.AddTrustedOrigin(h.public.Scheme + "://" + h.public.Host); err != nil {
+			return nil, err
+		}
+	}
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.problem(w, r, http.StatusForbidden, "problem.origin")
+	}))
+	return h.atMount(sameOrigin.Handler(mux)), nil
+}
+
+// atMount finds out where the manager is mounted.
+func (h *Handler) atMount(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at := h.mountOf(r)
+		r = r.WithContext(withMount(r.Context(), at))
+		if r.URL.Path == "" || r.URL.Path == "/" && !strings.HasSuffix(originalPath(r), "/") {
+			http.Redirect(w, r, at.base, http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// forPerson is a page for somebody who has signed in.
+type forPerson func(w http.ResponseWriter, r *http.Request, v *visit)
+
+// person returns a handler that leads to the sign-in page unless somebody has signed in.
+func (h *Handler) person(serve forPerson) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := h.visitOf(w, r)
+		switch {
+		case err != nil:
+			h.failed(w, r, err)
+		case v == nil && r.Method == http.MethodGet:
+			http.Redirect(w, r, mounted(r).base+"signin?next="+next(r), http.StatusSeeOther) //nolint:gosec // the base is a path of this site
+		case v == nil:
+			h.problem(w, r, http.StatusUnauthorized, "problem.signin")
+		default:
+			serve(w, r, v)
+		}
+	}
+}
+
+// manager returns a handler for people whom the policy lets manage everybody's tokens.
+func (h *Handler) manager(serve forPerson) http.HandlerFunc {
+	return h.person(func(w http.ResponseWriter, r *http.Request, v *visit) {
+		if !v.desk.Manages() {
+			h.problem(w, r, http.StatusForbidden, "problem.manage")
+			return
+		}
+		serve(w, r, v)
+	})
+}

@@ -1,0 +1,235 @@
+// Package session keeps people signed in to the token manager: with a signed cookie that
+// every node can read, because the keys are in the store.
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+)
+
+// CookieName is the name of the cookie.
+const CookieName = "jira_tokens_session"
+
+// The lengths of a session.
+const (
+	// idle is how long a session lasts without a request. It is renewed once half of
+	// that has passed.
+	idle = time.Hour
+	// longest is how long a session lasts at most. Then the person must sign in again.
+	longest = 12 * time.Hour
+)
+
+// The kinds of documents in the store.
+const (
+	keyKind   = "session_key"
+	endedKind = "ended_session"
+	// keyID is the ID of the only key.
+	keyID = "current"
+)
+
+// Session is what is known about somebody who has signed in.
+type Session struct {
+	// ID identifies the session. It is no secret.
+	ID string `json:"jti"`
+	// Person is the name of the person, as owners of tokens are named.
+	Person string `json:"sub"`
+	// Via names the identity that vouched for the person.
+	Via string `json:"via"`
+	// Began is when the person signed in.
+	Began *jwt.NumericDate `json:"auth_time"`
+	// Renewed is when the cookie was made, and Ends when it becomes invalid.
+	Renewed *jwt.NumericDate `json:"iat"`
+	Ends    *jwt.NumericDate `json:"exp"`
+}
+
+// Sessions begins, reads and ends sessions. It is safe for concurrent use.
+type Sessions struct {
+	store       storage.Documents
+	keys, ended *storage.Mirror
+	now         func() time.Time
+}
+
+// New returns the sessions of a store.
+func New(store storage.Documents, mirror func(kind string) *storage.Mirror) *Sessions {
+	return &Sessions{store: store, keys: mirror(keyKind), ended: mirror(endedKind), now: time.Now}
+}
+
+// Scope is where a cookie is valid.
+type Scope struct {
+	// Path is the path under which the manager is mounted. Jira, behind the same host,
+	// does not get the cookie.
+	Path string
+	// Secure means that browsers use HTTPS.
+	Secure bool
+}
+
+// Begin signs a person in. The session is new, whatever cookie the browser had.
+func (s *Sessions) Begin(ctx context.Context, w http.ResponseWriter, scope Scope, person, via string) error {
+	now := s.now()
+	return s.write(ctx, w, scope, Session{ID: rand.Text(), Person: person, Via: via, Began: jwt.NewNumericDate(now)})
+}
+
+// Read returns the session of a request's cookie, or nil if it has none that is valid. It
+// renews the cookie now and then.
+func (s *Sessions) Read(ctx context.Context, w http.ResponseWriter, r *http.Request, scope Scope) (*Session, error) {
+	for _, cookie := range r.CookiesNamed(CookieName) {
+		found, err := s.verify(ctx, cookie.Value)
+		if err != nil {
+			return nil, err
+		}
+		if found == nil {
+			continue
+		}
+		if s.now().Sub(found.Renewed.Time()) > idle/2 {
+			if err := s.write(ctx, w, scope, *found); err != nil {
+				return nil, err
+			}
+		}
+		return found, nil
+	}
+	return nil, nil
+}
+
+// End ends a session, on every node.
+func (s *Sessions) End(ctx context.Context, w http.ResponseWriter, scope Scope, ending *Session, actor storage.Actor) error {
+	http.SetCookie(w, cookie(scope, CookieName, "", -1))
+	until := ending.Began.Time().Add(longest)
+	data, err := json.Marshal(endedSession{until})
+	if err != nil {
+		return err
+	}
+	err = s.store.ApplyDocument(ctx, storage.DocumentChange{
+		DocumentName: storage.DocumentName{Kind: endedKind, ID: ending.ID}, Data: data,
+		Event: storage.Event{At: s.now().UTC(), Action: "sign_out", Owner: ending.Person, Actor: actor},
+	})
+	if err != nil && !errors.Is(err, storage.ErrConflict) { // a conflict: it has ended already
+		return fmt.Errorf("ending the session of %s: %w", ending.Person, err)
+	}
+	_ = s.ended.Refresh(ctx, ending.ID) // otherwise this node learns of it like the others
+	return nil
+}
+
+type endedSession struct {
+	// Until is when the session would have ended by itself.
+	Until time.Time `json:"until"`
+}
+
+func (s *Sessions) write(ctx context.Context, w http.ResponseWriter, scope Scope, session Session) error {
+	now := s.now()
+	ends := now.Add(idle)
+	if last := session.Began.Time().Add(longest); last.Before(ends) {
+		ends = last
+	}
+	session.Renewed, session.Ends = jwt.NewNumericDate(now), jwt.NewNumericDate(ends)
+	signed, err := s.sign(ctx, session)
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, cookie(scope, CookieName, signed, int(ends.Sub(now)/time.Second)))
+	return nil
+}
+
+// cookie returns a cookie. It is not Secure only if browsers use plain HTTP, as on loopback.
+func cookie(scope Scope, name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // see above
+		Name: name, Value: value, Path: scope.Path, MaxAge: maxAge,
+		HttpOnly: true, Secure: scope.Secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// verify returns the session in a cookie, or nil if it is not a valid one.
+func (s *Sessions) verify(ctx context.Context, value string) (*Session, error) {
+	var session Session
+	if ok, err := s.claims(ctx, value, &session); err != nil || !ok {
+		return nil, err
+	}
+	if session.ID == "" || session.Person == "" || session.Began == nil || session.Renewed == nil || session.Ends == nil {
+		return nil, nil
+	}
+	if !s.now().Before(session.Ends.Time()) {
+		return nil, nil
+	}
+	if err := s.ended.Ready(ctx); err != nil {
+		return nil, err
+	}
+	ended, _ := s.ended.Documents()
+	if _, ok := ended[session.ID]; ok {
+		return nil, nil
+	}
+	return &session, nil
+}
+
+// key returns the key that signs cookies. It makes one if there is none.
+func (s *Sessions) key(ctx context.Context) ([]byte, error) {
+	if err := s.keys.Ready(ctx); err != nil {
+		return nil, err
+	}
+	if key := s.knownKey(); key != nil {
+		return key, nil
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	data, err := json.Marshal(signingKey{key})
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.ApplyDocument(ctx, storage.DocumentChange{
+		DocumentName: storage.DocumentName{Kind: keyKind, ID: keyID}, Data: data,
+		Event: storage.Event{At: s.now().UTC(), Action: "session_key_create", Actor: storage.Actor{Kind: storage.ActorSystem}},
+	})
+	if err != nil && !errors.Is(err, storage.ErrConflict) { // a conflict: another node has made one
+		return nil, fmt.Errorf("making a key for sessions: %w", err)
+	}
+	if err := s.keys.Refresh(ctx, keyID); err != nil {
+		return nil, err
+	}
+	if key := s.knownKey(); key != nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("the key for sessions cannot be read: delete the document %s/%s from the store", keyKind, keyID)
+}
+
+type signingKey struct {
+	Key []byte `json:"key"`
+}
+
+func (s *Sessions) knownKey() []byte {
+	known, _ := s.keys.Documents()
+	document, ok := known[keyID]
+	if !ok || document.Err != nil {
+		return nil
+	}
+	var key signingKey
+	if json.Unmarshal(document.Data, &key) != nil || len(key.Key) < 32 {
+		return nil
+	}
+	return key.Key
+}
+
+// Sweep removes what is known about sessions that would have ended by themselves.
+func (s *Sessions) Sweep(ctx context.Context) error {
+	known, _ := s.ended.Documents()
+	for id, document := range known {
+		var ended endedSession
+		if document.Err == nil && json.Unmarshal(document.Data, &ended) == nil && s.now().Before(ended.Until) {
+			continue
+		}
+		err := s.store.ApplyDocument(ctx, storage.DocumentChange{
+			DocumentName: document.DocumentName, Version: document.Version,
+			Event: storage.Event{At: s.now().UTC(), Action: "session_forget", Actor: storage.Actor{Kind: storage.ActorSystem}},
+		})
+		if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
+			return fmt.Errorf("forgetting the session %s: %w", id, err)
+		}
+	}
+	return nil
+}

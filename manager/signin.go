@@ -1,0 +1,173 @@
+package manager
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/manager/session"
+)
+
+// maxForm is the maximum size of a form.
+const maxForm = 256 << 10
+
+func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) {
+	if v, err := h.visitOf(w, r); err == nil && v != nil {
+		http.Redirect(w, r, mounted(r).base+safeNext(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // see safeNext
+		return
+	}
+	h.showSignIn(w, r, http.StatusOK, page.SignIn{Next: r.URL.Query().Get("next")}, "")
+}
+
+// showSignIn shows the ways to sign in. Nobody can if every request must say who it is
+// from.
+func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int, content page.SignIn, problem string) {
+	content.Next = safeNext(content.Next)
+	for i, candidate := range h.identities {
+		switch candidate := candidate.(type) {
+		case identity.Redirector:
+			content.Ways = append(content.Ways, page.Hint{
+				Text: h.say("signin.elsewhere", candidate.Title()),
+				URL:  mounted(r).base + "signin/" + strconv.Itoa(i) + "?next=" + url.QueryEscape(content.Next),
+			})
+		case identity.Checker:
+			content.WithToken = true
+		}
+	}
+	frame := page.Frame{Title: h.say("signin.title"), Content: content}
+	if problem != "" {
+		frame.Notice = &page.Notice{Tone: page.ToneBad, Text: problem}
+	} else if len(content.Ways) == 0 && !content.WithToken {
+		status = http.StatusUnauthorized
+		frame.Notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("signin.none")}
+	}
+	h.render(w, r, status, "signin", nil, frame)
+}
+
+func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	address, _ := handler.ClientAddress(r)
+	credential := identity.Credential{Owner: r.PostFormValue("owner"), Secret: r.PostFormValue("token"), Address: address}
+	content := page.SignIn{Owner: page.Field{Value: credential.Owner}, Next: r.PostFormValue("next")}
+	for _, candidate := range h.identities {
+		checker, ok := candidate.(identity.Checker)
+		if !ok {
+			continue
+		}
+		person, err := checker.Check(r.Context(), credential)
+		if denied, ok := errors.AsType[identity.DeniedError](err); ok {
+			h.showSignIn(w, r, http.StatusForbidden, content, denied.Why)
+			return
+		}
+		if err != nil {
+			h.failed(w, r, err)
+			return
+		}
+		h.begin(w, r, candidate, person, content.Next)
+		return
+	}
+	h.problem(w, r, http.StatusNotFound, "problem.none")
+}
+
+// redirector returns the identity that the path names.
+func (h *Handler) redirector(r *http.Request) (identity.Identity, identity.Redirector) {
+	i, err := strconv.Atoi(r.PathValue("way"))
+	if err != nil || i < 0 || i >= len(h.identities) {
+		return nil, nil
+	}
+	found, _ := h.identities[i].(identity.Redirector)
+	return h.identities[i], found
+}
+
+func (h *Handler) callback(r *http.Request) string {
+	return mounted(r).url("signin/" + r.PathValue("way") + "/callback")
+}
+
+func (h *Handler) signInElsewhere(w http.ResponseWriter, r *http.Request) {
+	_, way := h.redirector(r)
+	if way == nil {
+		h.problem(w, r, http.StatusNotFound, "problem.none")
+		return
+	}
+	to, flow, err := way.Begin(r.Context(), h.callback(r))
+	if err != nil {
+		h.logger.Error("beginning to sign somebody in", zap.Error(err))
+		h.showSignIn(w, r, http.StatusBadGateway, page.SignIn{Next: r.URL.Query().Get("next")}, h.say("signin.away", way.Title()))
+		return
+	}
+	if err := h.sessions.Remember(r.Context(), w, mounted(r).cookies(), session.Flow{
+		State: flow.State, Nonce: flow.Nonce, Verifier: flow.Verifier, Way: r.PathValue("way"), Next: safeNext(r.URL.Query().Get("next")),
+	}); err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (h *Handler) backFromElsewhere(w http.ResponseWriter, r *http.Request) {
+	candidate, way := h.redirector(r)
+	if way == nil {
+		h.problem(w, r, http.StatusNotFound, "problem.none")
+		return
+	}
+	remembered, err := h.sessions.Recall(r.Context(), w, r, mounted(r).cookies())
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	if remembered == nil || remembered.Way != r.PathValue("way") {
+		h.showSignIn(w, r, http.StatusForbidden, page.SignIn{}, h.say("signin.again"))
+		return
+	}
+	person, err := way.Finish(r.Context(), h.callback(r), r.URL.Query(), identity.Flow{
+		State: remembered.State, Nonce: remembered.Nonce, Verifier: remembered.Verifier,
+	})
+	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
+		h.showSignIn(w, r, http.StatusForbidden, page.SignIn{Next: remembered.Next}, denied.Why)
+		return
+	}
+	if err != nil {
+		h.logger.Error("signing somebody in", zap.Error(err))
+		h.showSignIn(w, r, http.StatusBadGateway, page.SignIn{Next: remembered.Next}, h.say("signin.nonsense", way.Title()))
+		return
+	}
+	h.begin(w, r, candidate, person, remembered.Next)
+}
+
+// begin begins a session.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Identity, person *identity.Person, to string) {
+	if _, err := h.visit(r, person.Name, nil); err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	if err := h.sessions.Begin(r.Context(), w, mounted(r).cookies(), person.Name, nameOf(via)); err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	h.logger.Info("somebody has signed in to the token manager", zap.String("person", person.Name), zap.String("identity", nameOf(via)))
+	http.Redirect(w, r, mounted(r).base+safeNext(to), http.StatusSeeOther) //nolint:gosec // see safeNext
+}
+
+func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
+	v, err := h.visitOf(w, r)
+	if err != nil && !errors.As(err, new(identity.DeniedError)) {
+		h.failed(w, r, err)
+		return
+	}
+	if v != nil && v.session != nil {
+		if err := h.sessions.End(r.Context(), w, mounted(r).cookies(), v.session, v.actor); err != nil {
+			h.failed(w, r, err)
+			return
+		}
+		if err := h.sessions.Sweep(r.Context()); err != nil {
+			h.logger.Warn("forgetting old sessions", zap.Error(err))
+		}
+	}
+	http.Redirect(w, r, mounted(r).base+"signin", http.StatusSeeOther)
+}

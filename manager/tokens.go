@@ -1,0 +1,158 @@
+package manager
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// addPages adds the pages to the routes.
+func (h *Handler) addPages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", h.person(h.myTokens))
+	mux.HandleFunc("GET /tokens", h.person(h.myTokens))
+	mux.HandleFunc("GET /tokens/new", h.person(h.newToken))
+	mux.HandleFunc("POST /tokens/new", h.person(h.createToken))
+	mux.HandleFunc("POST /tokens/sentence", h.person(h.describeToken))
+	mux.HandleFunc("GET /tokens/{id}", h.person(h.showToken))
+	mux.HandleFunc("GET /tokens/{id}/edit", h.person(h.editToken))
+	mux.HandleFunc("POST /tokens/{id}/edit", h.person(h.changeToken))
+	mux.HandleFunc("GET /tokens/{id}/{action}", h.person(h.askAction))
+	mux.HandleFunc("POST /tokens/{id}/{action}", h.person(h.takeAction))
+	mux.HandleFunc("GET /all", h.manager(h.allTokens))
+	mux.HandleFunc("POST /all/bulk", h.manager(h.askBulk))
+	mux.HandleFunc("POST /all/bulk/take", h.manager(h.takeBulk))
+	mux.HandleFunc("GET /requests", h.manager(h.requests))
+	mux.HandleFunc("GET /owners", h.manager(h.owners))
+	mux.HandleFunc("GET /accounts", h.manager(h.accounts))
+	mux.HandleFunc("GET /trail", h.manager(h.trail))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		h.problem(w, r, http.StatusNotFound, "problem.none")
+	})
+}
+
+// soon is how long before its end a token is mentioned.
+const soon = 14 * 24 * time.Hour
+
+// tokenPage is the JSON of a list of tokens.
+type tokenPage struct {
+	Tokens []admin.Token `json:"tokens"`
+	Next   string        `json:"next"`
+}
+
+func (h *Handler) myTokens(w http.ResponseWriter, r *http.Request, v *visit) {
+	query := url.Values{"owner": {v.person()}, "kind": {"user"}, "limit": {"100"}}
+	pass(r.URL.Query(), query, "cursor", "state")
+	var found tokenPage
+	if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	content := page.TokenList{Rows: h.rows(found.Tokens), Hints: h.hints(r, found.Tokens), Filtered: query.Has("state")}
+	if found.Next != "" {
+		content.Next = mounted(r).base + "tokens?" + url.Values{"cursor": {found.Next}}.Encode()
+	}
+	if query.Has("cursor") {
+		content.Previous = mounted(r).base + "tokens"
+	}
+	content.MayNotCreate = h.mayNotCreate(v)
+	h.render(w, r, http.StatusOK, "tokens", v, page.Frame{Title: h.say("nav.mine"), Section: page.SectionMine, Notice: h.done(r), Content: content})
+}
+
+// pass copies parameters that are set.
+func pass(from, to url.Values, names ...string) {
+	for _, name := range names {
+		if value := from.Get(name); value != "" {
+			to.Set(name, value)
+		}
+	}
+}
+
+// hints says what needs the owner's attention.
+func (h *Handler) hints(r *http.Request, tokens []admin.Token) []page.Hint {
+	var ending, unused int
+	for _, t := range tokens {
+		if t.State != token.StateActive {
+			continue
+		}
+		if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(h.now()) < soon {
+			ending++
+		}
+		if t.LastUsed == nil {
+			unused++
+		}
+	}
+	var hints []page.Hint
+	if ending > 0 {
+		hints = append(hints, page.Hint{Text: h.count("hint.ending", ending), URL: mounted(r).base + "tokens?state=active"})
+	}
+	if unused > 0 {
+		hints = append(hints, page.Hint{Text: h.count("hint.unused", unused), URL: mounted(r).base + "tokens?state=active"})
+	}
+	return hints
+}
+
+func (h *Handler) rows(tokens []admin.Token) []page.TokenRow {
+	rows := make([]page.TokenRow, len(tokens))
+	for i, t := range tokens {
+		rows[i] = h.row(t)
+	}
+	return rows
+}
+
+func (h *Handler) row(t admin.Token) page.TokenRow {
+	row := page.TokenRow{ID: t.ID, Name: t.Name, Owner: t.Owner, State: h.state(t.State, t.StateReason)}
+	if t.State == token.StateDamaged {
+		row.State.Reason = t.Error
+		if row.Name == "" {
+			row.Name = t.ID
+		}
+		return row
+	}
+	row.Sentence, row.Ends = h.sentence(t.Record), h.moment(t.ExpiresAt)
+	if t.Kind != token.KindUser {
+		row.Kind = h.say("kind." + t.Kind.String())
+	}
+	if t.LastUsed != nil {
+		row.Used = page.Use{Moment: h.moment(t.LastUsed.At), Address: t.LastUsed.Address.String(), UserAgent: t.LastUsed.UserAgent}
+	}
+	return row
+}
+
+// mayNotCreate says why somebody can have no token; empty if they can have one.
+func (h *Handler) mayNotCreate(v *visit) string {
+	rights := v.desk.Rights()
+	if rights.OnBehalf() || slices.ContainsFunc(scopes, func(scope token.Scope) bool {
+		return rights.Violation(candidate(v.person(), scope)) == nil || !about(rights.Violation(candidate(v.person(), scope)), "scope", "owner")
+	}) {
+		return ""
+	}
+	return h.say("tokens.forbidden", rights.Violation(candidate(v.person(), token.ScopeRead)).String())
+}
+
+// done is the message after something was done: the page was led to with its key.
+func (h *Handler) done(r *http.Request) *page.Notice {
+	switch done := r.URL.Query().Get("done"); done {
+	case "revoke", "disable", "enable", "approve", "reject", "change":
+		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
+	}
+	return nil
+}
+
+// refused answers a page's request that an endpoint has refused.
+func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	if !ok {
+		h.failed(w, r, err)
+		return
+	}
+	if failed.Status == http.StatusServiceUnavailable {
+		h.problem(w, r, failed.Status, "problem.store")
+		return
+	}
+	h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: failed.Message, URL: mounted(r).base}})
+}

@@ -1,0 +1,136 @@
+package manager
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/manager/session"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// visit is a request of somebody who has signed in.
+type visit struct {
+	desk    *registry.Desk
+	actor   registry.Actor
+	session *session.Session // nil if every request says who it is from
+}
+
+func (v *visit) person() string { return v.desk.Person() }
+
+// visitOf returns who sends a request, or nil if that is not known.
+func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error) {
+	for _, candidate := range h.identities {
+		recognizer, ok := candidate.(identity.Recognizer)
+		if !ok {
+			continue
+		}
+		person, err := recognizer.Recognize(r)
+		if err != nil {
+			return nil, err
+		}
+		if person != nil {
+			return h.visit(r, person.Name, nil)
+		}
+	}
+	signedIn, err := h.sessions.Read(r.Context(), w, r, mounted(r).cookies())
+	if err != nil || signedIn == nil || !h.has(signedIn.Via) {
+		return nil, err
+	}
+	return h.visit(r, signedIn.Person, signedIn)
+}
+
+// visit returns the visit of a person, unless the person has left.
+func (h *Handler) visit(r *http.Request, person string, signedIn *session.Session) (*visit, error) {
+	desk := h.app.Registry().DeskOf(person)
+	if why := desk.Left(); why != "" {
+		return nil, identity.DeniedError{Why: h.say("problem.left", why)}
+	}
+	actor := registry.Actor{Kind: registry.ActorOwner, Name: person}
+	if address, ok := handler.ClientAddress(r); ok {
+		actor.Address = address.String()
+	}
+	claim, _ := token.CutSecrets(r.UserAgent())
+	actor.Claim = token.Printable(claim, 100)
+	return &visit{desk, actor, signedIn}, nil
+}
+
+// has reports whether the configuration still has the identity with this name.
+func (h *Handler) has(via string) bool {
+	for _, candidate := range h.identities {
+		if nameOf(candidate) == via {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOf returns what sessions call an identity: another provider is another identity.
+func nameOf(i identity.Identity) string {
+	name := string(i.CaddyModule().ID)
+	if provider, ok := i.(*identity.OIDC); ok {
+		return name + " " + provider.Issuer
+	}
+	return name
+}
+
+// apiVisitor returns who calls the JSON API.
+func (h *Handler) apiVisitor(r *http.Request) *admin.Visitor {
+	v, err := h.visitOf(discard{}, r)
+	if err != nil || v == nil {
+		if err != nil && !errors.As(err, new(identity.DeniedError)) {
+			h.logger.Error("finding out who calls the API", zap.Error(err))
+		}
+		return nil
+	}
+	return v.visitor()
+}
+
+func (v *visit) visitor() *admin.Visitor { return &admin.Visitor{Desk: v.desk, Actor: v.actor} }
+
+// discard is a ResponseWriter for cookies that are not renewed.
+type discard struct{}
+
+func (discard) Header() http.Header         { return make(http.Header) }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
+
+// next returns where to go after signing in: the page that was asked for.
+func next(r *http.Request) string {
+	to := strings.TrimPrefix(r.URL.EscapedPath(), "/")
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	return url.QueryEscape(to)
+}
+
+// safeNext returns a path below the mount that somebody may be sent to. Other sites, and
+// paths outside, become the first page.
+func safeNext(text string) string {
+	to, err := url.Parse(text)
+	if err != nil || to.IsAbs() || to.Host != "" || to.Opaque != "" || strings.HasPrefix(text, "/") || strings.ContainsAny(text, "\\\r\n\t") {
+		return ""
+	}
+	clean := strings.TrimPrefix(path.Clean("/"+to.Path), "/")
+	if clean == "signin" || strings.HasPrefix(clean, "signin/") {
+		return ""
+	}
+	return (&url.URL{Path: clean, RawQuery: to.RawQuery}).String()
+}
+
+func originalPath(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || original.URL == nil {
+		return r.URL.Path
+	}
+	return original.URL.Path
+}
