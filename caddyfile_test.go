@@ -298,6 +298,9 @@ func TestMistakesInValues(t *testing.T) {
 	oauth := func(before, url, lines string) string {
 		return "{\nadmin off\njira_tokens {\n" + before + "oauth " + url + " {\n" + lines + "\n}\n}\n}\nhttp://:0 {\njira_gateway https://a.example\n}\n"
 	}
+	audit := func(line string) string {
+		return "{\nadmin off\njira_tokens {\naudit {\n" + line + "\n}\n}\n}\n"
+	}
 	for _, test := range []struct{ name, text, want string }{
 		{"oauth without public_url", oauth("", "https://a.example", "client_id a\nclient_secret b"), "oauth https://a.example: it needs public_url"},
 		{"oauth without a key", oauth("public_url https://g.example\n", "https://a.example", "client_id a\nclient_secret b"), "oauth https://a.example: it needs an encryption_key"},
@@ -308,6 +311,10 @@ func TestMistakesInValues(t *testing.T) {
 		{"oauth auth_url of cloud", oauth(keyed, "https://a.atlassian.net", "client_id a\nclient_secret b\nauth_url nowhere"), `invalid auth_url "nowhere"`},
 		{"empty secret", account("bearer {env.NOT_SET_ANYWHERE}"), "account default"},
 		{"unknown placeholder", account("bearer {nonsense.x}"), "account default"},
+		{"audit key", audit("key PRIVATE+KEY+hunter2"), "audit: key: invalid signing key: expected one as printed by"},
+		{"audit key that is not set", audit("key {env.NOT_SET_ANYWHERE}"), "audit: key: evaluated placeholder {env.NOT_SET_ANYWHERE} is empty"},
+		{"audit trusted_keys", audit("trusted_keys x"), "audit: trusted_keys: invalid verifier key"},
+		{"audit retention", audit("retention 5m"), "audit: invalid retention 5m0s: expected at least 1h0m0s"},
 		{"reads lowers an admin operation", gateway("reads POST /rest/api/2/project"), "/rest/api/2/project"},
 		{"reads with an odd method", gateway("reads FETCH /rest/x"), "FETCH"},
 		{"passwords without site", gateway("passwords pass"), "requires front site"},

@@ -306,14 +306,14 @@ func trailKeyCommand() *cobra.Command {
 }
 
 func (c *client) generateKey() error {
-	signing, verifier, err := tree.GenerateKey()
+	signing, _, err := tree.GenerateKey()
 	if err != nil {
 		return err
 	}
-	return c.print(map[string]string{"signing_key": signing, "verifier_key": verifier}, func(w io.Writer) {
+	return c.print(map[string]string{"signing_key": signing}, func(w io.Writer) {
 		fmt.Fprintln(w, signing)
-		c.progress("This key is secret: keep it outside the token store, and configure all gateways with it, as in\n"+
-			"jira_tokens { audit { key {env.JIRA_TOKENS_AUDIT_KEY} } }. Others verify with\n%s", verifier)
+		c.progress("This key is secret: keep it outside the token store, and configure all gateways with it, as in\n" +
+			"jira_tokens { audit { key {env.JIRA_TOKENS_AUDIT_KEY} } }. Then run audit key to print the key with which others can verify the trail.")
 	})
 }
 

@@ -244,9 +244,12 @@ func (r redisBacking) read(t testing.TB) image {
 
 func (r redisBacking) write(t testing.TB, m image) {
 	r.server.Do("del", "{jira_tokens}:events", "{jira_tokens}:tree")
+	// One call, since there are many events.
+	args := []any{"eval", "for i = 1, #ARGV, 2 do redis.call('xadd', KEYS[1], ARGV[i], 'e', ARGV[i + 1]) end", 1, "{jira_tokens}:events"}
 	for _, e := range m.events {
-		r.server.Do("xadd", "{jira_tokens}:events", e.id, "e", e.data)
+		args = append(args, e.id, e.data)
 	}
+	r.server.Do(args...)
 	for name, value := range m.tree {
 		r.server.Do("hset", "{jira_tokens}:tree", name, value)
 	}

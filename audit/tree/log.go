@@ -67,6 +67,10 @@ type Log struct {
 	announced bool
 	memory
 
+	// announcedRemoval is the number of the last event that was to be removed because
+	// of its age, as this gateway has recorded. It belongs to Trim.
+	announcedRemoval int64
+
 	latest atomic.Pointer[proof.Signed]
 }
 

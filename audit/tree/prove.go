@@ -3,7 +3,6 @@ package tree
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -14,11 +13,7 @@ import (
 // Prove returns a proof that the event with this ID is in the trail. It returns
 // storage.ErrNotFound if the store has no such event.
 func (l *Log) Prove(ctx context.Context, id storage.EventID) (proof.Inclusion, error) {
-	before := storage.EventID{Millis: id.Millis, Seq: id.Seq - 1}
-	if id.Seq == 0 {
-		before = storage.EventID{Millis: id.Millis - 1, Seq: math.MaxUint32}
-	}
-	found, err := l.store.RawEvents(ctx, before, 1)
+	found, err := l.store.RawEvents(ctx, before(id), 1)
 	if err != nil {
 		return proof.Inclusion{}, err
 	}

@@ -65,9 +65,9 @@ func (l *Log) restarted(ctx context.Context, note []byte) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTree()
+	t, hashes := newTree(), keptHashes{store: l.store}
 	for t.size() < removed {
-		hash, err := l.keptHash(ctx, t.size())
+		hash, err := hashes.of(ctx, t.size())
 		if errors.As(err, new(damagedTreeError)) {
 			hash, err = tlog.RecordHash(proof.Gap(uint64(t.size()+1))), nil
 		}
@@ -94,10 +94,10 @@ func (l *Log) eachHash(ctx context.Context, size int64, visit func(last storage.
 		return err
 	}
 	var after storage.EventID
-	index := int64(0)
+	index, hashes := int64(0), keptHashes{store: l.store}
 	kept := func(until int64) error { // the hashes in tiles
 		for ; index < until; index++ {
-			hash, err := l.keptHash(ctx, index)
+			hash, err := hashes.of(ctx, index)
 			if err == nil {
 				err = visit(after, hash)
 			}
@@ -141,17 +141,27 @@ func (l *Log) eachHash(ctx context.Context, size int64, visit func(last storage.
 	return nil
 }
 
-// keptHash returns the hash of an event in its tile.
-func (l *Log) keptHash(ctx context.Context, index int64) (tlog.Hash, error) {
-	name, at := tileName(0, index/tileWidth), int(index%tileWidth)*tlog.HashSize
-	values, err := l.store.TreeValues(ctx, name)
-	if err != nil {
-		return tlog.Hash{}, err
+// keptHashes reads the hashes of events in tiles.
+type keptHashes struct {
+	store storage.Trail
+	index int64 // of the tile that was read last, from 1
+	tile  []byte
+}
+
+// of returns the hash of an event.
+func (k *keptHashes) of(ctx context.Context, index int64) (tlog.Hash, error) {
+	if tile := index / tileWidth; tile+1 != k.index {
+		values, err := k.store.TreeValues(ctx, tileName(0, tile))
+		if err != nil {
+			return tlog.Hash{}, err
+		}
+		k.index, k.tile = tile+1, values[0]
 	}
-	if len(values[0]) < at+tlog.HashSize {
-		return tlog.Hash{}, damagedTreeError{fmt.Sprintf("event %d is missing, and %s has no hash of it", index+1, name)}
+	at := int(index%tileWidth) * tlog.HashSize
+	if len(k.tile) < at+tlog.HashSize {
+		return tlog.Hash{}, damagedTreeError{fmt.Sprintf("event %d is missing, and there is no hash of it", index+1)}
 	}
-	return tlog.Hash(values[0][at:]), nil
+	return tlog.Hash(k.tile[at:]), nil
 }
 
 // removed returns how many events were removed because of their age.

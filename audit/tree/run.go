@@ -3,6 +3,7 @@ package tree
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,9 +28,13 @@ func (l *Log) Run(ctx context.Context) {
 	said := ""
 	for {
 		_, err := l.Integrate(ctx)
-		if err == nil && l.Retention > 0 && l.Now().Sub(trimmed) >= trimEvery {
+		if err != nil {
+			err = fmt.Errorf("cannot add events to the tree of the audit trail, where they are recorded nevertheless: %w", err)
+		} else if l.Retention > 0 && l.Now().Sub(trimmed) >= trimEvery {
 			trimmed = l.Now()
-			err = l.Trim(ctx)
+			if err = l.Trim(ctx); err != nil {
+				err = fmt.Errorf("cannot remove old events of the audit trail: %w", err)
+			}
 		}
 		switch {
 		case err == nil:
@@ -37,7 +42,7 @@ func (l *Log) Run(ctx context.Context) {
 		case ctx.Err() != nil, errors.Is(err, storage.ErrUnavailable): // which is reported elsewhere
 		case err.Error() != said:
 			said = err.Error()
-			l.Logger.Error("cannot add events to the tree of the audit trail; they are recorded nevertheless", zap.Error(err))
+			l.Logger.Error(said)
 		}
 		select {
 		case <-ctx.Done():
@@ -63,7 +68,8 @@ func (l *Log) flush(ctx context.Context) {
 }
 
 // Trim removes events that are older than Retention. Their hashes stay in the tree. An
-// event says so first, so that events that are missing for another reason show.
+// event says so first, so that events that are missing for another reason show. Calls
+// must not overlap.
 func (l *Log) Trim(ctx context.Context) error {
 	cutoff := l.Now().Add(-l.Retention).UnixMilli()
 	through, count, err := l.tooOld(ctx, cutoff)
@@ -81,9 +87,14 @@ func (l *Log) Trim(ctx context.Context) error {
 	if count = min(count, head.Size-removed); count <= 0 {
 		return nil
 	}
-	err = l.store.AddEvents(ctx, l.event(proof.ActionTrimmed, field(proof.FieldRemovedThrough, number(removed), number(removed+count))))
-	if err != nil {
-		return err
+	if l.announcedRemoval > removed { // but then it failed
+		count = min(count, l.announcedRemoval-removed)
+	} else {
+		err = l.store.AddEvents(ctx, l.event(proof.ActionTrimmed, field(proof.FieldRemovedThrough, number(removed), number(removed+count))))
+		if err != nil {
+			return err
+		}
+		l.announcedRemoval = removed + count
 	}
 	for count > 0 {
 		n, err := l.store.RemoveEvents(ctx, through, int(min(count, removedAtOnce)))
@@ -92,7 +103,7 @@ func (l *Log) Trim(ctx context.Context) error {
 		}
 		count -= int64(n)
 	}
-	l.Logger.Info("removed old events of the audit trail; their hashes stay", zap.Int64("through", removed), zap.Duration("retention", l.Retention))
+	l.Logger.Info("removed old events of the audit trail; their hashes stay", zap.Int64("through", l.announcedRemoval), zap.Duration("retention", l.Retention))
 	return nil
 }
 

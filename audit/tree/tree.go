@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 
@@ -122,6 +123,16 @@ func readTree(ctx context.Context, store storage.Trail, checkpoint proof.Checkpo
 	if t.last, err = storage.ParseEventID(string(last)); err != nil {
 		return nil, damagedTreeError{fmt.Sprintf("invalid ID of the last event %.40q", last)}
 	}
+	// Nothing signs that ID.
+	found, err := store.RawEvents(ctx, before(t.last), 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 && found[0].ID == t.last {
+		if number := proof.NumberOf(found[0].Data); number > 0 && number != uint64(checkpoint.Size) {
+			return nil, damagedTreeError{fmt.Sprintf("its last event is number %d, but it has %d", number, checkpoint.Size)}
+		}
+	}
 	tiles := &tiles{ctx: ctx, store: store, read: make(map[string][]byte)}
 	hashes, err := tiles.of(checkpoint).ReadHashes(proof.FrontierIndexes(checkpoint.Size))
 	if err != nil {
@@ -137,6 +148,14 @@ func readTree(ctx context.Context, store storage.Trail, checkpoint proof.Checkpo
 		}
 	}
 	return t, nil
+}
+
+// before returns the greatest ID before another one.
+func before(id storage.EventID) storage.EventID {
+	if id.Seq == 0 {
+		return storage.EventID{Millis: id.Millis - 1, Seq: math.MaxUint32}
+	}
+	return storage.EventID{Millis: id.Millis, Seq: id.Seq - 1}
 }
 
 // asDamage returns errors of package tlog as damage, and outages as they are.
