@@ -40,7 +40,7 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 		zap.String("reason", string(denied.reason)),
 		zap.Int("status", denied.reason.status()),
 		zap.String("method", loggable(r.Method, maxLoggedMethod)),
-		zap.String("path", d.loggablePath(r)),
+		zap.String("path", loggable(d.shownPath(r), maxLoggedPath)),
 		zap.Stringer("client_ip", d.Address),
 		zap.String("host", loggable(r.Host, maxLoggedHost)),
 	}
@@ -65,15 +65,6 @@ func (h *Handler) logDenial(r *http.Request, d *Decision, denied *denial) {
 		fields = append(fields, zap.Uint64("left_out", left))
 	}
 	line.Write(fields...)
-}
-
-// loggablePath returns the request's path, or that of the gateway's endpoint if the path
-// contains a secret.
-func (d *Decision) loggablePath(r *http.Request) string {
-	if d.endpoint != nil && d.endpoint.SecretPath {
-		return EndpointsPath + d.endpoint.Path
-	}
-	return loggable(r.URL.Path, maxLoggedPath)
 }
 
 // level returns the log level of a denial.

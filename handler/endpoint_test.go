@@ -290,6 +290,48 @@ func TestSecretPath(t *testing.T) {
 	}
 }
 
+// TestSecretPathOnRecord: neither is it in the audit trail, nor anywhere else if the
+// link is misspelled or opened with another method.
+func TestSecretPathOnRecord(t *testing.T) {
+	const secret = "k7Qw9fTz3LmX0pRv"
+	for target, want := range map[string]string{
+		"POST " + own + "1/link/guess":                   own + "1/link/{link}",
+		"PUT " + own + "1/link/" + secret:                own + "1/link/%E2%80%A6",
+		"POST " + own + "1/lnik/" + secret:               own + "1/lnik/%E2%80%A6",
+		"POST " + own + "1/" + secret:                    own + "1/%E2%80%A6",
+		"POST " + own + "1/" + secret + own + "x":        own + "1/%E2%80%A6",
+		"POST /rest/Jira-Tokens/1/link/" + secret:        "/rest/Jira-Tokens/1/link/%E2%80%A6",
+		"POST /rest//jira-tokens/1/link/" + secret:       "/rest//jira-tokens/1/link/%E2%80%A6",
+		"POST /jira" + own + "1/link/" + secret + ";a=b": "/jira" + own + "1/link/%E2%80%A6",
+		"GET " + own + "1/nothing":                       own + "1/nothing",
+	} {
+		logs, lines := observer.New(zap.DebugLevel)
+		app := newEndpointApp(token.ScopeRead)
+		h := newHandler(t, app, frontAPI, passwordsDeny)
+		h.logger = zap.New(logs)
+		trail := new(recordingTrail)
+		h.app = recordedEndpoints{app, trail}
+		method, path, _ := strings.Cut(target, " ")
+		serve(t, h, ask(method, path, ""))
+		if len(trail.events) != 1 || trail.last.Path != want {
+			t.Errorf("%s: recorded %q, %q, want %q", target, trail.events, trail.last.Path, want)
+		}
+		for _, line := range lines.All() {
+			if strings.Contains(fmt.Sprint(line.ContextMap()), secret) {
+				t.Errorf("%s: log %+v", target, line.ContextMap())
+			}
+		}
+	}
+}
+
+// recordedEndpoints is an app with endpoints and a trail.
+type recordedEndpoints struct {
+	App
+	trail Trail
+}
+
+func (r recordedEndpoints) Trail() Trail { return r.trail }
+
 // TestExplainEndpoint: explain says what the gateway itself does, without Jira.
 func TestExplainEndpoint(t *testing.T) {
 	app := newEndpointApp(token.ScopeRead)

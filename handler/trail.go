@@ -136,7 +136,7 @@ func (d *Decision) recorded(r *http.Request) Recorded {
 	}
 	recorded := Recorded{
 		At: d.now, Token: d.Record, Address: d.Address, UserAgent: token.Printable(loggable(r.UserAgent(), maxLoggedUserAgent), maxLoggedUserAgent),
-		Method: loggable(r.Method, maxLoggedMethod), Path: recordedPath(r.URL.Path), Operation: d.operationName(),
+		Method: loggable(r.Method, maxLoggedMethod), Path: recordedPath(d.shownPath(r)), Operation: d.operationName(),
 	}
 	if d.Record == nil {
 		recorded.ClaimedTokenID = d.presented.ID() // nobody has proved to hold that token
@@ -161,7 +161,7 @@ func (d *Decision) operationName() string {
 // maxRecordedPath is the maximum length of a recorded path, in bytes.
 const maxRecordedPath = 300
 
-// recordedPath returns a path without secrets of tokens and without parameters, which
+// recordedPath returns a path that may be shown without secrets of tokens and without parameters, which
 // may hold the ID of a session (";jsessionid=…"), escaped and shortened.
 func recordedPath(path string) string {
 	path, _, _ = strings.Cut(path, ";")
@@ -176,7 +176,7 @@ func recordedPath(path string) string {
 func isPlain(path string) bool {
 	for i := range len(path) {
 		c := path[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("/-_.", rune(c)) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("/-_.{}", rune(c)) {
 			return false
 		}
 	}
