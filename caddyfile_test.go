@@ -202,7 +202,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"gateway URL with secret", site("jira_gateway https://user:hunter2@acme.atlassian.net"), "must have no user, query or fragment"},
 		{"gateway two URLs", site("jira_gateway https://a.example https://b.example"), "jira_gateway: too many arguments"},
 		{"gateway without a scheme", site("jira_gateway user:hunter2@acme.atlassian.net"), `jira URL "acme.atlassian.net": expected a URL such as`},
-		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, accounts, headers, cors, confine, rewrite_links, jira_base_url or attachments, and reverse_proxy's subdirectives"},
+		{"gateway option", site("jira_gateway https://a.example {\nfrontt api\n}"), "front, passwords, scope_by, reads, paths, allow_ip, deny_ip, accounts, headers, cors, confine, pat_api, rewrite_links, jira_base_url or attachments, and reverse_proxy's subdirectives"},
 		{"gateway transport", site("jira_gateway http://a.example {\ntransport fastcgi\n}"), "expected http"},
 		{"front", site("jira_gateway https://a.example {\nfront all\n}"), `Caddyfile:3`},
 		{"front twice", site("jira_gateway https://a.example {\nfront api\nfront site\n}"), "front is given twice"},

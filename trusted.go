@@ -29,6 +29,9 @@ func (a *App) provisionTrust() (err error) {
 	return err
 }
 
+// Trusted implements admin.App.
+func (a *App) Trusted() *trust.Trust { return a.trusted }
+
 // acquireKeys returns the keys of a source until releaseKeys is called.
 func (a *App) acquireKeys(source trust.Source) (*trust.Keys, error) {
 	value, _, err := keySets.LoadOrNew(source, func() (caddy.Destructor, error) {

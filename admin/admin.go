@@ -24,6 +24,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/trust"
 )
 
 func init() {
@@ -65,6 +66,9 @@ type App interface {
 	// PolicyOfOthers returns the policy that another gateway with this store has
 	// loaded since, or nil if all have the same.
 	PolicyOfOthers() *registry.LoadedPolicy
+	// Trusted decides which JWTs can be exchanged for tokens; nil if no issuer is
+	// trusted.
+	Trusted() *trust.Trust
 	// AuditTree returns the tree that proves the audit trail.
 	AuditTree() *tree.Log
 }
@@ -112,7 +116,9 @@ var endpoints = map[string]map[string]endpoint{
 	"accounts/{name}/connect": {http.MethodPost: (*call).connectAccount},
 	"accounts/{name}/replace": {http.MethodPost: (*call).replaceAccount},
 
-	"audit":   {http.MethodGet: (*call).audit},
+	"audit":      {http.MethodGet: (*call).audit},
+	"trust/test": {http.MethodPost: (*call).testTrust},
+
 	"check":   {http.MethodGet: (*call).check},
 	"health":  {http.MethodGet: (*call).health},
 	"explain": {http.MethodGet: (*call).explain},

@@ -21,6 +21,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/trust"
 )
 
 // app is a configuration of the test.
@@ -34,6 +35,7 @@ type app struct {
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) Jiras() []handler.Jira                { return a.jiras }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
+func (*app) Trusted() *trust.Trust                  { return nil }
 func (*app) AuditTree() *tree.Log                   { return nil }
 func (*app) GroupsHealth() *GroupsHealth            { return nil }
 func (*app) Gateways() []*handler.Handler           { return nil }

@@ -60,7 +60,7 @@ func addCommands(root *cobra.Command) {
 		revokeCommand(), ownersCommand(), transferCommand(),
 		decideCommand("approve", "Approve a pending token"), decideCommand("reject", "Reject a pending token, which ends it permanently"),
 		deleteCommand(),
-		auditCommand(), explainCommand(), checkCommand(), accountCommand(), exportCommand(), importCommand(),
+		auditCommand(), explainCommand(), trustCommand(), checkCommand(), accountCommand(), exportCommand(), importCommand(),
 	)
 }
 

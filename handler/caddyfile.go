@@ -41,6 +41,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			hide     <fields...>
 //			ttl      <duration>
 //		}
+//		pat_api on|off
 //		context_path <path>
 //		affinity_cookie <name>
 //	}
@@ -57,6 +58,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // options returns the options that jira_token_auth and jira_gateway share.
 func (h *Handler) options() option.Block {
+	var patAPI *bool
 	return option.Block{
 		option.Choice("front", &h.Front, frontAPI, frontSite),
 		option.Choice("passwords", &h.Passwords, passwordsDeny, passwordsPass),
@@ -72,6 +74,10 @@ func (h *Handler) options() option.Block {
 		}),
 		option.Func("cors", h.unmarshalCORS),
 		option.Func("confine", h.unmarshalConfine),
+		option.OnOff("pat_api", &patAPI).Then(func() error {
+			h.PATAPI = *patAPI
+			return nil
+		}),
 	}
 }
 

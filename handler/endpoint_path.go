@@ -23,6 +23,9 @@ func (h *Handler) belongsToGateway(escaped string) bool {
 // endpointPath returns the part of a path of the gateway after EndpointsPath. It denies
 // paths that could be read in more than one way.
 func (h *Handler) endpointPath(escaped string) (below string, denied *denial) {
+	if below, ok := h.patPath(escaped); ok {
+		return below, nil
+	}
 	own := h.inContext(escaped)
 	if err := jira.CheckPath(own); err != nil {
 		return "", ambiguousPath(err)

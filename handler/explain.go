@@ -65,7 +65,7 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 		e.denied("query", d, denied)
 		return e, nil
 	}
-	if h.belongsToGateway(r.URL.EscapedPath()) {
+	if h.isForGateway(r) {
 		h.explainEndpoint(r, d, &e)
 		return e, nil
 	}

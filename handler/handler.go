@@ -109,6 +109,12 @@ type Handler struct {
 	// browser. Default: none
 	CORS *CORS `json:"cors,omitempty"`
 
+	// Whether the gateway answers requests for Data Center's own API for personal
+	// access tokens, `/rest/pat/latest/tokens`, that have one of its tokens: tools
+	// that are written for that API then list, create and revoke the owner's tokens of
+	// the gateway. Default: false: the path is open to no token
+	PATAPI bool `json:"pat_api,omitempty"`
+
 	// What all tokens here see at most, in addition to their own confinements.
 	// Default: everything
 	Confine *Confinement `json:"confine,omitempty"`
@@ -256,7 +262,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := &Decision{now: h.now(), writer: w, request: r}
 	d.Address, d.unread = clientAddress(r)
 	defer func() { d.slot.Release() }() // even after a panic
-	if h.belongsToGateway(r.URL.EscapedPath()) {
+	if h.isForGateway(r) {
 		return h.serveEndpoint(w, r, d)
 	}
 	d.denied = h.decide(r, d)

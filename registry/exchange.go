@@ -87,11 +87,8 @@ func (r *Registry) hasEnded(record *token.Record) bool {
 // wantsExchanged reports whether a list of tokens in the wanted state, or in any, has
 // room for a token as far as it matters whether that was exchanged for a JWT.
 func (r *Registry) wantsExchanged(query Query, wanted token.State, record *token.Record) bool {
-	switch {
-	case query.Exchanged != nil && record.Exchanged() != *query.Exchanged:
+	if query.Exchanged != nil && record.Exchanged() != *query.Exchanged {
 		return false
-	case query.Exchanged == nil && query.Expiring > 0 && record.Exchanged():
-		return false // all of them expire soon, which surprises nobody
 	}
 	return wanted != "" || !r.hasEnded(record)
 }

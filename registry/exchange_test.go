@@ -204,6 +204,7 @@ func TestListLeavesOutEnded(t *testing.T) {
 	}{
 		{Query{}, 2},
 		{Query{Exchanged: &yes}, 1},
+		{Query{Expiring: time.Hour}, 0},
 		{Query{Exchanged: &no}, 1},
 		{Query{Query: storage.Query{State: token.StateExpired}}, 2},
 		{Query{Query: storage.Query{State: token.StateExpired}, Exchanged: &yes}, 1},

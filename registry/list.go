@@ -22,7 +22,7 @@ type Query struct {
 	UnusedFor time.Duration
 	// Exchanged limits the list to tokens that were exchanged for JWTs, or to all
 	// others, unless it is nil. Lists of all states leave out those that have ended,
-	// and lists of expiring tokens all of them, unless Exchanged says otherwise.
+	// and lists of expiring tokens all of them.
 	Exchanged *bool
 }
 

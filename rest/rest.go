@@ -69,6 +69,7 @@ func New(options Options) *API {
 		a.showAccount(), a.lodgeAccount(), a.removeAccount(),
 		a.openLink(), a.finishLink(),
 	}
+	a.endpoints = append(a.endpoints, a.listPATs(), a.createPAT(), a.revokePAT())
 	if a.Trust != nil {
 		a.endpoints = append(a.endpoints, a.exchange())
 	}

@@ -92,9 +92,9 @@ type selfLimit struct {
 type atExpiry struct {
 	Message string `json:"message"`
 	// Rotate is the URL to POST to for a new secret.
-	Rotate string `json:"rotate"`
+	Rotate string `json:"rotate,omitempty"`
 	// Ask is who can give the token a later expiry.
-	Ask string `json:"ask"`
+	Ask string `json:"ask,omitempty"`
 }
 
 func (a *API) selfOf(call handler.Call) self {
@@ -169,6 +169,9 @@ func (a *API) atExpiryOf(call handler.Call) atExpiry {
 	switch record := call.Record; {
 	case record.Replaced(call.Presented.Digest()):
 		expiry.Message = "This secret was replaced and stops working at " + record.PreviousUntil.UTC().Format(time.RFC3339) + ". Use the new one."
+	case record.Exchanged():
+		expiry.Rotate, expiry.Ask = "", ""
+		expiry.Message = "The token stops working at " + record.ExpiresAt.UTC().Format(time.RFC3339) + " and cannot be rotated. Exchange another JWT for another token."
 	case record.ExpiresAt.IsZero():
 		expiry.Message = "The token has no end. Rotate it from time to time: POST to the URL in rotate."
 	default:

@@ -31,7 +31,8 @@ type Query struct {
 	// ignoring case, or in the id.
 	Search string
 	// Expires limits the list to tokens that expire within one of these spans. The
-	// index answers that without reading records.
+	// index answers that without reading records. Tokens that were exchanged for JWTs
+	// are left out: all of them expire soon.
 	Expires []Span
 	// Unused limits the list to tokens whose last use, as far as it has been saved, is
 	// within this span. A token that was never used counts from its creation, or from
@@ -70,6 +71,9 @@ type Page struct {
 // its last use does not matter.
 func (q *Query) Match(r *token.Record) bool {
 	if q.Owner != "" && !r.OwnedBy(q.Owner) {
+		return false
+	}
+	if len(q.Expires) > 0 && r.Exchanged() {
 		return false
 	}
 	if !q.inState(r.State(q.Now)) || !q.expiresWithin(r.ExpiresAt) || q.Account != "" && r.Account != q.Account {
