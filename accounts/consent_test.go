@@ -172,7 +172,7 @@ func (w *world) sweepTokens(s *Set, owner string) {
 	w.t.Helper()
 	held := s.own.known().own[Own(w.user(owner), w.at.URL).key()].consent.tokens
 	var stored strings.Builder
-	for _, kind := range []string{ownDocumentKind, connectKind} {
+	for _, kind := range []string{OwnDocumentKind, connectKind} {
 		page, err := w.store.Documents(w.t.Context(), storage.DocumentQuery{Kind: kind})
 		if err != nil {
 			w.t.Fatal(err)

@@ -126,7 +126,7 @@ func TestOwnAccountsAreNotMoved(t *testing.T) {
 		}
 	}
 	// A plant elsewhere does not take the place of the real one.
-	write(storage.DocumentName{Kind: ownDocumentKind, ID: "plant"}, string(document.Data))
+	write(storage.DocumentName{Kind: OwnDocumentKind, ID: "plant"}, string(document.Data))
 	if err := node.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

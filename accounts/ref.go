@@ -14,8 +14,8 @@ import (
 // The kinds of the documents that hold accounts. The ID of an account's document is its
 // name. Owners' own accounts have an ID that is made of the owner and the Jira.
 const (
-	documentKind    = "account"
-	ownDocumentKind = "own_account"
+	DocumentKind    = "account"
+	OwnDocumentKind = "own_account"
 )
 
 // Ref identifies a stored account: by its name, or, if that is token.OwnAccount, by its
@@ -33,12 +33,12 @@ func (r Ref) isOwn() bool { return r.Name == token.OwnAccount }
 // document returns the name of the account's document.
 func (r Ref) document() storage.DocumentName {
 	if !r.isOwn() {
-		return storage.DocumentName{Kind: documentKind, ID: r.Name}
+		return storage.DocumentName{Kind: DocumentKind, ID: r.Name}
 	}
 	key := r.key()
 	// A hash, because an owner's name and a URL can be longer than an ID.
 	id := sha256.Sum256([]byte(key.owner + "\x00" + key.jira))
-	return storage.DocumentName{Kind: ownDocumentKind, ID: hex.EncodeToString(id[:])}
+	return storage.DocumentName{Kind: OwnDocumentKind, ID: hex.EncodeToString(id[:])}
 }
 
 // ownKey is an owner and a Jira, as they are compared: without case.

@@ -77,7 +77,7 @@ func (e UnreadableError) Unwrap() error { return e.Why }
 // done.
 func NewSet(configured map[string]*jira.Account, options SetOptions) *Set {
 	s := &Set{configured: configured, options: options, node: rand.Text(), lease: leaseTime, settle: settleTime}
-	s.named, s.own = s.newShelf(documentKind), s.newShelf(ownDocumentKind)
+	s.named, s.own = s.newShelf(DocumentKind), s.newShelf(OwnDocumentKind)
 	return s
 }
 

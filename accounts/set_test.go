@@ -214,7 +214,7 @@ func (w *world) sweep() {
 	var stored strings.Builder
 	var ciphertexts []string
 	var documents []storage.Document
-	for _, kind := range []string{documentKind, ownDocumentKind} {
+	for _, kind := range []string{DocumentKind, OwnDocumentKind} {
 		page, err := w.store.Documents(w.t.Context(), storage.DocumentQuery{Kind: kind})
 		if err != nil {
 			w.t.Fatal(err)
@@ -339,13 +339,13 @@ func TestTamperedAccounts(t *testing.T) {
 	if _, err := w.add(node, basic("bi", "hunter2-first")); err != nil {
 		t.Fatal(err)
 	}
-	document, err := w.store.Document(t.Context(), storage.DocumentName{Kind: documentKind, ID: "bi"})
+	document, err := w.store.Document(t.Context(), storage.DocumentName{Kind: DocumentKind, ID: "bi"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	write := func(name, data string) {
 		t.Helper()
-		id := storage.DocumentName{Kind: documentKind, ID: name}
+		id := storage.DocumentName{Kind: DocumentKind, ID: name}
 		old, _ := w.store.Document(t.Context(), id)
 		if err := w.store.ApplyDocument(t.Context(), storage.DocumentChange{DocumentName: id, Version: old.Version, Data: json.RawMessage(data)}); err != nil {
 			t.Fatal(err)

@@ -106,7 +106,7 @@ func (s *Set) open(document storage.MirroredDocument, old *stored) *stored {
 	opened := &stored{document: document}
 	secret, err := s.secret(document, &opened.record)
 	opened.ref = Ref{Name: document.ID}
-	if document.Kind == ownDocumentKind {
+	if document.Kind == OwnDocumentKind {
 		opened.ref = Own(opened.record.Owner, opened.record.Jira)
 	}
 	if err != nil {

@@ -63,6 +63,8 @@ type App interface {
 	GroupsHealth() *facts.Health
 	// Gateways returns the configured handlers.
 	Gateways() []*handler.Handler
+	// MovableDocuments says how to import documents from another store, by kind.
+	MovableDocuments() map[string]registry.ImportedKind
 	// PolicyOfOthers returns the policy that another gateway with this store has
 	// loaded since, or nil if all have the same.
 	PolicyOfOthers() *registry.LoadedPolicy
@@ -232,7 +234,6 @@ func apiError(err error) caddy.APIError {
 		api     caddy.APIError
 		invalid registry.InvalidError
 		state   registry.StateError
-		exists  registry.ExistsError
 		policy  registry.PolicyError
 		denied  registry.ForbiddenError
 	)
@@ -249,7 +250,7 @@ func apiError(err error) caddy.APIError {
 		status = http.StatusForbidden
 	case errors.Is(err, registry.ErrBadCursor):
 		status = http.StatusBadRequest
-	case errors.As(err, &state), errors.As(err, &exists), errors.Is(err, token.ErrConflict), errors.Is(err, token.ErrDamaged):
+	case errors.As(err, &state), errors.Is(err, token.ErrConflict), errors.Is(err, token.ErrDamaged):
 		status = http.StatusConflict
 	case errors.Is(err, token.ErrNotFound):
 		status = http.StatusNotFound

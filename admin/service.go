@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,13 +15,23 @@ import (
 )
 
 func (c *call) export() (int, any, error) {
+	parameters, err := c.parameters("position")
+	if err != nil {
+		return 0, nil, err
+	}
+	var from registry.ExportPosition
+	if text := parameters.Get("position"); text != "" {
+		if err := json.Unmarshal([]byte(text), &from); err != nil {
+			return 0, nil, registry.InvalidError{Field: "position", Err: fmt.Errorf("invalid position: expected one from an export: %w", err)}
+		}
+	}
 	c.w.Header().Set("Content-Type", "application/x-ndjson")
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.noDeadline()
 	c.w.Header().Set("Trailer", DamagedTrailer)
 	out := &countingWriter{Writer: c.w}
-	damaged, err := c.app.Registry().Export(c.Context(), out)
-	c.w.Header().Set(DamagedTrailer, strconv.Itoa(damaged))
+	reached, err := c.app.Registry().Export(c.Context(), out, from)
+	c.w.Header().Set(DamagedTrailer, strconv.Itoa(reached.Damaged))
 	if err != nil && out.written > 0 {
 		// The response has begun with status 200: only a broken connection can
 		// tell the client that it is incomplete.
@@ -49,20 +60,30 @@ func (c *call) noDeadline() {
 }
 
 func (c *call) importRecords() (int, any, error) {
-	parameters, err := c.parameters("restore")
+	parameters, err := c.parameters("restore", "check", "line")
 	if err != nil {
 		return 0, nil, err
 	}
-	options := registry.ImportOptions{Vet: vetConfinement}
-	if text := parameters.Get("restore"); text != "" {
-		if options.Restore, err = strconv.ParseBool(text); err != nil {
-			return 0, nil, registry.InvalidError{Field: "restore", Err: fmt.Errorf("invalid value %q: expected true or false", text)}
+	options := registry.ImportOptions{Vet: vetConfinement, Documents: c.app.MovableDocuments()}
+	for name, to := range map[string]*bool{"restore": &options.Restore, "check": &options.Check} {
+		if text := parameters.Get(name); text != "" {
+			if *to, err = strconv.ParseBool(text); err != nil {
+				return 0, nil, registry.InvalidError{Field: name, Err: fmt.Errorf("invalid value %q: expected true or false", text)}
+			}
+		}
+	}
+	if text := parameters.Get("line"); text != "" {
+		if options.FirstLine, err = strconv.Atoi(text); err != nil || options.FirstLine < 1 {
+			return 0, nil, registry.InvalidError{Field: "line", Err: fmt.Errorf("invalid line %q: expected the number of the first line, from 1", text)}
 		}
 	}
 	c.noDeadline()
 	result, err := c.app.Registry().Import(c.Context(), c.actor(), c.Body, options)
-	if err != nil {
-		return 0, nil, fmt.Errorf("%w; %d records before it were imported", err, result.Imported)
+	switch {
+	case err != nil && options.Check:
+		return 0, nil, err
+	case err != nil:
+		return 0, nil, fmt.Errorf("%w; %d records before it were imported", err, result.Imported+result.Updated)
 	}
 	return http.StatusOK, result, nil
 }

@@ -50,8 +50,14 @@ type (
 	ConnectLink = accounts.Link
 	// Reencrypted counts the accounts that were encrypted with the first key.
 	Reencrypted = accounts.Reencrypted
-	// ImportResult counts what happened to the records of an import.
+	// ImportResult says what an import has done, or would do.
 	ImportResult = registry.ImportResult
+	// Skipped is something that was not imported.
+	Skipped = registry.Skipped
+	// ExportPosition says how far an export has come.
+	ExportPosition = registry.ExportPosition
+	// ExportHeader is the first line of an export.
+	ExportHeader = registry.ExportHeader
 )
 
 // StateExpiring is the state of an account whose credential expires soon or has expired.

@@ -161,6 +161,11 @@ func userAgent() string {
 	return agent
 }
 
+// answerError is an error that the admin API has answered with.
+type answerError struct{ status, message string }
+
+func (e answerError) Error() string { return e.message }
+
 // explain reduces an error from the admin API to what the user needs to know: the
 // message, prefixed with the flag that it is about.
 func (c *client) explain(err error) error {
@@ -179,5 +184,5 @@ func (c *client) explain(err error) error {
 		return errors.New(shown(err.Error()))
 	}
 	message := shown(api.Error)
-	return errors.New(withFlag(message))
+	return answerError{status, withFlag(message)}
 }

@@ -291,69 +291,6 @@ func checkCommand() *cobra.Command {
 	return cmd
 }
 
-func exportCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                   "export > tokens.ndjson",
-		DisableFlagsInUseLine: true,
-		Short:                 "Write all records (digests, never tokens) to standard output, to move them to another store",
-		Args:                  noArguments("records are written to standard output, as in `caddy jira-token export > tokens.ndjson`"),
-		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			response, err := c.request(http.MethodGet, "export", nil, nil)
-			if err != nil {
-				return err
-			}
-			defer response.Body.Close()
-			n, err := io.Copy(&jsonWriter{Writer: cmd.OutOrStdout()}, response.Body)
-			if err != nil {
-				// Make sure that import rejects the incomplete output: see
-				// registry.ErrCutOff.
-				fmt.Fprint(c.out, "\n{")
-				return fmt.Errorf("the export was interrupted after %d bytes: %w", n, err)
-			}
-			if damaged := response.Trailer.Get(admin.DamagedTrailer); damaged != "" && damaged != "0" {
-				c.progress("Damaged records left out: %.20s. To see them, run: caddy jira-token list --state damaged", damaged)
-			}
-			return nil
-		}),
-	}
-}
-
-func importCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:                   "import [--restore] < tokens.ndjson",
-		DisableFlagsInUseLine: true,
-		Short:                 "Import records written by export, from standard input",
-		Long:                  "Import records written by export, from standard input. Identical records that already exist are skipped, so an interrupted import can be repeated. Records that were deleted from this store are left out unless --restore is set.",
-		Args:                  noArguments("records are read from standard input, as in `caddy jira-token import < tokens.ndjson`"),
-		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
-			query := url.Values{}
-			if restore, _ := cmd.Flags().GetBool("restore"); restore {
-				query.Set("restore", "true")
-			}
-			response, err := c.request(http.MethodPost, "import", query, cmd.InOrStdin())
-			if err != nil {
-				return err
-			}
-			defer response.Body.Close()
-			var result admin.ImportResult
-			if err := json.NewDecoder(response.Body).Decode(&result); err != nil {
-				return fmt.Errorf("reading the response of the admin API: %w", err)
-			}
-			if result == (admin.ImportResult{}) {
-				return errors.New("nothing to import: standard input is empty")
-			}
-			return c.print(result, func(w io.Writer) {
-				fmt.Fprintf(w, "Records imported: %d; already present: %d.\n", result.Imported, result.Unchanged)
-				if result.Deleted > 0 {
-					fmt.Fprintf(w, "Left out because they were deleted from this store: %d. To bring them back, use import --restore.\n", result.Deleted)
-				}
-			})
-		}),
-	}
-	cmd.Flags().Bool("restore", false, "Also import records that were deleted from this store")
-	return cmd
-}
-
 // noArguments accepts only flags. The hint says what an argument could have been
 // meant as.
 func noArguments(hint string) cobra.PositionalArgs {

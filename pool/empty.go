@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +23,14 @@ func (s *Store) count(ctx context.Context) (int, bool) {
 	defer cancel()
 	n, err := s.counter.Count(ctx)
 	return n, err == nil
+}
+
+// Count implements storage.Counter, if the store can count its tokens.
+func (s *Store) Count(ctx context.Context) (int, error) {
+	if s.counter == nil {
+		return 0, errors.ErrUnsupported
+	}
+	return s.counter.Count(ctx)
 }
 
 // checkEmpty returns an error if this store has no tokens but the running

@@ -28,6 +28,23 @@ type LoadedPolicy struct {
 	At   time.Time `json:"at"`
 }
 
+// loadedPolicy returns the policy that was loaded last by a gateway with this store, or nil
+// if that is not known.
+func (r *Registry) loadedPolicy(ctx context.Context) (*LoadedPolicy, error) {
+	document, err := r.store.Document(ctx, lastPolicy)
+	switch {
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrDamaged):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	var last LoadedPolicy
+	if json.Unmarshal(document.Data, &last) != nil {
+		return nil, nil
+	}
+	return &last, nil
+}
+
 // Agreement finds out whether all gateways that share a store have the same policy.
 type Agreement struct {
 	mine    LoadedPolicy

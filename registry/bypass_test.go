@@ -243,7 +243,7 @@ func TestImportFromTheFuture(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = r.Import(t.Context(), admin, strings.NewReader(string(text)), ImportOptions{})
-		if err == nil || !strings.Contains(err.Error(), "record 1: "+field+" 2026-11-23T12:00:00Z is in the future") {
+		if err == nil || !strings.Contains(err.Error(), "line 1: "+field+" 2026-11-23T12:00:00Z is in the future") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

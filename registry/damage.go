@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"errors"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -39,26 +38,6 @@ func (r *Registry) deletionOf(actor storage.Actor, damaged storage.DamagedError)
 		At: r.now().UTC(), Action: ActionDelete, Actor: actor, TokenID: damaged.ID,
 		Changes: []storage.FieldChange{{Field: "damage", Old: encode(ViewDamaged(damaged).Error)}},
 	}}
-}
-
-// deleted reports whether the token with this id was deleted from this store. It reads
-// the audit trail, where the event of a change outlives the record.
-func (r *Registry) deleted(ctx context.Context, id string) (bool, error) {
-	query := storage.EventQuery{TokenID: id, Limit: storage.MaxPageSize}
-	last := ""
-	for {
-		page, err := r.Events(ctx, query)
-		if err != nil {
-			return false, err
-		}
-		for _, event := range page.Events {
-			last = event.Action
-		}
-		if !page.More {
-			return last == ActionDelete, nil
-		}
-		query.Cursor = page.Next
-	}
 }
 
 // asState turns a DamagedError into a StateError that says what can be done.

@@ -214,6 +214,7 @@ func (e DocumentError) Unwrap() error { return e.Err }
 
 // DocumentQuery selects documents for a list.
 type DocumentQuery struct {
+	// Kind is the kind of documents to list, or empty for all of them.
 	Kind string
 	// Cursor is the Next of the previous page, or empty for the first page.
 	Cursor string
@@ -228,14 +229,17 @@ func (q DocumentQuery) PageSize() int { return pageSize(q.Limit) }
 // them: they sort after start and before end. It fails if the kind is invalid, or
 // with ErrBadCursor.
 func (q DocumentQuery) Range() (start, end string, err error) {
-	if err := checkKind(q.Kind); err != nil {
-		return "", "", err
+	start, end = "", "{" // which follows "z": kinds begin with a letter
+	if q.Kind != "" {
+		if err := checkKind(q.Kind); err != nil {
+			return "", "", err
+		}
+		start, end = q.Kind+"/", q.Kind+"0" // "0" follows "/"
 	}
-	start, end = q.Kind+"/", q.Kind+"0" // "0" follows "/"
 	if q.Cursor == "" {
 		return start, end, nil
 	}
-	if name, ok := ParseDocumentName(q.Cursor); !ok || name.Kind != q.Kind {
+	if name, ok := ParseDocumentName(q.Cursor); !ok || q.Kind != "" && name.Kind != q.Kind {
 		return "", "", fmt.Errorf("cursor %q: %w", q.Cursor, ErrBadCursor)
 	}
 	return q.Cursor, end, nil

@@ -72,7 +72,7 @@ func TestAdminAPI(t *testing.T) {
 		{"GET", "/jira_tokens/audit?cursor=nonsense", "", 400, "cursor"},
 		{"GET", "/jira_tokens/audit?since=x", "", 400, "since"},
 		{"GET", "/jira_tokens/audit?limit=x", "", 400, "limit"},
-		{"POST", "/jira_tokens/import", "nonsense", 400, "record 1"},
+		{"POST", "/jira_tokens/import", "nonsense", 400, "line 1"},
 		{"POST", one + "/rotate", `{"overlap":"-1h"}`, 400, "overlap"},
 		{"POST", one + "/rotate", `{"overlap":5}`, 400, "overlap"},
 	} {

@@ -383,11 +383,16 @@ func (g *gateway) token(args ...string) result {
 // process: with the race detector, starting a Caddy for each takes too long.
 func (g *gateway) tokenWith(input string, args ...string) result {
 	g.t.Helper()
+	return g.tokenReading(strings.NewReader(input), args...)
+}
+
+func (g *gateway) tokenReading(input io.Reader, args ...string) result {
+	g.t.Helper()
 	var out, errs bytes.Buffer
 	root := &cobra.Command{Use: "jira-token"}
 	caddycmd.Commands()["jira-token"].CobraFunc(root)
 	root.SetArgs(append(slices.Clone(args), "--address", g.admin))
-	root.SetIn(strings.NewReader(input))
+	root.SetIn(input)
 	root.SetOut(&out)
 	root.SetErr(&errs)
 	root.SilenceUsage = true

@@ -13,8 +13,8 @@ import (
 // The kinds of documents. There is one document per owner, under the folded name, and
 // one about the refreshing itself.
 const (
-	kindOwner   = "owner"
-	kindRefresh = "owner_refresh"
+	KindOwner   = "owner"
+	KindRefresh = "owner_refresh"
 	refreshID   = "jira"
 )
 
@@ -49,7 +49,7 @@ type owner struct {
 // documentName returns the name of the document about an owner. It is invalid if the
 // owner's name is too long: nothing is known about such owners.
 func documentName(owner string) storage.DocumentName {
-	return storage.DocumentName{Kind: kindOwner, ID: token.Fold(owner)}
+	return storage.DocumentName{Kind: KindOwner, ID: token.Fold(owner)}
 }
 
 // same reports whether nothing but the time of the confirmation differs.

@@ -53,11 +53,11 @@ func TestLeaving(t *testing.T) {
 			if view := n.state("ci"); view.State != registry.OwnerActive || !view.LastConfirmed.IsZero() {
 				t.Errorf("a service: %+v", view)
 			}
-			if changes := w.store.take(kindOwner); changes != 3 {
+			if changes := w.store.take(KindOwner); changes != 3 {
 				t.Errorf("%d changes of owners, want 3", changes)
 			}
 			n.refreshNow()
-			if changes := w.store.take(kindOwner); changes != 0 || !n.state("bob").LastConfirmed.Equal(w.now()) {
+			if changes := w.store.take(KindOwner); changes != 0 || !n.state("bob").LastConfirmed.Equal(w.now()) {
 				t.Errorf("%d changes although nothing has changed", changes)
 			}
 
@@ -423,7 +423,7 @@ func (s *spoilt) ApplyDocument(ctx context.Context, change storage.DocumentChang
 func TestDamagedDocuments(t *testing.T) {
 	w := newWorld(t, fakejira.DataCenter)
 	w.jira.SetUser("bob", true, "writers")
-	damaged := &spoilt{Store: w.store.Store, damaged: map[storage.DocumentName]bool{documentName("bob"): true, {Kind: kindRefresh, ID: refreshID}: true}}
+	damaged := &spoilt{Store: w.store.Store, damaged: map[storage.DocumentName]bool{documentName("bob"): true, {Kind: KindRefresh, ID: refreshID}: true}}
 	w.store.Store = damaged
 	n := w.newNode()
 	bob := n.issue("bob", map[string]any{"scope": "write"})

@@ -118,7 +118,7 @@ func (w *world) newNode() *node {
 	directory := registry.NewDirectory(rules, nil)
 	tokens := registry.New(w.store, storage.NewCache(w.t.Context(), w.store, options), storage.NewUseLog(w.store, func(int, error) {}), directory, func() []string { return []string{"default"} })
 	core, log := observer.New(zapcore.InfoLevel)
-	own := mirrors{kindOwner: storage.NewMirror(w.store, kindOwner, options), kindRefresh: storage.NewMirror(w.store, kindRefresh, options)}
+	own := mirrors{KindOwner: storage.NewMirror(w.store, KindOwner, options), KindRefresh: storage.NewMirror(w.store, KindRefresh, options)}
 	k := New(w.store, own, tokens, directory, Options{Interval: time.Hour, Keep: 24 * time.Hour}, zap.New(core))
 	k.now = w.now
 	k.pace.SetLimit(rate.Inf)

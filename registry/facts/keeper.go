@@ -90,7 +90,7 @@ const (
 func New(store storage.Documents, mirrors Mirrors, tokens *registry.Registry, directory *registry.Directory, options Options, logger *zap.Logger) *Keeper {
 	k := &Keeper{
 		options: options, store: store, registry: tokens, directory: directory, logger: logger, now: time.Now, node: rand.Text(),
-		owners: mirrors.Mirror(kindOwner), refreshes: mirrors.Mirror(kindRefresh),
+		owners: mirrors.Mirror(KindOwner), refreshes: mirrors.Mirror(KindRefresh),
 		slots: make(chan struct{}, questionsAtOnce), pace: rate.NewLimiter(questionsPerSec, questionsAtOnce),
 		expected: make(map[string]string), changed: make(chan struct{}, 1), asked: make(chan struct{}, 1),
 	}

@@ -92,7 +92,7 @@ func (k *Keeper) acquire(ctx context.Context) (*lease, time.Time, error) {
 		return nil, at, nil
 	}
 	// The mirror may be behind: what counts is the store.
-	document, err := k.store.Document(ctx, storage.DocumentName{Kind: kindRefresh, ID: refreshID})
+	document, err := k.store.Document(ctx, storage.DocumentName{Kind: KindRefresh, ID: refreshID})
 	var current refresh
 	damaged := errors.Is(err, storage.ErrDamaged)
 	switch {
@@ -145,7 +145,7 @@ func (l *lease) write(ctx context.Context, action string, edit func(*refresh)) e
 		return err
 	}
 	err = l.keeper.store.ApplyDocument(ctx, storage.DocumentChange{
-		DocumentName: storage.DocumentName{Kind: kindRefresh, ID: refreshID}, Version: l.version, Damaged: l.damaged, Data: data,
+		DocumentName: storage.DocumentName{Kind: KindRefresh, ID: refreshID}, Version: l.version, Damaged: l.damaged, Data: data,
 		Event: storage.Event{
 			At: l.keeper.now().UTC(), Action: action, Name: l.keeper.url,
 			Actor: storage.Actor{Kind: storage.ActorSystem},
@@ -181,4 +181,15 @@ func (l *lease) hold(ctx context.Context, lost func()) {
 			return
 		}
 	}
+}
+
+// WithoutLease returns a document about the refreshing without the node that does it, which
+// is not a gateway of another store.
+func WithoutLease(data json.RawMessage) (json.RawMessage, error) {
+	var r refresh
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, err
+	}
+	r.Node, r.Until = "", time.Time{}
+	return json.Marshal(r)
 }

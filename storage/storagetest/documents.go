@@ -148,6 +148,22 @@ func testDocumentPages(t *testing.T, s storage.Store) {
 			t.Errorf("limit %d: %v, want %v", limit, got, want)
 		}
 	}
+	var all []string
+	for query := (storage.DocumentQuery{Limit: 7}); ; {
+		page, err := s.Documents(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range page.Documents {
+			all = append(all, document.Kind+"/"+document.ID)
+		}
+		if query.Cursor = page.Next; page.Next == "" {
+			break
+		}
+	}
+	if len(all) != 26 || all[0] != "grou/n00" || all[1] != "group/n00" || all[25] != "groups/n00" {
+		t.Errorf("documents of all kinds: %v", all)
+	}
 	if page, err := s.Documents(t.Context(), storage.DocumentQuery{Kind: "none"}); err != nil || len(page.Documents) != 0 {
 		t.Errorf("kind without documents: %+v, %v", page, err)
 	}

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+)
+
+// TestInterruptedExport: an export to a file that breaks off continues where the last whole
+// page ended, and the file has its name only once it is complete.
+func TestInterruptedExport(t *testing.T) {
+	const (
+		first  = "{\"export\":{\"format\":2,\"at\":\"2026-11-27T00:00:00Z\",\"tokens\":4}}\n{\"id\":\"a\"}\n{\"id\":\"b\"}\n"
+		page   = `{"cursor":"c1","documents":0,"records":2,"damaged":1}`
+		second = "{\"id\":\"c\"}\n{\"id\":\"d\"}\n{\"end\":{\"documents\":0,\"records\":4,\"damaged\":1}}\n"
+	)
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(admin.VersionHeader, "1")
+		position := r.URL.Query().Get("position")
+		asked = append(asked, position)
+		switch {
+		case len(asked) <= 2:
+			if position == "" {
+				fmt.Fprint(w, first+"{\"position\":"+page+"}\n")
+			}
+			fmt.Fprint(w, second[:15]) // in the middle of a line
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		default:
+			fmt.Fprint(w, second)
+		}
+	}))
+	defer server.Close()
+	var said bytes.Buffer
+	c := &client{address: strings.TrimPrefix(server.URL, "http://"), out: &said, err: &said}
+	path := filepath.Join(t.TempDir(), "tokens.ndjson")
+	for range 2 {
+		err := c.exportTo(path)
+		if err == nil || !strings.Contains(err.Error(), "interrupted after 2 records") || !strings.Contains(err.Error(), "repeat the command") {
+			t.Errorf("%v", err)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Error("an incomplete export has the name of a complete one")
+		}
+	}
+	if err := c.exportTo(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != first+"{\"position\":"+page+"}\n"+second {
+		t.Errorf("%q, %v", text, err)
+	}
+	if want := []string{"", page, page}; fmt.Sprint(asked) != fmt.Sprint(want) {
+		t.Errorf("asked to continue at %q", asked)
+	}
+	if !strings.Contains(said.String(), "Continuing "+path+".part after 2 records") || !strings.Contains(said.String(), "Damaged records left out: 1") {
+		t.Errorf("said %q", said.String())
+	}
+	if err := c.exportTo(path); err == nil || !strings.Contains(err.Error(), "exists: remove it") {
+		t.Errorf("over an export: %v", err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	clock := time.Unix(0, 0)
+	var out bytes.Buffer
+	for terminal, want := range map[bool]string{
+		true:  "\rImporting [###...........................] 10 %, 100 lines, about 2m left\x1b[K\rImporting 200 lines\x1b[K\r\x1b[K",
+		false: "Importing 10 %, 100 lines, about 2m left\nImporting 200 lines\n",
+	} {
+		out.Reset()
+		p := &progressBar{out: &out, terminal: terminal, what: "Importing", now: func() time.Time { return clock }, began: clock, shown: clock}
+		p.show(1, 1000, "at once")
+		clock = clock.Add(10 * time.Second)
+		p.show(100, 1000, "100 lines")
+		p.show(101, 1000, "at once")
+		clock = clock.Add(10 * time.Second)
+		p.show(200, 0, "200 lines")
+		p.end()
+		if out.String() != want {
+			t.Errorf("terminal %v: %q", terminal, out.String())
+		}
+	}
+}
+
+// TestImportWaitsForTheStore: a store that is away for a moment does not end an import.
+func TestImportWaitsForTheStore(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(admin.VersionHeader, "1")
+		if calls++; calls <= 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"error":"the token store is unavailable"}`)
+			return
+		}
+		fmt.Fprint(w, `{"imported":1,"lines":1,"records":1}`)
+	}))
+	defer server.Close()
+	c := &client{address: strings.TrimPrefix(server.URL, "http://"), out: new(bytes.Buffer), err: new(bytes.Buffer)}
+	i := &importing{client: c, query: url.Values{}, pause: time.Microsecond}
+	if err := i.run(strings.NewReader("{}\n"), false); err != nil || i.total.Imported != 1 || calls != 4 {
+		t.Errorf("%d calls, %+v, %v", calls, i.total, err)
+	}
+	calls = -100
+	if err := i.run(strings.NewReader("{}\n"), false); err == nil || err.Error() != "the token store is unavailable" || calls != -100+busyTries {
+		t.Errorf("%d calls, %v", calls+100, err)
+	}
+}
