@@ -169,7 +169,15 @@ func TestGatewayDiesWhileRefreshing(t *testing.T) {
 		return true
 	}})
 	eventually(t, "the gateway to die", func() error {
-		_ = c.a.send(get(myself, c.tok.basic())) // it may be dead
+		// In the background it refreshes the tokens, and dies, perhaps in this request.
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.a.addr+myself, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.SetBasicAuth(c.tok.Owner, c.tok.Token)
+		if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
+			response.Body.Close()
+		}
 		if !killed.Load() {
 			return fmt.Errorf("it has not refreshed the tokens: %+v", c.jira.Refreshes())
 		}
