@@ -18,22 +18,23 @@ const module = "github.com/jiratokens/caddy-jira-tokens"
 // must not depend on, not even indirectly. A name includes everything below it. Go
 // itself rules out cycles.
 var never = map[string][]string{
-	"token":    {"*"},
-	"jira":     {"*"},
-	"notice":   {"confine", "jira", "limits", "registry", "handler", "pool", "accounts", "admin", "trust", "command", "manager"},
-	"policy":   {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"confine":  {"limits", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"limits":   {"confine", "storage", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"storage":  {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"audit":    {"confine", "limits", "registry", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"handler":  {"storage", "audit", "registry", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"registry": {"confine", "limits", "handler", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"accounts": {"confine", "registry", "handler", "pool", "admin", "rest", "trust", "command", "manager"},
-	"pool":     {"registry", "handler", "accounts", "admin", "rest", "trust", "command", "manager"},
-	"trust":    {"limits", "storage", "audit", "registry", "handler", "pool", "accounts", "admin", "rest", "command", "manager"},
-	"rest":     {"pool", "admin", "command", "manager"},
-	"admin":    {"pool", "command", "rest", "manager"},
-	"manager":  {"pool", "command", "rest", "trust"},
+	"token":     {"*"},
+	"jira":      {"*"},
+	"notice":    {"confine", "jira", "limits", "registry", "handler", "pool", "accounts", "approvals", "admin", "trust", "command", "manager"},
+	"policy":    {"confine", "jira", "limits", "storage", "registry", "handler", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"confine":   {"limits", "storage", "registry", "handler", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"limits":    {"confine", "storage", "registry", "handler", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"storage":   {"confine", "limits", "registry", "handler", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"audit":     {"confine", "limits", "registry", "handler", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"handler":   {"storage", "audit", "registry", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"registry":  {"confine", "limits", "handler", "pool", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"accounts":  {"confine", "registry", "handler", "pool", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"pool":      {"registry", "handler", "accounts", "approvals", "admin", "rest", "trust", "command", "manager"},
+	"trust":     {"limits", "storage", "audit", "registry", "handler", "pool", "accounts", "approvals", "admin", "rest", "command", "manager"},
+	"approvals": {"registry", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
+	"rest":      {"pool", "admin", "command", "manager"},
+	"admin":     {"pool", "command", "rest", "manager"},
+	"manager":   {"pool", "command", "rest", "trust"},
 
 	"manager/page": {"*"},
 }
@@ -42,7 +43,7 @@ var never = map[string][]string{
 // store and the registry only by what admin sends.
 var neverDirectly = map[string][]string{
 	"manager/page": {"*"},
-	"command":      {"confine", "storage", "registry", "handler", "pool", "accounts", "jira", "limits"},
+	"command":      {"confine", "storage", "registry", "handler", "pool", "accounts", "approvals", "jira", "limits"},
 	"admin":        {"storage"},
 	"rest":         {"storage"},
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
@@ -135,6 +136,8 @@ type App struct {
 	// for that.
 	trusted *trust.Trust
 	keySets []trust.Source
+	// held keeps the requests that wait for approval.
+	held    *approvals.Keeper
 	tokens  *pool.Cache
 	notices *notices
 	people  *people // nil unless Jira is asked for groups
@@ -249,7 +252,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionTrust(); err != nil {
 		return err
 	}
-	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Trust: a.trusted})
+	a.held = approvals.New(approvals.Options{Store: tokens.Store, Keys: keys, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Notices: a})
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Trust: a.trusted})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}
@@ -380,6 +384,7 @@ func (a *App) Start() error {
 		}
 	})
 	a.startTree()
+	a.tokens.Go(a.sweepHeld)
 	return a.startPeople()
 }
 

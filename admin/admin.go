@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -56,6 +57,8 @@ type App interface {
 	Registry() *registry.Registry
 	// JiraAccounts returns the accounts.
 	JiraAccounts() *accounts.Set
+	// Held returns the requests that wait for approval.
+	Held() *approvals.Keeper
 	// Jiras returns the Jiras that the configured gateways forward to.
 	Jiras() []handler.Jira
 	// GroupsHealth says whether Jira tells the groups of owners; nil if it is not
@@ -101,7 +104,13 @@ var endpoints = map[string]map[string]endpoint{
 	"tokens/{id}/revoke":  {http.MethodPost: (*call).revoke},
 	"tokens/{id}/approve": {http.MethodPost: (*call).approve},
 	"tokens/{id}/reject":  {http.MethodPost: (*call).reject},
-	"owners":              {http.MethodGet: (*call).owners},
+
+	"approvals":              {http.MethodGet: (*call).listApprovals},
+	"approvals/{id}":         {http.MethodGet: (*call).showApproval},
+	"approvals/{id}/approve": {http.MethodPost: (*call).approveRequest},
+	"approvals/{id}/reject":  {http.MethodPost: (*call).rejectRequest},
+
+	"owners": {http.MethodGet: (*call).owners},
 
 	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
 	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},

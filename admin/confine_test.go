@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
@@ -39,6 +40,7 @@ func (*app) Trusted() *trust.Trust                  { return nil }
 func (*app) AuditTree() *tree.Log                   { return nil }
 func (*app) GroupsHealth() *GroupsHealth            { return nil }
 func (*app) Gateways() []*handler.Handler           { return nil }
+func (*app) Held() *approvals.Keeper                { return nil }
 func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
 
 // configured are the accounts of the configuration.

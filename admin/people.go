@@ -45,6 +45,11 @@ var forPeople = map[string]map[string]right{
 	"explain":             {http.MethodGet: ownTokens},
 	"audit":               {http.MethodGet: ownTokens},
 
+	"approvals":              {http.MethodGet: manage},
+	"approvals/{id}":         {http.MethodGet: manage},
+	"approvals/{id}/approve": {http.MethodPost: manage},
+	"approvals/{id}/reject":  {http.MethodPost: manage},
+
 	"owners":                  {http.MethodGet: manage},
 	"owners/{owner}/revoke":   {http.MethodPost: manage},
 	"owners/{owner}/transfer": {http.MethodPost: manage},

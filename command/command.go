@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|delete|owners|transfer|audit|explain|check|account|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|approvals|delete|owners|transfer|audit|explain|check|account|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -58,8 +58,9 @@ func addCommands(root *cobra.Command) {
 		changeCommand("disable", "Disable a token until it is enabled again"),
 		changeCommand("enable", "Enable a disabled token"),
 		revokeCommand(), ownersCommand(), transferCommand(),
-		decideCommand("approve", "Approve a pending token"), decideCommand("reject", "Reject a pending token, which ends it permanently"),
-		deleteCommand(),
+		decideCommand("approve", "Approve a pending token or a held request"),
+		decideCommand("reject", "Reject a pending token, which ends it permanently, or a held request"),
+		approvalsCommand(), deleteCommand(),
 		auditCommand(), explainCommand(), trustCommand(), checkCommand(), accountCommand(), exportCommand(), importCommand(),
 	)
 }
@@ -212,12 +213,13 @@ func changeCommand(verb, short string) *cobra.Command {
 	}
 }
 
-// decideCommand returns a command that approves or rejects a pending token.
+// decideCommand returns a command that approves or rejects a pending token or a held
+// request.
 func decideCommand(verb, short string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   verb + " ID [--reason TEXT]",
 		Short: short,
-		Args:  exactID,
+		Args:  decidableID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
 			reason, _ := cmd.Flags().GetString("reason")
 			verdict := map[string]any{"reason": reason}
@@ -225,10 +227,13 @@ func decideCommand(verb, short string) *cobra.Command {
 				verdict["version"], _ = cmd.Flags().GetUint64("version")
 			}
 			done := map[string]string{"approve": "Approved", "reject": "Rejected"}[verb]
+			if admin.IsApprovalID(args[0]) {
+				return c.decideRequest(args[0], verb, done, verdict)
+			}
 			return c.change(http.MethodPost, tokenPath(args[0])+"/"+verb, verdict, done)
 		}),
 	}
-	cmd.Flags().String("reason", "", "Why; required to reject a token")
+	cmd.Flags().String("reason", "", "Why; required to reject")
 	cmd.Flags().Uint64("version", 0, "Fail unless the token still has this version")
 	return cmd
 }

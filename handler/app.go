@@ -49,6 +49,8 @@ type App interface {
 	// during provisioning and returns an error if several Jiras would share an
 	// account.
 	AddJira(upstream Jira) error
+	// Approvals keeps requests that must be approved.
+	Approvals() Approvals
 	// Endpoints finds the gateway's own endpoints.
 	Endpoints() Endpoints
 	// AddGateway registers a handler for Explain.

@@ -79,7 +79,7 @@ func (h *Handler) corsHeaders() corsHeaders {
 		}
 		return false
 	})
-	expose := slices.Concat([]string{headerReason, headerLimitedBy, headerExpires}, answerHeaders, h.Headers)
+	expose := slices.Concat([]string{headerReason, headerApproval, headerLimitedBy, headerExpires}, answerHeaders, h.Headers)
 	return corsHeaders{strings.Join(allow, ", "), strings.Join(expose, ", ")}
 }
 

@@ -43,6 +43,8 @@ type Decision struct {
 	// anything, even where the configuration classifies by method.
 	operation jira.Match
 	changes   bool
+	// held is set for a request that must be approved.
+	held *held
 	// counted is set once the request counts as a write.
 	counted bool
 	// Account is the Jira account that the request is forwarded with. If that is the

@@ -35,6 +35,7 @@ const (
 	ReasonNetworkDenied     Reason = "network_denied"
 	ReasonScopeInsufficient Reason = "scope_insufficient"
 	ReasonPathDenied        Reason = "path_denied"
+	ReasonApprovalRequired  Reason = "approval_required"
 
 	ReasonOutsideConfinement Reason = "outside_confinement"
 	ReasonNotConfinable      Reason = "not_confinable"
@@ -65,7 +66,7 @@ func (r Reason) status() int {
 	switch r {
 	case ReasonAmbiguousRequest, ReasonJQLNotConfinable, ReasonInvalidRequest, ReasonExchangeRefused:
 		return http.StatusBadRequest
-	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied, ReasonNotConfinable:
+	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied, ReasonApprovalRequired, ReasonNotConfinable:
 		return http.StatusForbidden
 	case ReasonOutsideConfinement, ReasonUnknownEndpoint:
 		return http.StatusNotFound
@@ -99,6 +100,8 @@ type denial struct {
 	retryAfter time.Duration
 	// exceeded is the limit that a 429 reports.
 	exceeded *limits.Exceeded
+	// approval is the ID of the held request.
+	approval string
 	// cause only goes to the log.
 	cause error
 	// hint tells the administrator, never the client, what would let the request
@@ -157,6 +160,9 @@ func (d *denial) answer() (http.Header, []byte) {
 	}
 	if d.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(d.retrySeconds()))
+	}
+	if d.approval != "" {
+		header.Set(headerApproval, d.approval)
 	}
 	switch d.reason.status() {
 	case http.StatusMethodNotAllowed:

@@ -94,6 +94,11 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 		e.denied("jira", d, &denial{reason: ReasonJiraRejectedAccount, message: refused.Error()})
 		return e, nil
 	}
+	if d.held != nil {
+		e.Steps = slices.DeleteFunc(e.Steps, func(s Step) bool { return s.Step == "hold" })
+		e.denied("hold", d, wouldBeHeld())
+		return e, nil
+	}
 	e.Allowed = true
 	return e, nil
 }

@@ -19,7 +19,7 @@ func TestExplainSteps(t *testing.T) {
 	app.record.MaxConcurrent = 1
 	app.limits = &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}
 	h := newHandler(t, app, frontAPI, passwordsDeny)
-	all := []string{"token", "policy", "networks", "limits", "scope", "cross_site", "query", "form", "account", "confine", "outbound"}
+	all := []string{"token", "policy", "networks", "limits", "scope", "cross_site", "query", "form", "hold", "account", "confine", "outbound"}
 	for _, test := range []struct {
 		from, method, uri string
 		anyAddress        bool

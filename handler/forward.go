@@ -45,6 +45,7 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	if err != nil {
 		return nil, t.refusedBy(d.Account, err)
 	}
+	d.held.restore(out)
 	if d.confined != nil {
 		if err := d.confined.admit(out, t.asker(d.Account)); err != nil {
 			return nil, t.refused(d.Account, err)
@@ -53,7 +54,7 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	response := d.confined.ownAnswer(out)
 	own := response != nil
 	if !own {
-		if err := t.takeWrite(r.Context(), d); err != nil {
+		if err := t.admitChange(r.Context(), d); err != nil {
 			return nil, err
 		}
 		if err := t.writeBegins(r, d); err != nil {

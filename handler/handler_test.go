@@ -32,6 +32,7 @@ type oneToken struct {
 	rights  *policy.Rights
 	// noAccount is why there is no account.
 	noAccount error
+	held      *approvalsInMemory
 }
 
 func newToken(secret token.Token, scope token.Scope) oneToken {
@@ -42,7 +43,7 @@ func newToken(secret token.Token, scope token.Scope) oneToken {
 }
 
 func newOneToken(secret token.Token, record *token.Record) oneToken {
-	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits), new(policy.Policy).Rights(nil), nil}
+	return oneToken{secret, record, jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute}), new(limits.Limits), new(policy.Policy).Rights(nil), nil, &approvalsInMemory{known: make(map[string]*Approval)}}
 }
 
 // ownAccountJira is the only Jira with an own account.
@@ -117,6 +118,7 @@ func (o oneToken) Account(context.Context, string) (*jira.Account, error) {
 	}
 	return o.account, nil
 }
+func (o oneToken) Approvals() Approvals   { return o.held }
 func (o oneToken) Limits() *limits.Limits { return o.limits }
 
 func (oneToken) Used(string, netip.Addr, string) {}

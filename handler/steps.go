@@ -28,6 +28,7 @@ var steps = [...]step{
 	{"cross_site", (*Handler).crossSite, foundCrossSite, nil},
 	{"query", (*Handler).query, foundQuery, nil},
 	{"form", (*Handler).form, foundForm, nil},
+	{"hold", (*Handler).hold, foundHold, nil},
 	{"account", (*Handler).account, foundAccount, nil},
 	{"confine", (*Handler).confine, foundConfine, nil},
 }

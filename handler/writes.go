@@ -3,8 +3,7 @@ package handler
 import "context"
 
 // takeWrite counts a request that is about to change something in Jira against the
-// token's limit on writes. It is called last, so that what the gateway refuses does not
-// count, and counts a request once, even if the proxy tries to forward it several times.
+// token's limit on writes: once, even if the proxy tries to forward it several times.
 func (t *Transport) takeWrite(ctx context.Context, d *Decision) error {
 	if !d.changes || d.counted {
 		return nil

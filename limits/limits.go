@@ -77,6 +77,9 @@ const (
 	AccountConcurrency
 	NetworkFailures
 	OwnerFailures
+	// PendingApprovals bounds the requests of a token that wait for approval. It is not
+	// checked here.
+	PendingApprovals
 )
 
 // String returns the bound's name in logs.
@@ -94,6 +97,8 @@ func (b Bound) String() string {
 		return "max_failures of the client network"
 	case OwnerFailures:
 		return "max_failures of the owner"
+	case PendingApprovals:
+		return "requests of the token that wait for approval"
 	}
 	return ""
 }

@@ -43,6 +43,7 @@ const version = "1/"
 type Options struct {
 	Registry *registry.Registry
 	Limits   *limits.Limits
+	Held     HeldRequests
 	Accounts *accounts.Set
 	// Jira returns the Jira with this base URL, as a gateway reaches it, or the only one
 	// if url is empty.
@@ -65,7 +66,7 @@ type API struct {
 func New(options Options) *API {
 	a := &API{Options: options}
 	a.endpoints = []handler.Endpoint{
-		a.showSelf(), a.endSelf(), a.rotateSelf(),
+		a.showSelf(), a.endSelf(), a.rotateSelf(), a.showApproval(),
 		a.showAccount(), a.lodgeAccount(), a.removeAccount(),
 		a.openLink(), a.finishLink(),
 	}

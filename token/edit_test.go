@@ -15,7 +15,7 @@ var everyField = map[string]any{
 	"owner": "alice", "kind": "external", "name": "BI", "purpose": "reports", "responsible": "bob", "exempt": "migration", "scope": "write", "account": "reporting",
 	"allow_ip": []string{"10.0.0.0/8"}, "deny_ip": []string{"10.0.0.1/32"},
 	"not_before": "2026-12-01T00:00:00Z", "expires_at": "2027-01-31T00:00:00Z",
-	"limit": "600/m burst 50", "limit_writes": "20/d", "max_concurrent": 5,
+	"limit": "600/m burst 50", "limit_writes": "20/d", "hold_writes": true, "max_concurrent": 5,
 	"confine": map[string]any{"projects": []string{"ACME", "OPS"}, "jql": "labels = partner", "hide": []string{"internal-comments", "Margin"}},
 }
 
@@ -112,6 +112,7 @@ func TestEditRefuses(t *testing.T) {
 		{`{"expires_at":""}`, 1, "expires_at"},
 		{`{"limit":"many"}`, 1, "limit"},
 		{`{"limit_writes":"0"}`, 1, "limit_writes"},
+		{`{"hold_writes":"yes"}`, 1, "hold_writes"},
 		{`{"limit_writes":20}`, 1, "limit_writes"},
 		{`{"expires_at":"2026-11-21T12:00:00Z"}`, 1, "expires_at"},
 		{`{"expires_at":"2300-01-01"}`, 1, "expires_at"},

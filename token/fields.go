@@ -21,7 +21,7 @@ type Field struct {
 	Flag, Help string
 	// Default is the flag's default on create.
 	Default string
-	// Zero has the type of the flag: string or []string. JSON uses the same type,
+	// Zero has the type of the flag: string, bool or []string. JSON uses the same type,
 	// except that max_concurrent may also be a number.
 	// The flag of a field with Parts is a bool that empties all of them on update.
 	Zero any
@@ -171,6 +171,12 @@ var fields = []Field{
 		},
 	},
 	{
+		Name: "hold_writes", Flag: "hold-writes", Help: "Hold each request that changes something in Jira until somebody has approved it",
+		Zero: false, Label: "writes", Text: holdText,
+		get: func(r *Record) any { return r.HoldWrites },
+		set: setter(func(r *Record, hold bool, _ time.Time) error { r.HoldWrites = hold; return nil }),
+	},
+	{
 		Name: "exempt", Flag: "exempt", Help: "Reason why the rules of the policy do not apply to the token; '' to apply them",
 		Zero: "", Label: "exempt", Text: exemptText,
 		get:   func(r *Record) any { return r.Exempt },
@@ -193,13 +199,16 @@ func setAccount(r *Record, name string, _ time.Time) error {
 
 // setter returns a function for Field.set that decodes the value and passes it
 // to set.
-func setter[T string | []string](set func(r *Record, value T, now time.Time) error) func(*Record, json.RawMessage, time.Time) error {
+func setter[T string | bool | []string](set func(r *Record, value T, now time.Time) error) func(*Record, json.RawMessage, time.Time) error {
 	return func(r *Record, text json.RawMessage, now time.Time) error {
 		var value T
 		if err := json.Unmarshal(text, &value); err != nil {
 			expected := "a string"
-			if _, ok := any(value).([]string); ok {
+			switch any(value).(type) {
+			case []string:
 				expected = "an array of strings"
+			case bool:
+				expected = "true or false"
 			}
 			return fmt.Errorf("wrong type: expected %s", expected)
 		}
@@ -274,6 +283,13 @@ func exemptText(r *Record) string {
 		return ""
 	}
 	return "from the policy: " + r.Exempt
+}
+
+func holdText(r *Record) string {
+	if !r.HoldWrites {
+		return ""
+	}
+	return "held until somebody approves them"
 }
 
 func limitsText(r *Record) string {

@@ -57,6 +57,9 @@ type Record struct {
 	// MaxConcurrent is the maximum number of requests in flight. Zero means the
 	// gateway's default.
 	MaxConcurrent Concurrency `json:"max_concurrent,omitempty"`
+	// HoldWrites means that requests which change something in Jira wait until somebody
+	// has approved them.
+	HoldWrites bool `json:"hold_writes,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
