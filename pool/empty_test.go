@@ -38,7 +38,7 @@ func TestEmptyStoreOnReload(t *testing.T) {
 		t.Fatalf("the first start: %v", err)
 	}
 	// There is nothing to lose yet.
-	if err := acquire(t, filepath.Join(dir, "first.db")).Start(false); err != nil {
+	if err := acquire(t, filepath.Join(dir, "first", "tokens.db")).Start(false); err != nil {
 		t.Errorf("both are empty: %v", err)
 	}
 	if err := running.Store.Apply(t.Context(), storagetest.Create(storagetest.NewRecord(1, "anna", "a"))); err != nil {
@@ -47,7 +47,7 @@ func TestEmptyStoreOnReload(t *testing.T) {
 	if err := acquire(t, filepath.Join(dir, "tokens.db")).Start(false); err != nil {
 		t.Errorf("the same store: %v", err)
 	}
-	typo := filepath.Join(dir, "token.db")
+	typo := filepath.Join(dir, "typo", "tokens.db") // the store itself finds typos in the same directory
 	err := acquire(t, typo).Start(false)
 	if err == nil || !strings.Contains(err.Error(), typo) || !strings.Contains(err.Error(), "tokens.db") || !strings.Contains(err.Error(), "create") {
 		t.Errorf("a missing store: %v", err)
@@ -55,7 +55,7 @@ func TestEmptyStoreOnReload(t *testing.T) {
 	if _, err := os.Stat(typo); err == nil {
 		t.Error("the rejected configuration has created its store")
 	}
-	if err := acquire(t, filepath.Join(dir, "meant.db")).Start(true); err != nil {
+	if err := acquire(t, filepath.Join(dir, "meant", "tokens.db")).Start(true); err != nil {
 		t.Errorf("with create: %v", err)
 	}
 }
