@@ -34,7 +34,7 @@ var never = map[string][]string{
 	"approvals": {"registry", "pool", "accounts", "admin", "rest", "trust", "command", "manager"},
 	"rest":      {"pool", "admin", "command", "manager"},
 	"admin":     {"pool", "command", "rest", "manager"},
-	"manager":   {"pool", "command", "rest", "trust"},
+	"manager":   {"pool", "command", "rest"},
 
 	"manager/page": {"*"},
 }
