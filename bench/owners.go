@@ -77,7 +77,7 @@ func (l *lab) startForOwners(name, file, upstream, directory, options string) (*
 		return nil, err
 	}
 	own := filepath.Join(l.dir, name+".db")
-	if err := os.WriteFile(own, data, 0o600); err != nil {
+	if err := os.WriteFile(own, data, 0o600); err != nil { //nolint:gosec // G703: the path is in the lab's own directory
 		return nil, err
 	}
 	address, err := l.freeAddress()

@@ -25,8 +25,9 @@ func (i *importer) document(ctx context.Context, from exportedDocument) error {
 	if kind.Accounts {
 		i.result.Accounts = append(i.result.Accounts, from.ID)
 	}
-	data, err := from.Data, error(nil)
+	data := from.Data
 	if kind.Prepare != nil {
+		var err error
 		if data, err = kind.Prepare(data); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
