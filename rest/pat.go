@@ -236,7 +236,7 @@ func (a *API) eachPAT(ctx context.Context, asking *token.Record, visit func(regi
 
 // within reports whether a token may do no more than another one of the same owner.
 func within(most, record *token.Record) bool {
-	return record.ID == most.ID || most.Scope.Includes(record.Scope) && record.Account == most.Account &&
+	return record.ID == most.ID || most.Scope.Includes(record.Scope) && record.Account == most.Account && (record.HoldWrites || !most.HoldWrites) &&
 		(most.Confine.IsZero() || reflect.DeepEqual(most.Confine, record.Confine)) &&
 		(most.Networks.IsZero() || reflect.DeepEqual(most.Networks, record.Networks))
 }

@@ -70,7 +70,7 @@ func TestPATIsNotStronger(t *testing.T) {
 	issued := g.create(map[string]any{
 		"scope": "write", "expires_at": "10d", "kind": "service", "purpose": "reports", "responsible": "bob",
 		"confine":  map[string]any{"projects": []string{"SITE"}, "jql": "labels = x", "hide": []string{"internal-comments"}},
-		"allow_ip": []string{"192.0.2.0/24"}, "deny_ip": []string{"192.0.2.66"},
+		"allow_ip": []string{"192.0.2.0/24"}, "deny_ip": []string{"192.0.2.66"}, "hold_writes": true,
 	})
 	for _, duration := range []string{"", `,"expirationDuration":null`, `,"expirationDuration":365`} {
 		var created patToken
@@ -163,6 +163,10 @@ func TestPATsOfStrongerTokens(t *testing.T) {
 	}
 	if w := g.call(http.MethodDelete, handler.PATPath+"/"+agent.Record.ID, "", reader.Token); w.reason() != handler.ReasonUnknownEndpoint {
 		t.Errorf("a stronger one: HTTP %d %+v", w.Code, w.failed)
+	}
+	held := g.create(map[string]any{"name": "held", "scope": "write", "confine": confined, "hold_writes": true})
+	if w := g.call(http.MethodDelete, handler.PATPath+"/"+agent.Record.ID, "", held.Token); w.reason() != handler.ReasonUnknownEndpoint {
+		t.Errorf("one whose writes are held ends one whose are not: HTTP %d %+v", w.Code, w.failed)
 	}
 	peer := g.create(map[string]any{"name": "peer", "scope": "read", "confine": confined})
 	if w := g.call(http.MethodDelete, handler.PATPath+"/"+peer.Record.ID, "", reader.Token); w.reason() != handler.ReasonScopeInsufficient {
