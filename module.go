@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -230,7 +229,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.trail = background.NewQueue(tokens.Go)
 	a.accounts = accounts.NewSet(configured, accounts.SetOptions{
 		Store: tokens.Store, Mirror: tokens.Mirror, Keys: keys,
-		Apps: apps, Jira: a.reachJira, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Go: tokens.Go,
+		Apps: apps, Jira: a.reachJira, PublicURL: a.PublicAddress(), Go: tokens.Go,
 		Changed: a.accountChanged, Logger: a.logger, Now: time.Now,
 	})
 	if a.limits, err = a.limitsOver(tokens.Store.Counters); err != nil {
@@ -252,8 +251,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionTrust(); err != nil {
 		return err
 	}
-	a.held = approvals.New(approvals.Options{Store: tokens.Store, Keys: keys, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Notices: a})
-	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: strings.TrimSuffix(a.PublicURL, "/"), Trust: a.trusted})
+	a.held = approvals.New(approvals.Options{Store: tokens.Store, Keys: keys, PublicURL: a.PublicAddress(), Notices: a})
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: a.PublicAddress(), Trust: a.trusted, Logger: a.logger})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package jiratokens
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -35,3 +36,7 @@ func checkPublicURL(text string) error {
 	}
 	return nil
 }
+
+// PublicAddress returns the address under which users reach the gateway, without a slash
+// at the end; empty if it is not configured.
+func (a *App) PublicAddress() string { return strings.TrimSuffix(a.PublicURL, "/") }

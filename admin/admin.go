@@ -64,6 +64,9 @@ type App interface {
 	// GroupsHealth says whether Jira tells the groups of owners; nil if it is not
 	// asked.
 	GroupsHealth() *facts.Health
+	// PublicAddress returns the address under which users reach the gateway, without a
+	// slash at the end; empty if it is not configured.
+	PublicAddress() string
 	// Gateways returns the configured handlers.
 	Gateways() []*handler.Handler
 	// MovableDocuments says how to import documents from another store, by kind.
@@ -195,6 +198,8 @@ type tokens interface {
 	Create(ctx context.Context, actor registry.Actor, edit token.Edit, vets ...registry.Vet) (registry.Issued, error)
 	Update(ctx context.Context, actor registry.Actor, id string, edit token.Edit, vets ...registry.Vet) (*token.Record, error)
 	Rotate(ctx context.Context, actor registry.Actor, id string, overlap time.Duration) (registry.Issued, error)
+	CreateHandedOver(ctx context.Context, actor registry.Actor, edit token.Edit, lasts time.Duration, vets ...registry.Vet) (registry.Issued, error)
+	HandOver(ctx context.Context, actor registry.Actor, id string, overlap, lasts time.Duration) (registry.Issued, error)
 	Disable(ctx context.Context, actor registry.Actor, id string) (*token.Record, error)
 	Enable(ctx context.Context, actor registry.Actor, id string) (*token.Record, error)
 	Revoke(ctx context.Context, actor registry.Actor, id string) (*token.Record, error)

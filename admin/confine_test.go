@@ -38,6 +38,7 @@ func (a *app) Jiras() []handler.Jira                { return a.jiras }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
 func (*app) Trusted() *trust.Trust                  { return nil }
 func (*app) AuditTree() *tree.Log                   { return nil }
+func (*app) PublicAddress() string                  { return "https://jira.example.com" }
 func (*app) GroupsHealth() *GroupsHealth            { return nil }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (*app) Held() *approvals.Keeper                { return nil }

@@ -15,6 +15,9 @@ type place struct {
 	// site lists the hosts or addresses that the gateway serves; jira is the URL
 	// that it forwards to.
 	site, jira string
+	// url is the address of the site, without a slash at the end; empty if it is
+	// unknown, or if the gateway only serves some paths.
+	url string
 }
 
 // placesOf returns the places of all gateways in a configuration. Caddy does not
@@ -30,8 +33,8 @@ func placesOf(ctx caddy.Context) map[*handler.Handler]place {
 		return places
 	}
 	for _, server := range app.Servers {
-		w := walk{places: places}
-		w.routes(server.Routes, strings.Join(server.Listen, " "))
+		w := walk{places: places, app: app, server: server}
+		w.routes(server.Routes, place{site: strings.Join(server.Listen, " ")})
 	}
 	return places
 }
@@ -39,15 +42,20 @@ func placesOf(ctx caddy.Context) map[*handler.Handler]place {
 // walk traverses the routes of a server.
 type walk struct {
 	places map[*handler.Handler]place
+	app    *caddyhttp.App
+	server *caddyhttp.Server
 	// last is the latest gateway without a proxy: the next proxy belongs to it.
 	last *handler.Handler
 }
 
-func (w *walk) routes(routes caddyhttp.RouteList, site string) {
+func (w *walk) routes(routes caddyhttp.RouteList, outer place) {
 	for _, route := range routes {
-		here := site
-		if matched := sitesOf(route.MatcherSets); matched != "" {
-			here = matched
+		here := outer
+		if hosts := hostsOf(route.MatcherSets); len(hosts) > 0 {
+			here = place{site: strings.Join(hosts, ", "), url: urlOfSite(w.app, w.server, hosts[0])}
+		}
+		if matchesMore(route.MatcherSets) {
+			here.url = ""
 		}
 		for _, h := range route.Handlers {
 			w.handler(h, here)
@@ -55,24 +63,24 @@ func (w *walk) routes(routes caddyhttp.RouteList, site string) {
 	}
 }
 
-func (w *walk) handler(h caddyhttp.MiddlewareHandler, site string) {
+func (w *walk) handler(h caddyhttp.MiddlewareHandler, here place) {
 	switch h := h.(type) {
 	case *caddyhttp.Subroute:
-		w.routes(h.Routes, site)
+		w.routes(h.Routes, here)
 	case *handler.Handler:
-		w.last, w.places[h] = h, place{site: site}
+		w.last, w.places[h] = h, here
 	case *reverseproxy.Handler:
 		transport, ok := h.Transport.(*handler.Transport)
 		if ok && w.last != nil {
-			w.places[w.last] = place{w.places[w.last].site, transport.URL}
-			w.last = nil
+			found := w.places[w.last]
+			found.jira = transport.URL
+			w.places[w.last], w.last = found, nil
 		}
 	}
 }
 
-// sitesOf returns the hosts that a route matches, or "" if it matches any.
-func sitesOf(sets caddyhttp.MatcherSets) string {
-	var hosts []string
+// hostsOf returns the hosts that a route matches; none if it matches any.
+func hostsOf(sets caddyhttp.MatcherSets) (hosts []string) {
 	for _, set := range sets {
 		for _, matcher := range set {
 			if match, ok := matcher.(*caddyhttp.MatchHost); ok {
@@ -80,5 +88,17 @@ func sitesOf(sets caddyhttp.MatcherSets) string {
 			}
 		}
 	}
-	return strings.Join(hosts, ", ")
+	return hosts
+}
+
+// matchesMore reports whether a route matches something else than hosts, such as paths.
+func matchesMore(sets caddyhttp.MatcherSets) bool {
+	for _, set := range sets {
+		for _, matcher := range set {
+			if _, ok := matcher.(*caddyhttp.MatchHost); !ok {
+				return true
+			}
+		}
+	}
+	return false
 }

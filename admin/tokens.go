@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -85,11 +86,21 @@ func (c *call) create() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	issued, err := c.tokens.Create(c.Context(), c.actor(), edit, check.vet)
+	handover, err := c.newHandover(edit["handover"])
 	if err != nil {
 		return 0, nil, err
 	}
-	view := c.app.Registry().ViewIssued(issued)
+	delete(edit, "handover")
+	var issued registry.Issued
+	if handover != nil {
+		issued, err = c.tokens.CreateHandedOver(c.Context(), c.actor(), edit, handover.lasts, check.vet)
+	} else {
+		issued, err = c.tokens.Create(c.Context(), c.actor(), edit, check.vet)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	view := handover.view(c.app.Registry(), issued)
 	view.ConfineCheck = check.result
 	return http.StatusCreated, view, nil
 }
@@ -141,6 +152,9 @@ func (c *call) rotate() (int, any, error) {
 	var request struct {
 		// Overlap is how long the old token continues to work.
 		Overlap string `json:"overlap"`
+		// Handover asks for a link instead of the token. The old token continues to
+		// work until the link is opened, and for the overlap after that.
+		Handover json.RawMessage `json:"handover"`
 	}
 	if err := c.decode(&request); err != nil {
 		return 0, nil, err
@@ -152,11 +166,20 @@ func (c *call) rotate() (int, any, error) {
 			return 0, nil, registry.InvalidError{Field: "overlap", Err: err}
 		}
 	}
-	issued, err := c.tokens.Rotate(c.Context(), c.actor(), c.id(), overlap)
+	handover, err := c.newHandover(request.Handover)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, c.app.Registry().ViewIssued(issued), nil
+	var issued registry.Issued
+	if handover != nil {
+		issued, err = c.tokens.HandOver(c.Context(), c.actor(), c.id(), overlap, handover.lasts)
+	} else {
+		issued, err = c.tokens.Rotate(c.Context(), c.actor(), c.id(), overlap)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, handover.view(c.app.Registry(), issued), nil
 }
 
 func (c *call) disable() (int, any, error) {

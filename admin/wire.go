@@ -28,6 +28,10 @@ type (
 	DamagedToken = registry.DamagedView
 	// Use is when a token was last used, and from where.
 	Use = registry.Use
+	// Handover is a link that shows a token once.
+	Handover = registry.HandoverView
+	// HandoverState says whether a hand-over link can be opened.
+	HandoverState = registry.HandoverState
 	// ConfineCheck is what Jira says about a token's confinement.
 	ConfineCheck = registry.ConfineCheck
 	// Owner is an owner that has tokens.

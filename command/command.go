@@ -78,7 +78,7 @@ func givenFlags(cmd *cobra.Command, names ...string) url.Values {
 
 func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "create --owner NAME|--external NAME --name TEXT [--service] [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never] [--project KEY]… [--jql TEXT] [--hide FIELD]…",
+		Use:   "create --owner NAME|--external NAME --name TEXT [--service] [--scope read|read-all|write|admin] [--expires 90d|2027-01-31|never] [--project KEY]… [--jql TEXT] [--hide FIELD]… [--handover [--for 1h]]",
 		Short: "Create a token and show it once",
 		Example: "  caddy jira-token create --owner alice@example.com --name \"BI export\" --expires 90d\n" +
 			"  caddy jira-token create --owner partner@example.com --name \"support desk\" --project SUP --jql 'organizations = \"Partner Inc.\"' --hide internal-comments",
@@ -90,6 +90,9 @@ func createCommand() *cobra.Command {
 				return err
 			}
 			setCheck(cmd, fields)
+			if err := setHandover(cmd, fields); err != nil {
+				return err
+			}
 			if err := c.call(http.MethodPost, "tokens", nil, fields, &view); err != nil {
 				return aboutOwner(cmd, err)
 			}
@@ -104,6 +107,7 @@ func createCommand() *cobra.Command {
 	fieldFlags(cmd, true)
 	kindFlags(cmd)
 	checkFlag(cmd)
+	handoverFlags(cmd)
 	return cmd
 }
 
@@ -182,7 +186,7 @@ func showCommand() *cobra.Command {
 
 func rotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rotate ID [--overlap 24h]",
+		Use:   "rotate ID [--overlap 24h] [--handover [--for 1h]]",
 		Short: "Give a token a new secret under the same ID, and show it once",
 		Args:  exactID,
 		RunE: run(func(c *client, cmd *cobra.Command, args []string) error {
@@ -190,14 +194,22 @@ func rotateCommand() *cobra.Command {
 			if cmd.Flags().Changed("overlap") {
 				fields["overlap"], _ = cmd.Flags().GetString("overlap")
 			}
+			if err := setHandover(cmd, fields); err != nil {
+				return err
+			}
 			var view admin.Token
 			if err := c.call(http.MethodPost, tokenPath(args[0])+"/rotate", nil, fields, &view); err != nil {
 				return err
 			}
-			return c.print(view, func(w io.Writer) { printNewToken(w, view, "Rotated") })
+			done := "Rotated"
+			if view.Token == "" {
+				done = "Made a link that rotates"
+			}
+			return c.print(view, func(w io.Writer) { printNewToken(w, view, done) })
 		}),
 	}
 	cmd.Flags().String("overlap", "", "How long the old token continues to work, such as 24h (default: not at all)")
+	handoverFlags(cmd)
 	return cmd
 }
 

@@ -192,7 +192,7 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 func flagNames() map[string]string {
 	names := map[string]string{
 		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "until": "until", "action": "action", "actor": "actor", "project": "project", "limit": "limit", "from": "from", "token": "token",
-		"check": "no-check", "to": "to",
+		"check": "no-check", "to": "to", "for": "for",
 		"cloud": "cloud", "jira": "jira", "user": "user", "scoped": "scoped", "api_url": "api-url", "token_url": "token-url",
 	}
 	for _, field := range token.Fields() {

@@ -32,6 +32,10 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 		rows = append(rows, []string{"  sees now", issues})
 	}
 	printWrapped(w, rows)
+	if view.Token == "" && view.Handover != nil {
+		printLink(w, view)
+		return
+	}
 	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
 	if view.PreviousUntil.After(time.Now()) {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
@@ -86,6 +90,9 @@ func printToken(w io.Writer, view admin.Token) {
 	}
 	if view.PreviousUntil.After(time.Now()) {
 		row("old token", "stops working "+when(view.PreviousUntil))
+	}
+	if text := handoverText(view); text != "" {
+		row("hand-over", text)
 	}
 	row("version", strconv.FormatUint(view.Version, 10))
 }
@@ -217,6 +224,8 @@ func (c *client) explainRequest(query url.Values) error {
 			}
 			printWrapped(w, rows)
 			switch {
+			case gateway.Allowed && gateway.Endpoint != "":
+				fmt.Fprintln(w, "The gateway itself would answer the request.")
 			case !gateway.Allowed:
 				fmt.Fprintf(w, "The request would be denied with %d %s.\n", gateway.Status, gateway.Reason)
 			case gateway.AnyAddress:

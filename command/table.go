@@ -66,7 +66,7 @@ func cells(view admin.Token) []string {
 	if view.LastUsed != nil {
 		lastUsed = view.LastUsed.At.UTC().Format(time.DateOnly)
 	}
-	return []string{view.ID, view.Owner, view.Name, scope, string(view.State), expires, lastUsed}
+	return []string{view.ID, view.Owner, view.Name, scope, listedState(view), expires, lastUsed}
 }
 
 // fit pads or truncates text to width.

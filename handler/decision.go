@@ -69,8 +69,9 @@ type Decision struct {
 	// parts is the request's body, if it is multipart and is being checked.
 	parts *checkedParts
 
-	// endpoint is the gateway's own endpoint that answers the request; nil for a request
-	// to Jira.
+	// own is set for a request to the gateway itself, which does not reach Jira. endpoint
+	// is the endpoint that answers it; nil if there is none.
+	own      bool
 	endpoint *Endpoint
 
 	// ends is when the presented token ends, if that is soon.

@@ -56,6 +56,8 @@ const (
 	ReasonConflict         Reason = "conflict"
 	ReasonBodyTooLarge     Reason = "body_too_large"
 	ReasonInternalError    Reason = "internal_error"
+	ReasonUnknownHandover  Reason = "unknown_handover"
+	ReasonHandoverEnded    Reason = "handover_ended"
 
 	ReasonExchangeRefused   Reason = "exchange_refused"
 	ReasonIssuerUnavailable Reason = "issuer_unavailable"
@@ -68,12 +70,14 @@ func (r Reason) status() int {
 		return http.StatusBadRequest
 	case ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPathDenied, ReasonApprovalRequired, ReasonNotConfinable:
 		return http.StatusForbidden
-	case ReasonOutsideConfinement, ReasonUnknownEndpoint:
+	case ReasonOutsideConfinement, ReasonUnknownEndpoint, ReasonUnknownHandover:
 		return http.StatusNotFound
 	case ReasonMethodNotAllowed:
 		return http.StatusMethodNotAllowed
 	case ReasonConflict:
 		return http.StatusConflict
+	case ReasonHandoverEnded:
+		return http.StatusGone
 	case ReasonBodyTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case ReasonInternalError:

@@ -23,11 +23,12 @@ const (
 
 // serveEndpoint answers a request to one of the gateway's own endpoints.
 func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, d *Decision) error {
+	d.own = true
 	call, blocked, denied := h.admit(r, d)
 	d.denied, d.allowed = denied, denied == nil
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
-	if d.endpoint != nil && d.endpoint.SecretPath {
+	if d.hidesPath() {
 		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	}
 	header := w.Header()
@@ -54,6 +55,11 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, d *Decis
 	d.slot = limits.Slot{}
 	return d.denied.write(w, r)
 }
+
+// hidesPath reports whether the path of a request to the gateway itself must not be
+// logged: it contains a secret or, if it leads to no endpoint, may be one that does with a
+// mistake in it.
+func (d *Decision) hidesPath() bool { return d.own && (d.endpoint == nil || d.endpoint.SecretPath) }
 
 // admit finds the endpoint and takes the steps that it needs. blocked is the denial for
 // another failure from an address that has failed too often.
@@ -174,6 +180,7 @@ func (h *Handler) explainEndpoint(r *http.Request, d *Decision, e *Explanation) 
 	}
 	d.endpoint = match.Endpoint
 	d.Access = jira.AccessByMethod(r.Method)
+	e.Endpoint = d.endpoint.Method + " " + EndpointsPath + d.endpoint.Path
 	var taken []step
 	if d.endpoint.Needs == NeedsToken {
 		taken = tokenSteps()

@@ -277,16 +277,31 @@ func TestSecretPath(t *testing.T) {
 	app := newEndpointApp(token.ScopeRead)
 	h := newHandler(t, app, frontAPI, passwordsDeny)
 	h.logger = zap.New(logs)
-	r := ask("POST", own+"1/link/guess", "")
-	if w, _ := serve(t, h, r); w.Code != http.StatusNotFound {
-		t.Fatalf("HTTP %d", w.Code)
+	for _, c := range []struct {
+		method, path string
+		status       int
+		logged       string
+	}{
+		{"POST", own + "1/link/guess", 404, own + "1/link/{link}"},
+		{"PUT", own + "1/link/0123456789-a", 405, own + "1/link/…"},
+		{"POST", own + "2/link/0123456789-a", 404, own + "2/link/…"},
+		{"POST", own + "1/link/guess;x", 400, own + "1/link/…"},
+	} {
+		r := ask(c.method, c.path, "")
+		if w, _ := serve(t, h, r); w.Code != c.status {
+			t.Errorf("%s: HTTP %d", c.path, w.Code)
+		}
+		if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); !skip {
+			t.Errorf("%s appears in the access log", c.path)
+		}
+		if denied := lines.TakeAll(); len(denied) != 1 || denied[0].ContextMap()["path"] != c.logged {
+			t.Errorf("%s: log %+v", c.path, denied)
+		}
 	}
-	if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); !skip {
-		t.Error("it appears in the access log")
-	}
-	denied := lines.FilterMessage("request denied").All()
-	if len(denied) != 1 || denied[0].ContextMap()["path"] != own+"1/link/{link}" {
-		t.Errorf("log %+v", denied)
+	r := ask("GET", own+"1/anyone", "")
+	serve(t, h, r)
+	if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); skip {
+		t.Error("other endpoints do not appear in the access log")
 	}
 }
 

@@ -36,6 +36,9 @@ type Explanation struct {
 	Front       string `json:"front"`
 	ContextPath string `json:"context_path,omitempty"`
 	Allowed     bool   `json:"allowed"`
+	// Endpoint is the gateway's own endpoint that answers the request, such as
+	// "GET /rest/jira-tokens/1/self"; empty if the request is for Jira.
+	Endpoint string `json:"endpoint,omitempty"`
 	// AnyAddress is false if the result depends on the client's address and the
 	// question gave none.
 	AnyAddress bool   `json:"any_address"`

@@ -19,6 +19,12 @@ const (
 	// ActionEndOverlap ends the secret that a rotation replaced, before its time.
 	ActionEndOverlap = "end_overlap"
 
+	// ActionHandover makes a link to a token, ActionHandoverOpened opens it, and
+	// ActionHandoverAlarm is an attempt to open it once more, or after it has ended.
+	ActionHandover       = "handover"
+	ActionHandoverOpened = "handover_opened"
+	ActionHandoverAlarm  = "handover_alarm"
+
 	ActionDisable = "disable"
 	ActionEnable  = "enable"
 	ActionRevoke  = "revoke"
@@ -97,6 +103,7 @@ func differences(before, after *token.Record) []storage.FieldChange {
 	compare("issuer", before.Issuer, after.Issuer)
 	compare("rotated_at", before.RotatedAt, after.RotatedAt)
 	compare("previous_until", before.PreviousUntil, after.PreviousUntil)
+	compare("handover", handoverOf(before), handoverOf(after))
 	return changes
 }
 

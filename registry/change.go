@@ -79,21 +79,31 @@ func (r *Registry) checkChanged(ctx context.Context, old, changed *token.Record)
 // Rotate gives a token a new secret under the same id. The old one still works
 // for overlap. The new token is returned only here and stored nowhere.
 func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (Issued, error) {
-	return r.rotate(ctx, actor, id, overlap, func(record *token.Record) error {
-		switch state := record.State(r.now()); state {
-		case token.StateRevoked:
-			return StateError{id, state, "it cannot be rotated; create a new one"}
-		case token.StateExpired:
-			return StateError{id, state, "give it a new expiry first"}
-		}
-		return nil
-	})
+	return r.rotate(ctx, actor, id, overlap, r.rotatable)
+}
+
+// rotatable returns an error if nobody can rotate a token.
+func (r *Registry) rotatable(record *token.Record) error {
+	switch state := record.State(r.now()); state {
+	case token.StateRevoked:
+		return StateError{record.ID, state, "it cannot be rotated; create a new one"}
+	case token.StateExpired:
+		return StateError{record.ID, state, "give it a new expiry first"}
+	}
+	return nil
+}
+
+func checkOverlap(overlap time.Duration) error {
+	if overlap < 0 || overlap > MaxOverlap {
+		return invalid("overlap", fmt.Errorf("invalid overlap %s: expected at most %dd", overlap, MaxOverlap/(24*time.Hour)))
+	}
+	return nil
 }
 
 // rotate rotates a token that allowed has nothing against.
 func (r *Registry) rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration, allowed func(*token.Record) error) (Issued, error) {
-	if overlap < 0 || overlap > MaxOverlap {
-		return Issued{}, invalid("overlap", fmt.Errorf("invalid overlap %s: expected at most %dd", overlap, MaxOverlap/(24*time.Hour)))
+	if err := checkOverlap(overlap); err != nil {
+		return Issued{}, err
 	}
 	// Of two concurrent rotations, one must fail: if it were retried after the other, it
 	// would invalidate a token that was shown a moment ago.
@@ -118,7 +128,8 @@ func (r *Registry) rotate(ctx context.Context, actor storage.Actor, id string, o
 	return Issued{Record: record, Token: secret}, nil
 }
 
-// renew gives a record a new secret. The old one still works for overlap.
+// renew gives a record a new secret. The old one still works for overlap. A hand-over
+// link that nobody has opened ends.
 func (r *Registry) renew(record *token.Record, overlap time.Duration) (token.Token, error) {
 	secret, err := token.WithID(record.ID)
 	if err != nil {
@@ -134,6 +145,7 @@ func (r *Registry) renew(record *token.Record, overlap time.Duration) (token.Tok
 	}
 	record.Digest = secret.Digest()
 	record.RotatedAt = r.timestamp()
+	record.Handover = record.Handover.Superseded(r.timestamp())
 	return secret, nil
 }
 
@@ -169,6 +181,9 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 		record.Status, record.StatusReason, record.Unapproved = status, "", false
 		if unapproved && status == token.StatusActive {
 			r.awaitApproval(record)
+		}
+		if status != token.StatusActive {
+			record.Handover = record.Handover.EndedAt(r.timestamp()) // even if it is enabled again
 		}
 		return nil
 	})

@@ -20,6 +20,9 @@ type Issued struct {
 	Record *token.Record
 	// Token is the token itself. It is stored nowhere.
 	Token token.Token
+	// Link is the link that shows the token once, if it is handed over that way. There
+	// is no Token then.
+	Link token.Link
 	// Choices are the fields of a new token that the gateway has chosen.
 	Choices []policy.Choice
 }
@@ -27,6 +30,11 @@ type Issued struct {
 // Create issues a token with the fields that edit sets, as far as the policy allows
 // them.
 func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.Edit, vets ...Vet) (Issued, error) {
+	return r.create(ctx, actor, edit, func(*Issued) {}, vets)
+}
+
+// create issues a token. finish may change what is stored and returned.
+func (r *Registry) create(ctx context.Context, actor storage.Actor, edit token.Edit, finish func(*Issued), vets []Vet) (Issued, error) {
 	record := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive, CreatedAt: r.timestamp()}
 	if err := edit.Apply(record, r.now()); err != nil {
 		return Issued{}, err
@@ -65,6 +73,8 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	}
 	record.ID, record.Digest, record.Version = strings.Clone(secret.ID()), secret.Digest(), 1
 	record.UpdatedAt = record.CreatedAt
+	issued := Issued{Record: record, Token: secret, Choices: choices}
+	finish(&issued)
 	release, err := r.reserve(ctx, record)
 	if err != nil {
 		return Issued{}, err
@@ -77,7 +87,7 @@ func (r *Registry) Create(ctx context.Context, actor storage.Actor, edit token.E
 	if err := r.apply(ctx, actor, action, nil, record); err != nil {
 		return Issued{}, err
 	}
-	return Issued{record, secret, choices}, nil
+	return issued, nil
 }
 
 // complete chooses the fields of a new token about which the edit says nothing.

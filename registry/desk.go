@@ -105,13 +105,25 @@ func (d *Desk) Create(ctx context.Context, actor Actor, edit token.Edit, vets ..
 	if why := d.Left(); why != "" {
 		return Issued{}, ForbiddenError{why}
 	}
-	vets = append([]Vet{func(_ context.Context, record *token.Record) error {
+	return d.registry.Create(ctx, actor, edit, d.vetsOfNew(vets)...)
+}
+
+// CreateHandedOver issues a token as Create does, and returns a link to it.
+func (d *Desk) CreateHandedOver(ctx context.Context, actor Actor, edit token.Edit, lasts time.Duration, vets ...Vet) (Issued, error) {
+	if why := d.Left(); why != "" {
+		return Issued{}, ForbiddenError{why}
+	}
+	return d.registry.CreateHandedOver(ctx, actor, edit, lasts, d.vetsOfNew(vets)...)
+}
+
+// vetsOfNew returns what examines a new token: what the person may create, and vets.
+func (d *Desk) vetsOfNew(vets []Vet) []Vet {
+	return append([]Vet{func(_ context.Context, record *token.Record) error {
 		if !d.owns(record) && !d.Rights().OnBehalf() {
 			return ForbiddenError{"creating tokens for others, services or external people needs a rule with on_behalf; no rule for " + d.person + " has it"}
 		}
 		return d.checkExempt(&token.Record{Kind: record.Kind}, record)
 	}}, vets...)
-	return d.registry.Create(ctx, actor, edit, vets...)
 }
 
 // Update changes a token.
@@ -146,15 +158,31 @@ func (d *Desk) checkExempt(before, changed *token.Record) error {
 
 // Rotate gives a token a new secret.
 func (d *Desk) Rotate(ctx context.Context, actor Actor, id string, overlap time.Duration) (Issued, error) {
+	if err := d.mayRotate(ctx, id); err != nil {
+		return Issued{}, err
+	}
+	return d.registry.Rotate(ctx, actor, id, overlap)
+}
+
+// HandOver makes a link to a token, which rotates it once it is opened.
+func (d *Desk) HandOver(ctx context.Context, actor Actor, id string, overlap, lasts time.Duration) (Issued, error) {
+	if err := d.mayRotate(ctx, id); err != nil {
+		return Issued{}, err
+	}
+	return d.registry.HandOver(ctx, actor, id, overlap, lasts)
+}
+
+// mayRotate returns an error if the person may not rotate a token.
+func (d *Desk) mayRotate(ctx context.Context, id string) error {
 	record, err := d.Show(ctx, id)
 	if err != nil {
-		return Issued{}, err
+		return err
 	}
 	if !d.owns(record) && !d.Rights().OnBehalf() {
 		// The secret of a token is as good as a new token.
-		return Issued{}, ForbiddenError{"rotating tokens of others needs a rule with on_behalf; no rule for " + d.person + " has it"}
+		return ForbiddenError{"rotating tokens of others needs a rule with on_behalf; no rule for " + d.person + " has it"}
 	}
-	return d.registry.Rotate(ctx, actor, id, overlap)
+	return nil
 }
 
 // Disable stops a token from working until it is enabled again.

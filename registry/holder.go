@@ -52,7 +52,7 @@ func (r *Registry) endHeld(ctx context.Context, actor storage.Actor, held token.
 			if record.Status == token.StatusRevoked {
 				return errUnchanged
 			}
-			record.Status, record.StatusReason = token.StatusRevoked, reason
+			record.Status, record.StatusReason, record.Unapproved = token.StatusRevoked, reason, false
 			return nil
 		})
 	case old.Matches(digest, r.now()):

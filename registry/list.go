@@ -130,6 +130,8 @@ func (r *Registry) stateAndReason(record *token.Record) (token.State, string) {
 		return state, reason
 	case state == token.StateDisabled && record.Unapproved:
 		return state, "somebody must approve it once it is enabled, because it was changed"
+	case state == token.StateActive && record.StatusReason == "":
+		return state, handoverReason(record, r.now())
 	}
 	return state, record.StatusReason
 }

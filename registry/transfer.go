@@ -103,6 +103,7 @@ func (r *Registry) transfer(ctx context.Context, actor storage.Actor, record *to
 			return fmt.Errorf("%s is responsible for it: name somebody else first, with caddy jira-token update %s --responsible", to, record.ID)
 		}
 		record.Owner, record.Exempt = to, ""
+		record.Handover = record.Handover.EndedAt(r.timestamp()) // it was for somebody else
 		if suspension := r.owners.Standing(record).Suspension; suspension != nil {
 			return errors.New(suspension.String())
 		}

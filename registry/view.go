@@ -27,6 +27,9 @@ type View struct {
 	// created.
 	Choices  []policy.Choice
 	Warnings []string
+	// Handover is the last link with which the token was handed over; nil if there was
+	// none.
+	Handover *HandoverView
 	// LastUsed is nil if the token was never used, and in responses to changes.
 	LastUsed *storage.Use
 	// ConfineCheck is set only in the answer to a change for which Jira was asked
@@ -61,6 +64,7 @@ type kept struct {
 	PreviousUntil time.Time       `json:"previous_until,omitzero"`
 	Issuer        string          `json:"issuer,omitempty"`
 	VanishesAt    time.Time       `json:"vanishes_at,omitzero"`
+	Handover      *HandoverView   `json:"handover,omitempty"`
 	LastUsed      *storage.Use    `json:"last_used,omitempty"`
 	ConfineCheck  *ConfineCheck   `json:"confine_check,omitempty"`
 	Error         string          `json:"error,omitempty"`
@@ -73,7 +77,7 @@ type kept struct {
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
 		ID: v.ID, Token: v.Token, State: v.State, StateReason: v.StateReason, Limits: v.Limits, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
-		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, Issuer: v.Issuer, VanishesAt: v.VanishesAt, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
+		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, Issuer: v.Issuer, VanishesAt: v.VanishesAt, Handover: v.Handover, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
 		Error: v.Error, Version: v.Version,
 	})
 	if err != nil {
@@ -100,7 +104,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return err
 	}
-	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Limits: kept.Limits, Choices: kept.Choices, Warnings: kept.Warnings, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
+	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Limits: kept.Limits, Choices: kept.Choices, Warnings: kept.Warnings, Handover: kept.Handover, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
 		ID: kept.ID, CreatedAt: kept.CreatedAt, UpdatedAt: kept.UpdatedAt,
 		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Issuer: kept.Issuer, VanishesAt: kept.VanishesAt, Version: kept.Version,
 	}}
@@ -139,7 +143,7 @@ func (r *Registry) Views(ctx context.Context, records ...*token.Record) ([]View,
 func (r *Registry) View(record *token.Record) View {
 	state, reason := r.stateAndReason(record)
 	limits := r.owners.Person(record.Owner).Rights.Limits(record)
-	return View{Record: record, State: state, StateReason: reason, Limits: limits}
+	return View{Record: record, State: state, StateReason: reason, Limits: limits, Handover: r.viewHandover(record)}
 }
 
 // ViewIssued returns the view of a token that was just created or rotated, with the

@@ -29,6 +29,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
@@ -52,7 +54,8 @@ type Options struct {
 	// end; empty if it is not configured.
 	PublicURL string
 	// Trust decides which JWTs can be exchanged for tokens; nil if none can.
-	Trust *trust.Trust
+	Trust  *trust.Trust
+	Logger *zap.Logger
 }
 
 // API is the set of the gateway's own endpoints. It is safe for concurrent use.
@@ -67,6 +70,7 @@ func New(options Options) *API {
 	a := &API{Options: options}
 	a.endpoints = []handler.Endpoint{
 		a.showSelf(), a.endSelf(), a.rotateSelf(), a.showApproval(),
+		a.lookAtHandover(), a.openHandover(),
 		a.showAccount(), a.lodgeAccount(), a.removeAccount(),
 		a.openLink(), a.finishLink(),
 	}
@@ -120,11 +124,14 @@ func matches(pattern, path string) (parameter string, ok bool) {
 // urlOf returns the URL of an endpoint: below the configured address, or else below the
 // one that the client used, if it is known.
 func (a *API) urlOf(call handler.Call, path string) string {
-	base := a.PublicURL
-	if base == "" {
-		base = call.BaseURL
+	return a.baseURL(call) + handler.EndpointsPath + path
+}
+
+func (a *API) baseURL(call handler.Call) string {
+	if a.PublicURL != "" {
+		return a.PublicURL
 	}
-	return base + handler.EndpointsPath + path
+	return call.BaseURL
 }
 
 // timestamp returns a time as the endpoints show it, or nil for the zero time.

@@ -84,6 +84,10 @@ type Record struct {
 	PreviousDigest Digest    `json:"previous_digest,omitzero"`
 	PreviousUntil  time.Time `json:"previous_until,omitzero"`
 
+	// Handover is the last link with which the token was handed over; nil if there was
+	// none.
+	Handover *Handover `json:"handover,omitempty"`
+
 	// Version counts the changes, from 1. A change names the version it is based
 	// on, so that two admins cannot silently overwrite each other's changes.
 	Version uint64 `json:"version"`
@@ -252,6 +256,9 @@ func (r *Record) Check() error {
 	}
 	if err := r.MaxConcurrent.check(); err != nil {
 		return fmt.Errorf("max_concurrent: %w", err)
+	}
+	if err := r.Handover.check(); err != nil {
+		return err
 	}
 	switch {
 	case r.Scope.String() == "":

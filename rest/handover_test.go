@@ -1,0 +1,176 @@
+package rest
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+const asProgram = "Accept: application/json"
+
+// handOver creates a token that is handed over with a link.
+func (g *gateway) handOver(fields map[string]any) registry.Issued {
+	g.t.Helper()
+	all := map[string]any{"owner": "eve@client.example", "name": "handed"}
+	for name, value := range fields {
+		all[name] = value
+	}
+	edit, err := token.NewEdit(all)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	issued, err := g.Registry.CreateHandedOver(g.t.Context(), registry.Actor{Kind: registry.ActorAdmin, Name: "local user <root>"}, edit, time.Hour)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return issued
+}
+
+func pathOf(link token.Link) string { return belowEndpoints(registry.HandoverPath) + link.Reveal() }
+
+// TestOpenHandover: looking at a link does not use it up, opening it shows the token
+// once, and opening it again leaves an alarm.
+func TestOpenHandover(t *testing.T) {
+	for name, headers := range map[string][]string{"program": {asProgram}, "browser": {"Accept: text/html,application/json;q=0.1"}, "neither": nil} {
+		g := newGateway(t)
+		logs, lines := observer.New(zap.WarnLevel)
+		g.Logger = zap.New(logs)
+		issued := g.handOver(nil)
+		path := pathOf(issued.Link)
+		for _, method := range []string{"GET", "HEAD", "GET"} {
+			if w := g.call(method, path, "", token.Token{}, headers...); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "jt_") {
+				t.Errorf("%s: %s: HTTP %d %s %+v", name, method, w.Code, w.Body, w.failed)
+			}
+		}
+		w := g.call("POST", path, "", token.Token{}, append(headers, "User-Agent: Mail/1")...)
+		secret := regexp.MustCompile(`jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}`).FindString(w.Body.String())
+		if w.Code != http.StatusOK || secret == "" || !g.works(parsed(t, secret)) {
+			t.Fatalf("%s: opening it: HTTP %d %s %+v", name, w.Code, w.Body, w.failed)
+		}
+		if isJSON := strings.HasPrefix(w.Header().Get("Content-Type"), "application/json"); isJSON != (name == "program") {
+			t.Errorf("%s: Content-Type %s", name, w.Header().Get("Content-Type"))
+		}
+		for i, method := range []string{"GET", "POST", "POST"} {
+			w := g.call(method, path, "", token.Token{}, headers...)
+			if w.reason() != handler.ReasonHandoverEnded || !strings.Contains(w.failed.Message, "already opened") || w.failed.Guess != (method == "POST") {
+				t.Errorf("%s: %s afterwards: HTTP %d %+v", name, method, w.Code, w.failed)
+			}
+			if (w.failed.Page != nil) != (name != "program") || strings.Contains(string(w.failed.Page), "jt_") {
+				t.Errorf("%s: page %s", name, w.failed.Page)
+			}
+			if lines.Len() != i {
+				t.Errorf("%s: %d alarms after %d attempts", name, lines.Len(), i)
+			}
+		}
+		events := g.events(issued.Record.ID)
+		if len(events) != 3 || events[0].Actor != (registry.Actor{Kind: registry.ActorLink, Address: "192.0.2.7", Claim: "Mail/1"}) || events[2].Action != registry.ActionHandoverAlarm {
+			t.Errorf("%s: events %+v", name, events)
+		}
+		for _, line := range lines.All() {
+			if line.ContextMap()["jira_token_id"] != issued.Record.ID || line.ContextMap()["client_ip"] != "192.0.2.7" {
+				t.Errorf("%s: log %+v", name, line.ContextMap())
+			}
+		}
+	}
+}
+
+// TestOpenHandoverAnswer: a program gets what it needs to use the token.
+func TestOpenHandoverAnswer(t *testing.T) {
+	g := newGateway(t)
+	issued := g.handOver(map[string]any{"expires_at": "30d"})
+	var seen offer
+	decodeInto(t, g.call("GET", pathOf(issued.Link), "", token.Token{}, asProgram), &seen)
+	if seen.Owner != "eve@client.example" || seen.Name != "handed" || seen.By != "local user <root>" || !strings.HasPrefix(seen.Does, "Reads everything") || seen.LinkExpiresAt == nil {
+		t.Errorf("offer %+v", seen)
+	}
+	var opened secret
+	decodeInto(t, g.call("POST", pathOf(issued.Link), "", token.Token{}, asProgram), &opened)
+	if opened.ID != issued.Record.ID || opened.Owner != seen.Owner || opened.ExpiresAt == nil {
+		t.Errorf("opened %+v", opened)
+	}
+}
+
+// TestUnknownHandover: guesses, and what is no link at all, get one answer, and count.
+func TestUnknownHandover(t *testing.T) {
+	g := newGateway(t)
+	issued := g.handOver(nil)
+	messages := make(map[string]bool)
+	for _, method := range []string{"GET", "POST"} {
+		for _, link := range []string{token.NewLink(issued.Record.ID).Reveal(), token.NewLink("0123456789").Reveal(), "x", issued.Record.ID} {
+			w := g.call(method, belowEndpoints(registry.HandoverPath)+link, "", token.Token{}, asProgram)
+			if w.reason() != handler.ReasonUnknownHandover || !w.failed.Guess {
+				t.Fatalf("%s %s: HTTP %d %+v", method, link, w.Code, w.failed)
+			}
+			messages[w.failed.Message] = true
+		}
+	}
+	if len(messages) != 1 {
+		t.Errorf("different answers: %v", messages)
+	}
+	if w := g.call("POST", pathOf(issued.Link), "", token.Token{}, asProgram); w.Code != http.StatusOK {
+		t.Errorf("guesses end the link: %+v", w.failed)
+	}
+}
+
+// TestHandoverPage: the page escapes what people have written, runs nothing, and loads
+// nothing.
+func TestHandoverPage(t *testing.T) {
+	g := newGateway(t)
+	g.PublicURL = "https://jira.example.com/'\"<b>"
+	hostile := `"><script>alert(1)</script>'&`
+	issued := g.handOver(map[string]any{"owner": hostile, "name": hostile, "confine": map[string]any{"jql": `summary ~ "</style><img src=x>"`}})
+	look := g.call("GET", pathOf(issued.Link), "", token.Token{})
+	open := g.call("POST", pathOf(issued.Link), "", token.Token{})
+	for _, w := range []answer{look, open} {
+		text := w.Body.String()
+		for _, bad := range []string{"<script", "<img", "<b>", "<root>", "javascript:", "http-equiv", "href="} {
+			if strings.Contains(text, bad) {
+				t.Errorf("the page contains %q:\n%s", bad, text)
+			}
+		}
+		_, style, _ := strings.Cut(text, "<style>")
+		style, _, _ = strings.Cut(style, "</style>")
+		header := w.Header()
+		if policy := header.Get("Content-Security-Policy"); policy != policyOf(style) || !strings.HasPrefix(policy, "default-src 'none';") {
+			t.Errorf("policy %s", policy)
+		}
+		if header.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(header.Get("X-Robots-Tag"), "noindex") || header.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("headers %q", header)
+		}
+	}
+	for _, want := range []string{`<form method="post">`, "Show the token, once", "local user &lt;root&gt; made this token for"} {
+		if !strings.Contains(look.Body.String(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, look.Body)
+		}
+	}
+	if strings.Contains(open.Body.String(), "<form") {
+		t.Error("the page of the token has a form")
+	}
+}
+
+// TestHandoverPageNotes: the page says what else will happen.
+func TestHandoverPageNotes(t *testing.T) {
+	g := newGateway(t)
+	issued := g.create(nil)
+	linked, err := g.Registry.HandOver(t.Context(), registry.Actor{}, issued.Record.ID, 90*time.Minute, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := g.call("GET", pathOf(linked.Link), "", token.Token{}).Body.String(); !strings.Contains(text, "It replaces the token of the same name, which keeps working for 1h30m.") || !strings.Contains(text, "Somebody who manages this gateway made this token for alice") {
+		t.Errorf("a rotation:\n%s", text)
+	}
+	record := *linked.Record
+	record.Status = token.StatusPending
+	if note := offerPage(&record).Note; !strings.Contains(note, "once an administrator has approved it") {
+		t.Errorf("a pending token: %s", note)
+	}
+}
