@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jiratokens/caddy-jira-tokens/confine"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -237,21 +236,14 @@ func TestHeldAndLimitOfWrites(t *testing.T) {
 
 // TestHeldOutsideTheConfinement: nobody is asked about what the token cannot see.
 func TestHeldOutsideTheConfinement(t *testing.T) {
-	x, approvals := newHeldExchange(t)
-	x.handler.guard = confine.NewGuard(time.Second)
-	x.app.record.Confine = token.Confinement{Projects: []token.Project{{Key: "A"}}}
-	x.answer = func(r *http.Request) (*http.Response, error) {
-		if strings.Contains(r.URL.Path, "OPS-1") {
-			return answerOf(http.StatusOK, `{"id":"2","key":"OPS-1","fields":{"project":{"id":"2","key":"OPS"}}}`, "Content-Type", "application/json"), nil
-		}
-		return answerOf(http.StatusOK, `{"id":"1","key":"A-1","fields":{"project":{"id":"1","key":"A"}}}`, "Content-Type", "application/json"), nil
-	}
-	for _, path := range []string{"/rest/api/2/issue/OPS-1/comment", "/rest/unknown/1/thing"} {
-		if answer := x.sent("POST", path, `{"body":"x"}`); answer.StatusCode == http.StatusCreated || answer.Header.Get(headerApproval) != "" || len(approvals.known) > 0 {
-			t.Errorf("%s: %d %v, held %v", path, answer.StatusCode, answer.Header, approvals.known)
+	g := newConfinedGate(t, token.Confinement{Projects: []token.Project{{ID: "10000", Key: "ABC"}}})
+	g.app.record.HoldWrites = true
+	for _, path := range []string{"/rest/api/2/issue/OUT-1/comment", "/rest/unknown/1/thing"} {
+		if answer := g.sent("POST", path, `{"body":"x"}`); answer.StatusCode == http.StatusCreated || answer.Header.Get(headerApproval) != "" || len(g.app.held.known) > 0 {
+			t.Errorf("%s: %d %v, held %v", path, answer.StatusCode, answer.Header, g.app.held.known)
 		}
 	}
-	wantHeld(t, "inside", x.sent("POST", commentPath, `{"body":"x"}`))
+	wantHeld(t, "inside", g.sent("POST", "/rest/api/2/issue/ABC-1/comment", `{"body":"x"}`))
 }
 
 // TestExplainHeld: explain says that it would be held, and asks for nothing.
