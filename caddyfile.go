@@ -90,6 +90,15 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			group <name> { <as for everyone...> }
 //			allow_no_managers
 //		}
+//		notify before <times...>
+//		notify webhook <url> {
+//			name   <name>
+//			secret <secrets...>
+//			events <types...>
+//			header <name> <value>
+//		}
+//		unused_after <time>
+//		disable_unused
 //		audit {
 //			strict
 //			retention    <duration>
@@ -100,7 +109,8 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //
 // See unmarshalTrust for trust, which can be repeated with other issuers.
 //
-// account, oauth and group can be repeated with other names, and networks with other ranges:
+// account, oauth and group can be repeated with other names, notify webhook with other URLs,
+// and networks with other ranges:
 // CIDR ranges, single addresses or private_ranges. An account has one credential, either
 // its own line or the end of a cloud line. Credentials may contain placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -120,6 +130,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("group", a.unmarshalGroup).Repeated(),
 		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),
+		option.Func("notify", a.unmarshalNotify).Repeated(),
+		option.Func("unused_after", a.unmarshalUnusedAfter),
+		option.Func("disable_unused", a.unmarshalDisableUnused),
 		option.Func("audit", a.unmarshalAudit),
 	}.Read(d, "jira_tokens")
 }

@@ -86,6 +86,7 @@ func TestExamplesProvision(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"JIRA_TOKENS_AUDIT_KEY": signingKey,
+		"HOOK_SECRET":           "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "HOOK_TOKEN": "secret",
 		"JIRA_USER":             "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
 		"JIRA_OAUTH_ID": "id", "JIRA_OAUTH_SECRET": "secret", "JIRA_REPORTING_PAT": "secret", "OIDC_CLIENT_SECRET": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
 	} {
@@ -154,7 +155,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	app := func(lines string) string { return "{\n\tjira_tokens {\n" + lines + "\n\t}\n}\n" }
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, trust, oauth, group, groups_from, policy or audit, at Caddyfile:3`},
+		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, trust, oauth, group, groups_from, policy, notify, unused_after, disable_unused or audit, at Caddyfile:3`},
 		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, at Caddyfile:3"},
 		{"groups from Jira, option", app("groups_from jira {\nintervall 1h\n}"), "unknown option \"intervall\" of groups_from jira: expected interval, keep, account or jira, at Caddyfile:4"},
 		{"groups from Jira, interval", app("groups_from jira {\ninterval often\n}"), "invalid interval \"often\": expected a duration above 0"},
@@ -240,6 +241,14 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"headers with a pattern", site("jira_gateway https://a.example {\nheaders X-*\n}"), `invalid header name "X-*": expected letters`},
 		{"rewrite_links", site("jira_gateway https://a.example {\nrewrite_links maybe\n}"), "expected on or off"},
 		{"jira_base_url", site("jira_gateway https://a.example {\njira_base_url a.example\n}"), "expected a URL such as"},
+		{"notify", app("notify slack"), `notify: unknown option "slack": expected webhook <url> { … } or before <times…>`},
+		{"notify webhook without a URL", app("notify webhook"), "notify webhook: missing URL"},
+		{"notify webhook option", app("notify webhook https://a.example {\nsecrets x\n}"), `unknown option "secrets" of notify webhook: expected name, secret, events or header`},
+		{"notify before nothing", app("notify before"), "notify before: missing argument"},
+		{"notify before soon", app("notify before soon"), `notify before: invalid time "soon": expected one such as 30d or 12h`},
+		{"notify before twice", app("notify before 1d\nnotify before 2d"), "notify before is given twice"},
+		{"unused_after", app("unused_after 0"), `invalid unused_after "0": expected a time above 0, such as 90d`},
+		{"disable_unused", app("unused_after 90d\ndisable_unused on"), "disable_unused: too many arguments"},
 		{"public_url", app("public_url jira.example.com"), "public_url: expected a URL such as https://jira.example.com"},
 		{"public_url with a query", app("public_url https://jira.example.com/?a=b"), "must have no user, query or fragment"},
 		{"public_url with a password", app("public_url https://a:hunter2@jira.example.com"), "must have no user, query or fragment"},

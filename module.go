@@ -116,6 +116,11 @@ type App struct {
 	// none
 	Trust []trust.Issuer `json:"trust,omitempty"`
 
+	// What the gateway tells by itself, and whom: tokens and accounts that expire soon,
+	// tokens that nobody uses, and what needs attention. Default: Caddy events and log
+	// lines 30, 14, 7 and 1 days before the end
+	Notices *Notices `json:"notices,omitempty"`
+
 	ctx      caddy.Context
 	store    storage.Module
 	limits   *limits.Limits
@@ -384,12 +389,14 @@ func (a *App) Start() error {
 	})
 	a.startTree()
 	a.tokens.Go(a.sweepHeld)
+	a.startNotices()
 	return a.startPeople()
 }
 
 // Stop ends asking Jira for groups. Cleanup releases everything else the app holds.
 func (a *App) Stop() error {
 	a.people.stop()
+	a.notices.stop()
 	return nil
 }
 
@@ -397,6 +404,7 @@ func (a *App) Stop() error {
 func (a *App) Cleanup() error {
 	a.people.stop()
 	a.releaseKeys()
+	a.notices.stop()
 	if a.accounts != nil {
 		a.accounts.Close()
 	}

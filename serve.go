@@ -157,6 +157,7 @@ func (a *App) accountChanged(account *jira.Account, site string, refused error) 
 		if err := a.registry.RecordAccount(ctx, account.Name(), site, refused); err != nil {
 			a.logger.Error("recording the account's change in the audit trail", zap.String("account", account.Name()), zap.String("jira", site), zap.Error(err))
 		}
+		a.notifyAccount(ctx, account, site, refused)
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/notice/post"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -71,6 +72,8 @@ type App interface {
 	Gateways() []*handler.Handler
 	// MovableDocuments says how to import documents from another store, by kind.
 	MovableDocuments() map[string]registry.ImportedKind
+	// Notifications delivers notices.
+	Notifications() *post.Office
 	// PolicyOfOthers returns the policy that another gateway with this store has
 	// loaded since, or nil if all have the same.
 	PolicyOfOthers() *registry.LoadedPolicy
@@ -130,14 +133,16 @@ var endpoints = map[string]map[string]endpoint{
 	"accounts/{name}/connect": {http.MethodPost: (*call).connectAccount},
 	"accounts/{name}/replace": {http.MethodPost: (*call).replaceAccount},
 
+	"notices":      {http.MethodGet: (*call).listReceivers},
+	"notices/test": {http.MethodPost: (*call).testReceivers},
+
 	"audit":      {http.MethodGet: (*call).audit},
 	"trust/test": {http.MethodPost: (*call).testTrust},
-
-	"check":   {http.MethodGet: (*call).check},
-	"health":  {http.MethodGet: (*call).health},
-	"explain": {http.MethodGet: (*call).explain},
-	"export":  {http.MethodGet: (*call).export},
-	"import":  {http.MethodPost: (*call).importRecords},
+	"check":      {http.MethodGet: (*call).check},
+	"health":     {http.MethodGet: (*call).health},
+	"explain":    {http.MethodGet: (*call).explain},
+	"export":     {http.MethodGet: (*call).export},
+	"import":     {http.MethodPost: (*call).importRecords},
 }
 
 // newMux returns a mux that routes to the endpoints. Its patterns have no methods,

@@ -18,6 +18,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/notice/post"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
@@ -39,6 +40,7 @@ func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
 func (*app) Trusted() *trust.Trust                  { return nil }
 func (*app) AuditTree() *tree.Log                   { return nil }
 func (*app) PublicAddress() string                  { return "https://jira.example.com" }
+func (*app) Notifications() *post.Office            { return nil }
 func (*app) GroupsHealth() *GroupsHealth            { return nil }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (*app) Held() *approvals.Keeper                { return nil }

@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|approvals|delete|owners|transfer|audit|explain|check|account|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|approvals|delete|owners|transfer|audit|explain|check|account|notify|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -61,7 +61,7 @@ func addCommands(root *cobra.Command) {
 		decideCommand("approve", "Approve a pending token or a held request"),
 		decideCommand("reject", "Reject a pending token, which ends it permanently, or a held request"),
 		approvalsCommand(), deleteCommand(),
-		auditCommand(), explainCommand(), trustCommand(), checkCommand(), accountCommand(), exportCommand(), importCommand(),
+		auditCommand(), explainCommand(), trustCommand(), checkCommand(), accountCommand(), notifyCommand(), exportCommand(), importCommand(),
 	)
 }
 

@@ -47,6 +47,9 @@ type Notice struct {
 	// that has been published is not published again, by whichever gateway with the same
 	// store.
 	Once string
+	// Until is when Once can be forgotten, because the same cannot come up again. Zero
+	// means never.
+	Until time.Time
 	// ID identifies the notice. Publishing sets it if it is empty.
 	ID string
 	// At is when the notice was made. Publishing sets it if it is zero.

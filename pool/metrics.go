@@ -20,6 +20,8 @@ type Metrics struct {
 	storeTime *prometheus.HistogramVec
 	storeUp   prometheus.Gauge
 	active    prometheus.Gauge
+	notices   *prometheus.CounterVec
+	expiring  *prometheus.GaugeVec
 	auditLost prometheus.Counter
 
 	// counters caches the counters of requests by outcome, since finding one by its
@@ -62,6 +64,14 @@ func newMetrics() *Metrics {
 			Namespace: namespace, Name: "audit_lost_total",
 			Help: "Events about requests that are missing in the audit trail, because the store did not take them for too long.",
 		}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "notices_total",
+			Help: "Notices by receiver (a webhook's name, or events for Caddy events and the log) and result: delivered, failed (an attempt, which is repeated) or dropped (too old, or too many waited).",
+		}, []string{"receiver", "result"}),
+		expiring: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "expiring",
+			Help: "Tokens that work and expire within this time, as of the last scan by any gateway with this store. The times include the shorter ones.",
+		}, []string{"within"}),
 		caches: make(map[*storage.Cache]struct{}),
 	}
 }
@@ -89,8 +99,16 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric, accounts iter.Seq2[s
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, m.auditLost, cacheCollector{m}}
+	return []prometheus.Collector{m.requests, m.decision, m.storeTime, m.storeUp, m.active, m.notices, m.expiring, m.auditLost, cacheCollector{m}}
 }
+
+// Noticed counts notices.
+func (m *Metrics) Noticed(receiver, result string, n int) {
+	m.notices.WithLabelValues(receiver, result).Add(float64(n))
+}
+
+// Expiring records how many tokens expire within a time.
+func (m *Metrics) Expiring(within string, n int) { m.expiring.WithLabelValues(within).Set(float64(n)) }
 
 // upIf returns the value of an up gauge.
 func upIf(up bool) float64 {

@@ -36,6 +36,8 @@ type Store struct {
 	counter storage.Counter
 	// sweeper deletes tokens that have vanished. It is nil if the store cannot.
 	sweeper storage.Sweeper
+	// expiries counts tokens that expire. It is nil if the store cannot.
+	expiries storage.ExpiryCounter
 	// started is set once a configuration with this store is in service.
 	started atomic.Bool
 
@@ -49,6 +51,7 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	ctx, end := context.WithCancel(context.Background()) // until Destruct
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
 	s.counter, _ = store.(storage.Counter)
+	s.expiries, _ = store.(storage.ExpiryCounter)
 	s.Store = storage.Vet(audit.Logged(storage.Observe(store, s.Metrics.storeCalled), newLogger("audit")), reportDamage(logger))
 	s.sweeper, _ = store.(storage.Sweeper)
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
@@ -81,6 +84,9 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	})
 	return s
 }
+
+// ExpiryCounter counts tokens that expire, or is nil if the store cannot.
+func (s *Store) ExpiryCounter() storage.ExpiryCounter { return s.expiries }
 
 // reportDamage returns a function that logs damaged records, at most one line per
 // minute, since clients can keep using a damaged token.
