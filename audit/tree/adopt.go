@@ -30,17 +30,15 @@ func (l *Log) Adopt(ctx context.Context, actor storage.Actor) (proof.Signed, err
 	if err != nil {
 		return proof.Signed{}, err
 	}
-	head, err := proof.Open(values[0], nil)
-	switch {
-	case head.Note == nil: // not even a checkpoint
-		head = proof.Signed{Checkpoint: proof.Checkpoint{Origin: l.keys.signing.nameOfNewTrail()}, Note: values[0]}
-		l.tree, err = l.restarted(ctx, values[0])
-	default:
+	head, _ := proof.Open(values[0], nil) // with an error, since its key is not known
+	if head.Note != nil {
 		l.tree, err = readTree(ctx, l.store, head.Checkpoint, values[1])
-		if errors.As(err, new(damagedTreeError)) {
-			head = proof.Signed{Checkpoint: proof.Checkpoint{Origin: head.Origin}, Note: values[0]}
-			l.tree, err = l.restarted(ctx, values[0])
-		}
+	} else { // it is not even a checkpoint
+		head.Origin = l.keys.signing.nameOfNewTrail()
+	}
+	if head.Note == nil || errors.As(err, new(damagedTreeError)) {
+		head = proof.Signed{Checkpoint: proof.Checkpoint{Origin: head.Origin}, Note: values[0]}
+		l.tree, err = l.restarted(ctx, values[0])
 	}
 	if err != nil {
 		l.tree = nil
