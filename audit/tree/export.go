@@ -25,7 +25,9 @@ func (l *Log) Head(ctx context.Context) (head proof.Signed, keys []string, err e
 		if readError != nil {
 			return proof.Signed{}, nil, readError
 		}
-		head, _ = proof.Open(values[0], nil) // it is not trusted
+		if head, _ = proof.Open(values[0], nil); head.Note == nil { // not even a checkpoint
+			return proof.Signed{}, nil, err
+		}
 	} else if err != nil {
 		return proof.Signed{}, nil, err
 	}

@@ -245,7 +245,7 @@ func (r redisBacking) read(t testing.TB) image {
 func (r redisBacking) write(t testing.TB, m image) {
 	r.server.Do("del", "{jira_tokens}:events", "{jira_tokens}:tree")
 	// One call, since there are many events.
-	args := []any{"eval", "for i = 1, #ARGV, 2 do redis.call('xadd', KEYS[1], ARGV[i], 'e', ARGV[i + 1]) end", 1, "{jira_tokens}:events"}
+	args := []any{"eval", "for i = 1, #ARGV, 2 do redis.call('xadd', KEYS[1], ARGV[i], 'e', ARGV[i + 1]) end return 1", 1, "{jira_tokens}:events"}
 	for _, e := range m.events {
 		args = append(args, e.id, e.data)
 	}
