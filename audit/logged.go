@@ -94,9 +94,13 @@ func (e eventLine) changes() []byte {
 
 // texts adds the fields, given as names and values, that are not empty.
 func texts(line zapcore.ObjectEncoder, fields ...string) {
-	for i := 0; i < len(fields); i += 2 {
-		if fields[i+1] != "" {
-			line.AddString(fields[i], fields[i+1])
+	var name string
+	for i, text := range fields {
+		switch {
+		case i%2 == 0:
+			name = text
+		case text != "":
+			line.AddString(name, text)
 		}
 	}
 }

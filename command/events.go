@@ -70,12 +70,13 @@ func (p textEvents) print(event admin.Event) error {
 }
 
 func actorText(actor admin.Actor) string {
-	text := actor.Kind
+	parts := []string{actor.Kind}
 	for _, more := range []string{actor.Name, actor.Address} {
 		if more != "" {
-			text += ", " + more
+			parts = append(parts, more)
 		}
 	}
+	text := strings.Join(parts, ", ")
 	if actor.Claim != "" {
 		text += fmt.Sprintf(" (calls itself %q)", actor.Claim)
 	}
@@ -94,14 +95,15 @@ func requestText(r admin.EventRequest) string {
 	if r.Reason != "" {
 		text += " " + r.Reason
 	}
+	parts := []string{text}
 	for _, more := range []struct{ name, value string }{
 		{"issue", r.Issue}, {"account", r.Account}, {"Jira's request", r.JiraRequestID},
 	} {
 		if more.value != "" {
-			text += ", " + more.name + " " + more.value
+			parts = append(parts, more.name+" "+more.value)
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 func valueOrNone(value json.RawMessage) string {
