@@ -86,8 +86,10 @@ func (a *API) alarm(call handler.Call, err error) {
 // refusedLink returns what somebody gets to see whose link cannot be opened. For unknown
 // links the answer is always the same.
 func refusedLink(w http.ResponseWriter, r *http.Request, err error) error {
-	failed := &handler.EndpointError{Reason: handler.ReasonUnknownHandover, Guess: true,
-		Message: "There is no such hand-over link. Check that all of it was copied. A newer link to the same token replaces it."}
+	failed := &handler.EndpointError{
+		Reason: handler.ReasonUnknownHandover, Guess: true,
+		Message: "There is no such hand-over link. Check that all of it was copied. A newer link to the same token replaces it.",
+	}
 	if refused, ok := errors.AsType[registry.HandoverError](err); ok {
 		failed = handoverEnded(refused)
 		failed.Guess = r.Method == http.MethodPost

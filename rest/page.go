@@ -75,7 +75,7 @@ func (a *API) writePage(w http.ResponseWriter, status int, p plainPage) error {
 	setPageHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // the client may be gone
+	_, _ = w.Write(text) //nolint:gosec // G705: html/template escapes; the client may be gone
 	return nil
 }
 
@@ -89,7 +89,9 @@ func offerPage(record *token.Record) plainPage {
 		Title: "An API token for Jira",
 		Text:  by + " made this token for " + record.Owner + ". If that is you, show it now: this works once.",
 		Rows: []row{
-			{"For", record.Owner}, {"Name", record.Name}, {"What it does", record.Sentence()},
+			{"For", record.Owner},
+			{"Name", record.Name},
+			{"What it does", record.Sentence()},
 			{"This link ends", record.Handover.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC")},
 		},
 		Button: "Show the token, once",

@@ -72,6 +72,10 @@ func fullRecord() *token.Record {
 	r.Exempt, r.StatusReason = "agreed with the works council", "on holiday"
 	before := token.New()
 	r.PreviousDigest, r.PreviousUntil = before.Digest(), epoch.Add(3*time.Hour)
+	r.Handover = &token.Handover{
+		Digest: token.NewLink(r.ID).Digest(), By: "local user zoë", First: true, OverlapSeconds: 60,
+		ExpiresAt: epoch.Add(4 * time.Hour), OpenedAt: epoch.Add(time.Hour), Alarms: 2,
+	}
 	return r
 }
 
