@@ -87,7 +87,7 @@ func TestExamplesProvision(t *testing.T) {
 	for name, value := range map[string]string{
 		"JIRA_TOKENS_AUDIT_KEY": signingKey,
 		"HOOK_SECRET":           "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "HOOK_TOKEN": "secret",
-		"JIRA_USER":             "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
+		"JIRA_USER": "svc@example.com", "JIRA_API_TOKEN": "secret", "JIRA_PAT": "secret", "JIRA_TOKENS_KEY": strings.Repeat("a", 64),
 		"JIRA_OAUTH_ID": "id", "JIRA_OAUTH_SECRET": "secret", "JIRA_REPORTING_PAT": "secret", "OIDC_CLIENT_SECRET": "secret", "REDIS_PASSWORD": "secret", "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home,
 	} {
 		t.Setenv(name, value)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	mathrand "math/rand/v2"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -212,7 +213,7 @@ func (d *delivery) deliver(ctx context.Context, document storage.Document) (wait
 // backoff returns how long to wait after n failures in a row, give or take a quarter.
 func backoff(n int) time.Duration {
 	wait := min(lastBackoff, firstBackoff<<min(n-1, 20))
-	return wait*3/4 + mathrand.N(wait/2)
+	return wait*3/4 + mathrand.N(wait/2) //nolint:gosec // G404: jitter is no secret
 }
 
 // giveUp drops everything that waits for a receiver that wants no more notices.
@@ -280,7 +281,7 @@ func (d *delivery) updateWith(ctx context.Context, edit func(*state), others ...
 		if err != nil {
 			return err
 		}
-		err = d.Store.ApplyQuietly(ctx, append(others[:len(others):len(others)], change)...)
+		err = d.Store.ApplyQuietly(ctx, append(slices.Clip(others), change)...)
 		if !errors.Is(err, storage.ErrConflict) {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -143,9 +144,7 @@ func (r *Receiver) address() string {
 // cloudEvent returns a notice as a CloudEvent in JSON format, version 1.0.
 func cloudEvent(n notice.Notice, source string) (json.RawMessage, error) {
 	data := make(map[string]any, len(n.Data)+1)
-	for name, value := range n.Data {
-		data[name] = value
-	}
+	maps.Copy(data, n.Data)
 	data["sentence"] = n.Sentence
 	return json.Marshal(struct {
 		SpecVersion string         `json:"specversion"`
@@ -202,8 +201,7 @@ func (r *Receiver) send(ctx context.Context, id string, event []byte, now time.T
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		var inURL *url.Error
-		if errors.As(err, &inURL) {
+		if inURL, ok := errors.AsType[*url.Error](err); ok {
 			err = inURL.Err // without the URL
 			if inURL.Timeout() {
 				err = fmt.Errorf("no response within %s", sendTimeout)
