@@ -181,7 +181,7 @@ func oauthRefusal(code, message string) error {
 
 // refusedJWT returns why a JWT is not accepted as the client gets to see it.
 func refusedJWT(err error) error {
-	if refused, ok := errors.AsType[*trust.Refused](err); ok {
+	if refused, ok := errors.AsType[*trust.RefusedError](err); ok {
 		return &handler.EndpointError{Reason: handler.ReasonExchangeRefused, Code: codeInvalidRequest, Message: refused.Message, Guess: true, Cause: err}
 	}
 	if unavailable, ok := errors.AsType[*trust.UnavailableError](err); ok {

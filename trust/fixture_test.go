@@ -70,7 +70,7 @@ func exchange(known *trust.Trust, jwt string) (*trust.Grant, error) {
 // refusal returns why a JWT is refused, for the client and for administrators.
 func refusal(t *testing.T, err error) (message, detail string) {
 	t.Helper()
-	refused, ok := errors.AsType[*trust.Refused](err)
+	refused, ok := errors.AsType[*trust.RefusedError](err)
 	if !ok {
 		t.Fatalf("got %v, want a refusal", err)
 	}

@@ -81,7 +81,7 @@ func wantUnavailable(t *testing.T, err error, unknownKey bool) *UnavailableError
 
 func wantRefused(t *testing.T, err error, detail string) {
 	t.Helper()
-	refused, ok := errors.AsType[*Refused](err)
+	refused, ok := errors.AsType[*RefusedError](err)
 	if !ok || !strings.Contains(refused.Detail, detail) {
 		t.Fatalf("got %v, want a refusal with %q", err, detail)
 	}

@@ -51,15 +51,15 @@ type Grant struct {
 	Until time.Time
 }
 
-// Refused reports that a JWT is not accepted.
-type Refused struct {
+// RefusedError reports that a JWT is not accepted.
+type RefusedError struct {
 	// Message is for the client. It says nothing about rules.
 	Message string
 	// Detail says precisely why, for administrators.
 	Detail string
 }
 
-func (e *Refused) Error() string { return e.Detail }
+func (e *RefusedError) Error() string { return e.Detail }
 
 // UnavailableError reports that the keys of an issuer are not available.
 type UnavailableError struct {
@@ -130,7 +130,7 @@ func newIssuer(from Issuer) (*issuer, error) {
 	return checked, nil
 }
 
-// Exchange returns what a JWT can be exchanged for. It returns a Refused or an
+// Exchange returns what a JWT can be exchanged for. It returns a RefusedError or an
 // UnavailableError if it cannot. If idToken is set, it must be an ID token of OpenID
 // Connect.
 func (t *Trust) Exchange(ctx context.Context, raw string, idToken bool) (*Grant, error) {
@@ -202,5 +202,5 @@ func (i *issuer) noRule(claims claims) error {
 const maxDetail = 2000
 
 func refuse(message, detail string, args ...any) error {
-	return &Refused{message, fmt.Sprintf(detail, args...)}
+	return &RefusedError{message, fmt.Sprintf(detail, args...)}
 }
