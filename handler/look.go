@@ -48,10 +48,12 @@ func (h *Handler) Look(ctx context.Context, q Question) (status int, answer []by
 			Body: io.NopCloser(bytes.NewReader(answer)), ContentLength: int64(len(answer)),
 		}
 	}
+	defer response.Body.Close()
 	seen, err := d.confined.answer(response)
 	if err != nil {
 		return 0, nil, err
 	}
+	defer seen.Body.Close()
 	answer, err = io.ReadAll(seen.Body)
 	return seen.StatusCode, answer, err
 }
