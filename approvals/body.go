@@ -20,13 +20,6 @@ type body struct {
 	Sealed json.RawMessage `json:"sealed,omitempty"`
 }
 
-func (b *body) size() int {
-	if b == nil {
-		return 0
-	}
-	return len(b.Plain) + len(b.Sealed)
-}
-
 // keepBody keeps a body that somebody can read, or describes the parts of a multipart
 // body. bodies is the size of what is kept for the token already.
 func (k *Keeper) keepBody(d *document, r *handler.HeldRequest, bodies int) error {

@@ -109,7 +109,7 @@ func clientOf(r *handler.HeldRequest) storage.Actor {
 
 // each calls visit with the documents of a token, or all if tokenID is empty, until it
 // returns false.
-func (k *Keeper) each(ctx context.Context, tokenID string, visit func(stored) bool) error {
+func (k *Keeper) each(ctx context.Context, tokenID string, visit func(storage.Document) bool) error {
 	query := storage.DocumentQuery{Kind: Kind}
 	if tokenID != "" {
 		query.Cursor = nameOf(tokenID + "-").String() // before all of the token's
@@ -120,7 +120,7 @@ func (k *Keeper) each(ctx context.Context, tokenID string, visit func(stored) bo
 			return fmt.Errorf("listing held requests: %w", err)
 		}
 		for _, found := range page.Documents {
-			if tokenID != "" && !strings.HasPrefix(found.ID, tokenID+"-") || !visit(decode(found)) {
+			if tokenID != "" && !strings.HasPrefix(found.ID, tokenID+"-") || !visit(found) {
 				return nil
 			}
 		}
@@ -134,7 +134,8 @@ func (k *Keeper) each(ctx context.Context, tokenID string, visit func(stored) bo
 // Sweep deletes what has expired, with the bodies that are kept.
 func (k *Keeper) Sweep(ctx context.Context) error {
 	var over []stored
-	err := k.each(ctx, "", func(s stored) bool {
+	err := k.each(ctx, "", func(found storage.Document) bool {
+		s := decode(found)
 		if s.stateAt(k.now()) == StateExpired {
 			over = append(over, stored{name: s.name, version: s.version, document: s.document})
 		}

@@ -73,7 +73,8 @@ const maxListed = 1000
 // whether there are others.
 func (k *Keeper) List(ctx context.Context, query Query) (views []View, more bool, err error) {
 	now := k.now()
-	err = k.each(ctx, query.TokenID, func(s stored) bool {
+	err = k.each(ctx, query.TokenID, func(found storage.Document) bool {
+		s := decode(found)
 		if s.ID == "" || query.State != "" && s.stateAt(now) != query.State || query.Owner != "" && token.Fold(s.Owner) != token.Fold(query.Owner) {
 			return true
 		}
