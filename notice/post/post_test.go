@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,8 +267,10 @@ func TestTrouble(t *testing.T) {
 func TestDownForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(t)
-		down := true
-		h := &hook{answer: func(int, *http.Request) (int, http.Header) { return map[bool]int{true: 503, false: 200}[down], nil }}
+		var up atomic.Bool
+		h := &hook{answer: func(int, *http.Request) (int, http.Header) {
+			return map[bool]int{false: 503, true: 200}[up.Load()], nil
+		}}
 		o := open(t, store, receiver(t, "a", h))
 		for i := range 50 {
 			o.Notify(expiring(i))
@@ -277,7 +280,7 @@ func TestDownForADay(t *testing.T) {
 		if n := h.attempts(); n < 100 || n > 300 {
 			t.Errorf("%d attempts in 23 hours", n)
 		}
-		down = false
+		up.Store(true)
 		o = open(t, store, receiver(t, "a", h))
 		defer o.end()
 		time.Sleep(time.Minute)
@@ -292,8 +295,10 @@ func TestDownForADay(t *testing.T) {
 func TestDownForAMonth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(t)
-		down := true
-		h := &hook{answer: func(int, *http.Request) (int, http.Header) { return map[bool]int{true: 503, false: 200}[down], nil }}
+		var up atomic.Bool
+		h := &hook{answer: func(int, *http.Request) (int, http.Header) {
+			return map[bool]int{false: 503, true: 200}[up.Load()], nil
+		}}
 		o := open(t, store, receiver(t, "a", h))
 		defer o.end()
 		var notices []notice.Notice
@@ -311,7 +316,7 @@ func TestDownForAMonth(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		time.Sleep(time.Hour)
-		down = false
+		up.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if s := o.status("a"); s.Waiting != 0 || h.accepted() != 1 || s.Dropped != MaxOutbox+100 {
@@ -413,8 +418,9 @@ func TestOnce(t *testing.T) {
 // TestGone checks that a receiver that answers 410 is left alone until a test succeeds.
 func TestGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		status := 410
-		h := &hook{answer: func(int, *http.Request) (int, http.Header) { return status, nil }}
+		var status atomic.Int32
+		status.Store(410)
+		h := &hook{answer: func(int, *http.Request) (int, http.Header) { return int(status.Load()), nil }}
 		o := open(t, newStore(t), receiver(t, "a", h))
 		defer o.end()
 		for i := range 5 {
@@ -430,7 +436,7 @@ func TestGone(t *testing.T) {
 		if tested, err := o.Test(t.Context(), "a"); err != nil || len(tested) != 1 || tested[0].OK || tested[0].Answer != "410 Gone" {
 			t.Errorf("test: %+v, %v", tested, err)
 		}
-		status = 200
+		status.Store(200)
 		if tested, err := o.Test(t.Context(), ""); err != nil || !tested[0].OK {
 			t.Errorf("test: %+v, %v", tested, err)
 		}
