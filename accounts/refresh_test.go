@@ -152,8 +152,8 @@ func TestConsentEnds(t *testing.T) {
 		w.happened(ActionRefreshRefused, "invalid_grant")
 		w.later.Store(0)
 		w.connects(there, "pat")
-		w.isUser(here, "pat")
 		w.shown(here, "pat", "valid", func(view View, err error) bool { return err == nil && view.State == StateValid })
+		w.isUser(here, "pat")
 	})
 }
 
