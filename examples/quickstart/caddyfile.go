@@ -22,7 +22,8 @@ func (s *settings) caddyfile(gateway, admin string) string {
 	if s.user == "" {
 		account = "bearer {env.JIRA_SECRET}"
 	}
-	store := "store file .run/tokens.db"
+	// The lock in the same directory is a database, too.
+	store := "store file .run/tokens.db {\n\t\t\tcreate\n\t\t}"
 	if s.redis != "" {
 		store = "store redis {$REDIS}"
 	}

@@ -86,7 +86,7 @@ func TestCaddyfile(t *testing.T) {
 		t.Errorf("contains a credential:\n%s", text)
 	}
 	text = (&settings{jira: "http://127.0.0.1:1"}).caddyfile("127.0.0.1:8090", "127.0.0.1:2029")
-	if !strings.Contains(text, "store file .run/tokens.db\n") || !strings.Contains(text, "\tbearer {env.JIRA_SECRET}\n") {
+	if !strings.Contains(text, "store file .run/tokens.db {\n\t\t\tcreate\n\t\t}\n") || !strings.Contains(text, "\tbearer {env.JIRA_SECRET}\n") {
 		t.Error(text)
 	}
 }
