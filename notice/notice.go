@@ -15,21 +15,17 @@ import (
 const (
 	TokenExpiring     = "jira_tokens.token.expiring"
 	TokenUnused       = "jira_tokens.token.unused"
-	TokenPending      = "jira_tokens.token.pending"
 	AccountExpiring   = "jira_tokens.account.expiring"
 	AccountFailing    = "jira_tokens.account.failing"
 	AccountRecovered  = "jira_tokens.account.recovered"
-	HandoverAlarm     = "jira_tokens.handover.alarm"
 	ApprovalRequested = "jira_tokens.approval.requested"
-	TrailCheckpoint   = "jira_tokens.trail.checkpoint"
 	Test              = "jira_tokens.test"
 )
 
 // Types returns all types of notices.
 func Types() []string {
 	return []string{
-		TokenExpiring, TokenUnused, TokenPending, AccountExpiring, AccountFailing, AccountRecovered,
-		HandoverAlarm, ApprovalRequested, TrailCheckpoint, Test,
+		TokenExpiring, TokenUnused, AccountExpiring, AccountFailing, AccountRecovered, ApprovalRequested, Test,
 	}
 }
 
