@@ -29,6 +29,7 @@ func (r *settings) needed() [][]string {
 		{"zrem", key, ""},
 		{"zrange", key, "0", "0"},
 		{"zcard", key},
+		{"zlexcount", key, "-", "+"},
 		{"xadd", key, "*", "e", ""},
 		{"xrange", key, "-", "+"},
 		{"xrevrange", key, "+", "-"},
