@@ -198,13 +198,14 @@ func TestStrictTrailSurvivesKill(t *testing.T) {
 	}
 	g.up.take()
 	// A change that Jira never answers has begun.
+	process, exited := g.cmd.Process, g.exited // g has others once it has started again
 	g.up.answer(func(x *exchange) {
 		x.readBody()
-		_ = g.cmd.Process.Kill()
-		<-g.exited
+		_ = process.Kill()
+		<-exited
 	})
 	_, _ = io.WriteString(g.dial(), g.request("POST", createPath, tok.basic(), newIssue))
-	<-g.exited
+	<-exited
 	g.up.answer(nil)
 	g.start()
 	if events := g.requestEvents("action", "write_begun,write"); len(events) != 3 || events[2].Action != "write_begun" {
