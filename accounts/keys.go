@@ -16,7 +16,7 @@ import (
 // encrypts, and all of them decrypt. The zero value has no keys.
 type Keys struct{ keys []key }
 
-// key is an encryption key. Its ID, which is no secret, is stored with what the key
+// key is an encryption key. Its ID, which is not secret, is stored with what the key
 // has encrypted.
 type key struct {
 	id   string

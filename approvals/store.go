@@ -26,8 +26,8 @@ const (
 	ActionForget = "approval_forget"
 )
 
-// read reads the document with this name. What does not exist is no error, and a
-// damaged document is replaced by the next request.
+// read reads the document with this name. A missing document is not an error, and a
+// damaged one is replaced by the next request.
 func (k *Keeper) read(ctx context.Context, name storage.DocumentName) (stored, error) {
 	found, err := k.Store.Document(ctx, name)
 	switch {

@@ -44,7 +44,7 @@ func TestEventsAreLogged(t *testing.T) {
 		}
 	}
 	if err := store.Apply(t.Context(), storagetest.Create(record)); err == nil {
-		t.Error("a conflict is no error")
+		t.Error("a conflict is not an error")
 	}
 	if err := files.Close(); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func addFlag(cmd *cobra.Command, name string, zero any, value, help string) {
 
 // kindFlags adds the flags for the kinds of owners other than users.
 func kindFlags(cmd *cobra.Command) {
-	cmd.Flags().Bool("service", false, "The owner is a service, which is no person in Jira")
+	cmd.Flags().Bool("service", false, "The owner is a service rather than a person with an account in Jira")
 	cmd.Flags().String("external", "", "Owner outside the organization, without an account in Jira, instead of --owner; requires --purpose and --responsible")
 }
 

@@ -204,7 +204,7 @@ func TestScopeByMethodConfines(t *testing.T) {
 			t.Errorf("%s %s: HTTP %d, want %d", c.method, c.target, status, c.status)
 		}
 	}
-	// A read by POST is no change, which is always checked anew.
+	// A read by POST is not a change, which is always checked anew.
 	const read = "/rest/api/2/issue/ABC-1/changelog/list"
 	if status, _ := questions("POST", read, `{"changelogIds":[1]}`); status >= 300 {
 		t.Errorf("HTTP %d", status)

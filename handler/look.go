@@ -66,7 +66,7 @@ func (h *Handler) decideToLook(r *http.Request, d *Decision) *denial {
 		}
 	}
 	if d.changes || r.Method != http.MethodGet {
-		return deny(ReasonScopeInsufficient, fmt.Sprintf("%s %s is no read", r.Method, r.URL.Path))
+		return deny(ReasonScopeInsufficient, fmt.Sprintf("%s %s is not a read", r.Method, r.URL.Path))
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (r *Registry) checkNew(record *token.Record) error {
 	}
 	why := suspension.String()
 	if record.Kind == token.KindUser && suspension.Responsible == "" {
-		why += "; if it is no user, but a service or an external person, use --service or --external"
+		why += "; if it is a service or an external person rather than a user, use --service or --external"
 	}
 	return PolicyError{"owner", errors.New(why)}
 }

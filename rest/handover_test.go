@@ -99,7 +99,7 @@ func TestOpenHandoverAnswer(t *testing.T) {
 	}
 }
 
-// TestUnknownHandover: guesses, and what is no link at all, get one answer, and count.
+// TestUnknownHandover: guesses, and what is not a link at all, get one answer, and count.
 func TestUnknownHandover(t *testing.T) {
 	g := newGateway(t)
 	issued := g.handOver(nil)

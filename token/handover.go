@@ -107,7 +107,7 @@ func ParseLink(text string) (Link, error) {
 	return Link{text}, nil
 }
 
-// IsZero reports whether l is no link at all.
+// IsZero reports whether l is empty.
 func (l Link) IsZero() bool { return l.text == "" }
 
 // ID returns the ID of the token.

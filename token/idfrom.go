@@ -5,7 +5,7 @@ package token
 func IDFrom(digest [32]byte) string {
 	var id [idLength]byte
 	for i := range id {
-		// Slightly uneven, as 256 is no multiple of 62, which does no harm: an id is not
+		// Slightly uneven, as 256 is not a multiple of 62, which does no harm: an id is not
 		// secret.
 		id[i] = base62[digest[i]%62]
 	}

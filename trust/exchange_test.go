@@ -144,7 +144,7 @@ func TestWrongJWTs(t *testing.T) {
 	}
 }
 
-// TestPublicKeyAsSecret: a public key, which everybody knows, is no secret for HS256.
+// TestPublicKeyAsSecret: a public key, which everybody knows, is not a secret for HS256.
 func TestPublicKeyAsSecret(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

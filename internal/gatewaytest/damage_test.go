@@ -41,7 +41,7 @@ func TestDamagedRecord(t *testing.T) {
 				t.Error(err)
 			}
 			g.loggedOnce(t, "the record of a token is damaged")
-			// An unreadable last use is no outage either.
+			// An unreadable last use is not an outage either.
 			server.Do("hset", "{jira_tokens}:uses", good.ID, "garbage")
 			if r := g.token("show", good.ID); r.code != 0 {
 				t.Errorf("show: %s", r)

@@ -38,7 +38,7 @@ const (
 
 // Session is what is known about somebody who has signed in.
 type Session struct {
-	// ID identifies the session. It is no secret.
+	// ID identifies the session. It is not secret.
 	ID string `json:"jti"`
 	// Person is the name of the person, as owners of tokens are named.
 	Person string `json:"sub"`

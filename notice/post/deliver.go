@@ -213,7 +213,7 @@ func (d *delivery) deliver(ctx context.Context, document storage.Document) (wait
 // backoff returns how long to wait after n failures in a row, give or take a quarter.
 func backoff(n int) time.Duration {
 	wait := min(lastBackoff, firstBackoff<<min(n-1, 20))
-	return wait*3/4 + mathrand.N(wait/2) //nolint:gosec // G404: jitter is no secret
+	return wait*3/4 + mathrand.N(wait/2) //nolint:gosec // G404: jitter is not secret
 }
 
 // giveUp drops everything that waits for a receiver that wants no more notices.

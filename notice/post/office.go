@@ -241,7 +241,7 @@ func (o *Office) Publish(ctx context.Context, notices ...notice.Notice) (publish
 func (o *Office) publish(ctx context.Context, notices []notice.Notice) (int, error) {
 	for attempt := range attempts {
 		if attempt > 0 {
-			pause(ctx, time.Duration(mathrand.Int64N(int64(time.Duration(attempt)*5*time.Millisecond)))) //nolint:gosec // G404: jitter is no secret
+			pause(ctx, time.Duration(mathrand.Int64N(int64(time.Duration(attempt)*5*time.Millisecond)))) //nolint:gosec // G404: jitter is not secret
 		}
 		changes, fresh, err := o.marks(ctx, notices)
 		if err != nil || len(fresh) == 0 {

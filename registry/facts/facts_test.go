@@ -322,7 +322,7 @@ func TestNewOwner(t *testing.T) {
 		return err
 	}
 	for owner, says := range map[string]string{
-		"bob@example.com": "", "carol@example.com": noWrite, "typo@example.com": absent + "; if it is no user, but a service or an external person, use --service or --external",
+		"bob@example.com": "", "carol@example.com": noWrite, "typo@example.com": absent + "; if it is a service or an external person rather than a user, use --service or --external",
 	} {
 		if err := try(owner); says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v, want %q", owner, err, says)
