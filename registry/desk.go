@@ -122,6 +122,9 @@ func (d *Desk) vetsOfNew(vets []Vet) []Vet {
 		if !d.owns(record) && !d.Rights().OnBehalf() {
 			return ForbiddenError{"creating tokens for others, services or external people needs a rule with on_behalf; no rule for " + d.person + " has it"}
 		}
+		if err := d.checkOwnAccount(record); err != nil {
+			return err
+		}
 		return d.checkExempt(&token.Record{Kind: record.Kind}, record)
 	}}, vets...)
 }
@@ -136,9 +139,23 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 		if !d.mayChange(record) { // after a transfer in the meantime
 			return hidden(id, storage.ErrNotFound)
 		}
+		if before.Account != record.Account {
+			if err := d.checkOwnAccount(record); err != nil {
+				return err
+			}
+		}
 		return d.checkExempt(before, record)
 	}}, vets...)
 	return d.registry.Update(ctx, actor, id, edit, vets...)
+}
+
+// checkOwnAccount returns an error if a token acts as its owner, who is somebody else:
+// whoever knows its secret could act as that person.
+func (d *Desk) checkOwnAccount(record *token.Record) error {
+	if record.Account != token.OwnAccount || d.owns(record) {
+		return nil
+	}
+	return ForbiddenError{"the token acts as " + record.Owner + " in Jira, so only " + record.Owner + " can create or rotate it, or give it that account"}
 }
 
 // checkExempt returns an error if the person may not exempt a token from the policy, or
@@ -182,7 +199,7 @@ func (d *Desk) mayRotate(ctx context.Context, id string) error {
 		// The secret of a token is as good as a new token.
 		return ForbiddenError{"rotating tokens of others needs a rule with on_behalf; no rule for " + d.person + " has it"}
 	}
-	return nil
+	return d.checkOwnAccount(record)
 }
 
 // Disable stops a token from working until it is enabled again.
@@ -190,9 +207,28 @@ func (d *Desk) Disable(ctx context.Context, actor Actor, id string) (*token.Reco
 	return d.change(ctx, actor, id, d.registry.Disable)
 }
 
-// Enable makes a disabled token work again.
+// Enable makes a disabled token work again. What an administrator has disabled, only
+// somebody with manage enables.
 func (d *Desk) Enable(ctx context.Context, actor Actor, id string) (*token.Record, error) {
-	return d.change(ctx, actor, id, d.registry.Enable)
+	if _, err := d.Show(ctx, id); err != nil {
+		return nil, err
+	}
+	if !d.Manages() {
+		var disabled *Actor
+		err := d.eachEvent(ctx, id, func(event storage.Event) {
+			if event.Action == ActionDisable {
+				disabled = &event.Actor
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		// The gateway itself disables tokens that nobody uses.
+		if disabled == nil || disabled.Kind != storage.ActorSystem && !d.is(*disabled) {
+			return nil, ForbiddenError{"somebody who manages tokens has disabled it: ask them to enable it"}
+		}
+	}
+	return d.registry.Enable(ctx, actor, id)
 }
 
 // Revoke ends a token permanently.
@@ -236,29 +272,41 @@ func (d *Desk) mayDecide(ctx context.Context, id string) error {
 	if record.OwnedBy(d.person) {
 		return ForbiddenError{"nobody approves or rejects their own tokens: ask somebody else who manages tokens"}
 	}
-	asked, err := d.asked(ctx, id)
-	if err == nil && asked {
-		err = ForbiddenError{"you have created or changed this token yourself: ask somebody else who manages tokens"}
+	var known, asked bool
+	err = d.eachEvent(ctx, id, func(event storage.Event) {
+		if asks(event.Action) {
+			known, asked = true, asked || d.is(event.Actor)
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case asked:
+		return ForbiddenError{"you have created or changed this token yourself: ask somebody else who manages tokens"}
+	case !known:
+		return ForbiddenError{"the audit trail no longer says who has asked for the token: approve or reject it with the command"}
 	}
-	return err
+	return nil
 }
 
-// asked reports whether it was the person who created the token or changed it so that it
-// must be approved, according to the audit trail.
-func (d *Desk) asked(ctx context.Context, id string) (bool, error) {
+// is reports whether an actor is the person.
+func (d *Desk) is(actor Actor) bool {
+	return actor.Kind == storage.ActorOwner && token.Fold(actor.Name) == token.Fold(d.person)
+}
+
+// eachEvent calls visit with the events about a token's management, oldest first.
+func (d *Desk) eachEvent(ctx context.Context, id string, visit func(storage.Event)) error {
 	query := EventQuery{TokenID: id}
 	for {
 		page, err := d.registry.Events(ctx, query)
 		if err != nil {
-			return false, err
+			return err
 		}
 		for _, event := range page.Events {
-			if event.Actor.Kind == storage.ActorOwner && token.Fold(event.Actor.Name) == token.Fold(d.person) && asks(event.Action) {
-				return true, nil
-			}
+			visit(event)
 		}
 		if !page.More {
-			return false, nil
+			return nil
 		}
 		query.Cursor = page.Next
 	}
@@ -266,7 +314,7 @@ func (d *Desk) asked(ctx context.Context, id string) (bool, error) {
 
 // asks reports whether an action can make a token pending.
 func asks(action string) bool {
-	return action == ActionCreate || action == ActionUpdate || action == ActionTransfer
+	return action == ActionCreate || action == ActionUpdate || action == ActionTransfer || action == ActionImport
 }
 
 // Events returns a page of the audit trail: of everything for those with manage, and of

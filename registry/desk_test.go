@@ -172,3 +172,67 @@ func TestDeskOfSomebodyWhoHasLeft(t *testing.T) {
 	_, err = root.Events(t.Context(), EventQuery{})
 	wantRefused(t, "the trail", err)
 }
+
+func TestDeskEnables(t *testing.T) {
+	r, alice, _, root, _ := desks(t)
+	issued, err := alice.Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "alice", "name": "n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := issued.Record.ID
+	disable := func(actor Actor) {
+		t.Helper()
+		if _, err := r.Disable(t.Context(), actor, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, actor := range []Actor{person("alice"), {Kind: storage.ActorSystem}} {
+		disable(actor)
+		if _, err := alice.Enable(t.Context(), person("alice"), id); err != nil {
+			t.Errorf("disabled by %+v: %v", actor, err)
+		}
+	}
+	for _, actor := range []Actor{person("root"), admin, {Kind: storage.ActorAdmin, Name: "alice"}} {
+		disable(actor)
+		_, err := alice.Enable(t.Context(), person("alice"), id)
+		wantRefused(t, "what an administrator has disabled", err)
+		if _, err := root.Enable(t.Context(), person("root"), id); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDeskActsAsNobodyElse(t *testing.T) {
+	r, alice, bea, _, _ := desks(t)
+	r.accounts = func() []string { return []string{"default", token.OwnAccount} }
+	members := map[string]policy.Group{"both": {Members: []string{"bea"}}}
+	rules, err := policy.New(&policy.Config{Groups: []policy.Rule{{Group: "both", OnBehalf: true, Manage: true}}, Everyone: new(policy.Rule)},
+		policy.Surroundings{Groups: members, Account: func(string) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.owners = NewDirectory(rules, members)
+	fields := map[string]any{"owner": "alice", "name": "n", "account": token.OwnAccount}
+	own, err := alice.Create(t.Context(), person("alice"), edit(t, fields))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = bea.Create(t.Context(), person("bea"), edit(t, fields))
+	wantRefused(t, "create", err)
+	_, err = bea.CreateHandedOver(t.Context(), person("bea"), edit(t, fields), time.Hour)
+	wantRefused(t, "create with a link", err)
+	_, err = bea.Rotate(t.Context(), person("bea"), own.Record.ID, 0)
+	wantRefused(t, "rotate", err)
+	_, err = bea.HandOver(t.Context(), person("bea"), own.Record.ID, 0, time.Hour)
+	wantRefused(t, "rotate with a link", err)
+	fields["account"] = "default"
+	known, err := bea.Create(t.Context(), person("bea"), edit(t, fields))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = bea.Update(t.Context(), person("bea"), known.Record.ID, edit(t, map[string]any{"account": token.OwnAccount}))
+	wantRefused(t, "give a token whose secret is known that account", err)
+	if _, err := alice.Rotate(t.Context(), person("alice"), own.Record.ID, 0); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+}
