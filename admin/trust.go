@@ -25,7 +25,7 @@ func (c *call) testTrust() (int, any, error) {
 		return 0, nil, err
 	}
 	if test.JWT == "" {
-		return 0, nil, registry.InvalidError{Field: "jwt", Err: errors.New("missing jwt: send the JWT to explain")}
+		return 0, nil, registry.InvalidError{Field: "jwt", Err: errors.New("missing: expected the JWT to explain; the command reads it from standard input or --jwt-file")}
 	}
 	trusted := c.app.Trusted()
 	if trusted == nil {

@@ -73,7 +73,7 @@ func listApprovals(c *client, cmd *cobra.Command, _ []string) error {
 	}
 	return c.print(list, func(w io.Writer) {
 		for _, a := range list.Approvals {
-			fmt.Fprintf(w, "%s  %-8s  until %s  %s\n    %s\n", a.ID, a.State, when(a.ExpiresAt), a.Owner, block(a.Request.Method+" "+a.Request.URI, 4))
+			fmt.Fprintf(w, "%s  %-8s  until %s  %s\n    %s\n", a.ID, a.State, until(a.ExpiresAt), a.Owner, block(a.Request.Method+" "+a.Request.URI, 4))
 		}
 	})
 }
@@ -90,7 +90,7 @@ func (c *client) decideRequest(id, verb, done string, verdict map[string]any) er
 	return c.print(view, func(w io.Writer) {
 		fmt.Fprintf(w, "%s %s %s of token %s of %s (%s).\n", done, view.Request.Method, view.Request.URI, view.TokenID, view.Owner, view.TokenName)
 		if verb == "approve" {
-			fmt.Fprintf(w, "It passes once, if the same request is sent again until %s.\n", when(view.ExpiresAt))
+			fmt.Fprintf(w, "It passes once, if the same request is sent again until %s.\n", until(view.ExpiresAt))
 		}
 	})
 }
@@ -111,7 +111,7 @@ func printApproval(w io.Writer, a admin.ApprovalDetails) {
 	row("content", fmt.Sprintf("%d bytes %s, %s", a.Request.Size, strings.TrimSpace(a.Request.ContentType+" "+a.Request.ContentEncoding), a.Request.Digest))
 	row("parts", strings.Join(a.Request.Parts, "\n"))
 	row("requested", when(a.RequestedAt))
-	row("until", when(a.ExpiresAt))
+	row("until", until(a.ExpiresAt))
 	if a.DecidedBy != nil && a.DecidedAt != nil {
 		row("decided", when(*a.DecidedAt)+" by "+a.DecidedBy.Kind+" "+a.DecidedBy.Name)
 	}

@@ -34,7 +34,7 @@ func setHandover(cmd *cobra.Command, fields map[string]any) error {
 // printLink prints the link of a hand-over, and what to do with it.
 func printLink(w io.Writer, view admin.Token) {
 	fmt.Fprintf(w, "\n  %s\n\n", view.Handover.URL)
-	fmt.Fprintf(w, "Send this link to %s, and only to them. It can be opened until %s,\n", view.Owner, when(view.Handover.ExpiresAt))
+	fmt.Fprintf(w, "Send this link to %s, and only to them. It can be opened until %s,\n", view.Owner, until(view.Handover.ExpiresAt))
 	fmt.Fprintln(w, "and shows the token once, to whoever opens it first. Just looking at the page does not use it up.")
 	if view.StateReason == "" && view.State == token.StateActive { // somebody has the token
 		fmt.Fprintln(w, "Until then, the old token keeps working.")
@@ -50,8 +50,8 @@ func handoverText(view admin.Token) string {
 		return ""
 	}
 	text := map[string]string{
-		"waiting":   "waiting: its link can be opened until " + when(h.ExpiresAt),
-		"suspended": "waiting, but the token is suspended: its link can be opened until " + when(h.ExpiresAt),
+		"waiting":   "waiting: its link can be opened until " + until(h.ExpiresAt),
+		"suspended": "waiting, but the token is suspended: its link can be opened until " + until(h.ExpiresAt),
 		"ended":     "its link ended unopened " + when(h.ExpiresAt),
 		"opened":    "its link was opened " + when(h.OpenedAt),
 	}[string(h.State)]

@@ -68,7 +68,7 @@ func TestPrintLink(t *testing.T) {
 	if got := cells(view)[4]; got != "active" {
 		t.Errorf("listed as %q", got)
 	}
-	for state, want := range map[string]string{"waiting": "waiting: its link can be opened until in 1 hour", "opened": "its link was opened", "ended": "its link ended unopened", "suspended": "but the token is suspended"} {
+	for state, want := range map[string]string{"waiting": " UTC (in 1 hour)", "opened": "its link was opened", "ended": "its link ended unopened", "suspended": "but the token is suspended"} {
 		view.Handover.State = admin.HandoverState(state)
 		if got := handoverText(view); !strings.Contains(got, want) {
 			t.Errorf("%s: %q", state, got)

@@ -293,6 +293,11 @@ func when(t time.Time) string {
 	return relative(time.Until(t)) + " (" + t.UTC().Format("2006-01-02 15:04 UTC") + ")"
 }
 
+// until formats the time at which something ends, exactly and relative to now.
+func until(t time.Time) string {
+	return t.UTC().Format("2006-01-02 15:04 UTC") + " (" + relative(time.Until(t)) + ")"
+}
+
 // expiry says when something expires or has expired.
 func expiry(at time.Time) string {
 	if at.Before(time.Now()) {

@@ -90,7 +90,7 @@ func (r *Registry) HandOver(ctx context.Context, actor storage.Actor, id string,
 
 func checkHandover(lasts time.Duration) error {
 	if lasts < MinHandover || lasts > MaxHandover {
-		return invalid("for", fmt.Errorf("invalid time %s for a hand-over link: expected %s to %dd", lasts, "1m", MaxHandover/(24*time.Hour)))
+		return invalid("for", fmt.Errorf("expected a time from 1m to %dd, which is how long the hand-over link can be opened", MaxHandover/(24*time.Hour)))
 	}
 	return nil
 }
