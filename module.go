@@ -116,7 +116,7 @@ type App struct {
 	// none
 	Trust []trust.Issuer `json:"trust,omitempty"`
 
-	// What the gateway tells by itself, and whom: tokens and accounts that expire soon,
+	// The gateway's notices and who gets them: about tokens and accounts that expire soon,
 	// tokens that nobody uses, and what needs attention. Default: Caddy events and log
 	// lines 30, 14, 7 and 1 days before the end
 	Notices *Notices `json:"notices,omitempty"`

@@ -20,7 +20,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/notice/post"
 )
 
-// Notices configures what the gateway tells by itself, and whom. Every notice is also a
+// Notices configures the gateway's notices and who gets them. Every notice is also a
 // Caddy event, with its type as the name, and a log line of the logger
 // `jira_tokens.notice`.
 type Notices struct {
@@ -161,7 +161,7 @@ func (n *Notices) before() ([]time.Duration, error) {
 	case n.UnusedAfter != 0 && (time.Duration(n.UnusedAfter) < time.Second || time.Duration(n.UnusedAfter) > latestSpan):
 		return nil, fmt.Errorf("unused_after: invalid time %s: expected at least 1s and at most 10 years", time.Duration(n.UnusedAfter))
 	case n.UnusedAfter == 0 && n.DisableUnused:
-		return nil, errors.New("disable_unused: it is not said after which time a token is unused: add unused_after, such as unused_after 90d")
+		return nil, errors.New("disable_unused: missing unused_after: add it, such as unused_after 90d")
 	}
 	return before, nil
 }

@@ -27,10 +27,7 @@ type Audit struct {
 // unmarshalAudit reads the option audit: a block, or the word strict alone.
 func (a *App) unmarshalAudit(d *caddyfile.Dispenser) error {
 	a.Audit = new(Audit)
-	block := append(a.Audit.options(), option.Func("strict", func(d *caddyfile.Dispenser) error {
-		a.Audit.Strict = true
-		return option.Args(d, "no value")
-	}))
+	block := append(a.Audit.options(), option.Flag("strict", &a.Audit.Strict))
 	if d.CountRemainingArgs() == 0 {
 		return block.Read(d, "audit")
 	}

@@ -97,7 +97,7 @@ func (h *Handler) signInElsewhere(w http.ResponseWriter, r *http.Request) {
 	}
 	to, flow, err := way.Begin(r.Context(), h.callback(r))
 	if err != nil {
-		h.logger.Error("beginning to sign somebody in", zap.Error(err))
+		h.logger.Error("cannot begin a sign-in", zap.Error(err))
 		h.showSignIn(w, r, http.StatusBadGateway, page.SignIn{Next: r.URL.Query().Get("next")}, h.say("signin.away", way.Title()))
 		return
 	}
@@ -133,7 +133,7 @@ func (h *Handler) backFromElsewhere(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.logger.Error("signing somebody in", zap.Error(err))
+		h.logger.Error("a sign-in failed", zap.Error(err))
 		h.showSignIn(w, r, http.StatusBadGateway, page.SignIn{Next: remembered.Next}, h.say("signin.nonsense", way.Title()))
 		return
 	}
@@ -166,7 +166,7 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if err := h.sessions.Sweep(r.Context()); err != nil {
-			h.logger.Warn("forgetting old sessions", zap.Error(err))
+			h.logger.Warn("cannot delete ended sessions", zap.Error(err))
 		}
 	}
 	http.Redirect(w, r, mounted(r).base+"signin", http.StatusSeeOther)

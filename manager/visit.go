@@ -88,7 +88,7 @@ func (h *Handler) apiVisitor(r *http.Request) *admin.Visitor {
 	v, err := h.visitOf(discard{}, r)
 	if err != nil || v == nil {
 		if err != nil && !errors.As(err, new(identity.DeniedError)) {
-			h.logger.Error("finding out who calls the API", zap.Error(err))
+			h.logger.Error("cannot identify the caller of the API", zap.Error(err))
 		}
 		return nil
 	}

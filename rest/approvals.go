@@ -38,7 +38,7 @@ func (a *API) showApproval() handler.Endpoint {
 		Serve: func(w http.ResponseWriter, r *http.Request, call handler.Call) error {
 			view, _, err := a.Held.Show(r.Context(), call.Parameter)
 			if errors.Is(err, token.ErrNotFound) || err == nil && view.TokenID != call.Record.ID {
-				return &handler.EndpointError{Reason: handler.ReasonUnknownEndpoint, Message: "This API token has no such request, or no longer."}
+				return &handler.EndpointError{Reason: handler.ReasonUnknownEndpoint, Message: "This API token has no held request with this ID."}
 			}
 			if err != nil {
 				return err

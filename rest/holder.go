@@ -121,7 +121,7 @@ func refused(err error) error {
 	case errors.Is(err, token.ErrRotated):
 		failed.Message = "This secret was replaced by a rotation, and cannot do this. Use the new one."
 	case errors.Is(err, token.ErrConflict):
-		failed.Message = "Somebody else has changed the token at the same time. If it was rotated, use the new secret."
+		failed.Message = "The token was changed at the same time. If it was rotated, use the new secret."
 	default:
 		return err
 	}

@@ -1,10 +1,8 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,7 +25,7 @@ func (a *API) openLink() handler.Endpoint {
 		Method: http.MethodGet, Path: belowEndpoints(accounts.ConnectPath) + "{link}", Needs: handler.NeedsNothing, SecretPath: true,
 		Does: "sends an owner to Jira, to let the gateway act for the owner there",
 		Serve: func(w http.ResponseWriter, r *http.Request, call handler.Call) error {
-			lockPage(w)
+			setPageHeaders(w.Header())
 			opened, err := a.Accounts.OpenLink(r.Context(), call.Parameter)
 			if err != nil {
 				return pageError(err)
@@ -46,7 +44,7 @@ func (a *API) finishLink() handler.Endpoint {
 		Method: http.MethodGet, Path: belowEndpoints(accounts.CallbackPath), Needs: handler.NeedsNothing, SecretPath: true,
 		Does: "saves the account of an owner who has consented in Jira",
 		Serve: func(w http.ResponseWriter, r *http.Request, call handler.Call) error {
-			lockPage(w)
+			setPageHeaders(w.Header())
 			a.setConnectCookie(w, "", -1)
 			query := r.URL.Query()
 			back := accounts.Return{State: query.Get("state"), Code: query.Get("code"), Refused: query.Get("error"), Actor: actorOf(r, call)}
@@ -61,9 +59,7 @@ func (a *API) finishLink() handler.Endpoint {
 				return pageError(err)
 			}
 			text := "Connected. The gateway now acts as " + view.ValidatedAs + " in " + view.Jira + " for tokens of " + view.Owner + " with the account “own”. You can close this page."
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			_, _ = w.Write(page("Connected", text)) // the client may be gone
-			return nil
+			return a.writePage(w, http.StatusOK, plainPage{Title: "Connected", Text: text})
 		},
 	}
 }
@@ -81,31 +77,6 @@ func (a *API) setConnectCookie(w http.ResponseWriter, value string, seconds int)
 		Name: connectCookie, Value: value, Path: path, MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: err == nil && public.Scheme == "https",
 	})
-}
-
-// lockPage sets the headers of the pages, which need nothing from anywhere.
-func lockPage(w http.ResponseWriter) {
-	header := w.Header()
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	header.Set("Referrer-Policy", "no-referrer") // the address of the page has a secret
-	header.Set("X-Frame-Options", "DENY")
-}
-
-var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title>
-<style>body{font:1rem/1.5 sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}</style></head>
-<body><h1>{{.Title}}</h1><p>{{.Text}}</p></body>
-</html>
-`))
-
-// page returns a page with a title and a text.
-func page(title, text string) []byte {
-	var out bytes.Buffer
-	if err := pageTemplate.Execute(&out, struct{ Title, Text string }{title, text}); err != nil {
-		return []byte("<!DOCTYPE html><title>Error</title>") // cannot happen
-	}
-	return out.Bytes()
 }
 
 // pageError returns an error as the page that an owner gets to see.
@@ -126,6 +97,10 @@ func pageError(err error) error {
 	default:
 		failed.Reason, failed.Message = handler.ReasonJiraUnreachable, "Not connected: the gateway could not get an answer from Jira. Open the link again in a few minutes, or tell an administrator."
 	}
-	failed.Page = page("Not connected", failed.Message)
+	text, err := renderPage(plainPage{Title: "Not connected", Text: failed.Message})
+	if err != nil {
+		return err
+	}
+	failed.Page = text
 	return failed
 }

@@ -159,7 +159,7 @@ func checkTimes(c claims, now time.Time) error {
 			return refuse(notJWT, "the JWT's claim %s is not a time", name)
 		}
 		if begins.After(now.Add(leeway)) {
-			return refuse("The JWT is not valid yet.", "the JWT's %s is %s, and it is %s: does one of the clocks run wrong?", name, begins.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+			return refuse("The JWT is not valid yet.", "the JWT's %s is %s, and it is %s: is one of the clocks wrong?", name, begins.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 		}
 	}
 	return nil

@@ -105,7 +105,7 @@ func (p *parsedJWT) readHeader(header claims) error {
 	}
 	if id, ok := header["kid"]; ok {
 		if p.keyID, ok = id.(string); !ok || len(p.keyID) > maxKeyID {
-			return refuse(notJWT, "the JWT's kid is not a text of at most %d bytes", maxKeyID)
+			return refuse(notJWT, "the JWT's kid is not a string of at most %d bytes", maxKeyID)
 		}
 	}
 	typ, _ := header["typ"].(string)

@@ -82,7 +82,7 @@ func (k *Keys) verify(ctx context.Context, p *parsedJWT) ([]byte, error) {
 	}
 	switch {
 	case named && len(known) > 0:
-		return nil, refuse(notGenuine, "the signature of the JWT is wrong: the issuer's key %q has not made it with %s", shown(p.keyID), p.algorithm)
+		return nil, refuse(notGenuine, "the signature of the JWT is wrong: it was not made with the issuer's key %q and the algorithm %s", shown(p.keyID), p.algorithm)
 	case err != nil:
 		return nil, err
 	}

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -70,8 +69,6 @@ type Log struct {
 	// announcedRemoval is the number of the last event that was to be removed because
 	// of its age, as this gateway has recorded. It belongs to Trim.
 	announcedRemoval int64
-
-	latest atomic.Pointer[proof.Signed]
 }
 
 // New returns a Log. It does not use the store and Keep yet.
@@ -87,10 +84,6 @@ const (
 	// maxGap is how many missing events are noted one by one.
 	maxGap = 10_000
 )
-
-// Latest returns the newest signed checkpoint that this gateway knows, without asking
-// the store. It is nil at first.
-func (l *Log) Latest() *proof.Signed { return l.latest.Load() }
 
 // Integrate adds all events to the tree that it does not have yet, and returns the
 // signed checkpoint that covers them.
@@ -156,7 +149,6 @@ func (l *Log) step(ctx context.Context) (more bool, err error) {
 		l.Logger.Info("beginning to sign the audit trail: its events so far are added to a tree now", zap.String("trail", trail))
 	}
 	l.head, l.tree = head, next
-	l.latest.Store(&head)
 	return len(events) == batch, nil
 }
 

@@ -51,13 +51,6 @@ type Filter struct {
 	Current   bool
 }
 
-// Column is a column that a list can be sorted by.
-type Column struct {
-	Text, URL string
-	// Sort is "ascending", "descending" or empty.
-	Sort string
-}
-
 // TokenList is the content of the pages "tokens" and "all".
 type TokenList struct {
 	Hints []Hint

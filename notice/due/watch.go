@@ -58,14 +58,12 @@ type Options struct {
 }
 
 const (
-	// lookEvery is how often each node looks whether it is time.
-	lookEvery = time.Second
 	// retryAfter is how long to wait when the store cannot be used.
 	retryAfter = 10 * time.Second
 	// The bounds of the time between two scans. It is longest with many tokens: a scan
 	// takes at most a hundredth of the time.
 	minEvery, maxEvery, rest = time.Minute, time.Hour, 100
-	// gapOfClock is the time between two scans from which on the clock may have been set.
+	// gapOfClock is the time between two scans that suggests that the clock was set.
 	gapOfClock = 3 * time.Hour
 	// keepMarks is how long it is remembered what was published, beyond the time when it
 	// could come up again, in case the clock is set back.
@@ -119,14 +117,14 @@ func (w *Watch) Run(ctx context.Context) {
 	pause(ctx, min(w.every, retryAfter)) // let the gateway start
 	for ctx.Err() == nil {
 		err := w.turn(ctx)
-		wait := lookEvery
+		wait := min(w.every, retryAfter)
 		if err != nil {
 			wait = retryAfter
 			if ctx.Err() == nil {
 				w.Logger.Debug("cannot look for notices that are due", zap.Error(err)) // an outage has its own line
 			}
 		}
-		pause(ctx, max(wait, min(w.every, 10*time.Second)))
+		pause(ctx, wait)
 	}
 }
 

@@ -199,7 +199,7 @@ func (o *Office) publishWaiting(ctx context.Context) {
 	defer o.mu.Unlock()
 	if n := len(o.waiting); n > 0 {
 		o.Counted(LocalReceiver, Dropped, n)
-		o.Logger.Error("notices were not published, because the store is away", zap.Int("dropped", n))
+		o.Logger.Error("notices were not published, because the store cannot be reached", zap.Int("dropped", n))
 	}
 }
 
