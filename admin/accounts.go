@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -47,6 +48,9 @@ func (c *call) addAccount() (int, any, error) {
 	if err := c.decode(&edit); err != nil {
 		return 0, nil, err
 	}
+	if err := c.checkEdit(edit); err != nil {
+		return 0, nil, err
+	}
 	url, err := edit.URL()
 	if err != nil {
 		return 0, nil, err
@@ -64,9 +68,21 @@ func (c *call) addAccount() (int, any, error) {
 	return http.StatusCreated, view, nil
 }
 
+// checkEdit returns an error if a person says where an account's requests are sent, which
+// would let that person read and answer them, and say whose account it is.
+func (c *call) checkEdit(edit accounts.Edit) error {
+	if c.visitor == nil || edit.APIURL == "" && edit.TokenURL == "" {
+		return nil
+	}
+	return caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("api_url and token_url can only be set with the command, or at the admin endpoint")}
+}
+
 func (c *call) replaceAccount() (int, any, error) {
 	var edit accounts.Edit
 	if err := c.decode(&edit); err != nil {
+		return 0, nil, err
+	}
+	if err := c.checkEdit(edit); err != nil {
 		return 0, nil, err
 	}
 	ref, err := c.accountRef()

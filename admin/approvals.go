@@ -118,6 +118,15 @@ func (c *call) gatewayOf(url string) *handler.Handler {
 
 // approveRequest lets a held request pass once.
 func (c *call) approveRequest() (int, any, error) {
+	if c.visitor != nil {
+		view, _, err := c.app.Held().Show(c.Context(), c.id())
+		if err == nil {
+			err = c.visitor.Desk.MayApproveChanges(c.Context(), view.TokenID)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+	}
 	return c.decideRequest((*approvals.Keeper).Approve)
 }
 

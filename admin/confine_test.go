@@ -284,7 +284,7 @@ func TestConfinementMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	var exported strings.Builder
-	if _, err := a.registry.Export(t.Context(), &exported, registry.ExportPosition{}); err != nil {
+	if _, err := a.registry.Export(t.Context(), &exported, registry.ExportPosition{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	other, _ := newApp(t)

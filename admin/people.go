@@ -16,6 +16,8 @@ type Visitor struct {
 	Desk *registry.Desk
 	// Actor is the person, for the audit trail.
 	Actor registry.Actor
+	// LooksOnly means that the person must not change anything.
+	LooksOnly bool
 }
 
 // right is what a person needs to call an endpoint.
@@ -80,6 +82,8 @@ func ForPeople(app App, visitor func(*http.Request) *Visitor) http.Handler {
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusUnauthorized, Err: errors.New("sign in first")})
 			case needed == noRight:
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method " + r.Method + " is not allowed here")})
+			case person.LooksOnly && r.Method != http.MethodGet:
+				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("this session can only look: sign in with a token of scope admin to change anything")})
 			case needed == manage && !person.Desk.Manages():
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("a rule with manage is needed; no rule for " + person.Desk.Person() + " has it")})
 			default:

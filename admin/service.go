@@ -30,7 +30,7 @@ func (c *call) export() (int, any, error) {
 	c.noDeadline()
 	c.w.Header().Set("Trailer", DamagedTrailer)
 	out := &countingWriter{Writer: c.w}
-	reached, err := c.app.Registry().Export(c.Context(), out, from)
+	reached, err := c.app.Registry().Export(c.Context(), out, from, c.app.MovableDocuments())
 	c.w.Header().Set(DamagedTrailer, strconv.Itoa(reached.Damaged))
 	if err != nil && out.written > 0 {
 		// The response has begun with status 200: only a broken connection can

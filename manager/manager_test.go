@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -346,7 +347,7 @@ func TestNobodySeesAPageWithData(t *testing.T) {
 func TestSignInWithToken(t *testing.T) {
 	a := newApp(t)
 	server := serve(t, a, new(identity.Token))
-	root := a.create(t, map[string]any{"owner": "root", "name": "sign in"})
+	root := a.create(t, map[string]any{"owner": "root", "name": "sign in", "scope": "admin", "exempt": "for the test"})
 	alice := a.create(t, map[string]any{"owner": "alice", "name": "no manager"})
 	b := newBrowser(t, server, "")
 	for what, form := range map[string]url.Values{
@@ -476,5 +477,75 @@ func TestAddressOfTheActor(t *testing.T) {
 	last := page.Events[len(page.Events)-1]
 	if _, err := netip.ParseAddr(last.Actor.Address); err != nil || last.Actor.Name != "alice" || last.Actor.Kind != registry.ActorOwner {
 		t.Errorf("the actor is %+v", last.Actor)
+	}
+}
+
+func TestSignInWithLimitedTokens(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(identity.Token))
+	signIn := func(secret string) (*browser, answer) {
+		t.Helper()
+		b := newBrowser(t, server, "")
+		return b, b.post("/tokens/signin", url.Values{"owner": {"root"}, "token": {secret}})
+	}
+	for what, fields := range map[string]map[string]any{
+		"confined": {"confine": map[string]any{"hide": []string{"summary"}}},
+		"held":     {"hold_writes": true},
+	} {
+		limited := map[string]any{"owner": "root", "name": "n", "scope": "admin", "exempt": "for the test"}
+		maps.Copy(limited, fields)
+		_, answer := signIn(a.create(t, limited).Token.Reveal())
+		answer.want(t, what, http.StatusForbidden, "limited to a part")
+	}
+
+	// A token that only reads is good for looking.
+	reader := a.create(t, map[string]any{"owner": "root", "name": "reader"})
+	b, answer := signIn(reader.Token.Reveal())
+	answer.want(t, "a token that reads", http.StatusSeeOther)
+	b.get("/tokens/all").want(t, "looking", http.StatusOK, "reader")
+	b.post("/tokens/tokens/"+reader.Record.ID+"/revoke", nil).want(t, "changing", http.StatusForbidden, "change nothing")
+	b.post("/tokens/api/v1/tokens/"+reader.Record.ID+"/revoke", nil).want(t, "changing by the API", http.StatusForbidden, "can only look")
+
+	// The session ends with the token, or with its secret.
+	ends := map[string]func(id string) error{
+		"revoked": func(id string) error {
+			_, err := a.registry.Revoke(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, id)
+			return err
+		},
+		"disabled": func(id string) error {
+			_, err := a.registry.Disable(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, id)
+			return err
+		},
+		"deleted": func(id string) error {
+			return a.registry.Delete(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, id)
+		},
+	}
+	for what, end := range ends {
+		issued := a.create(t, map[string]any{"owner": "root", "name": "n"})
+		b, _ := signIn(issued.Token.Reveal())
+		b.get("/tokens/all").want(t, "before it is "+what, http.StatusOK)
+		if err := end(issued.Record.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.get("/tokens/all").want(t, what, http.StatusSeeOther)
+	}
+	rotated := a.create(t, map[string]any{"owner": "root", "name": "n"})
+	if _, err := a.registry.Rotate(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, rotated.Record.ID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	_, answer = signIn(rotated.Token.Reveal())
+	answer.want(t, "a secret in its overlap", http.StatusForbidden, "replaced by a rotation")
+}
+
+// TestPeopleSendAccountsNowhere: whoever says where an account's requests are sent, reads
+// them.
+func TestPeopleSendAccountsNowhere(t *testing.T) {
+	root := newBrowser(t, serve(t, newApp(t), new(header)), "root")
+	for _, path := range []string{"accounts", "accounts/bot/replace"} {
+		for _, field := range []string{"api_url", "token_url"} {
+			body := `{"name":"bot","cloud":"https://acme.atlassian.net","user":"x","secret":"y","scoped":true,"` + field + `":"https://evil.example.com"}`
+			root.do(http.MethodPost, "/tokens/api/v1/"+path, strings.NewReader(body), http.Header{"Content-Type": {"application/json"}}).
+				want(t, path+" "+field, http.StatusForbidden, field)
+		}
 	}
 }

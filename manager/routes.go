@@ -63,6 +63,8 @@ func (h *Handler) person(serve forPerson) http.HandlerFunc {
 			http.Redirect(w, r, mounted(r).base+"signin?next="+next(r), http.StatusSeeOther) //nolint:gosec // the base is a path of this site
 		case v == nil:
 			h.problem(w, r, http.StatusUnauthorized, "problem.signin")
+		case v.looksOnly() && r.Method != http.MethodGet:
+			h.problem(w, r, http.StatusForbidden, "problem.looks")
 		default:
 			serve(w, r, v)
 		}

@@ -146,7 +146,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Ide
 		h.failed(w, r, err)
 		return
 	}
-	if err := h.sessions.Begin(r.Context(), w, mounted(r).cookies(), person.Name, nameOf(via)); err != nil {
+	if err := h.sessions.Begin(r.Context(), w, mounted(r).cookies(), session.Session{
+		Person: person.Name, Via: nameOf(via), TokenID: person.TokenID, LooksOnly: person.LooksOnly,
+	}); err != nil {
 		h.failed(w, r, err)
 		return
 	}

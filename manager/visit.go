@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -27,6 +28,9 @@ type visit struct {
 
 func (v *visit) person() string { return v.desk.Person() }
 
+// looksOnly reports whether the visitor must not change anything.
+func (v *visit) looksOnly() bool { return v.session != nil && v.session.LooksOnly }
+
 // visitOf returns who sends a request, or nil if that is not known.
 func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error) {
 	for _, candidate := range h.identities {
@@ -46,7 +50,26 @@ func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error
 	if err != nil || signedIn == nil || !h.has(signedIn.Via) {
 		return nil, err
 	}
+	if works, err := h.tokenWorks(r.Context(), signedIn); err != nil || !works {
+		return nil, err
+	}
 	return h.visit(r, signedIn.Person, signedIn)
+}
+
+// tokenWorks reports whether the token of a session, if it began with one, still works and
+// was not replaced since.
+func (h *Handler) tokenWorks(ctx context.Context, signedIn *session.Session) (bool, error) {
+	if signedIn.TokenID == "" {
+		return true, nil
+	}
+	record, err := h.app.Registry().Show(ctx, signedIn.TokenID)
+	switch {
+	case errors.Is(err, token.ErrUnavailable):
+		return false, err
+	case err != nil:
+		return false, nil //nolint:nilerr // it was deleted, or is damaged
+	}
+	return h.app.Registry().State(record) == token.StateActive && record.OwnedBy(signedIn.Person) && !record.RotatedAt.After(signedIn.Began.Time()), nil
 }
 
 // visit returns the visit of a person, unless the person has left.
@@ -95,7 +118,9 @@ func (h *Handler) apiVisitor(r *http.Request) *admin.Visitor {
 	return v.visitor()
 }
 
-func (v *visit) visitor() *admin.Visitor { return &admin.Visitor{Desk: v.desk, Actor: v.actor} }
+func (v *visit) visitor() *admin.Visitor {
+	return &admin.Visitor{Desk: v.desk, Actor: v.actor, LooksOnly: v.looksOnly()}
+}
 
 // discard is a ResponseWriter for cookies that are not renewed.
 type discard struct{}

@@ -39,6 +39,10 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 				return err
 			}
 		}
+		if old.Account != record.Account {
+			// Whoever has the link was to get a token for the other account.
+			record.Handover = record.Handover.EndedAt(r.now())
+		}
 		if err := r.checkChanged(ctx, &old, record); err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func (d *Desk) vetsOfNew(vets []Vet) []Vet {
 		if err := d.checkOwnAccount(record); err != nil {
 			return err
 		}
-		return d.checkExempt(&token.Record{Kind: record.Kind}, record)
+		return d.checkExempt(new(token.Record), record)
 	}}, vets...)
 }
 
@@ -139,10 +139,14 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 		if !d.mayChange(record) { // after a transfer in the meantime
 			return hidden(id, storage.ErrNotFound)
 		}
-		if before.Account != record.Account {
+		// What Jira says about a confinement is what the owner sees there.
+		if before.Account != record.Account || edit.Has("confine") {
 			if err := d.checkOwnAccount(record); err != nil {
 				return err
 			}
+		}
+		if err := d.checkHold(before, record); err != nil {
+			return err
 		}
 		return d.checkExempt(before, record)
 	}}, vets...)
@@ -158,14 +162,28 @@ func (d *Desk) checkOwnAccount(record *token.Record) error {
 	return ForbiddenError{"the token acts as " + record.Owner + " in Jira, so only " + record.Owner + " can create or rotate it, or give it that account"}
 }
 
+// checkHold returns an error if the person may not end that a token's changes are held:
+// its owner would otherwise approve them all.
+func (d *Desk) checkHold(before, changed *token.Record) error {
+	if !before.HoldWrites || changed.HoldWrites || d.Manages() && !d.owns(changed) {
+		return nil
+	}
+	return ForbiddenError{"the changes of this token must be approved; only somebody else who manages tokens can end that"}
+}
+
 // checkExempt returns an error if the person may not exempt a token from the policy, or
-// change an exempt one in a way that the policy would have to allow.
+// change an exempt one in a way that the policy would have to allow. An exemption must be
+// approved by somebody else, since it lets a token do anything.
 func (d *Desk) checkExempt(before, changed *token.Record) error {
 	switch {
 	case before.Exempt == "" && changed.Exempt == "":
 		return nil
 	case before.Exempt != changed.Exempt:
-		return d.mustManage("exempt tokens from the policy")
+		if err := d.mustManage("exempt tokens from the policy"); err != nil || changed.Exempt == "" {
+			return err
+		}
+		makePending(changed)
+		return nil
 	}
 	if touched, err := touchesRules(before, changed); err != nil || !touched {
 		return err
@@ -260,6 +278,12 @@ func (d *Desk) Reject(ctx context.Context, actor Actor, id string, verdict Verdi
 	return d.registry.Reject(ctx, actor, id, verdict)
 }
 
+// MayApproveChanges returns an error unless the person may approve held changes of a
+// token, which its owner, whoever is responsible for it and whoever has made it may not.
+func (d *Desk) MayApproveChanges(ctx context.Context, id string) error {
+	return d.mayDecide(ctx, id)
+}
+
 // mayDecide returns an error unless the person may approve or reject a pending token.
 func (d *Desk) mayDecide(ctx context.Context, id string) error {
 	if err := d.mustManage("approve or reject tokens"); err != nil {
@@ -269,7 +293,7 @@ func (d *Desk) mayDecide(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if record.OwnedBy(d.person) {
+	if record.OwnedBy(d.person) || token.Fold(record.Responsible) == token.Fold(d.person) {
 		return ForbiddenError{"nobody approves or rejects their own tokens: ask somebody else who manages tokens"}
 	}
 	var known, asked bool
@@ -312,9 +336,13 @@ func (d *Desk) eachEvent(ctx context.Context, id string, visit func(storage.Even
 	}
 }
 
-// asks reports whether an action can make a token pending.
+// asks reports whether whoever did this has asked for the token, or has seen it.
 func asks(action string) bool {
-	return action == ActionCreate || action == ActionUpdate || action == ActionTransfer || action == ActionImport
+	switch action {
+	case ActionCreate, ActionUpdate, ActionTransfer, ActionImport, ActionRotate, ActionHandover, ActionExchange:
+		return true
+	}
+	return false
 }
 
 // Events returns a page of the audit trail: of everything for those with manage, and of

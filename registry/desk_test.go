@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -234,5 +235,94 @@ func TestDeskActsAsNobodyElse(t *testing.T) {
 	wantRefused(t, "give a token whose secret is known that account", err)
 	if _, err := alice.Rotate(t.Context(), person("alice"), own.Record.ID, 0); err != nil {
 		t.Errorf("the owner: %v", err)
+	}
+}
+
+func TestDeskExemptsNobodyAlone(t *testing.T) {
+	r, _, _, root, eve := desks(t)
+	exempt := map[string]any{"scope": "admin", "exempt": "because"}
+	fields := map[string]any{"owner": "root", "name": "n"}
+	maps.Copy(fields, exempt)
+	issued, err := root.Create(t.Context(), person("root"), edit(t, fields))
+	if err != nil || issued.Record.Status != token.StatusPending {
+		t.Fatalf("an exempt token: %+v, %v", issued.Record, err)
+	}
+	_, err = root.Approve(t.Context(), person("root"), issued.Record.ID, Verdict{})
+	wantRefused(t, "approving it", err)
+	if _, err := eve.Approve(t.Context(), person("eve"), issued.Record.ID, Verdict{}); err != nil {
+		t.Error(err)
+	}
+	plain, err := root.Create(t.Context(), person("root"), edit(t, map[string]any{"owner": "root", "name": "n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := root.Update(t.Context(), person("root"), plain.Record.ID, edit(t, exempt))
+	if err != nil || changed.Status != token.StatusPending {
+		t.Errorf("an exemption later: %+v, %v", changed, err)
+	}
+	disabled, err := r.Disable(t.Context(), admin, issued.Record.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err = eve.Update(t.Context(), person("eve"), disabled.ID, edit(t, map[string]any{"exempt": "another reason"}))
+	if err != nil || changed.Status != token.StatusDisabled || !changed.Unapproved {
+		t.Errorf("of a disabled token: %+v, %v", changed, err)
+	}
+}
+
+func TestDeskHoldsChanges(t *testing.T) {
+	r, alice, bea, root, eve := desks(t)
+	issued, err := r.Create(t.Context(), admin, edit(t, map[string]any{"owner": "alice", "name": "agent", "hold_writes": true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := issued.Record.ID
+	_, err = alice.Update(t.Context(), person("alice"), id, edit(t, map[string]any{"hold_writes": false}))
+	wantRefused(t, "the owner ends it", err)
+	if _, err := alice.Update(t.Context(), person("alice"), id, edit(t, map[string]any{"name": "renamed"})); err != nil {
+		t.Error(err)
+	}
+	if _, err := root.Update(t.Context(), person("root"), id, edit(t, map[string]any{"hold_writes": false})); err != nil {
+		t.Errorf("somebody else who manages: %v", err)
+	}
+	service, err := bea.Create(t.Context(), person("bea"), edit(t, map[string]any{"owner": "deploy", "name": "n", "kind": "service", "responsible": "root", "hold_writes": true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, "whoever is responsible", root.MayApproveChanges(t.Context(), service.Record.ID))
+	if err := eve.MayApproveChanges(t.Context(), service.Record.ID); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	if _, err := r.Rotate(t.Context(), person("eve"), service.Record.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, "whoever knows the secret", eve.MayApproveChanges(t.Context(), service.Record.ID))
+}
+
+func TestDeskAsksNothingAsSomebodyElse(t *testing.T) {
+	r, _, _, root, _ := desks(t)
+	r.accounts = func() []string { return []string{"default", token.OwnAccount} }
+	issued, err := r.Create(t.Context(), admin, edit(t, map[string]any{"owner": "alice", "name": "n", "account": token.OwnAccount}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = root.Update(t.Context(), person("root"), issued.Record.ID, edit(t, map[string]any{"confine": map[string]any{"jql": "project = SECRET"}}))
+	wantRefused(t, "how much the owner sees", err)
+}
+
+// TestLinkEndsWithTheAccount: a link that was made for one account does not lead to a token
+// for another.
+func TestLinkEndsWithTheAccount(t *testing.T) {
+	r, _ := newRegistry(t)
+	record, _ := create(t, r, map[string]any{"owner": "alice", "name": "n"})
+	issued, err := r.HandOver(t.Context(), admin, record.ID, 0, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Update(t.Context(), admin, record.ID, edit(t, map[string]any{"account": "reporting"})); err != nil {
+		t.Fatal(err)
+	}
+	if opened, err := r.OpenHandover(t.Context(), admin, issued.Link); err == nil {
+		t.Errorf("opened: %+v", opened)
 	}
 }

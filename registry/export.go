@@ -61,10 +61,11 @@ type exportedDocument struct {
 
 // Export writes everything that Import needs to another store: tokens, when they were
 // last used, and documents, such as stored accounts, which stay encrypted. It continues
-// after the position from, unless that is zero. It does not see the store at one moment:
+// after the position from, unless that is zero. Of documents of kinds that Import does not
+// take over, it writes only the names: they may have secrets. It does not see the store at one moment:
 // for what changes meanwhile, export again later.
-func (r *Registry) Export(ctx context.Context, w io.Writer, from ExportPosition) (ExportPosition, error) {
-	e := &exporter{registry: r, encoder: json.NewEncoder(w), at: from}
+func (r *Registry) Export(ctx context.Context, w io.Writer, from ExportPosition, kinds map[string]ImportedKind) (ExportPosition, error) {
+	e := &exporter{registry: r, encoder: json.NewEncoder(w), at: from, kinds: kinds}
 	if from.Cursor == "" {
 		e.at = ExportPosition{}
 		if err := e.begin(ctx); err != nil {
@@ -96,6 +97,7 @@ type exporter struct {
 	registry *Registry
 	encoder  *json.Encoder
 	at       ExportPosition
+	kinds    map[string]ImportedKind
 }
 
 func (e *exporter) write(line any) error {
@@ -130,6 +132,9 @@ func (e *exporter) begin(ctx context.Context) error {
 		}
 		e.at.Damaged += len(page.Damaged)
 		for _, document := range page.Documents {
+			if _, ok := e.kinds[document.Kind]; !ok {
+				document.Data = nil
+			}
 			if err := e.write(exportLine{Document: &exportedDocument{document.Kind, document.ID, document.Data}}); err != nil {
 				return err
 			}

@@ -73,6 +73,9 @@ func (r *Registry) HandOver(ctx context.Context, actor storage.Actor, id string,
 	}
 	link := token.NewLink(current.ID)
 	record, err := r.change(ctx, actor, ActionHandover, id, current.Version, func(record *token.Record) error {
+		if err := r.checkChangeable(record); err != nil {
+			return err
+		}
 		if err := r.rotatable(record); err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func TestHandover(t *testing.T) {
 		t.Errorf("the token does not work: %v", err)
 	}
 	var exported bytes.Buffer
-	if _, err := r.Export(t.Context(), &exported, ExportPosition{}); err != nil {
+	if _, err := r.Export(t.Context(), &exported, ExportPosition{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	secret := opened.Token.Reveal()

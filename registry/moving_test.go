@@ -20,7 +20,7 @@ import (
 func exported(t *testing.T, r *Registry) string {
 	t.Helper()
 	var file strings.Builder
-	if _, err := r.Export(t.Context(), &file, ExportPosition{}); err != nil {
+	if _, err := r.Export(t.Context(), &file, ExportPosition{}, movable); err != nil {
 		t.Fatal(err)
 	}
 	return file.String()
@@ -196,7 +196,7 @@ func TestContinuedExport(t *testing.T) {
 		}
 		positions++
 		var rest bytes.Buffer
-		end, err := r.Export(t.Context(), &rest, *mark.Position)
+		end, err := r.Export(t.Context(), &rest, *mark.Position, movable)
 		before, after, _ := strings.Cut(whole, line)
 		if err != nil || rest.String() != after || strings.Count(before, recordStart) != mark.Position.Records || end.Records != 2*storage.MaxPageSize+3 {
 			t.Errorf("continued at %+v: %+v, %v", mark.Position, end, err)
@@ -257,5 +257,20 @@ func TestImportedOnlyAsExported(t *testing.T) {
 	}
 	if got := importInto(t, to, string(text), ImportOptions{}); !strings.Contains(got, "another token has this ID here") {
 		t.Error(got)
+	}
+}
+
+// TestExportHasNoSecretsOfOthers: documents that are not imported can have secrets, such as
+// the key of sessions.
+func TestExportHasNoSecretsOfOthers(t *testing.T) {
+	r, _ := newRegistry(t)
+	for kind, data := range map[string]string{"account": `{"n":"moves"}`, "session_key": `{"key":"s3cret"}`} {
+		err := r.store.ApplyDocument(t.Context(), storage.DocumentChange{DocumentName: storage.DocumentName{Kind: kind, ID: "x"}, Data: json.RawMessage(data), Event: storage.Event{At: r.now(), Action: "test", Actor: admin}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if file := exported(t, r); strings.Contains(file, "s3cret") || !strings.Contains(file, `"session_key"`) || !strings.Contains(file, "moves") {
+		t.Error(file)
 	}
 }

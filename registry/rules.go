@@ -94,6 +94,11 @@ func (r *Registry) awaitApproval(record *token.Record) {
 	if record.Exempt != "" || r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope) == "" {
 		return
 	}
+	makePending(record)
+}
+
+// makePending makes a token pending.
+func makePending(record *token.Record) {
 	switch record.Status {
 	case token.StatusPending: // keeps its reason
 	case token.StatusDisabled:

@@ -199,6 +199,8 @@ func (a *API) revokePAT() handler.Endpoint {
 				return &handler.EndpointError{Reason: handler.ReasonUnknownEndpoint, Message: "There is no such token that this one may revoke."}
 			case found[0] != call.Record.ID && !call.Record.Scope.Changes():
 				return mayMint(call)
+			case call.Record.Replaced(call.Presented.Digest()):
+				return &handler.EndpointError{Reason: handler.ReasonPathDenied, Message: "This secret was replaced by a rotation and is about to end. It cannot revoke tokens: use the new one."}
 			}
 			if _, err := a.Registry.Revoke(r.Context(), holder(r, call), found[0]); err != nil {
 				return refusedPAT(err)

@@ -22,6 +22,11 @@ const Namespace = "jira_tokens.identities"
 type Person struct {
 	// Name is the person's name as owners of tokens are named.
 	Name string
+	// TokenID is the ID of the token that the person has shown, if it was one. The
+	// session ends with the token.
+	TokenID string
+	// LooksOnly means that the person may see what they may see, but change nothing.
+	LooksOnly bool
 }
 
 // Identity is a way to find out who somebody is. It also implements exactly one of

@@ -18,14 +18,18 @@ import (
 // app is an app with one Jira.
 type app struct {
 	App
-	url string
+	url, other string
 }
 
 func (a *app) Jiras() []handler.Jira {
 	if a.url == "" {
 		return nil
 	}
-	return []handler.Jira{{URL: a.url, Transport: http.DefaultTransport}}
+	jiras := []handler.Jira{{URL: a.url, Transport: http.DefaultTransport}}
+	if a.other != "" {
+		jiras = append(jiras, handler.Jira{URL: a.other, Transport: http.DefaultTransport})
+	}
+	return jiras
 }
 
 func TestJiraSession(t *testing.T) {
@@ -91,6 +95,11 @@ func TestJiraSession(t *testing.T) {
 	status = http.StatusServiceUnavailable
 	if name, err := recognize(asking(), "JSESSIONID=good"); name != "" || err == nil {
 		t.Errorf("a Jira in trouble: %q, %v", name, err)
+	}
+	several := new(Jira)
+	several.Use(&app{url: site.URL, other: "https://other.example.com"})
+	if name, err := recognize(several, "JSESSIONID=good"); name != "" || err == nil {
+		t.Errorf("several Jiras: %q, %v", name, err)
 	}
 	nowhere := new(Jira)
 	nowhere.Use(&app{})

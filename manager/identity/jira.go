@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -89,7 +91,13 @@ func (j *Jira) Recognize(r *http.Request) (*Person, error) {
 	}
 	jiras := j.jiras()
 	if len(jiras) == 0 {
-		return nil, fmt.Errorf("identity jira: the configuration has no gateway, so there is no Jira to ask")
+		return nil, errors.New("identity jira: the configuration has no gateway, so there is no Jira to ask")
+	}
+	for _, other := range jiras[1:] {
+		if !jira.SameURL(other.URL, jiras[0].URL) {
+			// Somebody in one of them could have the name of somebody else in another.
+			return nil, fmt.Errorf("identity jira: the gateways forward to several Jiras, %s and %s: use another identity", jiras[0].URL, other.URL)
+		}
 	}
 	person, err := whoseSession(r.Context(), jiras[0], cookies)
 	if err != nil {

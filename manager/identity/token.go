@@ -15,7 +15,8 @@ func init() {
 }
 
 // Token signs in people with the name of an owner and one of the owner's tokens, if the
-// policy gives the owner the right to manage.
+// policy gives the owner the right to manage. With a token of another scope than admin, they
+// can look, but change nothing. The session ends with the token.
 type Token struct{ app App }
 
 // CaddyModule returns the Caddy module information.
@@ -50,10 +51,18 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 		return nil, DeniedError{"This token does not work now: it is " + string(t.app.Registry().State(record)) + "."}
 	case !record.Networks.Permits(credential.Address) || !standing.Rights.Permits(credential.Address):
 		return nil, DeniedError{"This token does not work from your address."}
+	case restricted(record):
+		return nil, DeniedError{"This token is limited to a part of what you may do, so nobody can sign in with it."}
 	case record.Kind != token.KindUser || !standing.Rights.Manage():
 		return nil, DeniedError{"Only people who manage tokens can sign in with one."}
 	}
-	return &Person{Name: record.Owner}, nil
+	return &Person{Name: record.Owner, TokenID: record.ID, LooksOnly: record.Scope != token.ScopeAdmin}, nil
+}
+
+// restricted reports whether somebody has limited what the token can do. On the page, it
+// could do more.
+func restricted(record *token.Record) bool {
+	return !record.Confine.IsZero() || record.HoldWrites || record.Exchanged()
 }
 
 func (t *Token) record(ctx context.Context, credential Credential) (*token.Record, error) {
@@ -67,6 +76,8 @@ func (t *Token) record(ctx context.Context, credential Credential) (*token.Recor
 		return nil, err
 	case err != nil || !record.OwnedBy(credential.Owner):
 		return nil, errDenied
+	case record.Replaced(presented.Digest()):
+		return nil, DeniedError{"This token was replaced by a rotation. Use the new one."}
 	}
 	return record, nil
 }

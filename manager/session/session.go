@@ -44,6 +44,10 @@ type Session struct {
 	Person string `json:"sub"`
 	// Via names the identity that vouched for the person.
 	Via string `json:"via"`
+	// TokenID is the ID of the token that the person signed in with, if it was one, and
+	// LooksOnly means that the person must not change anything.
+	TokenID   string `json:"tok,omitempty"`
+	LooksOnly bool   `json:"look,omitempty"`
 	// Began is when the person signed in.
 	Began *jwt.NumericDate `json:"auth_time"`
 	// Renewed is when the cookie was made, and Ends when it becomes invalid.
@@ -73,9 +77,9 @@ type Scope struct {
 }
 
 // Begin signs a person in. The session is new, whatever cookie the browser had.
-func (s *Sessions) Begin(ctx context.Context, w http.ResponseWriter, scope Scope, person, via string) error {
-	now := s.now()
-	return s.write(ctx, w, scope, Session{ID: rand.Text(), Person: person, Via: via, Began: jwt.NewNumericDate(now)})
+func (s *Sessions) Begin(ctx context.Context, w http.ResponseWriter, scope Scope, begun Session) error {
+	begun.ID, begun.Began = rand.Text(), jwt.NewNumericDate(s.now())
+	return s.write(ctx, w, scope, begun)
 }
 
 // Read returns the session of a request's cookie, or nil if it has none that is valid. It

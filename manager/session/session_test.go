@@ -38,7 +38,7 @@ func nodes(t *testing.T) (one, other *Sessions, now *time.Time) {
 func begin(t *testing.T, s *Sessions) *http.Cookie {
 	t.Helper()
 	w := httptest.NewRecorder()
-	if err := s.Begin(t.Context(), w, scope, "alice", "test"); err != nil {
+	if err := s.Begin(t.Context(), w, scope, Session{Person: "alice", Via: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	return w.Result().Cookies()[0]
