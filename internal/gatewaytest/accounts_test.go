@@ -288,13 +288,17 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// eventuallyLogged waits for a log line.
-func (g *gateway) eventuallyLogged(t *testing.T, text string) {
+// eventuallyLogged waits for a log line, which may come after the response, and
+// returns it.
+func (g *gateway) eventuallyLogged(t *testing.T, text string) (line string) {
 	t.Helper()
 	eventually(t, "a log line", func() error {
-		if !strings.Contains(g.log.String(), text) {
+		log := g.log.String()
+		written := log[:strings.LastIndexByte(log, '\n')+1]
+		if line = lineWith(written, text); line == "" {
 			return fmt.Errorf("the log does not contain %q", text)
 		}
 		return nil
 	})
+	return line
 }

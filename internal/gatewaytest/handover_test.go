@@ -76,7 +76,7 @@ func TestHandoverAndSelf(t *testing.T) {
 	g.check(t, g.do("POST", path[:len(path)-1]+"_", asProgram, ""), refused(http.StatusNotFound, "unknown_handover"))
 	g.check(t, g.do("POST", path+"/", asProgram, ""), refused(http.StatusNotFound, "unknown_endpoint"))
 	g.check(t, g.do("PUT", path, asProgram, ""), refused(http.StatusMethodNotAllowed, "method_not_allowed"))
-	if line := lineWith(g.log.String(), "a hand-over link was opened again"); !strings.Contains(line, h.ID) || !strings.Contains(line, `"warn"`) {
+	if line := g.eventuallyLogged(t, "a hand-over link was opened again"); !strings.Contains(line, h.ID) || !strings.Contains(line, `"warn"`) {
 		t.Errorf("the alarm in the log: %s", line)
 	}
 
@@ -91,7 +91,7 @@ func TestHandoverAndSelf(t *testing.T) {
 	if got.header.Get("X-Jira-Token-Expires") == "" || got.header.Get("Sunset") == "" {
 		t.Errorf("a token that ends soon: %v", got.header)
 	}
-	if line := lineWith(g.log.String(), `"uri":"`+selfPath); !strings.Contains(line, h.ID) || !strings.Contains(line, `"jira_decision":"allowed"`) {
+	if line := g.eventuallyLogged(t, `"uri":"`+selfPath); !strings.Contains(line, h.ID) || !strings.Contains(line, `"jira_decision":"allowed"`) {
 		t.Errorf("access log: %s", line)
 	}
 	g.check(t, g.do("GET", selfPath, ""), refused(http.StatusUnauthorized, "no_credentials"))
