@@ -115,6 +115,8 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 // its own line or the end of a cloud line. Credentials may contain placeholders.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
+	var unusedAfter caddy.Duration
+	var disableUnused bool
 	return option.Block{
 		option.Func("store", a.unmarshalStore),
 		option.Func("cache", a.unmarshalCache),
@@ -131,8 +133,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("groups_from", a.unmarshalGroupsFrom),
 		option.Func("policy", a.unmarshalPolicy),
 		option.Func("notify", a.unmarshalNotify).Repeated(),
-		option.Func("unused_after", a.unmarshalUnusedAfter),
-		option.Func("disable_unused", a.unmarshalDisableUnused),
+		option.Duration("unused_after", &unusedAfter).Then(func() error {
+			a.noticesConfig().UnusedAfter = unusedAfter
+			return nil
+		}),
+		option.Flag("disable_unused", &disableUnused).Then(func() error {
+			a.noticesConfig().DisableUnused = true
+			return nil
+		}),
 		option.Func("audit", a.unmarshalAudit),
 	}.Read(d, "jira_tokens")
 }

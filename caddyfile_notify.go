@@ -1,7 +1,6 @@
 package jiratokens
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -77,26 +76,4 @@ func (a *App) unmarshalWebhook(d *caddyfile.Dispenser) error {
 			return nil
 		}).Repeated(),
 	}.Read(d, "notify webhook")
-}
-
-// unmarshalUnusedAfter reads the option unused_after.
-func (a *App) unmarshalUnusedAfter(d *caddyfile.Dispenser) error {
-	var text string
-	if err := option.Args(d, "a time such as 90d", &text); err != nil {
-		return err
-	}
-	after, err := caddy.ParseDuration(text)
-	if err != nil || after <= 0 {
-		return d.WrapErr(fmt.Errorf("invalid unused_after %q: expected a time above 0, such as 90d", text))
-	}
-	a.noticesConfig().UnusedAfter = caddy.Duration(after)
-	return nil
-}
-
-func (a *App) unmarshalDisableUnused(d *caddyfile.Dispenser) error {
-	a.noticesConfig().DisableUnused = true
-	if d.NextArg() {
-		return d.Err("disable_unused: too many arguments: expected none")
-	}
-	return nil
 }

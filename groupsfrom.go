@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -180,15 +179,6 @@ func (p *people) jiraToAsk(jiras []handler.Jira, stored bool) (handler.Jira, err
 		return handler.Jira{}, fmt.Errorf("no gateway uses the account %s: name another with `account <name>`", p.config.Account)
 	}
 	return handler.Jira{}, fmt.Errorf("no gateway forwards to %s with the account %s: expected %s", p.config.URL, p.config.Account, strings.Join(urls, " or "))
-}
-
-// replacing is a transport for requests that do not come through an HTTP server: the
-// transport to Jira replaces the placeholders in its options.
-type replacing struct{ http.RoundTripper }
-
-func (r replacing) RoundTrip(request *http.Request) (*http.Response, error) {
-	ctx := context.WithValue(request.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
-	return r.RoundTripper.RoundTrip(request.WithContext(ctx))
 }
 
 // GroupsHealth says whether Jira tells the groups of owners. It returns nil if Jira is

@@ -219,7 +219,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Cache.check(); err != nil {
 		return err
 	}
-	if err := checkPublicURL(a.PublicURL); err != nil {
+	if err := a.checkPublicURL(); err != nil {
 		return err
 	}
 	apps, err := a.consentApps()

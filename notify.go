@@ -18,6 +18,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/notice"
 	"github.com/jiratokens/caddy-jira-tokens/notice/due"
 	"github.com/jiratokens/caddy-jira-tokens/notice/post"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Notices configures the gateway's notices and who gets them. Every notice is also a
@@ -122,7 +123,7 @@ func (a *App) provisionNotices(ctx caddy.Context) error {
 		Accounts: a.expiringAccounts, Publish: n.PublishPatiently, Forget: n.Forget, Disable: a.registry.DisableUnused,
 		Counted: func(counts map[time.Duration]int) {
 			for within, n := range counts {
-				metrics.Expiring(due.Span(within), n)
+				metrics.Expiring(token.FormatSpan(within), n)
 			}
 		},
 		Before: before, UnusedAfter: time.Duration(config.UnusedAfter), DisableUnused: config.DisableUnused,

@@ -15,24 +15,33 @@ func (a *App) unmarshalPublicURL(d *caddyfile.Dispenser) error {
 	if err := option.Args(d, "a URL such as https://jira.example.com", &a.PublicURL); err != nil {
 		return err
 	}
-	if err := checkPublicURL(a.PublicURL); err != nil {
+	if err := a.checkPublicURL(); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil
 }
 
-// checkPublicURL returns an error if text is neither empty nor the base of a URL that
-// users can open.
-func checkPublicURL(text string) error {
-	if text == "" {
-		return nil
-	}
+// checkBaseURL returns an error unless text can be the base URL of a site. It shows only
+// the host of text, since it may contain a secret.
+func checkBaseURL(text, example string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
-		return fmt.Errorf("public_url: expected a URL such as https://jira.example.com")
+		return fmt.Errorf("expected a URL such as %s", example)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return fmt.Errorf("public_url of host %q: must have no user, query or fragment", u.Host)
+		return fmt.Errorf("the URL with the host %q must have no user, query or fragment", u.Host)
+	}
+	return nil
+}
+
+// checkPublicURL returns an error unless public_url is empty or can be the base of URLs
+// that users open.
+func (a *App) checkPublicURL() error {
+	if a.PublicURL == "" {
+		return nil
+	}
+	if err := checkBaseURL(a.PublicURL, "https://jira.example.com"); err != nil {
+		return fmt.Errorf("public_url: %w", err)
 	}
 	return nil
 }

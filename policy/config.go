@@ -4,7 +4,6 @@ package policy
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -146,20 +145,10 @@ func (l Lifetime) MarshalText() ([]byte, error) { return []byte(l.String()), nil
 
 // String returns the lifetime as UnmarshalText accepts it.
 func (l Lifetime) String() string {
-	const day = 24 * time.Hour
-	switch {
-	case l.never:
+	if l.never {
 		return "never"
-	case l.span%day == 0:
-		return fmt.Sprintf("%dd", l.span/day)
 	}
-	text := l.span.String()
-	for _, zero := range []string{"m0s", "h0m"} { // 12h0m0s is 12h
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
+	return token.FormatSpan(l.span)
 }
 
 // longer reports whether l allows more than other. Both must say something.

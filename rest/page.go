@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -108,20 +106,9 @@ func offerPage(record *token.Record) plainPage {
 
 func overlapText(record *token.Record) string {
 	if overlap := record.Handover.Overlap(); overlap > 0 {
-		return ", which keeps working for " + span(overlap)
+		return ", which keeps working for " + token.FormatSpan(overlap)
 	}
 	return ", which stops working at once"
-}
-
-// span formats a length of time without units that are zero at its end, such as 1h30m.
-func span(d time.Duration) string {
-	text := d.String()
-	for _, unit := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, unit) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
 }
 
 // openedPage shows the token.

@@ -40,3 +40,19 @@ func ParseSpan(text string) (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// FormatSpan returns a length of time as ParseSpan accepts it: in days if it is a number of
+// them.
+func FormatSpan(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} { // 12h0m0s is 12h
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}

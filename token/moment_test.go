@@ -24,3 +24,19 @@ func TestParseMoment(t *testing.T) {
 		}
 	}
 }
+
+func TestFormatSpan(t *testing.T) {
+	const day = 24 * time.Hour
+	for d, want := range map[time.Duration]string{
+		30 * day: "30d", 12 * time.Hour: "12h", 36 * time.Hour: "36h", time.Minute: "1m", 90 * time.Second: "1m30s",
+		90 * time.Minute: "1h30m", 0: "0s", 500 * time.Millisecond: "500ms",
+	} {
+		got := FormatSpan(d)
+		if got != want {
+			t.Errorf("%s is %q, want %q", d, got, want)
+		}
+		if back, err := ParseSpan(got); err != nil || back != d {
+			t.Errorf("%q is parsed as %s, %v", got, back, err)
+		}
+	}
+}

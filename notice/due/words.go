@@ -29,7 +29,7 @@ func (w *Watch) tokenData(record *token.Record) map[string]any {
 
 func (w *Watch) tokenExpiring(record *token.Record, before time.Duration, now time.Time) notice.Notice {
 	data := w.tokenData(record)
-	data["within"] = Span(before)
+	data["within"] = token.FormatSpan(before)
 	return notice.Notice{
 		Type: notice.TokenExpiring, Subject: "tokens/" + record.ID, Data: data,
 		Sentence: fmt.Sprintf("The token %q (%s) of %s expires %s, on %s. Extend or rotate it before then, or let it end.",
@@ -41,7 +41,7 @@ func (w *Watch) tokenExpiring(record *token.Record, before time.Duration, now ti
 
 func (w *Watch) accountExpiring(account Account, before time.Duration, now time.Time) notice.Notice {
 	data := map[string]any{
-		"account": account.Name, "jira": account.Jira, "expires_at": account.ExpiresAt.UTC().Format(time.RFC3339), "within": Span(before),
+		"account": account.Name, "jira": account.Jira, "expires_at": account.ExpiresAt.UTC().Format(time.RFC3339), "within": token.FormatSpan(before),
 	}
 	name := "account " + account.Name
 	if account.Owner != "" {
@@ -62,7 +62,7 @@ func (w *Watch) accountExpiring(account Account, before time.Duration, now time.
 
 func (w *Watch) tokenUnused(record *token.Record, use, now time.Time) notice.Notice {
 	data := w.tokenData(record)
-	data["unused_after"], data["disabled"] = Span(w.UnusedAfter), w.DisableUnused
+	data["unused_after"], data["disabled"] = token.FormatSpan(w.UnusedAfter), w.DisableUnused
 	last, since := "it has never been used", record.CreatedAt
 	if !use.IsZero() {
 		data["last_used"] = use.UTC().Format(time.RFC3339)
@@ -74,28 +74,13 @@ func (w *Watch) tokenUnused(record *token.Record, use, now time.Time) notice.Not
 	}
 	return notice.Notice{
 		Type: notice.TokenUnused, Subject: "tokens/" + record.ID, Data: data,
-		Sentence: fmt.Sprintf("Nobody has used the token %q (%s) of %s for %s: %s. %s", record.Name, record.ID, record.Owner, Span(w.UnusedAfter), last, advice),
+		Sentence: fmt.Sprintf("Nobody has used the token %q (%s) of %s for %s: %s. %s", record.Name, record.ID, record.Owner, token.FormatSpan(w.UnusedAfter), last, advice),
 		Once:     record.ID + " " + strconv.FormatInt(since.Unix(), 10),
 		Until:    now.Add(30 * 24 * time.Hour),
 	}
 }
 
-func (w *Watch) unusedReason() string { return "unused for " + Span(w.UnusedAfter) }
-
-// Span formats a time such as 30d or 12h.
-func Span(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d >= day && d%day == 0 {
-		return strconv.Itoa(int(d/day)) + "d"
-	}
-	if d >= time.Hour && d%time.Hour == 0 {
-		return strconv.Itoa(int(d/time.Hour)) + "h"
-	}
-	if d >= time.Minute && d%time.Minute == 0 {
-		return strconv.Itoa(int(d/time.Minute)) + "m"
-	}
-	return d.String()
-}
+func (w *Watch) unusedReason() string { return "unused for " + token.FormatSpan(w.UnusedAfter) }
 
 // in says how long something takes, for people.
 func in(left time.Duration) string {
