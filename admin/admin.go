@@ -121,6 +121,7 @@ var endpoints = map[string]map[string]endpoint{
 	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
 	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},
 
+	"audit/{event}":       {http.MethodGet: (*call).event},
 	"audit/checkpoint":    {http.MethodGet: (*call).checkpoint},
 	"audit/export":        {http.MethodGet: (*call).exportTrail},
 	"audit/proof/{event}": {http.MethodGet: (*call).proof},
@@ -211,6 +212,7 @@ type tokens interface {
 	Approve(ctx context.Context, actor registry.Actor, id string, verdict registry.Verdict) (*token.Record, error)
 	Reject(ctx context.Context, actor registry.Actor, id string, verdict registry.Verdict) (*token.Record, error)
 	Events(ctx context.Context, query registry.EventQuery) (registry.EventPage, error)
+	NewestEvents(ctx context.Context, query registry.EventQuery) (registry.EventPage, error)
 }
 
 func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
@@ -243,7 +245,9 @@ func (c *call) answer(serve endpoint) error {
 	if answer == nil {
 		return nil
 	}
-	return json.NewEncoder(w).Encode(answer)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // what a held request has sent is shown as it is
+	return encoder.Encode(answer)
 }
 
 // apiError adds an HTTP status to an error from the registry.

@@ -16,7 +16,7 @@ import (
 
 // audit returns a page of the audit trail.
 func (c *call) audit() (int, any, error) {
-	parameters, err := c.parameters("owner", "token", "action", "actor", "project", "since", "until", "cursor", "limit")
+	parameters, err := c.parameters("owner", "token", "action", "actor", "project", "since", "until", "order", "cursor", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -24,11 +24,28 @@ func (c *call) audit() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	page, err := c.tokens.Events(c.Context(), query)
+	read := c.tokens.Events
+	switch order := parameters.Get("order"); order {
+	case "", "oldest":
+	case "newest":
+		read = c.tokens.NewestEvents
+	default:
+		return 0, nil, registry.InvalidError{Field: "order", Err: fmt.Errorf("invalid order %.20q: expected oldest or newest", order)}
+	}
+	page, err := read(c.Context(), query)
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, EventPage{append([]Event{}, page.Events...), page.Next, page.More}, nil
+}
+
+// event returns one event of the audit trail.
+func (c *call) event() (int, any, error) {
+	event, err := c.app.Registry().Event(c.Context(), c.PathValue("event"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, event, nil
 }
 
 var (

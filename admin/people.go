@@ -46,6 +46,9 @@ var forPeople = map[string]map[string]right{
 	"tokens/{id}/reject":  {http.MethodPost: manage},
 	"explain":             {http.MethodGet: ownTokens},
 	"audit":               {http.MethodGet: ownTokens},
+	"audit/{event}":       {http.MethodGet: manage},
+	"audit/checkpoint":    {http.MethodGet: manage},
+	"audit/proof/{event}": {http.MethodGet: manage},
 
 	"approvals":              {http.MethodGet: manage},
 	"approvals/{id}":         {http.MethodGet: manage},

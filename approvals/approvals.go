@@ -187,11 +187,7 @@ func (k *Keeper) room(ctx context.Context, tokenID string) (bodies int, err erro
 	delete(k.full, tokenID)
 	pending := 0
 	err = k.each(ctx, tokenID, func(found storage.Document) bool {
-		var known struct { // decoding all of them, with their bodies, would take long
-			State     handler.ApprovalState `json:"state"`
-			ExpiresAt time.Time             `json:"expires_at"`
-		}
-		if json.Unmarshal(found.Data, &known) == nil && known.State == StatePending && k.now().Before(known.ExpiresAt) {
+		if k.isPending(found) {
 			pending++
 			bodies += len(found.Data)
 		}
@@ -205,6 +201,28 @@ func (k *Keeper) room(ctx context.Context, tokenID string) (bodies int, err erro
 		err = handler.ErrTooManyApprovals
 	}
 	return bodies, err
+}
+
+// isPending reports whether a stored request waits. It does not decode the body, which
+// would take long for many of them.
+func (k *Keeper) isPending(found storage.Document) bool {
+	var known struct {
+		State     handler.ApprovalState `json:"state"`
+		ExpiresAt time.Time             `json:"expires_at"`
+	}
+	return json.Unmarshal(found.Data, &known) == nil && known.State == StatePending && k.now().Before(known.ExpiresAt)
+}
+
+// Waiting returns how many requests of all tokens wait for a decision. It counts up to
+// most.
+func (k *Keeper) Waiting(ctx context.Context, most int) (n int, err error) {
+	err = k.each(ctx, "", func(found storage.Document) bool {
+		if k.isPending(found) {
+			n++
+		}
+		return n < most
+	})
+	return n, err
 }
 
 func (k *Keeper) timestamp() time.Time { return k.now().UTC().Truncate(time.Second) }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,7 +20,7 @@ type eventPrinter interface {
 func newEventPrinter(c *client) eventPrinter {
 	switch {
 	case c.csv:
-		return &csvEvents{out: csv.NewWriter(c.out)}
+		return csvEvents{admin.NewEventCSV(c.out)}
 	case c.json:
 		return jsonEvents{json.NewEncoder(c.out)}
 	}
@@ -113,61 +112,7 @@ func valueOrNone(value json.RawMessage) string {
 	return string(value)
 }
 
-// csvEvents prints events as CSV, with a header.
-type csvEvents struct {
-	out    *csv.Writer
-	headed bool
-}
+// csvEvents prints events as CSV.
+type csvEvents struct{ *admin.EventCSV }
 
-var eventColumns = []string{
-	"id", "seq", "at", "until", "count", "action", "token_id", "owner", "name", "document",
-	"actor_kind", "actor_name", "actor_address", "actor_claim",
-	"method", "path", "operation", "access", "account", "project", "issue", "status", "reason", "jira_request_id", "claimed_token_id",
-	"changes",
-}
-
-func (p *csvEvents) print(event admin.Event) error {
-	if !p.headed {
-		_ = p.out.Write(eventColumns) // Error reports it
-		p.headed = true
-	}
-	var request admin.EventRequest
-	if event.Request != nil {
-		request = *event.Request
-	}
-	until, status, changes := "", "", []byte(nil)
-	if !event.Until.IsZero() {
-		until = event.Until.UTC().Format(time.RFC3339Nano)
-	}
-	if request.Status > 0 {
-		status = strconv.Itoa(request.Status)
-	}
-	if len(event.Changes) > 0 {
-		var err error
-		if changes, err = json.Marshal(event.Changes); err != nil {
-			return err
-		}
-	}
-	cells := []string{
-		event.ID, strconv.FormatUint(event.Seq, 10), event.At.UTC().Format(time.RFC3339Nano), until, strconv.FormatUint(max(1, event.Count), 10), event.Action,
-		event.TokenID, event.Owner, event.Name, event.Document,
-		event.Actor.Kind, event.Actor.Name, event.Actor.Address, event.Actor.Claim,
-		request.Method, request.Path, request.Operation, request.Access, request.Account, request.Project, request.Issue,
-		status, request.Reason, request.JiraRequestID, request.ClaimedTokenID, string(changes),
-	}
-	for i := range cells {
-		cells[i] = inert(cells[i])
-	}
-	_ = p.out.Write(cells)
-	p.out.Flush()
-	return p.out.Error()
-}
-
-// inert returns a cell that a spreadsheet does not take for a formula: see
-// https://owasp.org/www-community/attacks/CSV_Injection.
-func inert(cell string) string {
-	if strings.IndexFunc(cell, func(c rune) bool { return strings.ContainsRune("=+-@\t\r\n＝＋－＠", c) }) == 0 {
-		return "'" + cell
-	}
-	return cell
-}
+func (p csvEvents) print(event admin.Event) error { return p.Write(event) }

@@ -72,6 +72,7 @@ func newApp(t *testing.T) *app {
 		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
 	})
 	t.Cleanup(a.accounts.Close)
+	a.App = newParts(t, store)
 	a.registry = registry.New(store, storage.NewCache(t.Context(), store, options), storage.NewUseLog(store, func(int, error) {}), a.people, a.accounts.Names)
 	return a
 }

@@ -30,8 +30,9 @@ type answerError struct {
 
 func (e answerError) Error() string { return e.Message }
 
-// call calls an endpoint with a JSON body, unless body is nil, and decodes the answer into
-// answer, unless that is nil. The error is an answerError.
+// call calls an endpoint with a JSON body, unless body is nil. It writes the answer to
+// answer if that is an io.Writer, and otherwise decodes it into answer, unless that is nil.
+// The error is an answerError.
 func (c client) call(method, path string, query url.Values, body, answer any) error {
 	var content []byte
 	if body != nil {
@@ -57,8 +58,12 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 		}
 		return failed
 	}
-	if answer == nil {
+	switch answer := answer.(type) {
+	case nil:
 		return nil
+	case io.Writer: // the answer is not JSON
+		_, err := response.body.WriteTo(answer)
+		return err
 	}
 	return json.Unmarshal(response.body.Bytes(), answer)
 }

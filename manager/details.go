@@ -28,7 +28,7 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		content.Facts = h.facts(t)
 	}
 	var trail admin.EventPage
-	if err := h.as(r, v).call(http.MethodGet, "audit", url.Values{"token": {t.ID}, "limit": {"1000"}}, nil, &trail); err != nil {
+	if err := h.as(r, v).call(http.MethodGet, "audit", url.Values{"token": {t.ID}, "limit": {"100"}, "order": {"newest"}}, nil, &trail); err != nil {
 		h.refused(w, r, v, err)
 		return
 	}

@@ -2,48 +2,90 @@ package manager
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 )
 
-// events returns events in words, newest first.
+// events returns events in words.
 func (h *Handler) events(events []admin.Event) []page.Event {
 	shown := make([]page.Event, 0, len(events))
-	for _, event := range slices.Backward(events) {
+	for _, event := range events {
 		shown = append(shown, h.event(event))
 	}
 	return shown
 }
 
 func (h *Handler) event(event admin.Event) page.Event {
-	shown := page.Event{ID: event.ID, At: h.moment(event.At), Text: h.actionWords(event.Action), Actor: h.actor(event.Actor), About: event.Name}
+	shown := page.Event{ID: event.ID, At: h.moment(event.At), Text: h.actionWords(event.Action), Actor: h.actor(event.Actor), About: event.Name, Request: h.request(event)}
 	if event.TokenID != "" {
-		shown.URL = "tokens/" + event.TokenID
+		shown.URL = "tokens/" + url.PathEscape(event.TokenID)
+		if shown.About == "" {
+			shown.About = event.TokenID
+		}
+	}
+	if event.Owner != "" && event.Owner != event.Name {
+		shown.Owner = event.Owner
+	}
+	if event.Count > 1 {
+		shown.Count = h.say("event.times", event.Count)
 	}
 	for _, change := range event.Changes {
-		shown.Change = append(shown.Change, page.Change{Field: strings.ReplaceAll(change.Field, "_", " "), Old: plain(change.Old), New: plain(change.New)})
+		shown.Change = append(shown.Change, page.Change{Field: fieldWords(change.Field), Old: readable(change.Old), New: readable(change.New)})
 	}
 	return shown
 }
 
-// actionWords says what an event is about. Events that the page does not know have their
-// own name.
+// request says which request an event is about, and what became of it.
+func (h *Handler) request(event admin.Event) string {
+	r := event.Request
+	switch {
+	case r == nil:
+		return ""
+	case r.Method == "":
+		return h.say("event.differ")
+	}
+	text := r.Method + " " + r.Path
+	if r.Status > 0 {
+		text += " → " + strconv.Itoa(r.Status)
+	}
+	if r.Reason != "" {
+		text += ": " + h.reasonWords(r.Reason)
+	}
+	return text
+}
+
+// reasonWords says why a request was denied.
+func (h *Handler) reasonWords(reason string) string {
+	if text, err := h.pages.Words().Say("reason." + reason); err == nil {
+		return text
+	}
+	return fieldWords(reason)
+}
+
+// actionWords says what an event is about. Events of later versions have their own name.
 func (h *Handler) actionWords(action string) string {
 	if text, err := h.pages.Words().Say("event." + action); err == nil {
 		return text
 	}
-	return strings.ReplaceAll(action, "_", " ")
+	return fieldWords(action)
 }
 
+// fieldWords returns the name of a field in JSON as words.
+func fieldWords(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// actor says who has caused an event.
 func (h *Handler) actor(actor admin.Actor) string {
 	name := actor.Name
 	if name == "" {
-		name = h.say("actor." + actor.Kind)
+		if text, err := h.pages.Words().Say("actor." + actor.Kind); err == nil {
+			name = text
+		} else {
+			name = actor.Kind
+		}
 	}
 	if actor.Address != "" {
 		return h.say("actor.from", name, actor.Address)
@@ -51,30 +93,92 @@ func (h *Handler) actor(actor admin.Actor) string {
 	return name
 }
 
-// plain returns JSON as text for people.
-func plain(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil {
+// readable returns JSON as text for people: the text of a rich text of Jira's, the names
+// of things that have one, and anything else as it is.
+func readable(value json.RawMessage) string {
+	var decoded any
+	if len(value) == 0 || json.Unmarshal(value, &decoded) != nil {
+		return string(value)
+	}
+	if text, ok := plain(decoded); ok {
 		return text
 	}
 	return string(value)
 }
 
-// trail shows the audit trail.
-func (h *Handler) trail(w http.ResponseWriter, r *http.Request, v *visit) {
-	asked := r.URL.Query()
-	query := url.Values{"limit": {"100"}}
-	pass(asked, query, "cursor", "since", "token")
-	var found admin.EventPage
-	if err := h.as(r, v).call(http.MethodGet, "audit", query, nil, &found); err != nil {
-		h.refused(w, r, v, err)
-		return
+// plain returns a value of Jira's as text. It reports false if there is no better text
+// than its JSON.
+func plain(value any) (string, bool) {
+	switch value := value.(type) {
+	case nil:
+		return "", true
+	case string:
+		return value, true
+	case bool:
+		return strconv.FormatBool(value), true
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64), true
+	case []any:
+		texts := make([]string, 0, len(value))
+		for _, item := range value {
+			text, ok := plain(item)
+			if !ok {
+				return "", false
+			}
+			texts = append(texts, text)
+		}
+		return strings.Join(texts, ", "), true
+	case map[string]any:
+		if value["type"] == "doc" {
+			var text strings.Builder
+			richText(&text, value)
+			return strings.TrimSpace(text.String()), true
+		}
+		for _, name := range []string{"displayName", "name", "value", "key"} {
+			if text, ok := value[name].(string); ok {
+				return text, true
+			}
+		}
 	}
-	content := page.Trail{Events: h.events(found.Events), Since: asked.Get("since"), Token: asked.Get("token")}
-	if found.More {
-		to := url.Values{"cursor": {found.Next}}
-		pass(asked, to, "since", "token")
-		content.Next = mounted(r).base + "trail?" + to.Encode()
+	return "", false
+}
+
+// blocks are the nodes of Jira's rich texts that end a line.
+var blocks = map[string]bool{"paragraph": true, "heading": true, "listItem": true, "codeBlock": true, "blockquote": true, "tableRow": true, "hardBreak": true, "rule": true}
+
+// richText writes the text of a node of the Atlassian Document Format: see
+// https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/.
+func richText(to *strings.Builder, node map[string]any) {
+	kind, _ := node["type"].(string)
+	text, isText := node["text"].(string)
+	attributes, _ := node["attrs"].(map[string]any)
+	content, _ := node["content"].([]any)
+	switch {
+	case isText:
+		to.WriteString(text)
+	case attributes["text"] != nil: // mentions, emoji, states
+		text, _ := attributes["text"].(string)
+		to.WriteString(text)
+	case attributes["url"] != nil: // cards
+		text, _ := attributes["url"].(string)
+		to.WriteString(text)
+	case len(content) == 0 && !blocks[kind]:
+		to.WriteString("[" + kind + "]")
 	}
-	h.render(w, r, http.StatusOK, "trail", v, page.Frame{Title: h.say("nav.trail"), Section: page.SectionTrail, Content: content})
+	marks, _ := node["marks"].([]any)
+	for _, mark := range marks { // where a link leads is what matters about it
+		mark, _ := mark.(map[string]any)
+		attributes, _ := mark["attrs"].(map[string]any)
+		if href, ok := attributes["href"].(string); ok && href != text {
+			to.WriteString(" (" + href + ")")
+		}
+	}
+	for _, child := range content {
+		if child, ok := child.(map[string]any); ok {
+			richText(to, child)
+		}
+	}
+	if blocks[kind] && !strings.HasSuffix(to.String(), "\n") {
+		to.WriteString("\n")
+	}
 }

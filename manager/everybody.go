@@ -69,19 +69,3 @@ func (h *Handler) allTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	h.render(w, r, http.StatusOK, "all", v, page.Frame{Title: h.say("nav.all"), Section: page.SectionAll, Notice: h.done(r), Content: content})
 }
-
-// requests shows the tokens that wait for approval.
-func (h *Handler) requests(w http.ResponseWriter, r *http.Request, v *visit) {
-	query := url.Values{"state": {"pending"}, "limit": {"50"}}
-	pass(r.URL.Query(), query, "cursor")
-	var found tokenPage
-	if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
-		h.refused(w, r, v, err)
-		return
-	}
-	content := page.TokenList{Rows: h.rows(found.Tokens)}
-	if found.Next != "" {
-		content.Next = mounted(r).base + "requests?" + url.Values{"cursor": {found.Next}}.Encode()
-	}
-	h.render(w, r, http.StatusOK, "requests", v, page.Frame{Title: h.say("nav.requests"), Section: page.SectionRequests, Notice: h.done(r), Content: content})
-}

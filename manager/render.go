@@ -38,6 +38,9 @@ func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 	frame.Base = mounted(r).base
 	if v != nil {
 		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil}
+		if frame.Me.Manage {
+			frame.Me.Waiting = h.waiting(r, v)
+		}
 	}
 	var out bytes.Buffer
 	if err := h.pages.Render(&out, name, frame); err != nil {

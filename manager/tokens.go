@@ -27,9 +27,15 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("POST /all/bulk", h.manager(h.askBulk))
 	mux.HandleFunc("POST /all/bulk/take", h.manager(h.takeBulk))
 	mux.HandleFunc("GET /requests", h.manager(h.requests))
+	mux.HandleFunc("GET /requests/{id}", h.manager(h.showRequest))
+	mux.HandleFunc("POST /requests/{id}", h.manager(h.decideRequest))
 	mux.HandleFunc("GET /owners", h.manager(h.owners))
 	mux.HandleFunc("GET /accounts", h.manager(h.accounts))
 	mux.HandleFunc("GET /trail", h.manager(h.trail))
+	mux.HandleFunc("GET /trail/export", h.manager(h.exportTrail))
+	mux.HandleFunc("GET /trail/checkpoint", h.manager(h.checkpoint))
+	mux.HandleFunc("GET /trail/{event}", h.manager(h.showEvent))
+	mux.HandleFunc("GET /trail/{event}/proof", h.manager(h.eventProof))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		h.problem(w, r, http.StatusNotFound, "problem.none")
 	})
@@ -137,7 +143,7 @@ func (h *Handler) mayNotCreate(v *visit) string {
 // done is the message after something was done: the page was led to with its key.
 func (h *Handler) done(r *http.Request) *page.Notice {
 	switch done := r.URL.Query().Get("done"); done {
-	case "revoke", "disable", "enable", "approve", "reject", "change":
+	case "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change":
 		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
 	}
 	return nil

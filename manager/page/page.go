@@ -49,8 +49,8 @@ type Me struct {
 	Name string
 	// Manage reports whether the policy gives the right to manage everybody's tokens.
 	Manage bool
-	// Waiting is how many requests wait for a decision.
-	Waiting int
+	// Waiting is how many requests wait for a decision; empty if none does.
+	Waiting string
 	// MaySignOut is false if something in front of the manager has signed in.
 	MaySignOut bool
 }

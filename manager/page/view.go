@@ -179,13 +179,24 @@ type Step struct {
 
 // Event is an event of the trail, in words.
 type Event struct {
-	ID     string
-	At     Moment
-	Text   string
-	Actor  string
-	About  string
-	URL    string
-	Change []Change
+	ID    string
+	At    Moment
+	Text  string
+	Actor string
+	// About is what it is about, Owner whose that is, and URL leads there.
+	About, Owner, URL string
+	// Request says which request it is about, and Count how many such there were.
+	Request, Count string
+	Change         []Change
+}
+
+// EventDetails is the content of the page "event".
+type EventDetails struct {
+	Event
+	// Raw is the event as JSON.
+	Raw string
+	// Proof proves that the event is in the trail. If it is empty, NoProof says why.
+	Proof, NoProof string
 }
 
 // Change is a field before and after.
@@ -235,10 +246,56 @@ type AccountRow struct {
 
 // Trail is the content of the page "trail".
 type Trail struct {
-	Since, Token string
-	Events       []Event
-	Next         string
+	// Asked are the filters, by their names.
+	Asked          map[string]string
+	Kinds          []Filter
+	Events         []Event
+	Filtered       bool
+	Previous, Next string
+	Exports        []Hint
+	// Proof says up to where the trail is proven.
+	Proof State
 }
+
+// Requests is the content of the page "requests": the tokens and the changes that wait.
+type Requests struct {
+	TokenList
+	Held []HeldRow
+	// MoreHeld is set if there are more changes than those.
+	MoreHeld bool
+}
+
+// HeldRow is a held change in a list.
+type HeldRow struct {
+	ID, Method, URI, Jira string
+	TokenID, Token, Owner string
+	State                 State
+	Asked, Ends           Moment
+	// DecidedBy, Decided and Why are set once somebody has decided.
+	DecidedBy, Why string
+	Decided           Moment
+}
+
+// Held is the content of the page "request": a held change.
+type Held struct {
+	HeldRow
+	// Pending means that it can be decided.
+	Pending     bool
+	Differences []Difference
+	// NotCompared says why what Jira has now is not known; empty if it is.
+	NotCompared string
+	// Body is the request's body, Size its length and Digest its SHA-256. Parts are the
+	// parts of a form.
+	Body, Digest string
+	Size         int
+	Parts        []string
+	// Reason is what was typed.
+	Reason Field
+}
+
+// Difference is a field that a change would change. Before and After are what the old and
+// the new text have in common.
+type Difference struct{ Field, ID, Before, Old, New, After string }
 
 // Bulk is the content of the page "bulk": a question before several tokens are changed.
 type Bulk struct {

@@ -18,8 +18,14 @@ const (
 	refreshID   = "jira"
 )
 
-// actionOwnerChanged is the action of the audit event for an owner's document.
-const actionOwnerChanged = "owner_changed"
+// The actions of the audit trail: one for an owner's document, and others for the
+// refreshing.
+const (
+	actionOwnerChanged     = "owner_changed"
+	actionRefreshBegun     = "owner_refresh_begun"
+	actionRefreshContinued = "owner_refresh_continued"
+	actionRefreshEnded     = "owner_refresh_ended"
+)
 
 // state is what Jira says about an owner.
 type state string

@@ -108,7 +108,7 @@ func (k *Keeper) acquire(ctx context.Context) (*lease, time.Time, error) {
 		return nil, at, nil
 	}
 	l := &lease{keeper: k, version: document.Version, damaged: damaged, refresh: current}
-	err = l.write(ctx, "owner_refresh_begun", func(r *refresh) { r.Node, r.Until = k.node, now.Add(k.leaseTime()) })
+	err = l.write(ctx, actionRefreshBegun, func(r *refresh) { r.Node, r.Until = k.node, now.Add(k.leaseTime()) })
 	if errors.Is(err, storage.ErrConflict) { // another node was faster
 		return nil, now.Add(time.Second), nil
 	}
@@ -175,7 +175,7 @@ func (l *lease) hold(ctx context.Context, lost func()) {
 			return
 		case <-ticker.C:
 		}
-		err := l.write(ctx, "owner_refresh_continued", func(r *refresh) { r.Until = l.keeper.now().Add(l.keeper.leaseTime()) })
+		err := l.write(ctx, actionRefreshContinued, func(r *refresh) { r.Until = l.keeper.now().Add(l.keeper.leaseTime()) })
 		if errors.Is(err, storage.ErrConflict) || err != nil && l.keeper.now().After(l.until()) {
 			lost()
 			return

@@ -74,7 +74,7 @@ func (k *Keeper) refresh(ctx context.Context, l *lease) {
 	before := l.refresh
 	recording, cancelRecording := context.WithTimeout(context.WithoutCancel(ctx), storePause) // even while the configuration is replaced
 	defer cancelRecording()
-	writeErr := l.write(recording, "owner_refresh_ended", func(r *refresh) {
+	writeErr := l.write(recording, actionRefreshEnded, func(r *refresh) {
 		r.Node, r.Until = "", time.Time{}
 		if ctx.Err() != nil {
 			return // another configuration begins again

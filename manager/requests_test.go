@@ -1,0 +1,101 @@
+package manager
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/approvals"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// hold makes a token's change wait, and returns its ID.
+func (a *app) hold(t *testing.T, record *token.Record, body string) string {
+	t.Helper()
+	held, err := a.Held().Check(t.Context(), &handler.HeldRequest{
+		Record: record, Jira: "https://jira.example.com", BaseURL: "https://gateway.example.com", Method: http.MethodPut,
+		URI: "/rest/api/2/issue/ACME-1?notify=<b>", ContentType: "application/json", Body: []byte(body), Digest: sha256.Sum256([]byte(body)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held.ID
+}
+
+func TestHeldChanges(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(header))
+	alice, root, eve := newBrowser(t, server, "alice"), newBrowser(t, server, "root"), newBrowser(t, server, "eve")
+	agent := a.create(t, map[string]any{"owner": "alice", "name": "agent <i>", "hold_writes": true}).Record
+	ofRoot := a.create(t, map[string]any{"owner": "root", "name": "of root", "hold_writes": true}).Record
+	if nav := root.get("/tokens/requests"); strings.Contains(nav.body, `class="count"`) {
+		t.Errorf("nothing waits, but the navigation counts: %s", nav.body)
+	}
+	first := a.hold(t, agent, `{"fields":{"summary":"<script>alert(1)</script>"}}`)
+	second := a.hold(t, agent, `{"fields":{"summary":"another"}}`)
+	own := a.hold(t, ofRoot, `{"fields":{"summary":"own"}}`)
+
+	root.get("/tokens/requests").want(t, "the list", http.StatusOK, `<span class="count">3</span>`, "ACME-1?notify=&lt;b&gt;", "agent &lt;i&gt;", "for alice")
+	root.get("/tokens/requests/"+first).want(t, "a change", http.StatusOK, "PUT", "&lt;script&gt;alert(1)", "Approve this change", "for alice")
+	for _, path := range []string{"", "/" + first} {
+		alice.get("/tokens/requests"+path).want(t, "for alice", http.StatusForbidden)
+	}
+	alice.post("/tokens/requests/"+first, url.Values{"verdict": {"approve"}}).want(t, "alice decides", http.StatusForbidden)
+	root.post("/tokens/requests/"+own, url.Values{"verdict": {"approve"}, "reason": {"typed before"}}).want(t, "one's own", http.StatusForbidden, "nobody approves", "typed before")
+	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}}).want(t, "no reason", http.StatusBadRequest, "say why", "Approve this change")
+	long := strings.Repeat("x", 5000)
+	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}, "reason": {long}}).want(t, "a long reason", http.StatusBadRequest, long)
+	root.post("/tokens/requests/"+first, url.Values{"verdict": {"delete"}}).want(t, "no verdict", http.StatusBadRequest)
+
+	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}, "reason": {"not <now>"}}).want(t, "reject", http.StatusSeeOther)
+	root.get("/tokens/requests?done=reject-change").want(t, "afterwards", http.StatusOK, "is rejected", `<span class="count">2</span>`)
+	late := eve.post("/tokens/requests/"+first, url.Values{"verdict": {"approve"}, "reason": {"typed before"}})
+	late.want(t, "decided meanwhile", http.StatusConflict, "Nothing was done", "is rejected", "not &lt;now&gt;", "root from")
+	if strings.Contains(late.body, "Approve this change") {
+		t.Error("it can be decided again")
+	}
+	eve.post("/tokens/requests/"+second, url.Values{"verdict": {"approve"}, "reason": {"fine"}}).want(t, "approve", http.StatusSeeOther)
+	if view, _, err := a.Held().Show(t.Context(), second); err != nil || view.State != approvals.StateApproved || view.Reason != "fine" || view.DecidedBy.Name != "eve" {
+		t.Errorf("%+v, %v", view, err)
+	}
+	root.get("/tokens/requests/"+agent.ID+"-"+strings.Repeat("0", 16)).want(t, "none", http.StatusNotFound)
+	root.get("/tokens/requests/x").want(t, "no ID", http.StatusNotFound)
+
+	// A change of a token that was changed since can no longer be approved.
+	third := a.hold(t, agent, `{"fields":{"summary":"third"}}`)
+	if _, err := a.registry.Revoke(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, agent.ID); err != nil {
+		t.Fatal(err)
+	}
+	root.post("/tokens/requests/"+third, url.Values{"verdict": {"approve"}}).want(t, "of a revoked token", http.StatusConflict, "is revoked")
+}
+
+func TestReadableDifferences(t *testing.T) {
+	raw := func(text string) json.RawMessage { return json.RawMessage(text) }
+	shown := differences([]approvals.Difference{
+		{Field: "summary", Old: raw(`"The printer is on fire"`), New: raw(`"The printer is off now"`)},
+		{Field: "assignee", New: raw(`{"accountId":"5","displayName":"Alice"}`)},
+		{Field: "labels", Old: raw(`["a","b"]`), New: raw(`[{"add":"c"}]`)},
+		{Field: "description", New: raw(`{"type":"doc","content":[{"type":"paragraph","content":[{"type":"text","text":"See "},{"type":"text","text":"this","marks":[{"type":"link","attrs":{"href":"https://evil.example.com"}}]}]},{"type":"mediaSingle","content":[{"type":"media"}]}]}`)},
+	})
+	for i, want := range []struct{ before, old, new, after string }{
+		{"The printer is ", "on fire", "off now", ""},
+		{"", "", "Alice", ""},
+		{"", "a, b", `[{"add":"c"}]`, ""},
+		{"", "", "See this (https://evil.example.com)\n[media]", ""},
+	} {
+		if got := shown[i]; got.Before != want.before || got.Old != want.old || got.New != want.new || got.After != want.after {
+			t.Errorf("%s: %q", got.Field, got)
+		}
+	}
+	for _, pair := range [][2]string{{"", ""}, {"a", "a"}, {"a b", "a c b"}, {"same end", "other end"}, {"x", ""}, {"a a", "a a a"}, {"ü ä", "ö ä"}} {
+		before, old, new, after := middle(pair[0], pair[1])
+		if before+old+after != pair[0] || before+new+after != pair[1] {
+			t.Errorf("%q: %q %q %q %q", pair, before, old, new, after)
+		}
+	}
+}
