@@ -111,6 +111,8 @@ var endpoints = map[string]map[string]endpoint{
 	"tokens/{id}/approve": {http.MethodPost: (*call).approve},
 	"tokens/{id}/reject":  {http.MethodPost: (*call).reject},
 
+	"tokens/{id}/activity": {http.MethodGet: (*call).activity},
+
 	"approvals":              {http.MethodGet: (*call).listApprovals},
 	"approvals/{id}":         {http.MethodGet: (*call).showApproval},
 	"approvals/{id}/approve": {http.MethodPost: (*call).approveRequest},

@@ -50,6 +50,8 @@ var forPeople = map[string]map[string]right{
 	"audit/checkpoint":    {http.MethodGet: manage},
 	"audit/proof/{event}": {http.MethodGet: manage},
 
+	"tokens/{id}/activity": {http.MethodGet: ownTokens},
+
 	"approvals":              {http.MethodGet: manage},
 	"approvals/{id}":         {http.MethodGet: manage},
 	"approvals/{id}/approve": {http.MethodPost: manage},

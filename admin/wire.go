@@ -28,6 +28,8 @@ type (
 	DamagedToken = registry.DamagedView
 	// Use is when a token was last used, and from where.
 	Use = registry.Use
+	// Activity is how much a token was used on one day.
+	Activity = registry.Activity
 	// Handover is a link that shows a token once.
 	Handover = registry.HandoverView
 	// HandoverState says whether a hand-over link can be opened.

@@ -43,7 +43,7 @@ type App interface {
 	Used(id string, address netip.Addr, userAgent string)
 	// Trail returns the audit trail.
 	Trail() Trail
-	// Decided counts a request's outcome.
+	// Decided counts a request's outcome, once the request has ended.
 	Decided(outcome Outcome)
 	// AddJira registers a Jira that requests are forwarded to. It is called
 	// during provisioning and returns an error if several Jiras would share an
@@ -68,6 +68,10 @@ type Outcome struct {
 	Access string
 	// Took is how long the decision took, excluding forwarding.
 	Took time.Duration
+	// TokenID is the token's ID; empty if the request had no valid one.
+	TokenID string
+	// Bytes is the size of the body of Jira's response, as it was sent on.
+	Bytes uint64
 }
 
 // Jira is a Jira that requests are forwarded to.

@@ -77,6 +77,9 @@ type Decision struct {
 	// ends is when the presented token ends, if that is soon.
 	ends time.Time
 
+	// received is the body of the response that came from Jira, if it did.
+	received receivedBody
+
 	// denied is the denial that ended the request, if one did.
 	denied *denial
 

@@ -139,7 +139,10 @@ func deny(reason Reason, message string) *denial {
 // record logs a denial, records it in the audit trail and counts the outcome. What it
 // replaces the denial with, if the trail is strict, is what the client must get.
 func (h *Handler) record(r *http.Request, d *Decision, took time.Duration) {
-	outcome := Outcome{Decision: decisionAllowed, Took: took}
+	outcome := Outcome{Decision: decisionAllowed, Took: took, Bytes: d.received.n}
+	if d.Record != nil {
+		outcome.TokenID = d.Record.ID
+	}
 	if d.passThrough {
 		outcome.Decision = decisionPassed
 	}

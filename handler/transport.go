@@ -168,7 +168,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response, err := t.send(r, d)
 	if err == nil {
-		return response, nil
+		return d.counting(response), nil
 	}
 	if d.denied = deniedBy(d, err); d.denied != nil {
 		// For an error, the proxy would consider Jira down, or retry.

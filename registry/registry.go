@@ -99,6 +99,14 @@ func (r *Registry) Used(id string, address netip.Addr, userAgent string) {
 	r.uses.Note(id, address, userAgent)
 }
 
+// Count counts a request with the token with this id that ended just now.
+func (r *Registry) Count(id string, denied bool, bytes uint64) { r.uses.Count(id, denied, bytes) }
+
+// Activity returns how much a token was used on each of the last days, oldest first.
+func (r *Registry) Activity(ctx context.Context, id string, days int) ([]Activity, error) {
+	return r.uses.Activity(ctx, id, days)
+}
+
 // Events returns a page of the audit trail.
 func (r *Registry) Events(ctx context.Context, query storage.EventQuery) (storage.EventPage, error) {
 	page, err := r.store.Events(ctx, query)

@@ -12,6 +12,7 @@ type (
 	EventPage    = storage.EventPage
 	EventRequest = storage.EventRequest
 	Use          = storage.Use
+	Activity     = storage.Activity
 )
 
 // The kinds of actors that act through the registry's callers.

@@ -75,6 +75,16 @@ func (o *observed) Uses(ctx context.Context, ids []string) (uses map[string]Use,
 	return o.Store.Uses(ctx, ids)
 }
 
+func (o *observed) AddActivity(ctx context.Context, batch ActivityBatch) (err error) {
+	defer o.done("add_activity", time.Now(), &err)
+	return o.Store.AddActivity(ctx, batch)
+}
+
+func (o *observed) Activity(ctx context.Context, id string, since Day) (activity []Activity, err error) {
+	defer o.done("activity", time.Now(), &err)
+	return o.Store.Activity(ctx, id, since)
+}
+
 func (o *observed) RawEvents(ctx context.Context, after EventID, limit int) (events []RawEvent, err error) {
 	defer o.done("raw_events", time.Now(), &err)
 	return o.Store.RawEvents(ctx, after, limit)

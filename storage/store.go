@@ -48,6 +48,14 @@ type Store interface {
 	// that were never used.
 	Uses(ctx context.Context, ids []string) (map[string]Use, error)
 
+	// AddActivity adds to how much tokens were used. It ignores unknown tokens. It may
+	// drop what is older than batch.Today.Oldest().
+	AddActivity(ctx context.Context, batch ActivityBatch) error
+
+	// Activity returns how much the token with this id was used on each day since the
+	// given one, oldest first, without the days on which it was not used.
+	Activity(ctx context.Context, id string, since Day) ([]Activity, error)
+
 	Documents
 
 	// ApplyQuietly atomically makes all of the changes or none, without audit events, and

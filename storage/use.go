@@ -25,8 +25,8 @@ const useInterval = time.Minute
 // maxUserAgent is the maximum length of a recorded user agent, in bytes.
 const maxUserAgent = 200
 
-// UseLog collects the last uses of tokens in memory and writes them to the store in
-// batches, so that no request waits.
+// UseLog collects the last uses of tokens and counts their requests in memory, and writes
+// that to the store in batches, so that no request waits.
 type UseLog struct {
 	store   Store
 	written func(tokens int, err error)
@@ -36,6 +36,8 @@ type UseLog struct {
 	// noted holds the uses since the last write; unwritten holds those that are
 	// being written, or could not be written yet.
 	noted, unwritten map[string]Use
+
+	activity activityLog
 }
 
 // NewUseLog returns a log of uses that writes to store. After each interval it calls
@@ -44,7 +46,7 @@ type UseLog struct {
 func NewUseLog(store Store, written func(tokens int, err error)) *UseLog {
 	return &UseLog{
 		store: store, written: written, now: time.Now,
-		noted: make(map[string]Use), unwritten: make(map[string]Use),
+		noted: make(map[string]Use), unwritten: make(map[string]Use), activity: newActivityLog(),
 	}
 }
 
@@ -64,13 +66,15 @@ func (l *UseLog) Note(id string, address netip.Addr, userAgent string) {
 	l.noted[id] = use
 }
 
-// Run writes the noted uses once per interval until ctx is done, and then once more.
+// Run writes what is new once per interval until ctx is done, and then once more.
 func (l *UseLog) Run(ctx context.Context) {
 	ticker := time.NewTicker(useInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
+			l.write(ctx)
+		case <-l.activity.crowded:
 			l.write(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), useWriteTimeout)
@@ -85,7 +89,8 @@ func (l *UseLog) Run(ctx context.Context) {
 // exits.
 const useWriteTimeout = 5 * time.Second
 
-// write writes the noted uses. If that fails, they are kept for the next time.
+// write writes the noted uses and the counts of requests. If that fails, they are kept
+// for the next time.
 func (l *UseLog) write(ctx context.Context) {
 	l.mu.Lock()
 	used := len(l.noted)
@@ -101,6 +106,7 @@ func (l *UseLog) write(ctx context.Context) {
 		l.mu.Lock()
 		l.unwritten = make(map[string]Use)
 		l.mu.Unlock()
+		err = l.activity.write(ctx, l.store, DayOf(l.now()))
 	}
 	l.written(used, err)
 }

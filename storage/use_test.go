@@ -20,6 +20,43 @@ type usesStore struct {
 	uses   map[string]Use
 	writes int
 	err    error
+	// batches are those that were added. failing is how many more fail, though the
+	// first of them is added: its response is lost.
+	batches map[string]ActivityBatch
+	failing int
+}
+
+func (s *usesStore) AddActivity(_ context.Context, batch ActivityBatch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failing > 0 {
+		if s.failing--; len(s.batches) == 0 {
+			s.batches[batch.ID] = batch
+		}
+		return errors.New("away")
+	}
+	s.batches[batch.ID] = batch
+	return nil
+}
+
+func (s *usesStore) Activity(_ context.Context, id string, since Day) (activity []Activity, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sums := make(map[Day]*Counts)
+	for _, batch := range s.batches {
+		for day, counts := range batch.Counts {
+			if day.TokenID == id && day.Day >= since {
+				if sums[day.Day] == nil {
+					sums[day.Day] = new(Counts)
+				}
+				sums[day.Day].Add(counts)
+			}
+		}
+	}
+	for day, counts := range sums {
+		activity = append(activity, Activity{day, *counts})
+	}
+	return activity, nil
 }
 
 func (s *usesStore) SaveUses(_ context.Context, uses map[string]Use) error {
@@ -54,7 +91,7 @@ func (s *usesStore) writesAndUses() (writes, uses int) {
 
 // usesOf runs a log of uses in front of a store until the test's bubble ends.
 func usesOf(t *testing.T) (*usesStore, *UseLog, func()) {
-	store := &usesStore{uses: make(map[string]Use)}
+	store := &usesStore{uses: make(map[string]Use), batches: make(map[string]ActivityBatch)}
 	log := NewUseLog(store, func(int, error) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

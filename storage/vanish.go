@@ -10,7 +10,8 @@ import (
 type Sweeper interface {
 	// Sweep deletes up to MaxSwept records whose VanishesAt is before now, with their
 	// uses and index entries, even damaged ones, and returns their number. It writes no
-	// audit events: those of the tokens' creation say when they expire.
+	// audit events: those of the tokens' creation say when they expire. It also deletes
+	// activity of days that are no longer kept, unless that vanishes by itself.
 	Sweep(ctx context.Context, now time.Time) (deleted int, err error)
 }
 

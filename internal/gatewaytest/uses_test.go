@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -25,6 +26,31 @@ func (g *gateway) lastUse(id string) *lastUse {
 	return view.LastUsed
 }
 
+// activity is how much a token was used on one day.
+type activity struct {
+	Day                      string `json:"day"`
+	Requests, Denials, Bytes int
+}
+
+// wasActive returns an error unless the activity of the last days adds up to want.
+func (g *gateway) wasActive(id string, want activity) error {
+	g.t.Helper()
+	var days []activity
+	g.call("GET", "/jira_tokens/tokens/"+id+"/activity", nil, 200, &days)
+	today := time.Now().UTC()
+	if last := days[len(days)-1].Day; len(days) != 30 || last != today.Format(time.DateOnly) && last != today.AddDate(0, 0, -1).Format(time.DateOnly) {
+		return fmt.Errorf("%d days until %s", len(days), last)
+	}
+	var sum activity
+	for _, day := range days {
+		sum.Requests, sum.Denials, sum.Bytes = sum.Requests+day.Requests, sum.Denials+day.Denials, sum.Bytes+day.Bytes
+	}
+	if sum != want {
+		return fmt.Errorf("activity %+v, want %+v", sum, want)
+	}
+	return nil
+}
+
 // TestLastUsed: show and list say when, from where and by what a token was used; denied
 // requests do not count; and a graceful shutdown loses nothing.
 func TestLastUsed(t *testing.T) {
@@ -38,7 +64,8 @@ func TestLastUsed(t *testing.T) {
 				t.Errorf("a denied token has a last use: %+v", use)
 			}
 			before := time.Now().UTC().Truncate(time.Minute)
-			g.check(t, g.do("GET", issuePath, tok.basic()+"User-Agent: BI tool/1.0\r\n"), passes)
+			answer := g.do("GET", issuePath, tok.basic()+"User-Agent: BI tool/1.0\r\n")
+			g.check(t, answer, passes)
 			want := func(when string) {
 				t.Helper()
 				use := g.lastUse(tok.ID)
@@ -48,12 +75,21 @@ func TestLastUsed(t *testing.T) {
 				}
 			}
 			want("at once")
+			active := func(when string) {
+				t.Helper()
+				eventually(t, when, func() error { return g.wasActive(tok.ID, activity{Requests: 2, Denials: 1, Bytes: len(answer.body)}) })
+			}
+			active("at once")
+			if err := g.wasActive(idle.ID, activity{}); err != nil {
+				t.Error(err)
+			}
 			if use := g.lastUse(idle.ID); use != nil {
 				t.Errorf("an unused token has a last use: %+v", use)
 			}
 			g.stop()
 			g.start()
 			want("after a restart")
+			active("after a restart")
 			if r := g.token("show", tok.ID); !strings.Contains(r.out, "from 127.0.0.1 by BI tool/1.0") {
 				t.Errorf("show: %s", r)
 			}
@@ -64,6 +100,7 @@ func TestLastUsed(t *testing.T) {
 				t.Errorf("list: %s", r)
 			}
 			g.call("DELETE", "/jira_tokens/tokens/"+tok.ID, nil, 204, nil)
+			g.call("GET", "/jira_tokens/tokens/"+tok.ID+"/activity", nil, 404, nil)
 		})
 	}
 }

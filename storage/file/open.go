@@ -26,7 +26,8 @@ var (
 	bucketUses    = []byte("uses")        // id → last use, JSON
 	// document name → document, JSON
 	bucketDocuments = []byte("documents")
-	bucketTree      = []byte("tree") // name → value: see storage.Trail
+	bucketTree      = []byte("tree")     // name → value: see storage.Trail
+	bucketActivity  = []byte("activity") // day and id → storage.Counts
 
 	keyFormat = []byte("format")
 	// keyEventLists is missing if an earlier version may have written events that are
@@ -143,14 +144,14 @@ func prepare(db *bbolt.DB) error {
 			return fmt.Errorf("the token store file %s has format %q, but this version reads format %q: use the version that wrote it, or a later one", db.Path(), got, format)
 		}
 		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil && meta.Get(keyEventLists) != nil &&
-			tx.Bucket(bucketTree) != nil && isNumbered(tx)
+			tx.Bucket(bucketTree) != nil && tx.Bucket(bucketActivity) != nil && isNumbered(tx)
 		return nil
 	})
 	if err != nil || complete {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses, bucketDocuments, bucketTree} {
+		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketIndex, bucketEvents, bucketUses, bucketDocuments, bucketTree, bucketActivity} {
 			// Files of earlier versions lack the last ones.
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)

@@ -134,7 +134,7 @@ func apply(ctx context.Context, tx *bbolt.Tx, change storage.Change) error {
 		}
 	}
 	if change.New == nil {
-		err = errors.Join(records.Delete(id), tx.Bucket(bucketUses).Delete(id))
+		err = deleteRecord(tx, change.ID())
 	} else {
 		err = putJSON(records, id, change.New)
 	}
@@ -165,11 +165,15 @@ func deleteDamaged(ctx context.Context, tx *bbolt.Tx, change storage.Change) err
 	for _, entry := range beside {
 		err = errors.Join(err, tx.Bucket(bucketIndex).Delete([]byte(entry)))
 	}
-	err = errors.Join(err, tx.Bucket(bucketRecords).Delete([]byte(id)), tx.Bucket(bucketUses).Delete([]byte(id)))
-	if err != nil {
+	if err = errors.Join(err, deleteRecord(tx, id)); err != nil {
 		return err
 	}
 	return record(tx, change.Event)
+}
+
+// deleteRecord deletes a record and what is kept about the token's use.
+func deleteRecord(tx *bbolt.Tx, id string) error {
+	return errors.Join(tx.Bucket(bucketRecords).Delete([]byte(id)), tx.Bucket(bucketUses).Delete([]byte(id)), deleteActivity(tx, id))
 }
 
 // view runs read in a transaction. It returns errors as outages, unless they are

@@ -10,8 +10,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// Sweep deletes records that have vanished.
+// Sweep deletes records that have vanished, and counts of requests that are too old.
 func (s *store) Sweep(ctx context.Context, now time.Time) (deleted int, err error) {
+	if err := s.forget(ctx, now); err != nil {
+		return 0, err
+	}
 	// Most often there are none, which costs no transaction that writes.
 	var some bool
 	err = s.view(ctx, "look for tokens that have vanished", func(tx *bbolt.Tx) error {
@@ -45,7 +48,7 @@ func sweep(ctx context.Context, tx *bbolt.Tx, now time.Time) (deleted int, err e
 		id, beside, ok := storage.EntriesOfVanished(entry)
 		if ok {
 			deleted++
-			err = errors.Join(tx.Bucket(bucketRecords).Delete([]byte(id)), tx.Bucket(bucketUses).Delete([]byte(id)))
+			err = deleteRecord(tx, id)
 		} else {
 			beside = []string{entry} // not from IndexEntries
 		}

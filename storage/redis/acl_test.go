@@ -122,6 +122,7 @@ func doEverything(t *testing.T, s *store, heard storagetest.Heard) {
 		s.Apply(ctx, update),
 		s.AddEvents(ctx, storage.Event{Action: "account_refused", Name: "default"}),
 		s.SaveUses(ctx, map[string]storage.Use{r.ID: {At: time.Now()}}),
+		s.AddActivity(ctx, storage.ActivityBatch{ID: "a", Counts: map[storage.TokenDay]storage.Counts{{TokenID: r.ID}: {Requests: 1}}}),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -137,6 +138,9 @@ func doEverything(t *testing.T, s *store, heard storagetest.Heard) {
 		t.Error(err)
 	}
 	if _, err := s.Uses(ctx, []string{r.ID}); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Activity(ctx, r.ID, 0); err != nil {
 		t.Error(err)
 	}
 	if grant, err := s.Take(ctx, r.ID, token.Limit{Requests: 1, Period: time.Minute, Burst: 1}, 1); err != nil || grant.Granted != 1 {

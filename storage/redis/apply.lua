@@ -2,7 +2,7 @@
 -- entries; writes the audit event and publishes the change. All keys share a hash
 -- tag, so that the script runs on every topology. It follows append.lua.
 --
--- KEYS  1 record  2 index  3 events  4 receipt  5 uses  6 tree
+-- KEYS  1 record  2 index  3 events  4 receipt  5 uses  6 tree  7 activity of a token
 -- ARGV  1 version that the stored record must have; or 0 if there must be none;
 --         or "=" and the SHA-1 of the stored record, in hexadecimal, if it is damaged;
 --         or "=type" if the key must be of another type than string
@@ -68,6 +68,9 @@ redis.call('SET', KEYS[4], '', 'PX', ARGV[6])
 if ARGV[2] == '' then
 	redis.call('DEL', KEYS[1])
 	redis.call('HDEL', KEYS[5], ARGV[4])
+	if KEYS[7] then
+		redis.call('DEL', KEYS[7])
+	end
 else
 	redis.call('SET', KEYS[1], ARGV[2])
 end

@@ -44,7 +44,7 @@ type store struct {
 	taking chan struct{} // limits how many calls of Take run at once
 	end    context.CancelFunc
 
-	apply, addEvents, saveTree, removeEvents, sweep script
+	apply, addEvents, saveTree, removeEvents, sweep, addActivity script
 
 	history    history
 	inspection inspection
@@ -64,7 +64,7 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	s := &store{
 		settings: r, client: client, logger: logger,
 		apply: newScript(appendSource + applySource), addEvents: newScript(appendSource + eventSource),
-		saveTree: newScript(treeSource), removeEvents: newScript(removeSource), sweep: newScript(sweepSource),
+		saveTree: newScript(treeSource), removeEvents: newScript(removeSource), sweep: newScript(sweepSource), addActivity: newScript(activitySource),
 		limiter: redis_rate.NewLimiter(client), taking: make(chan struct{}, max(1, r.PoolSize/2)),
 	}
 	ctx, end := context.WithCancel(context.Background()) // until Close
@@ -145,7 +145,7 @@ func (s *store) Apply(ctx context.Context, change storage.Change) error {
 
 // applyKeys returns the keys of the script for a change with this receipt.
 func (s *store) applyKeys(id, receipt string) []string {
-	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses, s.tree}
+	return []string{s.recordKey(id), s.index, s.events, s.key("receipt:" + receipt), s.uses, s.tree, s.activityKey(id)}
 }
 
 func (s *store) applyArgs(ctx context.Context, change storage.Change) ([]any, error) {

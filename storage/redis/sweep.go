@@ -28,7 +28,7 @@ func (s *store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	err = s.scan(ctx, start, end, storage.MaxSwept, func(entry string) (more bool) {
 		id, beside, ok := storage.EntriesOfVanished(entry)
 		if ok {
-			keys, ids = append(keys, s.recordKey(id)), append(ids, id)
+			keys, ids = append(keys, s.recordKey(id), s.activityKey(id)), append(ids, id)
 		} else {
 			beside = []string{entry} // not from IndexEntries
 		}
