@@ -120,6 +120,7 @@ var endpoints = map[string]map[string]endpoint{
 
 	"owners": {http.MethodGet: (*call).owners},
 
+	"owners/{owner}":          {http.MethodGet: (*call).showOwner},
 	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
 	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},
 
@@ -215,6 +216,9 @@ type tokens interface {
 	Reject(ctx context.Context, actor registry.Actor, id string, verdict registry.Verdict) (*token.Record, error)
 	Events(ctx context.Context, query registry.EventQuery) (registry.EventPage, error)
 	NewestEvents(ctx context.Context, query registry.EventQuery) (registry.EventPage, error)
+	RevokeOwner(ctx context.Context, actor registry.Actor, owner string) (registry.OwnerResult, error)
+	Transfer(ctx context.Context, actor registry.Actor, from, to string) (registry.OwnerResult, error)
+	PreviewTransfer(ctx context.Context, from, to string) (registry.OwnerResult, error)
 }
 
 func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {

@@ -34,10 +34,20 @@ func (c *call) owner() string {
 	return owner
 }
 
+// showOwner shows one owner.
+func (c *call) showOwner() (int, any, error) {
+	c.noDeadline()
+	view, err := c.app.Registry().Owner(c.Context(), c.owner())
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, view, nil
+}
+
 // revokeOwner revokes all tokens of an owner.
 func (c *call) revokeOwner() (int, any, error) {
 	c.noDeadline()
-	result, err := c.app.Registry().RevokeOwner(c.Context(), c.actor(), c.owner())
+	result, err := c.tokens.RevokeOwner(c.Context(), c.actor(), c.owner())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -49,6 +59,8 @@ func (c *call) transferOwner() (int, any, error) {
 	var request struct {
 		// To is the new owner.
 		To string `json:"to"`
+		// Check only says what would be changed.
+		Check bool `json:"check"`
 	}
 	if err := c.decode(&request); err != nil {
 		return 0, nil, err
@@ -57,7 +69,13 @@ func (c *call) transferOwner() (int, any, error) {
 		return 0, nil, registry.InvalidError{Field: "to", Err: errors.New("missing: name the new owner")}
 	}
 	c.noDeadline()
-	result, err := c.app.Registry().Transfer(c.Context(), c.actor(), c.owner(), request.To)
+	var result OwnerResult
+	var err error
+	if request.Check {
+		result, err = c.tokens.PreviewTransfer(c.Context(), c.owner(), request.To)
+	} else {
+		result, err = c.tokens.Transfer(c.Context(), c.actor(), c.owner(), request.To)
+	}
 	if err != nil {
 		return 0, nil, err
 	}

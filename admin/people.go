@@ -58,6 +58,7 @@ var forPeople = map[string]map[string]right{
 	"approvals/{id}/reject":  {http.MethodPost: manage},
 
 	"owners":                  {http.MethodGet: manage},
+	"owners/{owner}":          {http.MethodGet: manage},
 	"owners/{owner}/revoke":   {http.MethodPost: manage},
 	"owners/{owner}/transfer": {http.MethodPost: manage},
 

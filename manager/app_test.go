@@ -30,11 +30,12 @@ type app struct {
 	limits   *limits.Limits
 	people   *registry.Directory
 	mirrors  map[string]*storage.Mirror
+	jiras    []handler.Jira
 }
 
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
-func (*app) Jiras() []handler.Jira                  { return nil }
+func (a *app) Jiras() []handler.Jira                { return a.jiras }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (*app) GroupsHealth() *facts.Health            { return nil }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }

@@ -51,7 +51,7 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 	}).WithContext(c.r.Context())
 	response := &recorded{header: make(http.Header), status: http.StatusOK}
 	c.endpoints.ServeHTTP(response, r)
-	if response.status >= http.StatusBadRequest {
+	if response.status >= http.StatusMultipleChoices { // a redirect: the path was not clean
 		failed := answerError{Status: response.status}
 		if json.Unmarshal(response.body.Bytes(), &failed) != nil || failed.Message == "" {
 			return errors.New("the endpoint " + path + " has answered without saying why it failed")

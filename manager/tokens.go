@@ -30,7 +30,20 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /requests/{id}", h.manager(h.showRequest))
 	mux.HandleFunc("POST /requests/{id}", h.manager(h.decideRequest))
 	mux.HandleFunc("GET /owners", h.manager(h.owners))
+	mux.HandleFunc("GET /owner", h.manager(h.showOwner))
+	mux.HandleFunc("GET /owner/revoke", h.manager(h.askRevokeOwner))
+	mux.HandleFunc("POST /owner/revoke", h.manager(h.revokeOwner))
+	mux.HandleFunc("GET /owner/transfer", h.manager(h.askTransfer))
+	mux.HandleFunc("POST /owner/transfer", h.manager(h.transferOwner))
 	mux.HandleFunc("GET /accounts", h.manager(h.accounts))
+	mux.HandleFunc("GET /account", h.manager(h.newAccount))
+	mux.HandleFunc("POST /account", h.manager(h.addAccount))
+	mux.HandleFunc("GET /accounts/{name}", h.manager(h.showAccount))
+	mux.HandleFunc("POST /accounts/{name}/check", h.manager(h.checkAccount))
+	mux.HandleFunc("GET /accounts/{name}/replace", h.manager(h.askReplaceAccount))
+	mux.HandleFunc("POST /accounts/{name}/replace", h.manager(h.replaceAccount))
+	mux.HandleFunc("GET /accounts/{name}/remove", h.manager(h.askRemoveAccount))
+	mux.HandleFunc("POST /accounts/{name}/remove", h.manager(h.removeAccount))
 	mux.HandleFunc("GET /trail", h.manager(h.trail))
 	mux.HandleFunc("GET /trail/export", h.manager(h.exportTrail))
 	mux.HandleFunc("GET /trail/checkpoint", h.manager(h.checkpoint))
@@ -143,7 +156,7 @@ func (h *Handler) mayNotCreate(v *visit) string {
 // done is the message after something was done: the page was led to with its key.
 func (h *Handler) done(r *http.Request) *page.Notice {
 	switch done := r.URL.Query().Get("done"); done {
-	case "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change":
+	case "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove":
 		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
 	}
 	return nil

@@ -326,3 +326,39 @@ func TestLinkEndsWithTheAccount(t *testing.T) {
 		t.Errorf("opened: %+v", opened)
 	}
 }
+
+// TestDeskTransfers: to give somebody a token is as good as to create one for them.
+func TestDeskTransfers(t *testing.T) {
+	r, alice, bea, root, _ := desks(t)
+	for _, name := range []string{"one", "two"} {
+		create(t, r, map[string]any{"owner": "carol", "name": name})
+	}
+	create(t, r, map[string]any{"owner": "carol", "name": "writes", "scope": "write", "exempt": "for the test"})
+	for what, desk := range map[string]*Desk{"alice": alice, "bea": bea} {
+		_, err := desk.Transfer(t.Context(), person(what), "carol", what)
+		wantRefused(t, what+" transfers", err)
+		_, err = desk.PreviewTransfer(t.Context(), "carol", what)
+		wantRefused(t, what+" looks", err)
+		_, err = desk.RevokeOwner(t.Context(), person(what), "carol")
+		wantRefused(t, what+" ends all", err)
+	}
+	_, err := root.Transfer(t.Context(), person("root"), "carol", "dave")
+	wantRefused(t, "root, who has no on_behalf, gives tokens to others", err)
+	_, err = root.Transfer(t.Context(), person("root"), "root", "dave")
+	wantRefused(t, "root gives their own tokens to others", err)
+
+	preview, err := root.PreviewTransfer(t.Context(), "carol", "Root")
+	if err != nil || preview.Changed != 3 || len(preview.LeftOut) != 0 {
+		t.Errorf("the preview is %+v, %v", preview, err)
+	}
+	if page, err := r.List(t.Context(), Query{Query: storage.Query{Owner: "carol"}}); err != nil || len(page.Records) != 3 {
+		t.Errorf("after the preview: %+v, %v", page, err)
+	}
+	result, err := root.Transfer(t.Context(), person("root"), "carol", "root")
+	if err != nil || result.Changed != preview.Changed {
+		t.Errorf("the transfer is %+v, %v", result, err)
+	}
+	if result, err = root.RevokeOwner(t.Context(), person("root"), "root"); err != nil || result.Changed != 3 {
+		t.Errorf("the end of all: %+v, %v", result, err)
+	}
+}

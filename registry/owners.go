@@ -85,6 +85,27 @@ func (r *Registry) Owners(ctx context.Context, query OwnerQuery) (owners []Owner
 	return owners, damaged, nil
 }
 
+// Owner returns an owner. It returns an error that wraps storage.ErrNotFound if there are no
+// tokens of that name, and nothing else is known about it.
+func (r *Registry) Owner(ctx context.Context, name string) (OwnerView, error) {
+	t := &tally{owner: name, kind: token.KindUser, counts: make(map[token.State]int)}
+	found := false
+	err := r.eachRecord(ctx, storage.Query{Owner: name}, func(record *token.Record) error {
+		if !found {
+			t.owner, t.kind, found = record.Owner, record.Kind, true
+		}
+		t.add(record.Kind, r.State(record))
+		return nil
+	}, func(storage.DamagedError) { found = true })
+	if err != nil {
+		return OwnerView{}, err
+	}
+	if person := r.owners.Person(name); !found && len(person.Groups) == 0 && person.ConfirmedAt.IsZero() {
+		return OwnerView{}, noTokensError{name}
+	}
+	return r.viewOwner(t), nil
+}
+
 // tally counts the tokens of one owner.
 type tally struct {
 	owner  string

@@ -43,29 +43,76 @@ func (r *Registry) RevokeOwner(ctx context.Context, actor storage.Actor, owner s
 // but clients must send the new owner's name with them. Revoked tokens are not
 // transferred. It can be repeated after an error.
 func (r *Registry) Transfer(ctx context.Context, actor storage.Actor, from, to string) (OwnerResult, error) {
-	switch err := token.CheckOwner(to); {
-	case err != nil:
-		return OwnerResult{}, invalid("to", err)
-	case token.Fold(from) == token.Fold(to):
-		return OwnerResult{}, invalid("to", fmt.Errorf("%q is the same owner", to))
+	if err := checkRecipient(from, to); err != nil {
+		return OwnerResult{}, err
 	}
-	external, err := r.isExternal(ctx, to)
+	give, err := r.giver(ctx, from, to)
 	if err != nil {
 		return OwnerResult{}, err
 	}
-	confirm := sync.OnceValue(func() error { return r.confirm(ctx, &token.Record{Owner: to}) })
 	return r.changeOwner(ctx, from, func(record *token.Record) (bool, error) {
+		if err := give(record); err != nil {
+			return false, err
+		}
+		return r.transfer(ctx, actor, record, from, to)
+	})
+}
+
+// PreviewTransfer says what Transfer would do now, and changes nothing. It does not count
+// how many tokens the new owner may have.
+func (r *Registry) PreviewTransfer(ctx context.Context, from, to string) (OwnerResult, error) {
+	if err := checkRecipient(from, to); err != nil {
+		return OwnerResult{}, err
+	}
+	give, err := r.giver(ctx, from, to)
+	if err != nil {
+		return OwnerResult{}, err
+	}
+	var result OwnerResult
+	found, err := r.changePass(ctx, from, &result, func(record *token.Record) (bool, error) {
+		if err := give(record); err != nil {
+			return false, err
+		}
+		next := *record
+		return true, r.hand(&next, from, to)
+	})
+	if err == nil && !found {
+		err = noTokensError{from}
+	}
+	return result, err
+}
+
+// checkRecipient returns an error if tokens cannot be transferred from one name to another.
+func checkRecipient(from, to string) error {
+	switch err := token.CheckOwner(to); {
+	case err != nil:
+		return invalid("to", err)
+	case token.Fold(from) == token.Fold(to):
+		return invalid("to", fmt.Errorf("%q is the same owner", to))
+	}
+	return nil
+}
+
+// giver returns a function that returns an error for tokens of a kind that the new owner
+// cannot have.
+func (r *Registry) giver(ctx context.Context, from, to string) (func(*token.Record) error, error) {
+	external, err := r.isExternal(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	confirm := sync.OnceValue(func() error { return r.confirm(ctx, &token.Record{Owner: to}) })
+	return func(record *token.Record) error {
 		if record.Kind == token.KindUser {
 			if err := confirm(); err != nil {
-				return false, err
+				return err
 			}
 		}
 		if external && record.Kind != token.KindExternal {
 			// The stricter rules for external people would not apply to it.
-			return false, fmt.Errorf("%s is outside the organization, and the token is for a %s: create a new one with --external instead", to, record.Kind)
+			return fmt.Errorf("%s is outside the organization, and the token is for a %s: create a new one with --external instead", to, record.Kind)
 		}
-		return r.transfer(ctx, actor, record, from, to)
-	})
+		return nil
+	}, nil
 }
 
 // isExternal reports whether an owner has tokens, all of them for an external person.
@@ -91,26 +138,29 @@ func (r *Registry) transfer(ctx context.Context, actor storage.Actor, record *to
 		}
 		defer release()
 	}
-	changed, err := r.change(ctx, actor, ActionTransfer, record.ID, 0, func(record *token.Record) error {
-		switch {
-		case !record.OwnedBy(from), record.Status == token.StatusRevoked:
-			return errUnchanged // in the meantime
-		case record.Exchanged():
-			return r.checkChangeable(record)
-		case record.Account == token.OwnAccount:
-			return fmt.Errorf("it uses the Jira credential of %s, which is not for anybody else: create a new token for %s instead", from, to)
-		case token.Fold(record.Responsible) == token.Fold(to):
-			return fmt.Errorf("%s is responsible for it: name somebody else first, with caddy jira-token update %s --responsible", to, record.ID)
-		}
-		record.Owner, record.Exempt = to, ""
-		record.Handover = record.Handover.EndedAt(r.timestamp()) // it was for somebody else
-		if suspension := r.owners.Standing(record).Suspension; suspension != nil {
-			return errors.New(suspension.String())
-		}
-		r.awaitApproval(record)
-		return nil
-	})
+	changed, err := r.change(ctx, actor, ActionTransfer, record.ID, 0, func(record *token.Record) error { return r.hand(record, from, to) })
 	return err == nil && changed.OwnedBy(to), err
+}
+
+// hand makes a token another owner's, if the other may have it.
+func (r *Registry) hand(record *token.Record, from, to string) error {
+	switch {
+	case !record.OwnedBy(from), record.Status == token.StatusRevoked:
+		return errUnchanged // in the meantime
+	case record.Exchanged():
+		return r.checkChangeable(record)
+	case record.Account == token.OwnAccount:
+		return fmt.Errorf("it uses the Jira credential of %s, which is not for anybody else: create a new token for %s instead", from, to)
+	case token.Fold(record.Responsible) == token.Fold(to):
+		return fmt.Errorf("%s is responsible for it: name somebody else first, with caddy jira-token update %s --responsible", to, record.ID)
+	}
+	record.Owner, record.Exempt = to, ""
+	record.Handover = record.Handover.EndedAt(r.timestamp()) // it was for somebody else
+	if suspension := r.owners.Standing(record).Suspension; suspension != nil {
+		return errors.New(suspension.String())
+	}
+	r.awaitApproval(record)
+	return nil
 }
 
 // changeOwner calls change for each token of an owner that is not revoked. If a token

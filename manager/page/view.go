@@ -225,23 +225,98 @@ type Problem struct{ Text, URL string }
 
 // OwnerList is the content of the page "owners".
 type OwnerList struct {
-	Search string
-	Rows   []OwnerRow
+	Search, State, Group string
+	Filters              []Filter
+	Rows                 []OwnerRow
+	// More is set if there are others. Damaged counts the tokens whose owners are
+	// unknown.
+	More    bool
+	Damaged int
 }
 
 // OwnerRow is an owner in a list.
 type OwnerRow struct {
-	Name, Kind, Groups, Rules string
-	State                     State
-	Tokens                    []Hint
-	Confirmed                 Moment
+	Name, URL, Kind, Rules string
+	Groups                 []Hint
+	State                  State
+	Tokens                 []Hint
+	Confirmed              Moment
 }
 
-// AccountRow is a Jira account in a list, the content of the page "accounts".
+// OwnerDetails is the content of the page "owner".
+type OwnerDetails struct {
+	OwnerRow
+	// Rows are the newest tokens, and Alive counts those that are not revoked.
+	Rows  []TokenRow
+	Alive int
+	// All and Trail lead to all tokens and events. Revoke and Transfer are empty if there
+	// is nothing to end or to give.
+	All, Trail, Revoke, Transfer string
+}
+
+// Ask is the content of the page "ask": a question before something is done.
+type Ask struct {
+	Back, BackText        string
+	Question, Consequence string
+	// Rows are the tokens that it is about.
+	Rows []TokenRow
+	// Typed is what must be typed to confirm, and Confirmed what was.
+	Typed     string
+	Confirmed Field
+	Button    string
+	Danger    bool
+	// Refused means that it cannot be done.
+	Refused bool
+}
+
+// Transfer is the content of the page "transfer", which asks who gets an owner's tokens and
+// then shows what would happen.
+type Transfer struct {
+	Ask
+	From string
+	To   Field
+	// Previewed is set once it is known what would happen: Preview says so, and LeftOut
+	// lists the tokens that stay. Nothing means that all do.
+	Previewed, Nothing bool
+	Preview            string
+	LeftOut            []string
+	// Stranger means that nothing is known about the new owner.
+	Stranger bool
+}
+
+// AccountList is the content of the page "accounts".
+type AccountList struct {
+	Rows []AccountRow
+	// MayNotAdd says why none can be added; empty if one can.
+	MayNotAdd string
+}
+
+// AccountRow is a Jira account in a list.
 type AccountRow struct {
-	Name, Owner, Jira, User, From string
-	State                         State
-	Ends                          Moment
+	Name, Owner, URL, Jira, User, From string
+	State                              State
+	Ends                               Moment
+}
+
+// AccountDetails is the content of the page "account".
+type AccountDetails struct {
+	AccountRow
+	Facts []Fact
+	// Tokens leads to the tokens that use it. Replace and Remove are empty if that cannot
+	// be done.
+	Tokens, Check, Replace, Remove string
+}
+
+// AccountForm is the content of the page "accountform", which adds an account or gives one
+// another credential. It never has a secret.
+type AccountForm struct {
+	// Account is the account's title, Back its page and Jira its Jira; they are empty for a
+	// new one.
+	Account, Back, Jira string
+	Name, User          Field
+	Jiras, Kinds        []Choice
+	Scoped              bool
+	Secret, Expires     Field
 }
 
 // Trail is the content of the page "trail".
@@ -273,7 +348,7 @@ type HeldRow struct {
 	Asked, Ends           Moment
 	// DecidedBy, Decided and Why are set once somebody has decided.
 	DecidedBy, Why string
-	Decided           Moment
+	Decided        Moment
 }
 
 // Held is the content of the page "request": a held change.

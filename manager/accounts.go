@@ -1,0 +1,389 @@
+package manager
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+var accountTones = map[accounts.State]page.Tone{accounts.StateValid: page.ToneGood, accounts.StateExpiring: page.ToneWarn, accounts.StateFailing: page.ToneBad, accounts.StateUnreadable: page.ToneBad}
+
+func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, v *visit) {
+	var found admin.Accounts
+	if err := h.as(r, v).call(http.MethodGet, "accounts", nil, nil, &found); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	content := page.AccountList{MayNotAdd: h.mayNotKeepAccounts()}
+	for _, account := range found.Accounts {
+		content.Rows = append(content.Rows, h.accountRow(r, account))
+	}
+	h.render(w, r, http.StatusOK, "accounts", v, page.Frame{Title: h.say("nav.accounts"), Section: page.SectionAccounts, Notice: h.done(r), Content: content})
+}
+
+// mayNotKeepAccounts says why no account can be added; empty if one can.
+func (h *Handler) mayNotKeepAccounts() string {
+	switch {
+	case !h.app.JiraAccounts().KeepsAccounts():
+		return h.say("accounts.nokey")
+	case len(h.jiraURLs()) == 0:
+		return h.say("accounts.nojira")
+	}
+	return ""
+}
+
+// jiraURLs returns the base URLs of the Jiras that the gateways forward to.
+func (h *Handler) jiraURLs() (urls []string) {
+	for _, upstream := range h.app.Jiras() {
+		known := false
+		for _, url := range urls {
+			known = known || jira.SameURL(url, upstream.URL)
+		}
+		if !known {
+			urls = append(urls, upstream.URL)
+		}
+	}
+	return urls
+}
+
+func (h *Handler) accountRow(r *http.Request, account admin.Account) page.AccountRow {
+	row := page.AccountRow{
+		Name: account.Name, Owner: account.Owner, Jira: account.Jira, URL: accountURL(r, account, ""),
+		User: account.User, From: h.say("account.configured"), State: h.accountState(account),
+	}
+	if account.User == "" {
+		row.User = account.ValidatedAs
+	}
+	if account.ExpiresAt != nil {
+		row.Ends = h.moment(*account.ExpiresAt)
+	}
+	if account.Source == accounts.SourceStore {
+		row.From = h.say("account.stored")
+	}
+	return row
+}
+
+// accountState returns the lamp of an account, in words.
+func (h *Handler) accountState(account admin.Account) page.State {
+	state := page.State{Word: h.say("account." + string(account.State)), Reason: account.Error, Tone: accountTones[account.State]}
+	switch {
+	case account.Hidden:
+		return page.State{Word: h.say("account.hidden"), Reason: h.say("account.hidden.text"), Tone: page.ToneWarn}
+	case account.State == accounts.StateFailing && !account.FailingSince.IsZero():
+		state.Word = h.say("account.failing.since", h.moment(account.FailingSince).Words)
+	case account.State == accounts.StateExpiring && account.ExpiresAt != nil && account.ExpiresAt.After(h.now()):
+		state.Word = h.say("account.expiring.in", h.moment(*account.ExpiresAt).Words)
+	case account.State == accounts.StateExpiring:
+		state.Word = h.say("account.expired")
+	}
+	return state
+}
+
+// accountURL returns the address of a page about an account.
+func accountURL(r *http.Request, account admin.Account, action string) string {
+	to := mounted(r).base + "accounts/" + url.PathEscape(account.Name) + action
+	if account.Owner == "" {
+		return to
+	}
+	return to + "?" + url.Values{"owner": {account.Owner}, "jira": {account.Jira}}.Encode()
+}
+
+// accountQuery returns which owner's account the request is about, if it is one's own.
+func accountQuery(r *http.Request) url.Values {
+	query := url.Values{}
+	pass(r.URL.Query(), query, "owner", "jira")
+	return query
+}
+
+// account returns the account in the path.
+func (h *Handler) account(r *http.Request, v *visit) (account admin.Account, err error) {
+	err = h.as(r, v).call(http.MethodGet, "accounts/"+url.PathEscape(r.PathValue("name")), accountQuery(r), nil, &account)
+	return account, err
+}
+
+func (h *Handler) showAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	h.accountPage(w, r, v, h.done(r))
+}
+
+func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v *visit, notice *page.Notice) {
+	account, err := h.account(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	content := page.AccountDetails{AccountRow: h.accountRow(r, account), Check: accountURL(r, account, "/check")}
+	if account.Source == accounts.SourceStore {
+		content.Remove = accountURL(r, account, "/remove")
+		if account.Kind != accounts.KindConsent {
+			content.Replace = accountURL(r, account, "/replace")
+		}
+		content.Facts = append(content.Facts, page.Fact{Name: h.say("account.kind"), Text: h.say("account.kind." + string(account.Kind))})
+	}
+	tokens := url.Values{"account": {account.Name}}
+	pass(url.Values{"owner": {account.Owner}}, tokens, "owner")
+	content.Tokens = mounted(r).base + "all?" + tokens.Encode()
+	for _, change := range []struct {
+		key string
+		by  *admin.Actor
+		at  page.Moment
+	}{{"account.added", account.AddedBy, h.moment(account.AddedAt)}, {"account.replaced", account.ReplacedBy, h.moment(account.ReplacedAt)}} {
+		if change.by != nil {
+			content.Facts = append(content.Facts, page.Fact{Name: h.say(change.key), Text: h.say("account.by", h.actor(*change.by)), Moment: change.at})
+		}
+	}
+	if account.ValidatedAs != "" {
+		content.Facts = append(content.Facts, page.Fact{Name: h.say("account.validated"), Text: account.ValidatedAs + ",", Moment: h.moment(account.ValidatedAt)})
+	}
+	h.render(w, r, http.StatusOK, "account", v, page.Frame{Title: accountTitle(h, account), Section: page.SectionAccounts, Notice: notice, Content: content})
+}
+
+func accountTitle(h *Handler, account admin.Account) string {
+	if account.Owner != "" {
+		return h.say("account.own.of", account.Owner)
+	}
+	return account.Name
+}
+
+// checkAccount asks Jira whether it accepts an account.
+func (h *Handler) checkAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	var checked admin.CheckResults
+	err := h.as(r, v).call(http.MethodPost, "accounts/"+url.PathEscape(r.PathValue("name"))+"/check", accountQuery(r), nil, &checked)
+	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
+		h.accountPage(w, r, v, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+		return
+	} else if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	notice := &page.Notice{Tone: page.ToneGood, Text: h.say("account.checked")}
+	for _, result := range checked.Accounts {
+		if result.OK {
+			notice.More = append(notice.More, h.say("account.checked.ok", result.Jira, result.User))
+			continue
+		}
+		notice.Tone = page.ToneBad
+		notice.More = append(notice.More, h.say("account.checked.bad", result.Jira, result.Error))
+	}
+	h.accountPage(w, r, v, notice)
+}
+
+// accountKinds are the kinds of credentials that can be typed.
+var accountKinds = []accounts.Kind{accounts.KindBasic, accounts.KindBearer, accounts.KindOAuth}
+
+// accountForm returns the form with what was typed, except the secret.
+func (h *Handler) accountForm(values url.Values) page.AccountForm {
+	typed := func(name string) page.Field { return page.Field{Value: values.Get(name)} }
+	form := page.AccountForm{Name: typed("name"), User: typed("user"), Scoped: values.Get("scoped") != "", Expires: typed("expires_at")}
+	for _, kind := range accountKinds {
+		form.Kinds = append(form.Kinds, page.Choice{
+			Value: string(kind), Text: h.say("account.kind." + string(kind)), Hint: h.say("account.kind." + string(kind) + ".hint"), Chosen: values.Get("kind") == string(kind),
+		})
+	}
+	for _, url := range h.jiraURLs() {
+		form.Jiras = append(form.Jiras, page.Choice{Value: url, Text: url, Chosen: url == values.Get("jira")})
+	}
+	return form
+}
+
+func (h *Handler) newAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	if why := h.mayNotKeepAccounts(); why != "" {
+		h.trouble(w, r, http.StatusConflict, why)
+		return
+	}
+	h.showAccountForm(w, r, v, http.StatusOK, h.accountForm(url.Values{"kind": {"basic"}}), nil)
+}
+
+// addAccount saves a new account, once Jira has accepted it.
+func (h *Handler) addAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, ok := h.typed(w, r)
+	if !ok {
+		return
+	}
+	edit := accountEdit(values)
+	edit["name"] = strings.TrimSpace(values.Get("name"))
+	edit[jiraMember(values.Get("jira"))] = values.Get("jira")
+	if err := h.as(r, v).call(http.MethodPost, "accounts", nil, edit, nil); err != nil {
+		h.showAccountForm(w, r, v, http.StatusBadRequest, h.accountForm(values), err)
+		return
+	}
+	http.Redirect(w, r, mounted(r).base+"accounts?done=account", http.StatusSeeOther)
+}
+
+// jiraMember returns the member of an account's JSON for a Jira: those of Jira Cloud are
+// below atlassian.net.
+func jiraMember(address string) string {
+	if u, err := url.Parse(address); err == nil && strings.HasSuffix(strings.ToLower(u.Hostname()), ".atlassian.net") {
+		return "cloud"
+	}
+	return "jira"
+}
+
+// accountEdit returns the JSON of a credential that was typed.
+func accountEdit(values url.Values) map[string]any {
+	edit := map[string]any{"kind": values.Get("kind"), "secret": values.Get("secret"), "scoped": values.Get("scoped") != ""}
+	if values.Get("kind") == string(accounts.KindBearer) {
+		delete(edit, "scoped")
+	} else if user := strings.TrimSpace(values.Get("user")); user != "" {
+		edit["user"] = user
+	}
+	if expires := strings.TrimSpace(values.Get("expires_at")); expires != "" {
+		edit["expires_at"] = expires
+	}
+	return edit
+}
+
+// showAccountForm shows the form, with an error beside the field that it is about.
+func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *visit, status int, form page.AccountForm, err error) {
+	frame := page.Frame{Title: h.say("account.new"), Section: page.SectionAccounts}
+	if form.Account != "" {
+		frame.Title = h.say("account.replace.title", form.Account)
+	}
+	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	switch {
+	case err == nil:
+	case !ok:
+		h.failed(w, r, err)
+		return
+	default:
+		status = failed.Status
+		frame.Notice = &page.Notice{Tone: page.ToneBad, Text: failed.Message}
+		if failed.Status == http.StatusServiceUnavailable {
+			frame.Notice.Text = h.say("problem.store")
+		}
+		field, text, _ := strings.Cut(failed.Message, ": ")
+		fields := map[string]*page.Field{"name": &form.Name, "account_name": &form.Name, "user": &form.User, "secret": &form.Secret, "expires_at": &form.Expires}
+		if to := fields[field]; to != nil {
+			to.Wrong, frame.Notice.Text = text, h.say("form.wrong")
+		}
+	}
+	frame.Content = form
+	h.render(w, r, status, "accountform", v, frame)
+}
+
+// replaceForm returns the form for a new credential of the account in the path. It reports
+// false if it has answered the request.
+func (h *Handler) replaceForm(w http.ResponseWriter, r *http.Request, v *visit, values url.Values) (page.AccountForm, bool) {
+	account, err := h.account(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return page.AccountForm{}, false
+	}
+	if values == nil {
+		values = url.Values{"kind": {string(account.Kind)}, "user": {account.User}}
+		if account.Scoped {
+			values.Set("scoped", "true")
+		}
+	}
+	form := h.accountForm(values)
+	form.Account, form.Back, form.Jira = accountTitle(h, account), accountURL(r, account, ""), account.Jira
+	return form, true
+}
+
+func (h *Handler) askReplaceAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	if form, ok := h.replaceForm(w, r, v, nil); ok {
+		h.showAccountForm(w, r, v, http.StatusOK, form, nil)
+	}
+}
+
+// replaceAccount gives an account a new credential, once Jira has accepted it.
+func (h *Handler) replaceAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, ok := h.typed(w, r)
+	if !ok {
+		return
+	}
+	form, ok := h.replaceForm(w, r, v, values)
+	if !ok {
+		return
+	}
+	path := "accounts/" + url.PathEscape(r.PathValue("name")) + "/replace"
+	if err := h.as(r, v).call(http.MethodPost, path, accountQuery(r), accountEdit(values), nil); err != nil {
+		h.showAccountForm(w, r, v, http.StatusBadRequest, form, err)
+		return
+	}
+	http.Redirect(w, r, mounted(r).base+"accounts?done=account", http.StatusSeeOther)
+}
+
+// askRemoveAccount asks before an account is removed, unless tokens use it.
+func (h *Handler) askRemoveAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	h.askRemove(w, r, v, http.StatusOK, page.Field{}, nil)
+}
+
+func (h *Handler) askRemove(w http.ResponseWriter, r *http.Request, v *visit, status int, typed page.Field, notice *page.Notice) {
+	account, err := h.account(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	title := accountTitle(h, account)
+	question := h.say("account.remove.question", title)
+	ask := page.Ask{
+		Back: accountURL(r, account, ""), BackText: h.say("back.account", title), Question: question, Consequence: h.say("account.remove.text"),
+		Typed: title, Confirmed: typed, Danger: true, Button: h.say("account.remove.button", title),
+	}
+	rows, more, err := h.tokensOf(r, v, account)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	if len(rows) > 0 && !account.Hidden {
+		ask.Rows, ask.Consequence, ask.Refused = rows, h.say("account.used"), true
+		if more {
+			ask.Consequence = h.say("account.used.more")
+		}
+	}
+	h.render(w, r, status, "ask", v, page.Frame{Title: question, Section: page.SectionAccounts, Notice: notice, Content: ask})
+}
+
+// tokensOf returns some of the tokens that use an account and have not been revoked.
+func (h *Handler) tokensOf(r *http.Request, v *visit, account admin.Account) (rows []page.TokenRow, more bool, err error) {
+	query := url.Values{"account": {account.Name}, "limit": {"50"}}
+	pass(url.Values{"owner": {account.Owner}}, query, "owner")
+	for len(rows) == 0 {
+		var found tokenPage
+		if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
+			return nil, false, err
+		}
+		for _, t := range found.Tokens {
+			if t.State != token.StateRevoked {
+				rows = append(rows, h.row(t))
+			}
+		}
+		if more = found.Next != ""; !more {
+			break
+		}
+		query.Set("cursor", found.Next)
+	}
+	return rows, more, nil
+}
+
+// removeAccount removes an account from the store.
+func (h *Handler) removeAccount(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, ok := h.typed(w, r)
+	if !ok {
+		return
+	}
+	account, err := h.account(r, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	if title := accountTitle(h, account); !confirms(values.Get("typed"), title) {
+		h.askRemove(w, r, v, http.StatusBadRequest, page.Field{Value: values.Get("typed"), Wrong: h.say("bulk.wrong", title)}, nil)
+		return
+	}
+	err = h.as(r, v).call(http.MethodDelete, "accounts/"+url.PathEscape(account.Name), accountQuery(r), nil, nil)
+	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
+		h.askRemove(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+		return
+	} else if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	http.Redirect(w, r, mounted(r).base+"accounts?done=account-remove", http.StatusSeeOther)
+}
