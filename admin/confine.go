@@ -23,8 +23,9 @@ import (
 // confineCheckTimeout bounds how long Jira is asked about a confinement.
 const confineCheckTimeout = 30 * time.Second
 
-// withoutAsking says how to confine a token that Jira cannot be asked about.
-const withoutAsking = `; --no-check ("check": false in JSON) confines the token without asking`
+// WithoutAsking ends errors about a confinement that Jira could not be asked about: it says
+// how to confine a token without asking.
+const WithoutAsking = `; --no-check ("check": false in JSON) confines the token without asking`
 
 // confineCheck checks the confinement of a token that is created or changed.
 type confineCheck struct {
@@ -60,7 +61,7 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	}
 	account, err := c.call.accountOfRecord(ctx, record)
 	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: fmt.Errorf("account %s: %w%s", record.Account, err, withoutAsking)}
+		return caddy.APIError{HTTPStatus: http.StatusConflict, Err: fmt.Errorf("account %s: %w%s", record.Account, err, WithoutAsking)}
 	}
 	upstream, err := c.call.jiraOf(account)
 	if err != nil {
@@ -79,7 +80,7 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 		}
 		return caddy.APIError{
 			HTTPStatus: http.StatusBadGateway,
-			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, cause, withoutAsking),
+			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, cause, WithoutAsking),
 		}
 	}
 	if err != nil {
@@ -128,12 +129,12 @@ func (c *call) jiraOf(account *jira.Account) (handler.Jira, error) {
 	var err error
 	switch len(urls) {
 	case 0:
-		err = fmt.Errorf("no gateway of the configuration uses account %s: there is no Jira to ask about the confinement%s", account, withoutAsking)
+		err = fmt.Errorf("no gateway of the configuration uses account %s: there is no Jira to ask about the confinement%s", account, WithoutAsking)
 	case 1:
 		return found[urls[0]], nil
 	default:
 		err = fmt.Errorf("account %s is used with %d Jiras, %s, and they have different projects%s; the projects are then found in each Jira by their keys",
-			account, len(urls), strings.Join(urls, " and "), withoutAsking)
+			account, len(urls), strings.Join(urls, " and "), WithoutAsking)
 	}
 	return handler.Jira{}, caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}
 }

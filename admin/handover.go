@@ -46,7 +46,7 @@ func (c *call) newHandover(text json.RawMessage) (*handover, error) {
 			return nil, registry.InvalidError{Field: "for", Err: err}
 		}
 	}
-	h.base, err = c.publicURL()
+	h.base, err = PublicURL(c.app)
 	return h, err
 }
 
@@ -59,17 +59,17 @@ func (h *handover) view(r *registry.Registry, issued registry.Issued) Token {
 	return view
 }
 
-// publicURL returns the address under which users reach the gateway: the configured one,
+// PublicURL returns the address under which users reach the gateway: the configured one,
 // or that of the only gateway if its site names a host.
-func (c *call) publicURL() (string, error) {
-	if url := c.app.PublicAddress(); url != "" {
+func PublicURL(app App) (string, error) {
+	if url := app.PublicAddress(); url != "" {
 		return url, nil
 	}
 	const missing = "under which address users reach the gateway, so there can be no link: say so in jira_tokens, as in public_url https://jira.example.com"
 	why := "the configuration does not say "
-	if n := len(c.app.Gateways()); n != 1 {
+	if n := len(app.Gateways()); n != 1 {
 		why = fmt.Sprintf("the configuration has %d gateways and does not say ", n)
-	} else if url := placesOf(caddy.ActiveContext())[c.app.Gateways()[0]].url; url != "" {
+	} else if url := placesOf(caddy.ActiveContext())[app.Gateways()[0]].url; url != "" {
 		return url, nil
 	}
 	return "", caddy.APIError{HTTPStatus: http.StatusConflict, Err: errors.New(why + missing)}

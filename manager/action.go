@@ -3,7 +3,6 @@ package manager
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -55,6 +54,11 @@ func (h *Handler) action(name string, t admin.Token) page.Action {
 	case "rotate":
 		for _, overlap := range overlaps {
 			a.Overlaps = append(a.Overlaps, page.Choice{Value: overlap, Text: h.say("overlap." + overlap)})
+		}
+		if _, err := admin.PublicURL(h.app); err == nil {
+			for _, span := range handoverSpans {
+				a.HandoverSpans = append(a.HandoverSpans, page.Choice{Value: span, Text: h.say("handover.for." + span)})
+			}
 		}
 	}
 	return a
@@ -108,20 +112,32 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.problem(w, r, http.StatusConflict, "problem.action")
 		return
 	}
+	if version := (typed{values}).version(); version != 0 && version != t.Version {
+		h.ask(w, r, v, http.StatusConflict, t, a, &page.Notice{Tone: page.ToneWarn, Text: h.say("action.stale", h.moment(t.UpdatedAt).Words), More: []string{t.Sentence()}})
+		return
+	}
 	var body any
 	switch a.Name {
 	case "rotate":
-		body = map[string]string{"overlap": values.Get("overlap")}
+		rotation := map[string]any{"overlap": values.Get("overlap")}
+		if handover := (typed{values}).handover(); handover != nil {
+			rotation["handover"] = handover
+		}
+		body = rotation
 	case "approve", "reject":
 		// The version is the one that was looked at: a verdict is not about what the
 		// token has become since.
-		version, _ := strconv.ParseUint(values.Get("version"), 10, 64) // 0 is the current one
-		body = map[string]any{"reason": values.Get("reason"), "version": version}
+		body = map[string]any{"reason": values.Get("reason"), "version": typed{values}.version()} // 0 is the current one
 	}
 	var changed admin.Token
 	if err := h.as(r, v).call(http.MethodPost, "tokens/"+url.PathEscape(t.ID)+"/"+a.Name, nil, body, &changed); err != nil {
 		if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
-			h.ask(w, r, v, failed.Status, t, a, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+			notice := &page.Notice{Tone: page.ToneBad, Text: failed.Message}
+			if unavailable(err) {
+				notice.Text = h.say("problem.store")
+			}
+			a.Given = values.Get("reason")
+			h.ask(w, r, v, failed.Status, t, a, notice)
 			return
 		}
 		h.failed(w, r, err)

@@ -2,7 +2,9 @@ package manager
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +28,7 @@ type app struct {
 	App
 	registry *registry.Registry
 	accounts *accounts.Set
-	store    storage.Store
+	store    *awayStore
 	limits   *limits.Limits
 	people   *registry.Directory
 	mirrors  map[string]*storage.Mirror
@@ -36,6 +38,7 @@ type app struct {
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
 func (a *app) Jiras() []handler.Jira                { return a.jiras }
+func (*app) PublicAddress() string                  { return "https://jira.example.com" }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (*app) GroupsHealth() *facts.Health            { return nil }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
@@ -54,7 +57,7 @@ var options = storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minu
 
 func newApp(t *testing.T) *app {
 	t.Helper()
-	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
+	store := &awayStore{Store: filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())}
 	t.Cleanup(func() { _ = store.Close() })
 	members := map[string]policy.Group{"bi": {Members: []string{"bea"}}, "admins": {Members: []string{"root", "eve"}}}
 	rules, err := policy.New(&policy.Config{
@@ -90,4 +93,38 @@ func (a *app) create(t *testing.T, fields map[string]any) registry.Issued {
 		t.Fatal(err)
 	}
 	return issued
+}
+
+// awayStore is a store that can go away.
+type awayStore struct {
+	storage.Store
+	away atomic.Bool
+}
+
+func (s *awayStore) err() error {
+	if s.away.Load() {
+		return fmt.Errorf("%w: connection refused", storage.ErrUnavailable)
+	}
+	return nil
+}
+
+func (s *awayStore) Get(ctx context.Context, id string) (*token.Record, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, id)
+}
+
+func (s *awayStore) Apply(ctx context.Context, change storage.Change) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	return s.Store.Apply(ctx, change)
+}
+
+func (s *awayStore) List(ctx context.Context, query storage.Query) (storage.Page, error) {
+	if err := s.err(); err != nil {
+		return storage.Page{}, err
+	}
+	return s.Store.List(ctx, query)
 }

@@ -2,11 +2,13 @@ package manager
 
 import (
 	"context"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -127,11 +129,25 @@ func (b *browser) post(path string, form url.Values) answer {
 func (a answer) want(t *testing.T, what string, status int, contains ...string) {
 	t.Helper()
 	if a.status != status {
-		t.Errorf("%s: status %d, want %d:\n%s", what, a.status, status, a.body)
+		t.Errorf("%s: status %d, want %d:\n%s", what, a.status, status, a.text())
 	}
 	for _, text := range contains {
 		if !strings.Contains(a.body, text) {
-			t.Errorf("%s: the page does not contain %q:\n%s", what, text, a.body)
+			t.Errorf("%s: the page does not contain %q:\n%s", what, text, a.text())
+		}
+	}
+}
+
+// text returns a page as a reader sees it: without tags, and on one line.
+func (a answer) text() string {
+	return strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(a.body, " "))), " ")
+}
+
+func (a answer) wantText(t *testing.T, what string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.text(), text) {
+			t.Errorf("%s: the page does not say %q:\n%s", what, text, a.text())
 		}
 	}
 }

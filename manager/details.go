@@ -9,12 +9,24 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// token returns the token in the path. If the path has a whole token, only its ID is used.
+// token returns the token in the path.
 func (h *Handler) token(r *http.Request, v *visit) (admin.Token, error) {
-	id, _ := token.CutSecrets(r.PathValue("id"))
+	return h.tokenNamed(r, v, r.PathValue("id"))
+}
+
+// tokenNamed returns the token with this ID. Of a whole token, only its ID is used.
+func (h *Handler) tokenNamed(r *http.Request, v *visit, id string) (admin.Token, error) {
+	id, _ = token.CutSecrets(id)
 	var t admin.Token
 	err := h.as(r, v).call(http.MethodGet, "tokens/"+url.PathEscape(id), nil, nil, &t)
 	return t, err
+}
+
+// trailOf returns the latest events about a token, newest first.
+func (h *Handler) trailOf(r *http.Request, v *visit, id string) ([]admin.Event, error) {
+	var trail admin.EventPage
+	err := h.as(r, v).call(http.MethodGet, "audit", url.Values{"token": {id}, "limit": {"100"}, "order": {"newest"}}, nil, &trail)
+	return trail.Events, err
 }
 
 func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -27,12 +39,12 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	if t.State != token.StateDamaged {
 		content.Facts = h.facts(t)
 	}
-	var trail admin.EventPage
-	if err := h.as(r, v).call(http.MethodGet, "audit", url.Values{"token": {t.ID}, "limit": {"100"}, "order": {"newest"}}, nil, &trail); err != nil {
+	events, err := h.trailOf(r, v, t.ID)
+	if err != nil {
 		h.refused(w, r, v, err)
 		return
 	}
-	content.Events = h.events(trail.Events)
+	content.Events = h.events(events)
 	if content.Probe, err = h.probe(r, v, t); err != nil {
 		h.refused(w, r, v, err)
 		return

@@ -27,32 +27,93 @@ func about(v *policy.Violation, fields ...string) bool {
 	return false
 }
 
-// offerScopes returns the scopes as choices. What the policy forbids says why.
-func (h *Handler) offerScopes(rights *policy.Rights, owner, chosen string) []page.Choice {
+// offer is what the policy allows the owner of a token that is being typed.
+type offer struct {
+	h      *Handler
+	rights *policy.Rights
+	owner  string
+	kind   token.Kind
+	scope  token.Scope
+	// before is the token that is changed, or nil.
+	before *admin.Token
+	// foreign is set for the tokens of others. Their groups may only be asked about when
+	// the token is created, so nothing is forbidden to choose before that.
+	foreign bool
+	// manages is set if whoever types may know what the policy allows others.
+	manages bool
+}
+
+func (h *Handler) offerFor(v *visit, typed typed, before *admin.Token) offer {
+	o := offer{h: h, owner: typed.owner(v.person()), before: before, manages: v.desk.Manages(), scope: token.ScopeRead}
+	if scope, err := token.ParseScope(typed.text("scope")); err == nil {
+		o.scope = scope
+	}
+	if kind, err := token.ParseKind(typed.text("kind")); err == nil {
+		o.kind = kind
+	}
+	if before != nil {
+		o.owner, o.kind = before.Owner, before.Kind
+	} else if !v.desk.Rights().OnBehalf() {
+		o.owner = v.person()
+	}
+	o.rights, o.foreign = h.app.Registry().DeskOf(o.owner).Rights(), token.Fold(o.owner) != token.Fold(v.person())
+	return o
+}
+
+// violation returns how the policy forbids a token that the owner could have after change.
+func (o offer) violation(change func(*token.Record)) *policy.Violation {
+	record := candidate(o.owner, o.scope)
+	record.Kind, record.CreatedAt = o.kind, o.h.now().UTC().Truncate(time.Second)
+	if o.before != nil {
+		record.CreatedAt, record.RotatedAt, record.Exempt = o.before.CreatedAt, o.before.RotatedAt, o.before.Exempt
+	}
+	change(record)
+	return o.rights.Violation(record)
+}
+
+// forbid marks a choice that the policy forbids, and says why.
+func (o offer) forbid(choice *page.Choice, why string) {
+	if o.foreign {
+		choice.Hint += " " + why
+		return
+	}
+	choice.Forbidden = why
+}
+
+// scopes returns the scopes as choices. What the policy forbids says why.
+func (o offer) scopes(chosen string) []page.Choice {
 	choices := make([]page.Choice, len(scopes))
 	for i, scope := range scopes {
-		choices[i] = page.Choice{Value: scope.String(), Text: h.say("scope." + scope.String()), Hint: h.say("scope." + scope.String() + ".hint"), Chosen: scope.String() == chosen}
-		if v := rights.Violation(candidate(owner, scope)); about(v, "scope", "owner") {
-			choices[i].Forbidden = h.say("offer.forbidden", v.String())
-		} else if rules := rights.NeedsApproval(scope); rules != "" {
-			choices[i].Hint += " " + h.say("offer.approval")
+		choices[i] = page.Choice{Value: scope.String(), Text: o.h.say("scope." + scope.String()), Hint: o.h.say("scope." + scope.String() + ".hint"), Chosen: scope.String() == chosen}
+		if v := o.violation(func(r *token.Record) { r.Scope = scope }); about(v, "scope", "owner") {
+			o.forbid(&choices[i], o.h.say("offer.forbidden", v.String()))
+		} else if rules := o.rights.NeedsApproval(scope); rules != "" {
+			choices[i].Hint += " " + o.h.say("offer.approval")
 		}
 	}
 	return choices
 }
 
-// offerAccounts returns the accounts that tokens can name as choices.
-func (h *Handler) offerAccounts(app admin.App, rights *policy.Rights, owner string, scope token.Scope, chosen string) []page.Choice {
-	choices := []page.Choice{{Value: "", Text: h.say("account.default"), Chosen: chosen == ""}}
-	for _, name := range app.JiraAccounts().TokenAccounts() {
+// accounts returns the accounts that the token can name as choices. The names of those
+// that the policy forbids are not for everybody.
+func (o offer) accounts(chosen string) []page.Choice {
+	var choices []page.Choice
+	if o.before == nil {
+		choices = append(choices, page.Choice{Value: "", Text: o.h.say("account.default"), Chosen: chosen == ""})
+	}
+	for _, name := range o.h.app.JiraAccounts().TokenAccounts() {
 		choice := page.Choice{Value: name, Text: name, Chosen: name == chosen}
 		if name == token.OwnAccount {
-			choice.Text = h.say("account.own")
+			choice.Text = o.h.say("account.own")
+			if o.foreign {
+				choice.Text = o.h.say("account.own.of", o.owner)
+			}
 		}
-		record := candidate(owner, scope)
-		record.Account = name
-		if v := rights.Violation(record); about(v, "account") {
-			choice.Forbidden = h.say("offer.not")
+		if about(o.violation(func(r *token.Record) { r.Account = name }), "account") {
+			if !o.manages && !choice.Chosen {
+				continue
+			}
+			choice.Forbidden = o.h.say("offer.not")
 		}
 		choices = append(choices, choice)
 	}
@@ -65,23 +126,47 @@ var spans = []struct {
 	days  int
 }{{"7d", 7}, {"30d", 30}, {"90d", 90}, {"180d", 180}, {"365d", 365}, {"never", 0}}
 
-// offerExpiries returns lifetimes as choices, and what the policy says about them.
-func (h *Handler) offerExpiries(rights *policy.Rights, owner string, scope token.Scope, chosen string) (choices []page.Choice, rule string) {
-	now := h.now().UTC().Truncate(time.Second)
+// expiries returns lifetimes as choices, and what the policy says about them.
+func (o offer) expiries(chosen string) (choices []page.Choice, rule string) {
+	now := o.h.now().UTC().Truncate(time.Second)
+	if o.before != nil {
+		choices = append(choices, page.Choice{Value: "", Text: o.h.say("expires.keep", o.h.endsText(*o.before)), Chosen: chosen == ""})
+	}
 	for _, span := range spans {
-		choice := page.Choice{Value: span.value, Chosen: span.value == chosen, Text: h.say("expires.never")}
-		record := candidate(owner, scope)
-		record.CreatedAt = now
-		if span.days > 0 {
-			choice.Text = h.count("in.days", span.days)
-			record.ExpiresAt = now.AddDate(0, 0, span.days)
-		}
-		rights.Complete(record, func(field string) bool { return field == "expires_at" })
-		if v := rights.Violation(record); about(v, "expires_at") {
-			choice.Forbidden = h.say("offer.not")
+		choice := page.Choice{Value: span.value, Chosen: span.value == chosen, Text: o.h.say("expires.never")}
+		v := o.violation(func(r *token.Record) {
+			if span.days > 0 {
+				choice.Text = o.h.count("in.days", span.days)
+				r.ExpiresAt = now.AddDate(0, 0, span.days)
+			}
+			o.rights.Complete(r, func(field string) bool { return field == "expires_at" })
+		})
+		if about(v, "expires_at") {
 			rule = v.String()
+			if !o.foreign {
+				choice.Forbidden = o.h.say("offer.not")
+			}
 		}
 		choices = append(choices, choice)
 	}
 	return choices, rule
+}
+
+// confineRule says that the token must be confined; empty if it need not be.
+func (o offer) confineRule() string {
+	v := o.violation(func(r *token.Record) {
+		o.rights.Complete(r, func(string) bool { return false })
+	})
+	if !about(v, "confine") {
+		return ""
+	}
+	return v.String()
+}
+
+// networksRule says that the policy limits the networks; empty if it does not.
+func (o offer) networksRule() string {
+	if networks := o.rights.Networks(); networks != "" {
+		return o.h.say("offer.networks", networks)
+	}
+	return ""
 }

@@ -13,13 +13,20 @@ import (
 func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t admin.Token, rotated bool) {
 	gateway := mounted(r).origin
 	content := page.Shown{
-		ID: t.ID, Name: t.Name, Owner: t.Owner, Sentence: h.sentence(t.Record), Ends: h.moment(t.ExpiresAt),
+		ID: t.ID, Name: t.Name, Owner: t.Owner, Sentence: t.Sentence(), Ends: h.moment(t.ExpiresAt),
 		Token: t.Token, Gateway: gateway, Samples: h.samples(t, gateway), Rotated: rotated, Pending: t.State == token.StatePending,
 	}
 	if t.PreviousUntil.After(h.now()) {
 		content.OldUntil = h.moment(t.PreviousUntil)
 	}
-	h.render(w, r, http.StatusCreated, "shown", v, page.Frame{Title: h.say("shown.title", t.Name), Section: page.SectionMine, Content: content})
+	if t.Handover != nil && t.Token == "" {
+		content.HandoverURL, content.HandoverEnds, content.Samples = t.Handover.URL, h.moment(t.Handover.ExpiresAt), nil
+	}
+	title := "shown.title"
+	if content.HandoverURL != "" {
+		title = "shown.link.title"
+	}
+	h.render(w, r, http.StatusCreated, "shown", v, page.Frame{Title: h.say(title, t.Name), Section: page.SectionMine, Content: content})
 }
 
 // samples are ready lines for clients, with the owner, the URL and the token filled in.

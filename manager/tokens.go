@@ -132,7 +132,7 @@ func (h *Handler) row(t admin.Token) page.TokenRow {
 		}
 		return row
 	}
-	row.Sentence, row.Ends = h.sentence(t.Record), h.moment(t.ExpiresAt)
+	row.Sentence, row.Ends = t.Sentence(), h.moment(t.ExpiresAt)
 	if t.Kind != token.KindUser {
 		row.Kind = h.say("kind." + t.Kind.String())
 	}

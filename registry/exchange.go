@@ -61,7 +61,7 @@ func (r *Registry) Exchange(ctx context.Context, origin Origin, edit token.Edit,
 	}
 	if refused, ok := errors.AsType[PolicyError](err); ok {
 		// There are no exceptions here.
-		err = PolicyError{refused.Field, errors.New(strings.TrimSuffix(refused.Error(), exemptHint))}
+		err = PolicyError{refused.Field, errors.New(strings.TrimSuffix(refused.Error(), ExemptHint))}
 	}
 	return issued, err
 }

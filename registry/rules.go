@@ -22,14 +22,14 @@ func (e PolicyError) Error() string { return e.Err.Error() }
 
 func (e PolicyError) Unwrap() error { return e.Err }
 
-// exemptHint says how to take a token out of the rules.
-const exemptHint = `; to make an exception, give a reason with --exempt ("exempt" in JSON)`
+// ExemptHint ends errors of the policy: it says how to make an exception with the command.
+const ExemptHint = `; to make an exception, give a reason with --exempt ("exempt" in JSON)`
 
 func forbidden(violation *policy.Violation) error {
 	if violation == nil {
 		return nil
 	}
-	return PolicyError{violation.Field, errors.New(violation.String() + exemptHint)}
+	return PolicyError{violation.Field, errors.New(violation.String() + ExemptHint)}
 }
 
 // checkNew returns an error if the policy does not allow a new token.
@@ -124,7 +124,7 @@ func (r *Registry) reserve(ctx context.Context, record *token.Record) (release f
 	alive, err := r.countAlive(ctx, record, limit)
 	if err == nil && alive >= limit {
 		err = PolicyError{"owner", fmt.Errorf("%s has %d tokens that are neither expired nor revoked, and may have %d; rule: %s; revoke one that is no longer needed%s",
-			record.Owner, alive, limit, rule, exemptHint)}
+			record.Owner, alive, limit, rule, ExemptHint)}
 	}
 	if err != nil {
 		r.creating.Unlock()

@@ -41,7 +41,7 @@ type unconfirmedError struct {
 }
 
 func (e unconfirmedError) Error() string {
-	return fmt.Sprintf("the policy depends on the groups of %s, but they are not known: %s; try again later%s", e.owner, e.err, exemptHint)
+	return fmt.Sprintf("the policy depends on the groups of %s, but they are not known: %s; try again later%s", e.owner, e.err, ExemptHint)
 }
 
 // Unwrap makes the error temporary.

@@ -3,10 +3,8 @@ package token
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestLink(t *testing.T) {
@@ -31,37 +29,5 @@ func TestLink(t *testing.T) {
 	}
 	if HeldBy("/rest/jira-tokens/1/handover/" + text) {
 		t.Error("a link looks like a token in a URL")
-	}
-}
-
-func TestSentence(t *testing.T) {
-	record := &Record{Scope: ScopeRead}
-	for _, c := range []struct {
-		change func()
-		want   string
-	}{
-		{func() {}, "Reads everything that its account sees in Jira, without an end."},
-		{func() { record.Confine.Projects = []Project{{Key: "ACME"}} }, "Reads issues of ACME, without an end."},
-		{func() { record.Scope, record.Confine.Projects = ScopeWrite, []Project{{Key: "ACME"}, {Key: "OPS"}} }, "Reads and changes issues of ACME and OPS, without an end."},
-		{func() { record.Confine.JQL = "labels = x" }, "Reads and changes issues of ACME and OPS that match “labels = x”, without an end."},
-		{func() { record.Confine = Confinement{JQL: "a = b", Hide: []string{HideInternalComments, "Margin"}} },
-			"Reads and changes issues that match “a = b”, not internal comments or the field Margin, without an end."},
-		{func() {
-			record.Confine, record.ExpiresAt = Confinement{}, time.Date(2027, 2, 24, 9, 5, 0, 0, time.UTC)
-			record.Networks.Allow = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("192.0.2.1/32")}
-			record.Networks.Deny = []netip.Prefix{netip.MustParsePrefix("203.0.113.66/32")}
-			record.Scope = ScopeAdmin
-		}, "Reads, changes and administers everything that its account sees in Jira, from 203.0.113.0/24 or 192.0.2.1, not from 203.0.113.66, until 24 February 2027, 09:05 UTC."},
-		{func() {
-			record.Networks, record.Scope = Networks{}, ScopeReadAll
-			for i := range 12 {
-				record.Confine.Projects = append(record.Confine.Projects, Project{Key: fmt.Sprint("P", i)})
-			}
-		}, "Reads content and administration: issues of P0, P1, P2, P3, P4, P5, P6 and 5 others, until 24 February 2027, 09:05 UTC."},
-	} {
-		c.change()
-		if got := record.Sentence(); got != c.want {
-			t.Errorf("got  %s\nwant %s", got, c.want)
-		}
 	}
 }

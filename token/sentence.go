@@ -3,35 +3,45 @@ package token
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Sentence says in words what a token may do: "Reads issues of ACME and OPS, not internal
-// comments, from 203.0.113.0/24, until 24 February 2027."
+// comments, from 203.0.113.0/24, until 24 February 2027." Everything that describes a
+// token to people uses it, so that they never read two descriptions that differ.
 func (r *Record) Sentence() string {
-	parts := []string{r.Scope.verbs() + " " + r.Confine.object()}
-	for _, part := range []string{hiddenText(r.Confine.Hide), whereText(r.Networks)} {
+	parts := []string{r.Scope.verbs() + " " + r.Confine.object() + r.Scope.besides()}
+	for _, part := range []string{r.heldText(), hiddenText(r.Confine.Hide), whereText(r.Networks), r.rateText(), r.whenText()} {
 		if part != "" {
 			parts = append(parts, part)
 		}
 	}
-	until := "without an end"
-	if !r.ExpiresAt.IsZero() {
-		until = "until " + r.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC")
-	}
-	return strings.Join(append(parts, until), ", ") + "."
+	return strings.Join(parts, ", ") + "."
 }
 
 func (s Scope) verbs() string {
-	switch s {
-	case ScopeReadAll:
-		return "Reads content and administration:"
-	case ScopeWrite:
+	if s.Changes() {
 		return "Reads and changes"
-	case ScopeAdmin:
-		return "Reads, changes and administers"
 	}
 	return "Reads"
+}
+
+// besides says what a scope allows beside Jira's content.
+func (s Scope) besides() string {
+	if s == ScopeReadAll || s == ScopeAdmin {
+		return ", and Jira's administration"
+	}
+	return ""
+}
+
+// heldText says that changes are held. A token that only reads has none.
+func (r *Record) heldText() string {
+	if !r.HoldWrites || !r.Scope.Changes() {
+		return ""
+	}
+	return "each change once somebody has approved it"
 }
 
 // object says what is inside a confinement, without hidden fields.
@@ -86,6 +96,69 @@ func prefixTexts(prefixes []netip.Prefix) []string {
 		}
 	}
 	return texts
+}
+
+// rateText says how much a token may be used. What it leaves to the gateway is not said.
+func (r *Record) rateText() string {
+	var bounds []string
+	if requests := r.Limit.bound("request"); requests != "" {
+		bounds = append(bounds, requests)
+	}
+	if changes := r.LimitWrites.bound("change"); changes != "" && r.Scope.Changes() {
+		bounds = append(bounds, changes)
+	}
+	if r.MaxConcurrent > 0 {
+		bounds = append(bounds, strconv.Itoa(int(r.MaxConcurrent))+" at a time")
+	}
+	if len(bounds) == 0 {
+		return ""
+	}
+	return "at most " + listText(bounds, "and")
+}
+
+// bound says how many things a limit allows; "" if it is unset, or is none.
+func (l Limit) bound(thing string) string {
+	if l.Requests <= 0 {
+		return ""
+	}
+	text := strconv.Itoa(l.Requests) + " " + thing
+	if l.Requests != 1 {
+		text += "s"
+	}
+	switch l.Period {
+	case time.Second:
+		text += " a second"
+	case time.Minute:
+		text += " a minute"
+	case time.Hour:
+		text += " an hour"
+	default:
+		text += " a day"
+	}
+	if l.Burst != l.Requests {
+		text += fmt.Sprintf(" (up to %d at once)", l.Burst)
+	}
+	return text
+}
+
+func (r *Record) whenText() string {
+	until := "without an end"
+	if !r.ExpiresAt.IsZero() {
+		until = "until " + r.dayText(r.ExpiresAt)
+	}
+	if !r.NotBefore.IsZero() {
+		until = "from " + r.dayText(r.NotBefore) + " " + until
+	}
+	return until
+}
+
+// dayText returns the day of a time, and also the time of day if the token is short-lived.
+func (r *Record) dayText(t time.Time) string {
+	format := "2 January 2006"
+	if !r.ExpiresAt.IsZero() && r.ExpiresAt.Sub(r.CreatedAt) < 72*time.Hour {
+		format += ", 15:04 UTC"
+	}
+	return t.UTC().Format(format)
 }
 
 // maxListed is how many items a list in a sentence has.

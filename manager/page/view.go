@@ -69,6 +69,9 @@ type TokenList struct {
 // Field is an input of a form: what was typed, and what is wrong with it.
 type Field struct{ Value, Wrong string }
 
+// Used reports whether there is anything in the input, or wrong with it.
+func (f Field) Used() bool { return f.Value != "" || f.Wrong != "" }
+
 // Choice is one of several values.
 type Choice struct {
 	Value, Text, Hint string
@@ -79,33 +82,35 @@ type Choice struct {
 
 // TokenForm is the content of the page "new", which creates a token or changes one.
 type TokenForm struct {
-	// ID is empty for a new token.
-	ID      string
-	Version uint64
+	// ID is empty for a new token. Name is what the token is called now.
+	ID, Name string
+	Version  uint64
 
 	Templates []Template
 	// Template is the name of the chosen one, or empty as long as none is.
 	Template string
 
-	OnBehalf                    bool
-	Owner, Name, Purpose        Field
-	Responsible                 Field
-	Kinds, Scopes, Accounts     []Choice
-	Expiries                    []Choice
-	Expires                     Field
-	Projects, JQL               Field
-	KnownProjects               []Choice
-	HideComments                bool
-	Hide                        Field
-	AllowIP, DenyIP             Field
-	Address                     string
-	Limit, LimitWrites          Field
-	HoldWrites                  bool
-	Handover                    bool
-	HandoverFor                 Field
-	Sentence                    string
-	ConfineRequired, ExpiryRule string
-	NetworksRule                string
+	// Fields are the inputs that hold a text, by name.
+	Fields map[string]Field
+	// OnBehalf offers tokens for others, Manage exemptions from the policy.
+	OnBehalf, Manage         bool
+	Kinds, Scopes, Accounts  []Choice
+	Expiries                 []Choice
+	HideComments, HoldWrites bool
+	// MustHold says why it cannot be ended that changes are held; empty if it can.
+	MustHold string
+	// Address is where the person is now.
+	Address string
+	// MayNotAsk offers to leave Jira out; WithoutAsking is what was chosen.
+	MayNotAsk, WithoutAsking bool
+	// Handover asks for a link instead of the token; NoHandover says why there cannot be
+	// one.
+	Handover      bool
+	HandoverSpans []Choice
+	NoHandover    string
+	Sentence      string
+	// ConfineRequired, ExpiryRule and NetworksRule say what the policy wants.
+	ConfineRequired, ExpiryRule, NetworksRule string
 }
 
 // Template is a kind of token to start from.
@@ -155,8 +160,11 @@ type Action struct {
 	Forbidden string
 	// Reason is the label of the reason to give, or empty if none is asked for.
 	Reason string
-	// Overlaps are how long a rotated token can go on working.
-	Overlaps []Choice
+	// Given is the reason that was typed.
+	Given string
+	// Overlaps are how long a rotated token can go on working, and HandoverSpans how long
+	// the link to a new one can be opened.
+	Overlaps, HandoverSpans []Choice
 	// Typed is what must be typed to confirm; empty if nothing.
 	Typed string
 }

@@ -80,10 +80,11 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 
 // The sentence beside the form grows as one types.
 for (const form of document.querySelectorAll("form[data-token-form]")) {
-	const out = form.querySelector("[data-sentence]");
 	form.addEventListener("input", later(200, async () => {
 		const response = await fetch(form.dataset.tokenForm, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
-		if (response && response.ok) out.textContent = await response.text();
+		if (!response || !response.ok) return;
+		const sentence = await response.text();
+		for (const out of form.querySelectorAll("[data-sentence]")) out.textContent = sentence;
 	}));
 }
 

@@ -1,0 +1,204 @@
+package manager
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// TestEveryFieldOnThePage: whatever the command can set, the page can set, too.
+func TestEveryFieldOnThePage(t *testing.T) {
+	a := newApp(t)
+	root := newBrowser(t, serve(t, a, new(header)), "root")
+	form := url.Values{
+		"name": {"agent"}, "owner": {"robot"}, "kind": {"service"}, "responsible": {"alice"}, "purpose": {"answers tickets"},
+		"scope": {"read"}, "hold_writes": {"", "true"}, "account": {"default"}, "expires": {"30d"}, "expires_on": {"12h"}, "not_before": {"1h"},
+		"allow_ip": {"203.0.113.0/24, 192.0.2.1"}, "deny_ip": {"203.0.113.66"}, "limit": {"60/m"}, "limit_writes": {"20/d"}, "max_concurrent": {"3"},
+		"exempt": {"for the test"}, "projects": {"acme OPS"}, "jql": {"labels = shared"}, "hide_comments": {"", "true"}, "hide": {"Margin"}, "without_asking": {"true"},
+	}
+	created := root.post("/tokens/tokens/new", form)
+	created.want(t, "create", http.StatusCreated)
+	id := secretPattern.FindString(created.body)[3:13]
+	record, err := a.registry.Show(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Reads issues of ACME and OPS that match “labels = shared”, not internal comments or the field Margin, " +
+		"from 203.0.113.0/24 or 192.0.2.1, not from 203.0.113.66, at most 60 requests a minute and 3 at a time"
+	if !strings.HasPrefix(record.Sentence(), want) || record.Owner != "robot" || record.Kind != token.KindService || record.Responsible != "alice" ||
+		record.Purpose != "answers tickets" || !record.HoldWrites || record.LimitWrites.String() != "20/d" || record.Exempt != "for the test" {
+		t.Errorf("%s\n%+v", record.Sentence(), record)
+	}
+	if now := time.Now(); record.ExpiresAt.After(now.Add(13*time.Hour)) || record.NotBefore.Before(now.Add(50*time.Minute)) {
+		t.Errorf("from %s until %s", record.NotBefore, record.ExpiresAt)
+	}
+	root.get("/tokens/tokens/"+id).wantText(t, "the token's page", want)
+
+	// The form shows all of it, and saving it again changes nothing.
+	page := root.get("/tokens/tokens/" + id + "/edit")
+	for _, value := range []string{"agent", "alice", "answers tickets", "60/m", "20/d", "ACME OPS", "labels = shared", "Margin", "203.0.113.66/32", "for the test", record.NotBefore.Format(time.RFC3339)} {
+		if !strings.Contains(page.body, `value="`+value+`"`) {
+			t.Errorf("the form does not show %q", value)
+		}
+	}
+	again := typedOf(a.registry.View(record)).Values
+	again.Set("version", "1")
+	root.post("/tokens/tokens/"+id+"/edit", again).want(t, "saving it again", http.StatusSeeOther)
+	again = url.Values{"version": {"1"}}
+	for _, name := range []string{"purpose", "responsible", "limit", "limit_writes", "max_concurrent", "not_before", "projects", "jql", "hide", "hide_comments", "allow_ip", "deny_ip"} {
+		again.Set(name, "")
+	}
+	saved := root.post("/tokens/tokens/"+id+"/edit", again)
+	saved.want(t, "emptying it", http.StatusSeeOther)
+	if record, err = a.registry.Show(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if text := record.Sentence(); !strings.HasPrefix(text, "Reads everything that its account sees in Jira, until") || record.Name != "agent" || !record.HoldWrites || record.Purpose != "" || record.Responsible != "" || record.LimitWrites != (token.Limit{}) {
+		t.Errorf("emptied: %s %+v", text, record)
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	server := serve(t, newApp(t), new(header))
+	alice := newBrowser(t, server, "alice")
+	alice.get("/tokens/tokens/new?template=agent").wantText(t, "an agent", "Reads and changes everything that its account sees in Jira, each change once somebody has approved it, not internal comments, at most 60 requests a minute and 20 changes a day, until")
+	alice.get("/tokens/tokens/new?template=bi").wantText(t, "a BI tool", "Reads everything that its account sees in Jira, not internal comments, until")
+	service := alice.get("/tokens/tokens/new?template=service")
+	if strings.Contains(service.body, `name="kind"`) {
+		t.Error("alice is offered tokens for services")
+	}
+	newBrowser(t, server, "bea").get("/tokens/tokens/new?template=service").want(t, "bea", http.StatusOK, `value="service" checked`)
+}
+
+// TestSentenceGrows: with a script as one types, and without one after a press of a button.
+func TestSentenceGrows(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	form := url.Values{"name": {"x"}, "scope": {"write"}, "projects": {"ACME"}, "deny_ip": {"192.0.2.0/24"}, "limit": {"nonsense"}, "expires": {"never"}}
+	const want = "Reads and changes issues of ACME, not from 192.0.2.0/24, without an end."
+	if said := alice.post("/tokens/tokens/sentence", form); said.body != want {
+		t.Errorf("said %q", said.body)
+	}
+	form.Set("do", "update")
+	updated := alice.post("/tokens/tokens/new", form)
+	updated.want(t, "update", http.StatusOK, `value="nonsense"`, `value="ACME"`)
+	updated.wantText(t, "update", want)
+	if page, err := a.registry.List(t.Context(), registry.Query{}); err != nil || len(page.Records) > 0 {
+		t.Errorf("%d tokens, %v", len(page.Records), err)
+	}
+	id := a.create(t, map[string]any{"owner": "alice", "name": "held", "scope": "write", "exempt": "for the test", "hold_writes": true}).Record.ID
+	edited := url.Values{"id": {id}, "projects": {"OPS"}, "jql": {""}, "hide": {""}}
+	if said := alice.post("/tokens/tokens/sentence", edited); said.body != "Reads and changes issues of OPS, each change once somebody has approved it, without an end." {
+		t.Errorf("said %q", said.body)
+	}
+	other := newBrowser(t, alice.server, "bea").post("/tokens/tokens/sentence", edited)
+	other.want(t, "about another's token", http.StatusNotFound)
+}
+
+// TestHoldStays: an owner cannot end that changes are held, and the form says so.
+func TestHoldStays(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	id := a.create(t, map[string]any{"owner": "alice", "name": "held", "hold_writes": true}).Record.ID
+	alice.get("/tokens/tokens/"+id+"/edit").wantText(t, "the form", "Only somebody else who manages tokens can end this.")
+	// Boxes that are disabled are not sent.
+	alice.post("/tokens/tokens/"+id+"/edit", url.Values{"name": {"renamed"}, "version": {"1"}}).want(t, "another name", http.StatusSeeOther)
+	refused := alice.post("/tokens/tokens/"+id+"/edit", url.Values{"name": {"again"}, "hold_writes": {""}, "version": {"2"}})
+	refused.want(t, "ending it", http.StatusForbidden, `value="again"`)
+	if record, err := a.registry.Show(t.Context(), id); err != nil || !record.HoldWrites || record.Name != "renamed" {
+		t.Errorf("%+v, %v", record, err)
+	}
+}
+
+func TestHandoverOnThePage(t *testing.T) {
+	a := newApp(t)
+	bea := newBrowser(t, serve(t, a, new(header)), "bea")
+	created := bea.post("/tokens/tokens/new", url.Values{"name": {"for carol"}, "owner": {"carol"}, "scope": {"read"}, "expires": {"30d"}, "handover": {"", "true"}, "handover_for": {"24h"}})
+	created.want(t, "create", http.StatusCreated, "https://jira.example.com/rest/jira-tokens/1/handover/")
+	created.wantText(t, "create", "The link to your token", "Send it to carol", "Nobody has the token before it is opened.")
+	if secretPattern.MatchString(created.body) {
+		t.Error("the token is shown, too")
+	}
+	mine := a.create(t, map[string]any{"owner": "bea", "name": "mine"}).Record.ID
+	bea.get("/tokens/tokens/"+mine+"/rotate").wantText(t, "the question", "Show a link instead of the token")
+	rotated := bea.post("/tokens/tokens/"+mine+"/rotate", url.Values{"overlap": {"1h"}, "handover": {"", "true"}, "handover_for": {"1h"}})
+	rotated.want(t, "rotate", http.StatusCreated, "https://jira.example.com/rest/jira-tokens/1/handover/")
+	record, err := a.registry.Show(t.Context(), mine)
+	if err != nil || record.Handover == nil || record.Handover.Overlap() != time.Hour || !record.RotatedAt.IsZero() {
+		t.Errorf("%+v, %v", record, err)
+	}
+	bea.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "handover": {"true"}, "handover_for": {"90d"}}).
+		want(t, "too long", http.StatusBadRequest, "Something is not right", "expected a time from 1m to 7d")
+}
+
+// TestStaleForm: what somebody else has changed meanwhile is not overwritten unseen, and
+// nothing that was typed is lost.
+func TestStaleForm(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(header))
+	alice, root := newBrowser(t, server, "alice"), newBrowser(t, server, "root")
+	id := a.create(t, map[string]any{"owner": "alice", "name": "old name", "purpose": "old purpose"}).Record.ID
+	path := "/tokens/tokens/" + id
+	root.post(path+"/edit", url.Values{"purpose": {"reviewed by root"}, "version": {"1"}}).want(t, "root's change", http.StatusSeeOther)
+	stale := alice.post(path+"/edit", url.Values{"name": {"new name"}, "purpose": {"old purpose"}, "version": {"1"}})
+	stale.want(t, "alice's change", http.StatusConflict, `value="new name"`, `name="version" value="2"`)
+	stale.wantText(t, "alice's change", "Nothing was saved", "root from 127.0.0.1", "Purpose, which is now: reviewed by root", "Name, which is now: old name")
+	alice.post(path+"/edit", url.Values{"name": {"new name"}, "purpose": {"reviewed by root"}, "version": {"2"}}).want(t, "again", http.StatusSeeOther)
+	// Rotating what has changed since would end a secret that somebody may have just got.
+	alice.post(path+"/rotate", url.Values{"overlap": {"0s"}, "version": {"2"}}).want(t, "a stale question", http.StatusConflict, "Nothing was done")
+	if record, err := a.registry.Show(t.Context(), id); err != nil || record.Name != "new name" || record.Purpose != "reviewed by root" || !record.RotatedAt.IsZero() {
+		t.Errorf("%+v, %v", record, err)
+	}
+}
+
+// TestStoreGoesAway while somebody types.
+func TestStoreGoesAway(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	id := a.create(t, map[string]any{"owner": "alice", "name": "old name"}).Record.ID
+	form := url.Values{"name": {"typed name"}, "purpose": {"typed purpose"}, "scope": {"read"}, "expires": {"30d"}, "version": {"1"}}
+	a.store.away.Store(true)
+	for _, path := range []string{"new", id + "/edit"} {
+		answer := alice.post("/tokens/tokens/"+path, form)
+		answer.want(t, path, http.StatusServiceUnavailable, `value="typed name"`, `value="typed purpose"`)
+		answer.wantText(t, path, "cannot reach its tokens at the moment, so nothing was saved", "What you typed is still here")
+	}
+	alice.post("/tokens/tokens/"+id+"/revoke", nil).want(t, "revoking", http.StatusServiceUnavailable, "nothing was done")
+	a.store.away.Store(false)
+	alice.post("/tokens/tokens/"+id+"/edit", form).want(t, "once it is back", http.StatusSeeOther)
+}
+
+// TestBadInput: every error is beside its input, and what was typed stays.
+func TestBadInput(t *testing.T) {
+	alice := newBrowser(t, serve(t, newApp(t), new(header)), "alice")
+	long := strings.Repeat("x", 3000)
+	for name, value := range map[string]string{
+		"name": long, "purpose": long, "expires": long, "expires_on": "yesterday", "allow_ip": "203.0.113.0/99", "deny_ip": long,
+		"limit": "many", "limit_writes": "0", "max_concurrent": "-1", "not_before": "tomorrow", "jql": "project = ", "projects": "not/a/key", "account": "nobody's",
+	} {
+		form := url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"30d"}}
+		form.Set(name, value)
+		answer := alice.post("/tokens/tokens/new", form)
+		if answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden {
+			t.Errorf("%s: status %d", name, answer.status)
+		}
+		answer.wantText(t, name, "Something is not right yet. Nothing was saved.")
+		if !strings.Contains(answer.body, `aria-invalid="true"`) || !strings.Contains(answer.body, `class="wrong"`) {
+			t.Errorf("%s: no input is marked as wrong:\n%s", name, answer.text())
+		}
+		if shown := html.UnescapeString(answer.body); name != "expires" && name != "account" && !strings.Contains(shown, value) {
+			t.Errorf("%s: what was typed is lost", name)
+		}
+		if strings.Contains(answer.text(), "--") || strings.Contains(answer.text(), "in JSON") {
+			t.Errorf("%s: the page speaks of the command: %s", name, answer.text())
+		}
+	}
+	alice.post("/tokens/tokens/new", url.Values{"name": {strings.Repeat("x", maxForm)}}).want(t, "a huge form", http.StatusRequestEntityTooLarge, "nothing was done")
+	alice.post("/tokens/tokens/new", nil).want(t, "an empty form", http.StatusBadRequest, "Something is not right yet")
+}
