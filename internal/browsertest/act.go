@@ -204,8 +204,8 @@ func (p *Tab) waitUntil(what string, try func() error) {
 }
 
 // find waits for the element with a role and a name, and returns it. Roles can be several,
-// separated by |. An element with exactly that name is preferred to one whose name contains
-// it.
+// separated by |. It is the first with exactly that name, or the only one whose name
+// contains it.
 func (p *Tab) find(role, name string) (found cdp.BackendNodeID) {
 	p.t.Helper()
 	p.waitUntil(fmt.Sprintf("a %s %q", role, name), func() error {
@@ -213,12 +213,12 @@ func (p *Tab) find(role, name string) (found cdp.BackendNodeID) {
 		switch {
 		case err != nil:
 			return err
-		case len(exactly) == 1:
+		case len(exactly) > 0:
 			found = exactly[0]
-		case len(exactly) == 0 && len(containing) == 1:
+		case len(containing) == 1:
 			found = containing[0]
 		default:
-			return fmt.Errorf("there are %d with that name, and %d whose name contains it", len(exactly), len(containing))
+			return fmt.Errorf("there are %d whose name contains that", len(containing))
 		}
 		return nil
 	})

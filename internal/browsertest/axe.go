@@ -76,9 +76,10 @@ func (a Axe) check(p *Tab, what, run string) {
 	}
 	for _, found := range get(p, "running axe-core", chromedp.Evaluate[[]finding](run+".then((found) => found.violations)", chromedp.EvalAwaitPromise)) {
 		var where strings.Builder
-		for _, node := range found.Nodes {
+		const most = 3
+		for _, node := range found.Nodes[:min(len(found.Nodes), most)] {
 			fmt.Fprintf(&where, "\n  %s\n    %s", node.HTML, strings.ReplaceAll(node.Summary, "\n", "\n    "))
 		}
-		p.t.Errorf("%s: axe-core finds %s: %s%s", what, found.ID, found.Help, where.String())
+		p.t.Errorf("%s: axe-core finds %s at %d places: %s%s", what, found.ID, len(found.Nodes), found.Help, where.String())
 	}
 }

@@ -53,6 +53,17 @@ func (p *Tab) Wait(text string) {
 	})
 }
 
+// WaitGone waits until the page does not show the text.
+func (p *Tab) WaitGone(text string) {
+	p.t.Helper()
+	p.waitUntil(fmt.Sprintf("the text %q to go", text), func() error {
+		if !strings.Contains(p.Text(), text) {
+			return nil
+		}
+		return errors.New("it is still on the page")
+	})
+}
+
 // WaitFor waits until there is an element with the role and the name.
 func (p *Tab) WaitFor(role, name string) {
 	p.t.Helper()

@@ -39,7 +39,7 @@ func (p *Tab) watch(event any) {
 	case *audits.EventIssueAdded:
 		switch event.Issue.Code {
 		case audits.InspectorIssueCodeContentSecurityPolicyIssue, audits.InspectorIssueCodeMixedContentIssue,
-			audits.InspectorIssueCodeQuirksModeIssue, audits.InspectorIssueCodeGenericIssue, audits.InspectorIssueCodeStylesheetLoadingIssue:
+			audits.InspectorIssueCodeQuirksModeIssue, audits.InspectorIssueCodeStylesheetLoadingIssue:
 			details, _ := json.Marshal(event.Issue.Details) // it came as JSON
 			p.problem("the browser reports a %s: %s", event.Issue.Code, details)
 		}

@@ -1,0 +1,173 @@
+package gatewaytest
+
+import (
+	"net/http"
+	"testing"
+)
+
+// TestPageTokenLife follows a token through the page: made, used, rotated, revoked.
+func TestPageTokenLife(t *testing.T) {
+	s := startPage(t)
+	p := s.as("alice")
+	if status := p.Go("/tokens/"); status != http.StatusOK {
+		t.Fatalf("HTTP %d\n%s", status, p.Text())
+	}
+	p.Shows("No tokens yet")
+	p.Follow("link", "Create token")
+
+	// What the policy forbids is there, cannot be chosen, and says why.
+	if !p.Disabled("radio", "Administer") {
+		t.Error("alice is offered the scope admin")
+	}
+	p.Shows("the scope admin is not allowed for alice")
+	if !p.Disabled("option", "in 365 days") {
+		t.Error("alice is offered a year")
+	}
+	p.Fill("Name", "Power BI")
+	p.Choose("Ends", "in 30 days")
+	p.Wait("Reads everything its account sees, until")
+	p.Fill("Works from these networks", "not an address")
+	if status := p.Follow("button", "Create token"); status != http.StatusBadRequest {
+		t.Errorf("a wrong address: HTTP %d", status)
+	}
+	if got := p.Value("Name"); got != "Power BI" {
+		t.Errorf("the name that was typed has become %q", got)
+	}
+	p.Fill("Works from these networks", "127.0.0.0/8")
+	p.Follow("button", "Create token")
+	p.Shows("it is shown only this once", "GitHub Actions")
+	tok := s.shown(p, "alice")
+	if a, who := s.works(tok); a.status != http.StatusOK || who != accountUser {
+		t.Errorf("the new token: %s", a)
+	}
+	p.Click("button", "Ask Jira who I am")
+	p.Wait(accountUser)
+
+	p.Follow("link", "Done")
+	p.Lacks(tok.Token)
+	p.Shows("Power BI", "Active", "from 127.0.0.0/8", "just now")
+	p.Follow("link", "My tokens")
+	p.Shows("Power BI", "Reads everything its account sees, from 127.0.0.0/8")
+
+	p.Follow("link", "Power BI")
+	p.Click("link", "Rotate")
+	p.Choose("The old token works for another", "hour")
+	p.Follow("button", "Rotate “Power BI”")
+	rotated := s.shown(p, "alice")
+	if rotated.ID != tok.ID || rotated.Token == tok.Token {
+		t.Errorf("rotated: %+v", rotated)
+	}
+	for what, tok := range map[string]issued{"old": tok, "new": rotated} {
+		if a, _ := s.works(tok); a.status != http.StatusOK {
+			t.Errorf("the %s token after the rotation: %s", what, a)
+		}
+	}
+	p.Follow("link", "Done")
+
+	p.Click("link", "Disable")
+	p.Follow("button", "Disable “Power BI”")
+	p.Shows("The token is disabled")
+	if a, _ := s.works(rotated); a.status != http.StatusUnauthorized || a.reason() != "token_disabled" {
+		t.Errorf("disabled: %s", a)
+	}
+	p.Click("link", "Enable")
+	p.Follow("button", "Enable “Power BI”")
+	p.Click("link", "Revoke")
+	p.Wait("This cannot be undone")
+	p.Follow("button", "Revoke “Power BI”")
+	p.Shows("Revoked")
+	for what, tok := range map[string]issued{"old": tok, "new": rotated} {
+		if a, _ := s.works(tok); a.status != http.StatusUnauthorized || a.reason() != "token_revoked" && what == "new" {
+			t.Errorf("the %s token after it was revoked: %s", what, a)
+		}
+	}
+	if p.Has("link", "Rotate") {
+		t.Error("a revoked token can be rotated")
+	}
+}
+
+// TestPageApproval: a token that the policy wants approved waits for another person.
+func TestPageApproval(t *testing.T) {
+	s := startPage(t)
+	alice, root := s.as("alice"), s.as("root")
+	alice.Go("/tokens/tokens/new?template=script")
+	alice.Fill("Name", "nightly sync")
+	alice.Follow("button", "Create token")
+	alice.Shows("somebody who manages tokens must approve it first")
+	tok := s.shown(alice, "alice")
+	if a, _ := s.works(tok); a.reason() != "token_pending" {
+		t.Errorf("before the approval: %s", a)
+	}
+	if status := alice.Go("/tokens/tokens/" + tok.ID + "/approve"); status != http.StatusNotFound {
+		t.Errorf("alice approves her own token: HTTP %d", status)
+	}
+	if status := alice.Go("/tokens/requests"); status != http.StatusForbidden {
+		t.Errorf("alice sees all requests: HTTP %d", status)
+	}
+	root.Go("/tokens/requests")
+	root.Shows("nightly sync", "for alice")
+	root.Follow("link", "Approve")
+	root.Follow("button", "Approve “nightly sync”")
+	root.Shows("Active")
+	if a, _ := s.works(tok); a.status != http.StatusOK {
+		t.Errorf("after the approval: %s", a)
+	}
+
+	// Nobody approves what they have asked for themselves.
+	root.Go("/tokens/tokens/new?template=script")
+	root.Fill("Name", "of root's own")
+	root.Follow("button", "Create token")
+	own := s.shown(root, "root")
+	if a, _ := s.works(own); a.reason() == "token_pending" {
+		root.Go("/tokens/tokens/" + own.ID)
+		if root.Has("link", "Approve") {
+			root.Go("/tokens/tokens/" + own.ID + "/approve")
+			root.Follow("button", "Approve")
+			if a, _ := s.works(own); a.reason() != "token_pending" {
+				t.Errorf("root has approved root's token: %s", a)
+			}
+		}
+	}
+}
+
+// TestPageBulk: somebody who manages ends the tokens of somebody else, all at once.
+func TestPageBulk(t *testing.T) {
+	s := startPage(t)
+	tokens := []issued{s.issue("alice", "read", "name", "first"), s.issue("alice", "read", "name", "second"), s.issue("alice", "read", "name", "third")}
+	kept := s.issue("bea", "read", "name", "kept")
+	alice := s.as("alice")
+	if status := alice.Go("/tokens/all"); status != http.StatusForbidden {
+		t.Errorf("alice sees all tokens: HTTP %d", status)
+	}
+	p := s.as("root")
+	p.Go("/tokens/all")
+	p.Shows("first", "second", "third", "kept")
+	p.Fill("Name, owner or ID", "alice")
+	p.WaitGone("kept")
+	p.Click("checkbox", "Select first")
+	p.Click("checkbox", "Select second")
+	p.Follow("button", "Revoke…")
+	p.Shows("Revoke 2 tokens?", "This cannot be undone", "first", "second")
+	p.Lacks("third", "kept")
+	p.Fill("To confirm, type revoke 2", "revoke")
+	if status := p.Follow("button", "Revoke 2 tokens"); status != http.StatusBadRequest {
+		t.Errorf("without the confirmation: HTTP %d", status)
+	}
+	p.Shows("Nothing was done")
+	for _, tok := range tokens {
+		if a, _ := s.works(tok); a.status != http.StatusOK {
+			t.Errorf("without the confirmation, %s is ended: %s", tok.Name, a)
+		}
+	}
+	p.Fill("To confirm, type revoke 2", "revoke 2")
+	p.Follow("button", "Revoke 2 tokens")
+	p.Shows("2 tokens are revoked")
+	for i, want := range []string{"token_revoked", "token_revoked", ""} {
+		if a, _ := s.works(tokens[i]); a.reason() != want {
+			t.Errorf("%s: %s", tokens[i].Name, a)
+		}
+	}
+	if a, _ := s.works(kept); a.status != http.StatusOK {
+		t.Errorf("somebody else's: %s", a)
+	}
+}
