@@ -1,71 +1,217 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// filters are the lists of all tokens that one click leads to.
-var filters = []struct {
-	key   string
-	query url.Values
+// filterGroups are the filters of the list of all tokens that one click sets. Of each
+// group, one is set.
+var filterGroups = []struct {
+	key     string
+	filters []listFilter
 }{
-	{"filter.all", nil},
-	{"filter.active", url.Values{"state": {"active"}}},
-	{"filter.pending", url.Values{"state": {"pending"}}},
-	{"filter.suspended", url.Values{"state": {"suspended"}}},
-	{"filter.disabled", url.Values{"state": {"disabled"}}},
-	{"filter.expired", url.Values{"state": {"expired"}}},
-	{"filter.revoked", url.Values{"state": {"revoked"}}},
-	{"filter.service", url.Values{"kind": {"service"}}},
-	{"filter.external", url.Values{"kind": {"external"}}},
+	{"filter.state", []listFilter{
+		{"filter.all", "state", ""}, {"filter.active", "state", "active"}, {"filter.pending", "state", "pending"}, {"filter.suspended", "state", "suspended"},
+		{"filter.disabled", "state", "disabled"}, {"filter.expired", "state", "expired"}, {"filter.revoked", "state", "revoked"}, {"filter.damaged", "state", "damaged"},
+	}},
+	{"filter.kind", []listFilter{
+		{"filter.all", "kind", ""}, {"filter.user", "kind", "user"}, {"filter.service", "kind", "service"}, {"filter.external", "kind", "external"},
+	}},
+	{"filter.expiring", []listFilter{
+		{"filter.anytime", "expiring", ""}, {"filter.7d", "expiring", "7d"}, {"filter.14d", "expiring", "14d"}, {"filter.30d", "expiring", "30d"},
+	}},
+	{"filter.unused", []listFilter{
+		{"filter.all", "unused", ""}, {"filter.30d", "unused", "30d"}, {"filter.90d", "unused", "90d"},
+	}},
 }
 
-// listed are the parameters that a list of all tokens has.
-var listed = []string{"owner", "kind", "state"}
+// listFilter is a filter: the key of its words, the parameter and its value.
+type listFilter struct{ key, name, value string }
+
+// typedFilters are the filters whose values are typed.
+var typedFilters = []string{"owner", "account"}
+
+// listed are the parameters that a list of all tokens has besides the search.
+var listed = func() []string {
+	names := slices.Clone(typedFilters)
+	for _, group := range filterGroups {
+		names = append(names, group.filters[0].name)
+	}
+	return names
+}()
+
+// tokensAsked returns the query for the tokens that values ask for. Secrets of tokens are
+// cut off.
+func tokensAsked(values url.Values) url.Values {
+	asked := url.Values{}
+	pass(values, asked, append([]string{"q"}, listed...)...)
+	for name := range asked {
+		text, _ := token.CutSecrets(strings.TrimSpace(asked.Get(name)))
+		asked.Set(name, text)
+	}
+	return asked
+}
+
+// listQuery returns the query of the admin API for a query of the page.
+func listQuery(asked url.Values) url.Values {
+	query := url.Values{}
+	pass(asked, query, listed...)
+	pass(url.Values{"search": asked["q"]}, query, "search")
+	return query
+}
 
 func (h *Handler) allTokens(w http.ResponseWriter, r *http.Request, v *visit) {
-	asked := r.URL.Query()
-	search, _ := token.CutSecrets(asked.Get("q")) // "whose is this?": a whole token finds its record
-	query := url.Values{"limit": {"50"}}
-	if search != "" {
-		query.Set("search", search)
-	}
-	pass(asked, query, append([]string{"cursor"}, listed...)...)
-	var found tokenPage
-	if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
-		h.refused(w, r, v, err)
+	if _, leaked := token.CutSecrets(r.URL.RawQuery); leaked {
+		// Browsers and proxies remember addresses.
+		http.Redirect(w, r, mounted(r).base+"all?"+leaves(tokensAsked(r.URL.Query()), "done", "leaked"), http.StatusSeeOther)
 		return
 	}
-	content := page.TokenList{Rows: h.rows(found.Tokens), Search: search, Kept: make(map[string]string), Filtered: true}
+	h.listTokens(w, r, v, http.StatusOK, page.Field{}, h.done(r))
+}
+
+// leaves returns a query with one parameter more.
+func leaves(query url.Values, name, value string) string {
+	query.Set(name, value)
+	return query.Encode()
+}
+
+// listTokens shows the list. whose is what was typed to find out whose token something is.
+func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, status int, whose page.Field, notice *page.Notice) {
+	asked := tokensAsked(r.URL.Query())
+	query := listQuery(asked)
+	query.Set("limit", "50")
+	pass(r.URL.Query(), query, "cursor")
+	var found tokenPage
+	err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found)
+	frame := page.Frame{Title: h.say("nav.all"), Section: page.SectionAll, Notice: notice}
+	if explained, ok := h.explained(&frame, err); !ok {
+		h.refused(w, r, v, err)
+		return
+	} else if err != nil {
+		status = explained
+	}
+	content := page.AllTokens{TokenList: page.TokenList{Rows: h.rows(found.Tokens), Search: asked.Get("q"), Kept: make(map[string]string), Filtered: len(asked) > 0}, Whose: whose}
 	for _, name := range listed {
 		if value := asked.Get(name); value != "" {
 			content.Kept[name] = value
 		}
 	}
 	base := mounted(r).base + "all?"
-	for _, filter := range filters {
-		to := url.Values{}
-		pass(asked, to, "q", "owner")
-		current := true
-		for _, name := range []string{"state", "kind"} {
-			current = current && asked.Get(name) == filter.query.Get(name)
-			pass(filter.query, to, name)
+	content.Groups = h.filterGroups(base, asked)
+	for _, name := range typedFilters {
+		field := page.TypedFilter{Name: name, Label: h.say("filter.typed." + name), Value: asked.Get(name)}
+		if field.Value != "" {
+			field.Without = base + without(asked, name).Encode()
 		}
-		content.Filters = append(content.Filters, page.Filter{Text: h.say(filter.key), URL: base + to.Encode(), Current: current})
+		content.Typed = append(content.Typed, field)
 	}
 	if found.Next != "" {
-		to := url.Values{"cursor": {found.Next}}
-		pass(asked, to, append([]string{"q"}, listed...)...)
-		content.Next = base + to.Encode()
+		next := without(asked)
+		next.Set("cursor", found.Next)
+		content.Next = base + next.Encode()
 	}
-	if asked.Has("cursor") {
-		to := url.Values{}
-		pass(asked, to, append([]string{"q"}, listed...)...)
-		content.Previous = base + to.Encode()
+	if query.Has("cursor") {
+		content.Previous = base + asked.Encode()
 	}
-	h.render(w, r, http.StatusOK, "all", v, page.Frame{Title: h.say("nav.all"), Section: page.SectionAll, Notice: h.done(r), Content: content})
+	content.Query = asked.Encode()
+	content.More = content.Next != "" || content.Previous != ""
+	frame.Content = content
+	h.render(w, r, status, "all", v, frame)
+}
+
+// without returns a query without some parameters.
+func without(query url.Values, names ...string) url.Values {
+	rest := url.Values{}
+	for name := range query {
+		if !slices.Contains(names, name) {
+			rest.Set(name, query.Get(name))
+		}
+	}
+	return rest
+}
+
+// filterGroups returns the filters as links.
+func (h *Handler) filterGroups(base string, asked url.Values) []page.FilterGroup {
+	groups := make([]page.FilterGroup, len(filterGroups))
+	for i, group := range filterGroups {
+		groups[i].Label = h.say(group.key)
+		for _, filter := range group.filters {
+			to := without(asked, filter.name)
+			if filter.value != "" {
+				to.Set(filter.name, filter.value)
+			}
+			groups[i].Filters = append(groups[i].Filters, page.Filter{Text: h.say(filter.key), URL: base + to.Encode(), Current: asked.Get(filter.name) == filter.value})
+		}
+	}
+	return groups
+}
+
+// whoseToken finds the token that somebody has pasted, whole or its ID. It comes in the
+// body of a request, and goes nowhere else.
+func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, ok := h.typed(w, r)
+	if !ok {
+		return
+	}
+	pasted := strings.TrimSpace(values.Get("token"))
+	id, done := pasted, ""
+	if presented, ok := tokenIn(pasted); ok {
+		id = presented.ID()
+		record, err := h.app.Registry().Lookup(r.Context(), presented)
+		switch {
+		case errors.Is(err, token.ErrUnavailable):
+			h.failed(w, r, err)
+			return
+		case errors.Is(err, token.ErrRotated), err == nil && record.Replaced(presented.Digest()):
+			done = "?done=whose-old"
+		case err != nil:
+			done = "?done=whose-other"
+		default:
+			done = "?done=whose-current"
+		}
+	} else if _, after, ok := strings.Cut(pasted, tokenPrefix); ok { // it is cut off
+		id, done = after[:min(len(after), idLength)], "?done=whose-part"
+	}
+	if !token.ValidID(id) {
+		h.listTokens(w, r, v, http.StatusBadRequest, page.Field{Wrong: h.say("whose.none")}, nil)
+		return
+	}
+	if err := h.as(r, v).call(http.MethodGet, "tokens/"+id, nil, nil, nil); err != nil {
+		failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+		if !ok || failed.Status != http.StatusNotFound {
+			h.refused(w, r, v, err)
+			return
+		}
+		h.listTokens(w, r, v, http.StatusNotFound, page.Field{Value: id, Wrong: h.say("whose.unknown", id)}, nil)
+		return
+	}
+	http.Redirect(w, r, mounted(r).base+"tokens/"+id+done, http.StatusSeeOther)
+}
+
+// The beginning of tokens, and the length of their IDs.
+const (
+	tokenPrefix = "jt_"
+	idLength    = 10
+)
+
+// tokenIn returns the first whole token in a text, such as a line of a script.
+func tokenIn(text string) (token.Token, bool) {
+	for at := 0; ; {
+		next := strings.Index(text[at:], tokenPrefix)
+		if next < 0 {
+			return token.Token{}, false
+		}
+		at += next
+		if found, err := token.Parse(text[at:min(len(text), at+token.Length)]); err == nil {
+			return found, true
+		}
+		at += len(tokenPrefix)
+	}
 }

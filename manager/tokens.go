@@ -24,6 +24,7 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tokens/{id}/{action}", h.person(h.askAction))
 	mux.HandleFunc("POST /tokens/{id}/{action}", h.person(h.takeAction))
 	mux.HandleFunc("GET /all", h.manager(h.allTokens))
+	mux.HandleFunc("POST /all/whose", h.manager(h.whoseToken))
 	mux.HandleFunc("POST /all/bulk", h.manager(h.askBulk))
 	mux.HandleFunc("POST /all/bulk/take", h.manager(h.takeBulk))
 	mux.HandleFunc("GET /requests", h.manager(h.requests))
@@ -156,7 +157,9 @@ func (h *Handler) mayNotCreate(v *visit) string {
 // done is the message after something was done: the page was led to with its key.
 func (h *Handler) done(r *http.Request) *page.Notice {
 	switch done := r.URL.Query().Get("done"); done {
-	case "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove":
+	case "whose-old", "whose-other", "whose-part", "leaked":
+		return &page.Notice{Tone: page.ToneWarn, Text: h.say("done." + done)}
+	case "whose-current", "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove":
 		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
 	}
 	return nil

@@ -106,7 +106,7 @@ func (h *Handler) proofState(r *http.Request, v *visit) page.State {
 	if err := h.as(r, v).call(http.MethodGet, "audit/checkpoint", nil, nil, &checkpoint); err != nil {
 		return page.State{Word: h.say("trail.unproven"), Reason: err.Error(), Tone: page.ToneBad}
 	}
-	return page.State{Word: h.say("trail.proven"), Reason: h.count("trail.proven.text", int(checkpoint.Size)), Tone: page.ToneGood}
+	return page.State{Word: h.say("trail.proven", checkpoint.Size), Reason: h.say("trail.proven.text"), Tone: page.ToneGood}
 }
 
 // checkpoint answers with the newest checkpoint, as a file to keep.

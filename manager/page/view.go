@@ -380,15 +380,41 @@ type Held struct {
 // the new text have in common.
 type Difference struct{ Field, ID, Before, Old, New, After string }
 
+// AllTokens is the content of the page "all".
+type AllTokens struct {
+	TokenList
+	Groups []FilterGroup
+	Typed  []TypedFilter
+	// Whose is what was typed to find out whose token something is.
+	Whose Field
+	// Query selects the list. More means that it does not fit on the page.
+	Query string
+	More  bool
+}
+
+// FilterGroup is filters of which one is set.
+type FilterGroup struct {
+	Label   string
+	Filters []Filter
+}
+
+// TypedFilter is a filter whose value is typed. Without leads to the list without it.
+type TypedFilter struct{ Name, Label, Value, Without string }
+
 // Bulk is the content of the page "bulk": a question before several tokens are changed.
 type Bulk struct {
-	// Do is the action, and By how long tokens are extended.
-	Do, By     string
-	Rows       []TokenRow
+	// Do is the action.
+	Do   string
+	Rows []TokenRow
+	// Versions are those of the rows.
+	Versions   []uint64
 	Extensions []Choice
+	// More says that there are more tokens than can be changed together; empty if not.
+	More string
 
 	Question, Consequence, Button string
-	// Typed is what must be typed to confirm.
-	Typed  string
-	Danger bool
+	// Typed is what must be typed to confirm, and Confirmed what was.
+	Typed     string
+	Confirmed Field
+	Danger    bool
 }

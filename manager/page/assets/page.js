@@ -3,11 +3,14 @@
 
 // The reader's own zone for exact times.
 const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
-for (const time of document.querySelectorAll("time")) {
-	const text = exact.format(new Date(time.dateTime));
-	if (time.hasAttribute("data-exact")) time.textContent = text;
-	else time.title = text;
+function localTimes(root) {
+	for (const time of root.querySelectorAll("time")) {
+		const text = exact.format(new Date(time.dateTime));
+		if (time.hasAttribute("data-exact")) time.textContent = text;
+		else time.title = text;
+	}
 }
+localTimes(document);
 
 // Copy buttons.
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -61,17 +64,31 @@ function later(wait, run) {
 	return () => { clearTimeout(timer); timer = setTimeout(run, wait); };
 }
 
-// Search results appear while one types. Answers that come late are dropped.
+// Search results appear while one types. Answers that come late are dropped. The address
+// is that of what is shown, so that it can be sent to somebody else, and Back leads here.
 for (const form of document.querySelectorAll("form[data-live]")) {
 	let turn = 0;
 	const input = form.querySelector("input[type=search]");
+	// A whole token must not become part of an address: see whose it is instead.
+	const whose = document.querySelector("form[data-whose]");
+	const isToken = () => {
+		if (!whose || !/jt_[0-9A-Za-z]{10}_/.test(input.value)) return false;
+		whose.elements.token.value = input.value;
+		input.value = "";
+		whose.submit();
+		return true;
+	};
+	form.addEventListener("submit", (event) => { if (isToken()) event.preventDefault(); });
 	input.addEventListener("input", later(150, async () => {
+		if (isToken()) return;
 		const mine = ++turn;
-		const url = form.action + "?" + new URLSearchParams(new FormData(form));
+		const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+		const url = form.action + (asked.size ? "?" + asked : "");
 		const response = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
 		if (!response || !response.ok || mine !== turn) return;
 		const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-results]");
 		if (!found) return;
+		localTimes(found);
 		document.querySelector("[data-results]").replaceWith(document.adoptNode(found));
 		showBulk();
 		history.replaceState(null, "", url);
