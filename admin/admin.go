@@ -137,6 +137,10 @@ var endpoints = map[string]map[string]endpoint{
 	"accounts/{name}/connect": {http.MethodPost: (*call).connectAccount},
 	"accounts/{name}/replace": {http.MethodPost: (*call).replaceAccount},
 
+	"jira/projects": {http.MethodGet: (*call).knownProjects},
+	"jira/fields":   {http.MethodGet: (*call).knownFields},
+	"jira/matches":  {http.MethodPost: (*call).matches},
+
 	"notices":      {http.MethodGet: (*call).listReceivers},
 	"notices/test": {http.MethodPost: (*call).testReceivers},
 
@@ -197,6 +201,8 @@ type call struct {
 	tokens tokens
 	// visitor is the person who calls, or nil for clients of the admin endpoint.
 	visitor *Visitor
+	// asked remembers what Jira has said; nil if nothing is remembered.
+	asked *asked
 }
 
 // tokens is the part of the registry that depends on who calls: the registry itself for

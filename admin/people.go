@@ -67,6 +67,10 @@ var forPeople = map[string]map[string]right{
 	"accounts/{name}/check":   {http.MethodPost: manage},
 	"accounts/{name}/replace": {http.MethodPost: manage},
 
+	"jira/projects": {http.MethodGet: ownTokens},
+	"jira/fields":   {http.MethodGet: ownTokens},
+	"jira/matches":  {http.MethodPost: ownTokens},
+
 	"check":  {http.MethodGet: manage},
 	"health": {http.MethodGet: manage},
 }
@@ -75,7 +79,7 @@ var forPeople = map[string]map[string]right{
 // has been removed from the request's. visitor returns who calls, or nil if nobody has
 // signed in.
 func ForPeople(app App, visitor func(*http.Request) *Visitor) http.Handler {
-	mux := http.NewServeMux()
+	mux, asked := http.NewServeMux(), newAsked()
 	for path, methods := range endpoints {
 		rights := forPeople[path]
 		if rights == nil {
@@ -93,7 +97,7 @@ func ForPeople(app App, visitor func(*http.Request) *Visitor) http.Handler {
 			case needed == manage && !person.Desk.Manages():
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("a rule with manage is needed; no rule for " + person.Desk.Person() + " has it")})
 			default:
-				c := &call{Request: r, w: w, app: app, tokens: person.Desk, visitor: person}
+				c := &call{Request: r, w: w, app: app, tokens: person.Desk, visitor: person, asked: asked}
 				if err := c.answer(methods[r.Method]); err != nil {
 					writeError(w, apiError(err))
 				}

@@ -38,7 +38,7 @@ func (h *Handler) changeToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		return
 	}
 	if typed.updates() {
-		h.showForm(w, r, v, h.form(r, v, typed, &before), nil)
+		h.updateForm(w, r, v, typed, &before)
 		return
 	}
 	if version := typed.version(); version != 0 && version != before.Version {

@@ -2,24 +2,28 @@ package manager
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-
-	"github.com/jiratokens/caddy-jira-tokens/admin"
 )
 
 // client calls the endpoints of the JSON API as a visitor, without a network between.
 type client struct {
 	endpoints http.Handler
 	r         *http.Request
+	v         *visit
 }
+
+// visitorKey is the key, in the context of a request to an endpoint, of the visitor whom a
+// page serves.
+type visitorKey struct{}
 
 // as returns a client that calls endpoints as a visitor, for as long as r lasts.
 func (h *Handler) as(r *http.Request, v *visit) client {
-	return client{admin.ForPeople(h.app, func(*http.Request) *admin.Visitor { return v.visitor() }), r}
+	return client{h.endpoints, r, v}
 }
 
 // answerError is an error that an endpoint has answered with.
@@ -48,7 +52,7 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 	target.RawQuery = query.Encode()
 	r := (&http.Request{
 		Method: method, URL: target, Header: make(http.Header), Body: io.NopCloser(bytes.NewReader(content)), ContentLength: int64(len(content)),
-	}).WithContext(c.r.Context())
+	}).WithContext(context.WithValue(c.r.Context(), visitorKey{}, c.v.visitor()))
 	response := &recorded{header: make(http.Header), status: http.StatusOK}
 	c.endpoints.ServeHTTP(response, r)
 	if response.status >= http.StatusMultipleChoices { // a redirect: the path was not clean

@@ -36,7 +36,7 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	typed := typed{values}
 	if typed.updates() {
-		h.showForm(w, r, v, h.form(r, v, typed, nil), nil)
+		h.updateForm(w, r, v, typed, nil)
 		return
 	}
 	edit := typed.edit(v.person())

@@ -43,6 +43,7 @@ type Handler struct {
 	pages      *page.Pages
 	public     *url.URL
 	routes     http.Handler
+	endpoints  http.Handler // of the JSON API
 	now        func() time.Time
 	logger     *zap.Logger
 }

@@ -19,7 +19,8 @@ func (h *Handler) newRoutes() (http.Handler, error) {
 	mux.HandleFunc("GET /signin/{way}", h.signInElsewhere)
 	mux.HandleFunc("GET /signin/{way}/callback", h.backFromElsewhere)
 	mux.HandleFunc("POST /signout", h.signOut)
-	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, admin.ForPeople(h.app, h.apiVisitor)))
+	h.endpoints = admin.ForPeople(h.app, h.apiVisitor)
+	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, h.endpoints))
 
 	h.addPages(mux)
 

@@ -106,8 +106,12 @@ func nameOf(i identity.Identity) string {
 	return name
 }
 
-// apiVisitor returns who calls the JSON API.
+// apiVisitor returns who calls the JSON API: the visitor of the page that calls it, or who
+// the request says.
 func (h *Handler) apiVisitor(r *http.Request) *admin.Visitor {
+	if visitor, ok := r.Context().Value(visitorKey{}).(*admin.Visitor); ok {
+		return visitor
+	}
 	v, err := h.visitOf(discard{}, r)
 	if err != nil || v == nil {
 		if err != nil && !errors.As(err, new(identity.DeniedError)) {

@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/policy"
@@ -189,6 +191,38 @@ func (d *Desk) checkExempt(before, changed *token.Record) error {
 		return err
 	}
 	return d.mustManage("change a token that is exempt from the policy")
+}
+
+// MayAsk returns an error unless the person can have a token that sees what an account sees
+// in Jira: now, from this address, and without anybody's approval. Otherwise the names of
+// projects, and how many issues match a condition, would tell people more than their tokens
+// do. If the record, which is about to be created, names no account, MayAsk chooses it.
+func (d *Desk) MayAsk(record *token.Record, from netip.Addr) error {
+	if why := d.Left(); why != "" {
+		return ForbiddenError{why}
+	}
+	if !d.owns(record) && !d.Rights().OnBehalf() {
+		return ForbiddenError{"Jira is only asked about your own tokens"}
+	}
+	rights := d.registry.owners.Person(record.Owner).Rights
+	rights.Complete(record, func(field string) bool { return field == "account" && record.Account != "" })
+	if err := cmp.Or(d.registry.checkAccount(record.Account), d.checkOwnAccount(record)); err != nil {
+		return err
+	}
+	if !rights.Permits(from) {
+		return ForbiddenError{"tokens of " + record.Owner + " do not work from your address, so Jira is not asked from here"}
+	}
+	for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
+		candidate := *record
+		candidate.Scope, candidate.Exempt = scope, ""
+		// To what it is confined, and until when it works, is up to the person.
+		candidate.Confine, candidate.CreatedAt = token.Confinement{JQL: "key = X"}, d.registry.timestamp()
+		candidate.ExpiresAt = candidate.CreatedAt.Add(time.Minute)
+		if d.registry.owners.Standing(&candidate).Suspension == nil && rights.NeedsApproval(scope) == "" {
+			return nil
+		}
+	}
+	return ForbiddenError{record.Owner + " can have no token with the account " + record.Account + " without somebody's approval, so Jira is not asked before that"}
 }
 
 // Rotate gives a token a new secret.

@@ -101,6 +101,14 @@ type TokenForm struct {
 	MustHold string
 	// Address is where the person is now.
 	Address string
+	// Asked is set if Jira has been asked about projects. Found are those that can be
+	// added, and FoundNote says what there is to say about them.
+	Asked                  bool
+	FindProject, FoundNote string
+	Found                  []Choice
+	// Matches says how many issues the token would see.
+	Matches     string
+	KnownFields []Choice
 	// MayNotAsk offers to leave Jira out; WithoutAsking is what was chosen.
 	MayNotAsk, WithoutAsking bool
 	// Handover asks for a link instead of the token; NoHandover says why there cannot be

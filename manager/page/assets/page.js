@@ -95,14 +95,55 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 	}));
 }
 
-// The sentence beside the form grows as one types.
+// The sentence beside the form grows as one types, and Jira is asked about projects, fields
+// and JQL. An answer that comes late, or would take away the focus, is dropped.
 for (const form of document.querySelectorAll("form[data-token-form]")) {
-	form.addEventListener("input", later(200, async () => {
-		const response = await fetch(form.dataset.tokenForm, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+	const typed = () => new URLSearchParams(new FormData(form));
+	const describe = later(200, async () => {
+		const response = await fetch(form.dataset.tokenForm, { method: "POST", body: typed() }).catch(() => null);
 		if (!response || !response.ok) return;
 		const sentence = await response.text();
-		for (const out of form.querySelectorAll("[data-sentence]")) out.textContent = sentence;
-	}));
+		for (const out of form.querySelectorAll("[data-sentence]")) if (out.textContent !== sentence) out.textContent = sentence;
+	});
+	let asking = new AbortController();
+	const ask = later(400, async () => {
+		asking.abort();
+		asking = new AbortController();
+		const body = typed();
+		body.set("do", "update");
+		const response = await fetch(location.href, { method: "POST", body, signal: asking.signal }).catch(() => null);
+		if (!response || !response.ok) return;
+		const page = new DOMParser().parseFromString(await response.text(), "text/html");
+		for (const id of ["found", "matches", "known-fields", "projects-about", "jql-about", "hide-about"]) {
+			const now = document.getElementById(id), next = page.getElementById(id);
+			if (now && next && !now.contains(document.activeElement) && now.innerHTML !== next.innerHTML) now.replaceChildren(...next.childNodes);
+		}
+		for (const name of ["projects", "jql", "hide"]) {
+			const input = form.elements[name];
+			if (page.getElementById(name)?.getAttribute("aria-invalid") === "true") input.setAttribute("aria-invalid", "true");
+			else input.removeAttribute("aria-invalid");
+		}
+	});
+	const asks = ["projects", "find_project", "jql", "hide", "account", "owner", "kind"];
+	form.addEventListener("input", (event) => {
+		describe();
+		if (asks.includes(event.target.name)) ask();
+	});
+	// The first look at a list asks for it.
+	form.addEventListener("focusin", (event) => {
+		if (["find_project", "hide"].includes(event.target.name) && !form.dataset.asked) { form.dataset.asked = "1"; ask(); }
+	});
+	form.elements.find_project.addEventListener("keydown", (event) => {
+		if (event.key === "Enter") { event.preventDefault(); ask(); }
+	});
+	form.addEventListener("change", (event) => {
+		if (event.target.name !== "project") return;
+		const projects = form.elements.projects;
+		projects.value = [...projects.value.split(/[\s,]+/).filter(Boolean), event.target.value].join(" ");
+		event.target.closest("label").remove();
+		form.elements.find_project.focus();
+		projects.dispatchEvent(new Event("input", { bubbles: true }));
+	});
 }
 
 // "Try it": the gateway is asked with the token that is shown.
