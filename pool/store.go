@@ -14,6 +14,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -28,6 +29,9 @@ type Store struct {
 	Recorder *audit.Recorder
 	// Counters hold the state that every configuration's limits are checked against.
 	Counters *limits.Counters
+
+	// catalog answers lists of tokens. Writes go through it.
+	catalog *catalog.Catalog
 
 	name    string
 	logger  *zap.Logger
@@ -52,7 +56,10 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
 	s.counter, _ = store.(storage.Counter)
 	s.expiries, _ = store.(storage.ExpiryCounter)
-	s.Store = storage.Vet(audit.Logged(storage.Observe(store, s.Metrics.storeCalled), newLogger("audit")), reportDamage(logger))
+	vetted := storage.Vet(audit.Logged(storage.Observe(store, s.Metrics.storeCalled), newLogger("audit")), reportDamage(logger))
+	follower, _ := store.(storage.UseFollower)
+	s.catalog = catalog.New(vetted, follower, s.running)
+	s.Store = s.catalog
 	s.sweeper, _ = store.(storage.Sweeper)
 	s.breaker = storage.NewBreaker(ctx, s.Store, func(cause error) {
 		s.Metrics.storeUp.Set(upIf(cause == nil))
@@ -83,6 +90,16 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 		}
 	})
 	return s
+}
+
+// Find implements storage.Finder.
+func (s *Store) Find(ctx context.Context, query storage.Query) (storage.Page, error) {
+	return s.catalog.Find(ctx, query)
+}
+
+// Census implements storage.Finder.
+func (s *Store) Census(ctx context.Context, query storage.CensusQuery) (*storage.Census, error) {
+	return s.catalog.Census(ctx, query)
 }
 
 // ExpiryCounter counts tokens that expire, or is nil if the store cannot.
@@ -124,4 +141,7 @@ func (s *Store) Destruct() error {
 	return s.Store.Close()
 }
 
-var _ caddy.Destructor = (*Store)(nil)
+var (
+	_ caddy.Destructor = (*Store)(nil)
+	_ storage.Finder   = (*Store)(nil)
+)

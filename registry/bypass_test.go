@@ -320,7 +320,7 @@ func TestPagesOfFilteredLists(t *testing.T) {
 	for size := 1; size <= 20; size++ {
 		store.pages = 0
 		seen := make(map[string]bool)
-		query := Query{Kinds: []token.Kind{token.KindService}}
+		query := Query{Query: storage.Query{Kinds: []token.Kind{token.KindService}}}
 		query.Limit = size
 		for pages := 0; ; pages++ {
 			if pages > len(want)+1 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/policy"
@@ -62,8 +63,10 @@ func (d *Desk) List(ctx context.Context, query Query) (storage.Page, error) {
 		return storage.Page{}, ForbiddenError{why}
 	}
 	if !d.Manages() {
-		query = Query{Query: query.Query, Kinds: []token.Kind{token.KindUser}}
-		query.Owner = d.person
+		if len(query.Kinds) > 0 && !slices.Contains(query.Kinds, token.KindUser) {
+			return storage.Page{}, nil
+		}
+		query = d.Own(query)
 	}
 	return d.registry.List(ctx, query)
 }

@@ -83,12 +83,3 @@ func (r *Registry) checkChangeable(record *token.Record) error {
 func (r *Registry) hasEnded(record *token.Record) bool {
 	return record.Exchanged() && !r.now().Before(record.ExpiresAt)
 }
-
-// wantsExchanged reports whether a list of tokens in the wanted state, or in any, has
-// room for a token as far as it matters whether that was exchanged for a JWT.
-func (r *Registry) wantsExchanged(query Query, wanted token.State, record *token.Record) bool {
-	if query.Exchanged != nil && record.Exchanged() != *query.Exchanged {
-		return false
-	}
-	return wanted != "" || !r.hasEnded(record)
-}

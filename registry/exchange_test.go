@@ -203,11 +203,11 @@ func TestListLeavesOutEnded(t *testing.T) {
 		want  int
 	}{
 		{Query{}, 2},
-		{Query{Exchanged: &yes}, 1},
+		{Query{Query: storage.Query{Exchanged: &yes}}, 1},
 		{Query{Expiring: time.Hour}, 0},
-		{Query{Exchanged: &no}, 1},
+		{Query{Query: storage.Query{Exchanged: &no}}, 1},
 		{Query{Query: storage.Query{State: token.StateExpired}}, 2},
-		{Query{Query: storage.Query{State: token.StateExpired}, Exchanged: &yes}, 1},
+		{Query{Query: storage.Query{State: token.StateExpired, Exchanged: &yes}}, 1},
 	} {
 		page, err := r.List(t.Context(), c.query)
 		if err != nil || len(page.Records) != c.want {

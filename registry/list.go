@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -13,30 +12,20 @@ import (
 // Query selects tokens for a list.
 type Query struct {
 	storage.Query
-	// Kinds limits the list to tokens for these kinds of owners, unless it is empty.
-	Kinds []token.Kind
 	// Expiring limits the list to tokens that expire within this time, unless it is 0.
 	Expiring time.Duration
 	// UnusedFor limits the list to tokens that have not been used for this long, unless
 	// it is 0. See storage.Query.Unused.
 	UnusedFor time.Duration
-	// Exchanged limits the list to tokens that were exchanged for JWTs, or to all
-	// others, unless it is nil. Lists of all states leave out those that have ended,
-	// and lists of expiring tokens all of them.
-	Exchanged *bool
 }
 
 // maxPagesRead is how many pages of the store are read for a page of a list that the
 // store cannot filter. A page may therefore have fewer tokens than there are.
 const maxPagesRead = 20
 
-// List returns a page of records. Whether a token is suspended depends on the policy
-// and the owner, which no store knows: such tokens are found by looking at each.
+// List returns a page of records. Lists of all states leave out tokens that were exchanged
+// for JWTs and have ended, and lists of expiring tokens all that were exchanged.
 func (r *Registry) List(ctx context.Context, query Query) (storage.Page, error) {
-	wanted := query.State
-	if wanted == token.StateSuspended {
-		query.State = token.StateActive
-	}
 	now := r.now()
 	if query.Expiring > 0 {
 		query.Expires = []storage.Span{{After: now, Until: now.Add(query.Expiring)}}
@@ -44,11 +33,9 @@ func (r *Registry) List(ctx context.Context, query Query) (storage.Page, error) 
 	if query.UnusedFor > 0 {
 		query.Unused = storage.Span{Until: now.Add(-query.UnusedFor)}
 	}
+	query.Judge, query.WithoutEnded = r, true
 	keep := func(record *token.Record) bool {
-		if query.UnusedFor > 0 && r.uses.UsedAfter(record.ID, query.Unused.Until) || !r.wantsExchanged(query, wanted, record) {
-			return false
-		}
-		return (len(query.Kinds) == 0 || slices.Contains(query.Kinds, record.Kind)) && (wanted == "" || wanted == token.StateDamaged || r.State(record) == wanted)
+		return !r.usedMeanwhile(&query, record.ID) && (query.State == "" || query.State == token.StateDamaged || r.State(record) == query.State)
 	}
 	size := query.PageSize()
 	found, err := r.keptPage(ctx, query.Query, size, keep)
@@ -69,6 +56,21 @@ func (r *Registry) List(ctx context.Context, query Query) (storage.Page, error) 
 	}
 	return found, nil
 }
+
+// usedMeanwhile reports whether a token does not belong in the list because of a use on
+// this node that may not be in the store yet.
+func (r *Registry) usedMeanwhile(query *Query, id string) bool {
+	return !query.Unused.IsZero() && r.uses.UsedAfter(id, query.Unused.Until) || query.NeverUsed && r.uses.UsedAfter(id, time.Time{}) ||
+		!query.Used.Until.IsZero() && r.uses.UsedAfter(id, query.Used.Until)
+}
+
+// Suspended implements storage.Judge.
+func (r *Registry) Suspended(record *token.Record) bool {
+	return r.owners.Standing(record).Suspension != nil
+}
+
+// Edition implements storage.Judge.
+func (r *Registry) Edition() any { return r.owners.current.Load() }
 
 // keptPage returns those records of a stored page that are kept, at most as many as
 // requested. If there are more, it reads a shorter page, because a list can only be
@@ -98,7 +100,11 @@ func (r *Registry) keptPage(ctx context.Context, query storage.Query, most int, 
 // storedPage returns a page of records as the store finds them.
 func (r *Registry) storedPage(ctx context.Context, query storage.Query) (storage.Page, error) {
 	query.Now = r.now()
-	page, err := r.store.List(ctx, query)
+	list := r.store.List
+	if r.finder != nil {
+		list = r.finder.Find
+	}
+	page, err := list(ctx, query)
 	if err != nil {
 		return storage.Page{}, fmt.Errorf("listing tokens: %w", err)
 	}

@@ -45,7 +45,7 @@ func TestListByLifetime(t *testing.T) {
 		}
 	}
 	want(Query{Expiring: 30 * day}, week, bot)
-	want(Query{Expiring: 30 * day, Kinds: []token.Kind{token.KindService}}, bot)
+	want(Query{Expiring: 30 * day, Query: storage.Query{Kinds: []token.Kind{token.KindService}}}, bot)
 	want(Query{Expiring: 30 * day, Query: storage.Query{Owner: "ALICE"}}, week)
 	want(Query{UnusedFor: time.Second})
 

@@ -21,6 +21,7 @@ import (
 // Registry creates, finds, changes and deletes tokens. It is safe for concurrent use.
 type Registry struct {
 	store    storage.Store
+	finder   storage.Finder // nil if the store is none
 	cache    *storage.Cache
 	uses     *storage.UseLog
 	owners   *Directory
@@ -41,7 +42,8 @@ func New(store storage.Store, cache *storage.Cache, uses *storage.UseLog, owners
 	if owners == nil {
 		owners = NewDirectory(new(policy.Policy), nil)
 	}
-	return &Registry{store: store, cache: cache, uses: uses, owners: owners, accounts: accounts, now: time.Now}
+	finder, _ := store.(storage.Finder)
+	return &Registry{store: store, finder: finder, cache: cache, uses: uses, owners: owners, accounts: accounts, now: time.Now}
 }
 
 // Standing returns what the policy says about a token now, from memory.

@@ -266,7 +266,7 @@ func TestExternalPeople(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for kind, want := range map[token.Kind]int{token.KindExternal: 2, token.KindUser: 0} {
-		page, err := r.List(t.Context(), Query{Kinds: []token.Kind{kind}})
+		page, err := r.List(t.Context(), Query{Query: storage.Query{Kinds: []token.Kind{kind}}})
 		if err != nil || len(page.Records) != want {
 			t.Errorf("%s: %d tokens, %v", kind, len(page.Records), err)
 		}

@@ -90,7 +90,14 @@ func (v *vetted) Get(ctx context.Context, id string) (*token.Record, error) {
 }
 
 func (v *vetted) List(ctx context.Context, query Query) (Page, error) {
-	page, err := v.Store.List(ctx, query)
+	return v.vetPage(v.Store.List(ctx, query))
+}
+
+func (v *vetted) Records(ctx context.Context, ids []string) (Page, error) {
+	return v.vetPage(v.Store.Records(ctx, ids))
+}
+
+func (v *vetted) vetPage(page Page, err error) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}

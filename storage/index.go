@@ -141,8 +141,18 @@ func (q *Query) Scan() (Scan, error) {
 		Start: list, End: list + "\xff", query: q, row: len(list),
 		now: hexTime(millis(q.Now)), text: token.Fold(q.Search),
 	}
-	if !q.Unused.IsZero() {
-		s.Start += hexTime(latest - millis(q.Unused.Until)) // newer tokens come before that
+	if !q.Sort.IsDefault() {
+		return Scan{}, ErrUnsorted
+	}
+	until := q.Unused.Until
+	if !q.Created.Until.IsZero() && (until.IsZero() || q.Created.Until.Before(until)) {
+		until = q.Created.Until
+	}
+	if !until.IsZero() {
+		s.Start += hexTime(latest - millis(until)) // newer tokens come before that
+	}
+	if !q.Created.After.IsZero() {
+		s.End = list + hexTime(latest-millis(q.Created.After)) + "\xff"
 	}
 	if q.Cursor != "" {
 		if !validKey(q.Cursor) {
@@ -160,10 +170,13 @@ func (s *Scan) Match(entry string) bool {
 		return false // not from IndexEntries
 	}
 	row := entry[s.row:]
-	if s.query.State != token.StateDamaged && !s.query.inState(s.stateOf(row)) || !validKey(row[:keyLength]) {
+	if s.query.State != token.StateDamaged && !s.query.InState(s.stateOf(row)) || !validKey(row[:keyLength]) {
 		return false
 	}
 	if len(s.query.Expires) > 0 && !s.query.expiresWithin(timeOf(row[expiresAt:textAt])) {
+		return false
+	}
+	if !s.query.Created.IsZero() && !s.query.Created.Contains(time.UnixMilli(latest-milliseconds(row[:timeLength]))) {
 		return false
 	}
 	return s.text == "" || strings.Contains(row[textAt:], s.text) ||
@@ -174,12 +187,8 @@ func (s *Scan) Match(entry string) bool {
 // zero, belongs in the list, given its matching entry.
 func (s *Scan) MatchUse(entry string, lastUse time.Time) bool {
 	row := entry[s.row:]
-	created := latest - milliseconds(row[:timeLength])
-	from := time.UnixMilli(max(created, milliseconds(row[notBeforeAt:expiresAt])))
-	if lastUse.After(from) {
-		from = lastUse
-	}
-	return s.query.Unused.Contains(from)
+	created := time.UnixMilli(latest - milliseconds(row[:timeLength]))
+	return s.query.MatchUse(created, timeOf(row[notBeforeAt:expiresAt]), lastUse)
 }
 
 // stateOf is token.StateAt for a row, whose times sort as text.
@@ -249,6 +258,17 @@ func (s *Scan) ID(entry string) string {
 
 // Cursor returns the cursor of the page that begins after a matching entry.
 func (s *Scan) Cursor(entry string) string { return entry[s.row : s.row+keyLength] }
+
+// Key returns the place of a record in lists, newest first: the cursor of what follows it.
+func Key(created time.Time, id string) string { return hexTime(latest-millis(created)) + id }
+
+// ParseKey parses what Key returns. The time has a precision of milliseconds.
+func ParseKey(key string) (created time.Time, id string, ok bool) {
+	if !validKey(key) {
+		return time.Time{}, "", false
+	}
+	return time.UnixMilli(latest - milliseconds(key[:timeLength])), key[timeLength:], true
+}
 
 func validKey(s string) bool {
 	if len(s) != keyLength || !token.ValidID(s[timeLength:]) {

@@ -40,6 +40,11 @@ func (o *observed) List(ctx context.Context, query Query) (page Page, err error)
 	return o.Store.List(ctx, query)
 }
 
+func (o *observed) Records(ctx context.Context, ids []string) (page Page, err error) {
+	defer o.done("records", time.Now(), &err)
+	return o.Store.Records(ctx, ids)
+}
+
 func (o *observed) Events(ctx context.Context, query EventQuery) (page EventPage, err error) {
 	defer o.done("events", time.Now(), &err)
 	return o.Store.Events(ctx, query)

@@ -36,6 +36,10 @@ type Store interface {
 	// List returns the page of records that query asks for, newest first.
 	List(ctx context.Context, query Query) (Page, error)
 
+	// Records returns the records with these ids, in the same order, without those that
+	// do not exist. At most MaxPageSize can be read at once.
+	Records(ctx context.Context, ids []string) (Page, error)
+
 	// Events returns the page of audit events that query asks for, oldest
 	// first.
 	Events(ctx context.Context, query EventQuery) (EventPage, error)

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -18,6 +19,17 @@ type Use struct {
 	Address   netip.Addr `json:"address,omitzero"`
 	UserAgent string     `json:"user_agent,omitempty"`
 }
+
+// UseFollower is a store to which several nodes can save uses.
+type UseFollower interface {
+	// UsedSince returns the ids of the tokens whose uses have been saved since the call
+	// that returned the mark, on any node, and the mark for the next call. A negative mark
+	// returns only the next one. ErrTooOld means that the mark is too old.
+	UsedSince(ctx context.Context, mark int64) (ids []string, next int64, err error)
+}
+
+// ErrTooOld reports that a store no longer knows what has happened since then.
+var ErrTooOld = errors.New("the store no longer knows what has happened since then")
 
 // useInterval is how often uses are written, and so the most that a crash loses.
 const useInterval = time.Minute

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // checkEvery is the number of entries after which a scan checks whether its context
@@ -22,13 +23,19 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 	if err != nil {
 		return page, err
 	}
-	last, listed, limit := "", 0, query.PageSize()
+	last, listed, looked, limit := "", 0, 0, query.PageSize()
 	err = s.view(ctx, "list tokens", func(tx *bbolt.Tx) error {
 		return entries(ctx, tx, scan.Start, scan.End, func(entry string) (more bool, err error) {
 			if !scan.Match(entry) {
 				return true, nil
 			}
-			if !query.Unused.IsZero() && !scan.MatchUse(entry, readUse(tx, scan.ID(entry)).At) {
+			if looked++; looked > storage.MaxLooked && query.State != token.StateDamaged {
+				page.Next = last
+				return false, nil
+			}
+			before := last
+			last = scan.Cursor(entry)
+			if query.ReadsUses() && !scan.MatchUse(entry, readUse(tx, scan.ID(entry)).At) {
 				return true, nil
 			}
 			record, err := get(tx, scan.ID(entry))
@@ -43,7 +50,7 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 				return true, nil
 			}
 			if listed == limit {
-				page.Next = last
+				page.Next = before
 				return false, nil
 			}
 			if record == nil {
@@ -52,7 +59,6 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 				page.Records = append(page.Records, record)
 			}
 			listed++
-			last = scan.Cursor(entry)
 			return true, nil
 		})
 	})
@@ -60,6 +66,27 @@ func (s *store) List(ctx context.Context, query storage.Query) (page storage.Pag
 		return storage.Page{}, err
 	}
 	return page, nil
+}
+
+// Records returns the records with these ids.
+func (s *store) Records(ctx context.Context, ids []string) (page storage.Page, err error) {
+	err = s.view(ctx, "read listed tokens", func(tx *bbolt.Tx) error {
+		for _, id := range ids {
+			record, err := get(tx, id)
+			var damaged storage.DamagedError
+			switch {
+			case errors.Is(err, storage.ErrNotFound):
+			case errors.As(err, &damaged):
+				page.Damaged = append(page.Damaged, damaged)
+			case err != nil:
+				return err
+			default:
+				page.Records = append(page.Records, record)
+			}
+		}
+		return nil
+	})
+	return page, err
 }
 
 // entries calls visit for the entries of the index from start up to but not

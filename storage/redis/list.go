@@ -27,17 +27,11 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 	if err != nil {
 		return storage.Page{}, err
 	}
-	limit := query.PageSize()
-	matching, err := s.matching(ctx, scan, limit+1, !query.Unused.IsZero()) // one more, to see whether there is another page
+	matching, next, err := s.matching(ctx, scan, query.PageSize(), query.ReadsUses())
 	if err != nil {
 		return storage.Page{}, s.fail(ctx, "list tokens", err)
 	}
-
-	var page storage.Page
-	if len(matching) > limit {
-		matching = matching[:limit]
-		page.Next = scan.Cursor(matching[limit-1])
-	}
+	page := storage.Page{Next: next}
 	ids := make([]string, len(matching))
 	for i, entry := range matching {
 		ids[i] = scan.ID(entry)
@@ -50,11 +44,18 @@ func (s *store) List(ctx context.Context, query storage.Query) (storage.Page, er
 	return page, nil
 }
 
-// matching returns the first entries that match, at most as many as wanted. If byUse is
-// set, it also reads the tokens' last uses.
-func (s *store) matching(ctx context.Context, scan storage.Scan, wanted int, byUse bool) ([]string, error) {
-	var found, candidates []string
+// Records returns the records with these ids.
+func (s *store) Records(ctx context.Context, ids []string) (page storage.Page, err error) {
+	err = s.read(ctx, ids, &page)
+	return page, err
+}
+
+// matching returns the first entries that match, at most as many as wanted, and the
+// cursor of those that follow. If byUse is set, it also reads the tokens' last uses.
+func (s *store) matching(ctx context.Context, scan storage.Scan, wanted int, byUse bool) (found []string, next string, err error) {
+	var candidates []string
 	var failure error
+	looked := 0
 	// judge moves the candidates whose last use matches.
 	judge := func() {
 		var uses map[string]storage.Use
@@ -65,14 +66,18 @@ func (s *store) matching(ctx context.Context, scan storage.Scan, wanted int, byU
 		if uses, failure = s.Uses(ctx, ids); failure != nil {
 			return
 		}
+		looked += len(candidates)
 		for i, entry := range candidates {
-			if len(found) < wanted && scan.MatchUse(entry, uses[ids[i]].At) {
+			if scan.MatchUse(entry, uses[ids[i]].At) {
 				found = append(found, entry)
 			}
 		}
+		if looked >= storage.MaxLooked && len(found) <= wanted {
+			next = scan.Cursor(candidates[len(candidates)-1])
+		}
 		candidates = candidates[:0]
 	}
-	err := s.scan(ctx, scan.Start, scan.End, 2*wanted, func(entry string) (more bool) {
+	err = s.scan(ctx, scan.Start, scan.End, 2*wanted, func(entry string) (more bool) {
 		switch {
 		case !scan.Match(entry):
 		case !byUse:
@@ -82,15 +87,18 @@ func (s *store) matching(ctx context.Context, scan storage.Scan, wanted int, byU
 				judge()
 			}
 		}
-		return len(found) < wanted && failure == nil
+		return len(found) <= wanted && failure == nil && next == ""
 	})
-	if len(found) < wanted && failure == nil {
+	if len(found) <= wanted && failure == nil && len(candidates) > 0 {
 		judge()
 	}
 	if err == nil {
 		err = failure
 	}
-	return found, err
+	if len(found) > wanted { // so there is another page
+		found, next = found[:wanted], scan.Cursor(found[wanted-1])
+	}
+	return found, next, err
 }
 
 // usesRead is how many last uses one command reads while a list is searched.

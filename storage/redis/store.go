@@ -52,7 +52,7 @@ type store struct {
 	eventsIndexed atomic.Bool
 
 	// The names of keys, and of the channel that announces changes.
-	index, events, uses, tree, channel string
+	index, events, uses, used, tree, channel string
 }
 
 func newStore(r *settings, logger *zap.Logger) (*store, error) {
@@ -70,7 +70,7 @@ func newStore(r *settings, logger *zap.Logger) (*store, error) {
 	ctx, end := context.WithCancel(context.Background()) // until Close
 	s.end = end
 	s.reads = reads{running: background.New(ctx), fetch: s.fetch, limit: max(1, min(maxPipelines, r.PoolSize/4))}
-	s.index, s.events, s.uses, s.tree, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("tree"), s.key("changes")
+	s.index, s.events, s.uses, s.used, s.tree, s.channel = s.key("index"), s.key("events"), s.key("uses"), s.key("used"), s.key("tree"), s.key("changes")
 	return s, nil
 }
 

@@ -38,7 +38,7 @@ func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error
 	}
 	for id, use := range uses {
 		if keys == nil {
-			keys = []string{s.uses}
+			keys, args = []string{s.uses, s.used}, []any{usedLife.Milliseconds()}
 		}
 		keys = append(keys, s.recordKey(id))
 		args = append(args, id, formatUse(use))
@@ -53,6 +53,39 @@ func (s *store) SaveUses(ctx context.Context, uses map[string]storage.Use) error
 	}
 	return save()
 }
+
+// usedLife is how long a token stays among those whose uses were saved.
+const usedLife = 2 * time.Hour
+
+// usedOverlap is how far the clocks of a primary and of the replica that takes over may
+// differ.
+const usedOverlap = 10 * time.Second
+
+// UsedSince returns the tokens whose uses have been saved since the mark, which is a time
+// on the server's clock, in milliseconds.
+func (s *store) UsedSince(ctx context.Context, mark int64) (ids []string, next int64, err error) {
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	now, err := s.client.Time(bounded).Result()
+	if err != nil {
+		return nil, 0, s.fail(ctx, "read the time", err)
+	}
+	next = now.Add(-usedOverlap).UnixMilli()
+	switch {
+	case mark < 0:
+		return nil, next, nil
+	case mark < now.Add(usedOverlap-usedLife).UnixMilli():
+		return nil, next, storage.ErrTooOld
+	}
+	ids, err = s.client.ZRangeArgs(bounded, redis.ZRangeArgs{Key: s.used, Start: mark, Stop: "+inf", ByScore: true}).Result()
+	if err != nil {
+		return nil, 0, s.fail(ctx, "read which tokens were used", err)
+	}
+	return ids, next, nil
+}
+
+// Interface guard
+var _ storage.UseFollower = (*store)(nil)
 
 // Uses returns the last uses of the tokens with these ids.
 func (s *store) Uses(ctx context.Context, ids []string) (map[string]storage.Use, error) {

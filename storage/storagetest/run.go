@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"ListFilters", testListFilters},
 		{"ListExpiring", testListExpiring},
 		{"ListUnused", testListUnused},
+		{"ListMoreFilters", testListMoreFilters},
 		{"ListFollowsUpdates", testListFollowsUpdates},
 		{"ListLimits", testListLimits},
 		{"BadCursors", testBadCursors},
