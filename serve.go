@@ -60,6 +60,9 @@ func (a *App) Used(id string, address netip.Addr, userAgent string) {
 // Decided counts a decision about a request.
 func (a *App) Decided(outcome handler.Outcome) {
 	a.tokens.Store.Metrics.Decided(outcome.Decision, string(outcome.Reason), outcome.Access, outcome.Took)
+	if outcome.Reason != "" {
+		a.tokens.Store.UseLog.Denied(string(outcome.Reason))
+	}
 	if outcome.TokenID != "" {
 		a.registry.Count(outcome.TokenID, outcome.Reason != "", outcome.Bytes)
 	}

@@ -112,6 +112,7 @@ var endpoints = map[string]map[string]endpoint{
 	"tokens/{id}/reject":  {http.MethodPost: (*call).reject},
 
 	"tokens/{id}/activity": {http.MethodGet: (*call).activity},
+	"overview":             {http.MethodGet: (*call).overview},
 
 	"approvals":              {http.MethodGet: (*call).listApprovals},
 	"approvals/{id}":         {http.MethodGet: (*call).showApproval},

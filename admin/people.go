@@ -51,6 +51,7 @@ var forPeople = map[string]map[string]right{
 	"audit/proof/{event}": {http.MethodGet: manage},
 
 	"tokens/{id}/activity": {http.MethodGet: ownTokens},
+	"overview":             {http.MethodGet: manage},
 
 	"approvals":              {http.MethodGet: manage},
 	"approvals/{id}":         {http.MethodGet: manage},

@@ -3,79 +3,12 @@ package admin
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
-
-func (c *call) list() (int, any, error) {
-	parameters, err := c.parameters("owner", "kind", "state", "search", "account", "expiring", "unused", "exchanged", "cursor", "limit")
-	if err != nil {
-		return 0, nil, err
-	}
-	var query registry.Query
-	query.Owner, query.Search, query.Cursor = parameters.Get("owner"), parameters.Get("search"), parameters.Get("cursor")
-	query.Account = parameters.Get("account")
-	if text := parameters.Get("kind"); text != "" {
-		kind, err := token.ParseKind(text)
-		if err != nil {
-			return 0, nil, registry.InvalidError{Field: "kind", Err: err}
-		}
-		query.Kinds = []token.Kind{kind}
-	}
-	if state := parameters.Get("state"); state != "" {
-		if query.State, err = token.ParseState(state); err != nil {
-			return 0, nil, registry.InvalidError{Field: "state", Err: err}
-		}
-	}
-	if text := parameters.Get("exchanged"); text != "" {
-		exchanged, err := strconv.ParseBool(text)
-		if err != nil {
-			return 0, nil, registry.InvalidError{Field: "exchanged", Err: fmt.Errorf("invalid exchanged %q: expected true or false", text)}
-		}
-		query.Exchanged = &exchanged
-	}
-	for name, span := range map[string]*time.Duration{"expiring": &query.Expiring, "unused": &query.UnusedFor} {
-		if *span, err = positiveSpan(parameters.Get(name)); err != nil {
-			return 0, nil, registry.InvalidError{Field: name, Err: err}
-		}
-	}
-	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
-		return 0, nil, err
-	}
-	page, err := c.tokens.List(c.Context(), query)
-	if err != nil {
-		return 0, nil, err
-	}
-	views, err := c.app.Registry().Views(c.Context(), page.Records...)
-	if err != nil {
-		return 0, nil, err
-	}
-	listed := TokenPage{Tokens: make([]any, 0, len(views)+len(page.Damaged)), Next: page.Next}
-	for _, view := range views {
-		listed.Tokens = append(listed.Tokens, view)
-	}
-	for _, damaged := range page.Damaged {
-		listed.Tokens = append(listed.Tokens, registry.ViewDamaged(damaged))
-	}
-	return http.StatusOK, listed, nil
-}
-
-// positiveSpan parses a length of time, and returns 0 for an empty text.
-func positiveSpan(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	span, err := token.ParseSpan(text)
-	if err == nil && span == 0 {
-		err = fmt.Errorf("invalid length of time %q: expected more than 0", text)
-	}
-	return span, err
-}
 
 func (c *call) create() (int, any, error) {
 	var edit token.Edit

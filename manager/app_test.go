@@ -12,12 +12,14 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -77,7 +79,7 @@ func newApp(t *testing.T) *app {
 	})
 	t.Cleanup(a.accounts.Close)
 	a.App = newParts(t, store)
-	a.registry = registry.New(store, storage.NewCache(t.Context(), store, options), storage.NewUseLog(store, func(int, error) {}), a.people, a.accounts.Names)
+	a.registry = registry.New(catalog.New(store, nil, background.New(t.Context())), storage.NewCache(t.Context(), store, options), storage.NewUseLog(store, func(int, error) {}), a.people, a.accounts.Names)
 	return a
 }
 

@@ -48,9 +48,9 @@ func (i *importer) document(ctx context.Context, from exportedDocument) error {
 }
 
 // leftOut notes that documents of a kind stay where they are. Those of the loaded policy
-// are about the gateways there.
+// and of denied requests are about the gateways there.
 func (i *importer) leftOut(kind string) {
-	if kind == PolicyKind {
+	if kind == PolicyKind || kind == storage.DenialsKind {
 		return
 	}
 	if i.result.NotMoved == nil {

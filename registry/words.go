@@ -13,6 +13,8 @@ type (
 	EventRequest = storage.EventRequest
 	Use          = storage.Use
 	Activity     = storage.Activity
+	Span         = storage.Span
+	Sort         = storage.Sort
 )
 
 // The kinds of actors that act through the registry's callers.
@@ -28,6 +30,9 @@ const MaxPageSize = storage.MaxPageSize
 
 // ErrBadCursor is returned for a cursor of another list.
 var ErrBadCursor = storage.ErrBadCursor
+
+// ParseSort parses the name of an order of a list.
+func ParseSort(text string) (Sort, error) { return storage.ParseSort(text) }
 
 // ParseEventID parses the ID of an event in the audit trail.
 func ParseEventID(text string) (storage.EventID, error) { return storage.ParseEventID(text) }

@@ -50,6 +50,7 @@ type UseLog struct {
 	noted, unwritten map[string]Use
 
 	activity activityLog
+	denials  denialLog
 }
 
 // NewUseLog returns a log of uses that writes to store. After each interval it calls
@@ -118,7 +119,7 @@ func (l *UseLog) write(ctx context.Context) {
 		l.mu.Lock()
 		l.unwritten = make(map[string]Use)
 		l.mu.Unlock()
-		err = l.activity.write(ctx, l.store, DayOf(l.now()))
+		err = errors.Join(l.activity.write(ctx, l.store, DayOf(l.now())), l.denials.write(ctx, l.store, l.now()))
 	}
 	l.written(used, err)
 }

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"Activity", testActivity},
 		{"OldActivity", testOldActivity},
 		{"ManyActivity", testManyActivity},
+		{"Denials", testDenials},
 		{"Vet", testVet},
 		{"Watch", testWatch},
 		{"Documents", testDocuments},
