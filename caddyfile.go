@@ -73,6 +73,9 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 //			account  <name>
 //			jira     <url>
 //		}
+//		groups_from sign_in {
+//			keep <duration>
+//		}
 //		policy {
 //			everyone {
 //				scopes           <scopes...>|none
@@ -130,7 +133,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Func("trust", a.unmarshalTrust).Repeated(),
 		option.Func("oauth", a.unmarshalOAuth).Repeated(),
 		option.Func("group", a.unmarshalGroup).Repeated(),
-		option.Func("groups_from", a.unmarshalGroupsFrom),
+		option.Func("groups_from", a.unmarshalGroupsFrom).Repeated(),
 		option.Func("policy", a.unmarshalPolicy),
 		option.Func("notify", a.unmarshalNotify).Repeated(),
 		option.Duration("unused_after", &unusedAfter).Then(func() error {

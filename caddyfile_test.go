@@ -156,7 +156,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	site := func(lines string) string { return "http://:8080 {\n" + lines + "\n}\n" }
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown option", app("stores file"), `unknown option "stores" of jira_tokens: expected store, cache, limit, limit_writes, max_concurrent, max_failures, account, encryption_key, public_url, trust, oauth, group, groups_from, policy, notify, unused_after, disable_unused or audit, at Caddyfile:3`},
-		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, at Caddyfile:3"},
+		{"groups from elsewhere", app("groups_from ldap"), "groups_from: expected jira, as in groups_from jira { interval 1h }, or sign_in, as in groups_from sign_in { keep 30d }, at Caddyfile:3"},
 		{"groups from Jira, option", app("groups_from jira {\nintervall 1h\n}"), "unknown option \"intervall\" of groups_from jira: expected interval, keep, account or jira, at Caddyfile:4"},
 		{"groups from Jira, interval", app("groups_from jira {\ninterval often\n}"), "invalid interval \"often\": expected a duration above 0"},
 		{"limit", app("limit 600/minute"), `invalid limit "600/minute": expected a rate such as 600/m or 600/m burst 50, with s, m, h or d, or off`},
@@ -338,6 +338,8 @@ func TestMistakesInValues(t *testing.T) {
 		{"policy group", account("bearer x\n}\npolicy {\ngroup bi {\nmanage\n}"), `policy: group bi (Caddyfile:8): there is no group "bi": add`},
 		{"policy account", account("bearer x\n}\npolicy {\neveryone {\naccounts other\n}"), `account "other" is not configured`},
 		{"policy without managers", account("bearer x\n}\ngroup admins {\n}\npolicy {\ngroup admins {\nmanage\n}"), "group admins (Caddyfile:10) has no members: add `members …`, or write allow_no_managers"},
+		{"groups_claim that gives no rights", account("bearer x\n}\npolicy {\neveryone {\nmanage\n}") + "\nhttp://a.example {\njira_token_manager {\nidentity oidc https://o.example {\nclient_id a\ngroups_claim groups\n}\n}\n}", "add `groups_from sign_in` there"},
+		{"groups_from sign_in for too short", account("bearer x\n}\ngroups_from sign_in {\nkeep 1h"), "groups_from sign_in: invalid keep 1h0m0s: expected at least 12h0m0s"},
 		{"policy without rules", account("bearer x\n}\npolicy {"), "no rules, so nobody could have tokens"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

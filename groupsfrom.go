@@ -27,6 +27,85 @@ type GroupsFrom struct {
 	// active. The tokens of owners who are not, or who do not exist in Jira, are
 	// suspended. Default: Jira is not asked
 	Jira *GroupsFromJira `json:"jira,omitempty"`
+
+	// Believes what identity providers say about the groups of people who sign in to
+	// the token manager (groups_claim, or groups of a placeholder). Default: they give
+	// no rights
+	SignIn *GroupsFromSignIn `json:"sign_in,omitempty"`
+}
+
+// GroupsFromSignIn configures groups from identity providers.
+type GroupsFromSignIn struct {
+	// How long what a provider said about somebody is believed, counted from when that
+	// person last signed in. After that, these groups give no rights until the person
+	// signs in again. Default: `30d`
+	Keep caddy.Duration `json:"keep,omitempty"`
+}
+
+// minSignInKeep is the shortest time that groups from a sign-in are believed: a session
+// lasts as long, at most.
+const minSignInKeep = 12 * time.Hour
+
+// signIns keeps what identity providers say about owners, for one configuration.
+type signIns struct {
+	*facts.SignIns
+
+	start   context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
+}
+
+// hasGroupsFromSignIn reports whether groups come from identity providers.
+func (a *App) hasGroupsFromSignIn() bool { return a.GroupsFrom != nil && a.GroupsFrom.SignIn != nil }
+
+// provisionSignIns prepares believing identity providers, if that is configured.
+func (a *App) provisionSignIns(ctx caddy.Context, directory *registry.Directory) error {
+	if !a.hasGroupsFromSignIn() {
+		return nil
+	}
+	config := a.GroupsFrom.SignIn
+	if config.Keep == 0 {
+		config.Keep = caddy.Duration(30 * 24 * time.Hour)
+	}
+	if config.Keep < caddy.Duration(minSignInKeep) {
+		return fmt.Errorf("groups_from sign_in: invalid keep %s: expected at least %s", time.Duration(config.Keep), minSignInKeep)
+	}
+	kept := facts.NewSignIns(a.tokens.Store, a.tokens.Mirror(facts.KindSignIn), directory, time.Duration(config.Keep), a.logger)
+	start, end := context.WithCancel(ctx)
+	a.signIns = &signIns{SignIns: kept, start: start, end: end}
+	return nil
+}
+
+// startSignIns reads what is known about sign-ins, and follows it.
+func (a *App) startSignIns() {
+	if a.signIns == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(a.signIns.start, readyTimeout)
+	defer cancel()
+	if err := a.signIns.Ready(ctx); err != nil {
+		a.logger.Warn("the groups of people who have signed in cannot be read from the store yet: until then, they give no rights", zap.Error(err))
+	}
+	a.signIns.running.Go(func() { a.signIns.Run(a.signIns.start) })
+}
+
+// stop ends following sign-ins. It can be called several times.
+func (s *signIns) stop() {
+	if s == nil {
+		return
+	}
+	s.end()
+	s.running.Wait()
+	s.Close()
+}
+
+// SignIns returns what keeps the groups of people who sign in; nil if identity providers
+// are not believed.
+func (a *App) SignIns() *facts.SignIns {
+	if a.signIns == nil {
+		return nil
+	}
+	return a.signIns.SignIns
 }
 
 // GroupsFromJira configures how Jira is asked for the groups of owners.
@@ -193,15 +272,27 @@ func (a *App) GroupsHealth() *facts.Health {
 
 // unmarshalGroupsFrom reads the option groups_from.
 func (a *App) unmarshalGroupsFrom(d *caddyfile.Dispenser) error {
-	if !d.NextArg() || d.Val() != "jira" {
-		return d.Err("groups_from: expected jira, as in groups_from jira { interval 1h }")
+	if a.GroupsFrom == nil {
+		a.GroupsFrom = new(GroupsFrom)
 	}
-	config := new(GroupsFromJira)
-	a.GroupsFrom = &GroupsFrom{Jira: config}
-	return option.Block{
-		option.Duration("interval", &config.Interval),
-		option.Duration("keep", &config.Keep),
-		option.Text("account", &config.Account),
-		option.Text("jira", &config.URL),
-	}.Read(d, "groups_from jira")
+	var source string
+	d.Args(&source)
+	switch {
+	case source == "jira" && a.GroupsFrom.Jira == nil:
+		config := new(GroupsFromJira)
+		a.GroupsFrom.Jira = config
+		return option.Block{
+			option.Duration("interval", &config.Interval),
+			option.Duration("keep", &config.Keep),
+			option.Text("account", &config.Account),
+			option.Text("jira", &config.URL),
+		}.Read(d, "groups_from jira")
+	case source == "sign_in" && a.GroupsFrom.SignIn == nil:
+		config := new(GroupsFromSignIn)
+		a.GroupsFrom.SignIn = config
+		return option.Block{option.Duration("keep", &config.Keep)}.Read(d, "groups_from sign_in")
+	case source == "jira" || source == "sign_in":
+		return d.Errf("groups_from %s: there are two: write one", source)
+	}
+	return d.Err("groups_from: expected jira, as in groups_from jira { interval 1h }, or sign_in, as in groups_from sign_in { keep 30d }")
 }

@@ -144,7 +144,8 @@ type App struct {
 	held    *approvals.Keeper
 	tokens  *pool.Cache
 	notices *notices
-	people  *people // nil unless Jira is asked for groups
+	people  *people  // nil unless Jira is asked for groups
+	signIns *signIns // nil unless identity providers are believed
 	logger  *zap.Logger
 }
 
@@ -241,7 +242,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	rules, err := policy.New(a.Policy, policy.Surroundings{
-		Groups: a.Groups, OtherGroups: a.hasGroupsFromJira(), Account: a.mayHaveAccount,
+		Groups: a.Groups, OtherGroups: a.hasGroupsFromJira() || a.hasGroupsFromSignIn(), Account: a.mayHaveAccount,
 	})
 	if err != nil {
 		return err
@@ -259,6 +260,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.held = approvals.New(approvals.Options{Store: tokens.Store, Keys: keys, PublicURL: a.PublicAddress(), Notices: a})
 	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: a.PublicAddress(), Trust: a.trusted, Logger: a.logger})
 	if err := a.provisionPeople(ctx, owners); err != nil {
+		return err
+	}
+	if err := a.provisionSignIns(ctx, owners); err != nil {
 		return err
 	}
 	if err := a.provisionNotices(ctx); err != nil {
@@ -390,12 +394,14 @@ func (a *App) Start() error {
 	a.startTree()
 	a.tokens.Go(a.sweepHeld)
 	a.startNotices()
+	a.startSignIns()
 	return a.startPeople()
 }
 
 // Stop ends asking Jira for groups. Cleanup releases everything else the app holds.
 func (a *App) Stop() error {
 	a.people.stop()
+	a.signIns.stop()
 	a.notices.stop()
 	return nil
 }
@@ -403,6 +409,7 @@ func (a *App) Stop() error {
 // Cleanup releases the store, which is closed once no other configuration uses it.
 func (a *App) Cleanup() error {
 	a.people.stop()
+	a.signIns.stop()
 	a.releaseKeys()
 	a.notices.stop()
 	if a.accounts != nil {

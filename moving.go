@@ -15,6 +15,7 @@ func (a *App) MovableDocuments() map[string]registry.ImportedKind {
 		accounts.DocumentKind: account, accounts.OwnDocumentKind: own,
 		// What Jira says about owners is asked again here.
 		facts.KindOwner:   {Quiet: true},
+		facts.KindSignIn:  {Quiet: true},
 		facts.KindRefresh: {Prepare: facts.WithoutLease, Quiet: true},
 	}
 }

@@ -25,7 +25,8 @@ func parseManager(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //	jira_token_manager {
 //		identity   jira
 //		identity   oidc <issuer> { … }
-//		identity   placeholder <user>
+//		identity   atlassian { … }
+//		identity   placeholder <user> [groups <groups>]
 //		identity   token
 //		public_url <url>
 //	}
@@ -39,7 +40,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (h *Handler) readIdentity(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Err("missing the kind of identity: expected jira, oidc, placeholder or token")
+		return d.Err("missing the kind of identity: expected jira, oidc, atlassian, placeholder or token")
 	}
 	name := d.Val()
 	module, err := caddyfile.UnmarshalModule(d, identity.Namespace+"."+name)

@@ -20,6 +20,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
+	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -55,6 +56,9 @@ type App interface {
 	// Documents returns the store's documents, and Mirror a mirror of those of a kind.
 	Documents() storage.Documents
 	Mirror(kind string) *storage.Mirror
+	// SignIns returns what keeps the groups that identities tell; nil if they give no
+	// rights.
+	SignIns() *facts.SignIns
 }
 
 // CaddyModule returns the Caddy module information.
@@ -106,6 +110,9 @@ func (h *Handler) loadIdentities(ctx caddy.Context) error {
 		}
 		if user, ok := module.(identity.UsesApp); ok {
 			user.Use(h.app)
+		}
+		if grouper, ok := module.(identity.Grouper); ok && grouper.TellsGroups() && h.app.SignIns() == nil {
+			return errors.New("jira_token_manager: an identity tells groups, but jira_tokens does not say that they give rights: add `groups_from sign_in` there")
 		}
 		h.identities = append(h.identities, found)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/notice"
+	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -19,10 +20,13 @@ type parts struct {
 	App
 	held *approvals.Keeper
 	tree *tree.Log
+	// signIns is nil unless a test sets it.
+	signIns *facts.SignIns
 }
 
 func (p *parts) Held() *approvals.Keeper { return p.held }
 func (p *parts) AuditTree() *tree.Log    { return p.tree }
+func (p *parts) SignIns() *facts.SignIns { return p.signIns }
 
 // quiet is a notice.Publisher for notices that nobody gets.
 type quiet struct{}

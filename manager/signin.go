@@ -142,7 +142,11 @@ func (h *Handler) backFromElsewhere(w http.ResponseWriter, r *http.Request) {
 
 // begin begins a session.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Identity, person *identity.Person, to string) {
-	if _, err := h.visit(r, person.Name, nil); err != nil {
+	v, err := h.visit(r, person.Name, nameOf(via), nil)
+	if err == nil {
+		err = h.learn(r, v, via, person)
+	}
+	if err != nil {
 		h.failed(w, r, err)
 		return
 	}

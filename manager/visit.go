@@ -42,9 +42,17 @@ func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error
 		if err != nil {
 			return nil, err
 		}
-		if person != nil {
-			return h.visit(r, person.Name, nil)
+		if person == nil {
+			continue
 		}
+		v, err := h.visit(r, person.Name, nameOf(candidate), nil)
+		if err == nil {
+			err = h.learn(r, v, candidate, person)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return v, nil
 	}
 	signedIn, err := h.sessions.Read(r.Context(), w, r, mounted(r).cookies())
 	if err != nil || signedIn == nil || !h.has(signedIn.Via) {
@@ -53,7 +61,7 @@ func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error
 	if works, err := h.tokenWorks(r.Context(), signedIn); err != nil || !works {
 		return nil, err
 	}
-	return h.visit(r, signedIn.Person, signedIn)
+	return h.visit(r, signedIn.Person, signedIn.Via, signedIn)
 }
 
 // tokenWorks reports whether the token of a session, if it began with one, still works and
@@ -72,9 +80,21 @@ func (h *Handler) tokenWorks(ctx context.Context, signedIn *session.Session) (bo
 	return h.app.Registry().State(record) == token.StateActive && record.OwnedBy(signedIn.Person) && !record.RotatedAt.After(signedIn.Began.Time()), nil
 }
 
-// visit returns the visit of a person, unless the person has left.
-func (h *Handler) visit(r *http.Request, person string, signedIn *session.Session) (*visit, error) {
-	desk := h.app.Registry().DeskOf(person)
+// learn records the groups that an identity tells.
+func (h *Handler) learn(r *http.Request, v *visit, from identity.Identity, person *identity.Person) error {
+	if grouper, ok := from.(identity.Grouper); !ok || !grouper.TellsGroups() {
+		return nil
+	}
+	return h.app.SignIns().Record(r.Context(), v.actor, person.Name, nameOf(from), person.Subject, person.Groups)
+}
+
+// visit returns the visit of a person for whom an identity has vouched, unless the person
+// has left.
+func (h *Handler) visit(r *http.Request, person, via string, signedIn *session.Session) (*visit, error) {
+	if h.showsToken(via) {
+		via = "" // whoever has a token has all the rights of its owner
+	}
+	desk := h.app.Registry().DeskVia(person, via)
 	if why := desk.Left(); why != "" {
 		return nil, identity.DeniedError{Why: h.say("problem.left", why)}
 	}
@@ -97,11 +117,21 @@ func (h *Handler) has(via string) bool {
 	return false
 }
 
+// showsToken reports whether people show a token to the identity with this name.
+func (h *Handler) showsToken(via string) bool {
+	for _, candidate := range h.identities {
+		if _, ok := candidate.(identity.Checker); ok && nameOf(candidate) == via {
+			return true
+		}
+	}
+	return false
+}
+
 // nameOf returns what sessions call an identity: another provider is another identity.
 func nameOf(i identity.Identity) string {
 	name := string(i.CaddyModule().ID)
-	if provider, ok := i.(*identity.OIDC); ok {
-		return name + " " + provider.Issuer
+	if provider, ok := i.(identity.Provider); ok {
+		return name + " " + provider.Provider()
 	}
 	return name
 }

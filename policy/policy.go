@@ -83,7 +83,7 @@ func (p *Policy) addGroup(r *rule, around Surroundings) error {
 	case r.group == "":
 		return errors.New("the rule names no group")
 	case !configured && !around.OtherGroups:
-		return fmt.Errorf("there is no group %q: add `group %s { members … }` to jira_tokens, or take the groups from Jira with groups_from jira", r.group, r.group)
+		return fmt.Errorf("there is no group %q: add `group %s { members … }` to jira_tokens, or take groups from elsewhere with groups_from", r.group, r.group)
 	case slices.ContainsFunc(p.groups, func(other *rule) bool { return other.group == r.group }):
 		return errors.New("there are two rules for this group: write one")
 	}

@@ -20,10 +20,18 @@ import (
 type Desk struct {
 	registry *Registry
 	person   string
+	// via names the identity provider that has vouched for the person; empty if that does
+	// not matter.
+	via string
 }
 
 // DeskOf returns the registry as a person may use it.
-func (r *Registry) DeskOf(person string) *Desk { return &Desk{r, person} }
+func (r *Registry) DeskOf(person string) *Desk { return &Desk{registry: r, person: person} }
+
+// DeskVia returns the registry as a person may use it for whom an identity provider has
+// vouched. Groups that other providers have told about somebody of that name give no
+// rights.
+func (r *Registry) DeskVia(person, via string) *Desk { return &Desk{r, person, via} }
 
 // ForbiddenError reports something that the policy does not let a person do.
 type ForbiddenError struct{ Why string }
@@ -34,7 +42,9 @@ func (e ForbiddenError) Error() string { return e.Why }
 func (d *Desk) Person() string { return d.person }
 
 // Rights returns what the policy allows the person now.
-func (d *Desk) Rights() *policy.Rights { return d.registry.owners.Person(d.person).Rights }
+func (d *Desk) Rights() *policy.Rights {
+	return d.registry.owners.PersonVia(d.person, d.via).Rights
+}
 
 // Manages reports whether the person may see and end everybody's tokens.
 func (d *Desk) Manages() bool { return d.Left() == "" && d.Rights().Manage() }

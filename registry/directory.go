@@ -2,6 +2,7 @@ package registry
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,10 @@ type Directory struct {
 	policy     *policy.Policy
 	configured map[string]policy.Group
 	current    atomic.Pointer[people]
+
+	learning sync.Mutex
+	said     map[string]Facts
+	signIns  map[string][]SignIn
 }
 
 // Facts are what another directory, such as Jira, says about an owner.
@@ -35,6 +40,20 @@ type Facts struct {
 	ConfirmedAt time.Time
 }
 
+// SignIn is what an identity provider said about an owner who signed in there.
+type SignIn struct {
+	// Name is the owner's name as the provider spells it.
+	Name string
+	// Via names the provider.
+	Via string
+	// Groups are the groups that the owner is in, unless Lapsed is set: that was too long
+	// ago.
+	Groups []string
+	Lapsed bool
+	// At is when that was.
+	At time.Time
+}
+
 // people is what is known about owners at one time.
 type people struct {
 	// byName holds the owners about whom something is known, by their folded names.
@@ -48,6 +67,11 @@ type Person struct {
 	Facts
 	// Rights are the owner's rights by the policy.
 	Rights *policy.Rights
+
+	// signIns is what identity providers said, and besides are the groups that the owner
+	// has without them.
+	signIns []SignIn
+	besides []string
 }
 
 // NewDirectory returns a directory of the configured groups for a policy.
@@ -59,9 +83,27 @@ func NewDirectory(rules *policy.Policy, configured map[string]policy.Group) *Dir
 
 // Learn replaces what another directory says about owners, by their folded names.
 func (d *Directory) Learn(facts map[string]Facts) {
-	next := &people{byName: make(map[string]*Person, len(facts)), others: d.policy.Rights(nil)}
-	persons := make([]Person, 0, len(facts)) // one allocation for all
-	for name, said := range facts {
+	d.learning.Lock()
+	defer d.learning.Unlock()
+	d.said = facts
+	d.compose()
+}
+
+// LearnSignIns replaces what identity providers said about owners, by their folded names.
+// It adds to what another directory says: an owner has the groups that any of them says,
+// and has left if the other directory says so.
+func (d *Directory) LearnSignIns(signIns map[string][]SignIn) {
+	d.learning.Lock()
+	defer d.learning.Unlock()
+	d.signIns = signIns
+	d.compose()
+}
+
+// compose puts together what is known about owners.
+func (d *Directory) compose() {
+	next := &people{byName: make(map[string]*Person, len(d.said)), others: d.policy.Rights(nil)}
+	persons := make([]Person, 0, len(d.said)) // one allocation for all
+	for name, said := range d.said {
 		persons = append(persons, Person{Facts: said})
 		next.byName[name] = &persons[len(persons)-1]
 	}
@@ -76,8 +118,42 @@ func (d *Directory) Learn(facts map[string]Facts) {
 			person.Groups = append(slices.Clip(person.Groups), group)
 		}
 	}
+	for name, signIns := range d.signIns {
+		person := next.byName[name]
+		if person == nil {
+			person = &Person{Facts: Facts{Name: signIns[0].Name}}
+			next.byName[name] = person
+		}
+		_, said := d.said[name]
+		person.addSignIns(signIns, said)
+	}
 	d.addRights(next)
 	d.current.Store(next)
+}
+
+// addSignIns adds what identity providers said. If no other directory says anything about
+// the person, that also is when the person was last confirmed.
+func (p *Person) addSignIns(signIns []SignIn, said bool) {
+	p.signIns, p.besides = signIns, slices.Clip(p.Groups)
+	p.Groups = p.besides
+	lapsed := true
+	var last time.Time
+	for _, signIn := range signIns {
+		if !signIn.Lapsed {
+			p.Groups = append(p.Groups, signIn.Groups...)
+			lapsed = false
+		}
+		if signIn.At.After(last) {
+			last = signIn.At
+		}
+	}
+	if said {
+		return
+	}
+	p.ConfirmedAt = last
+	if lapsed {
+		p.Unknown, p.Why = true, "has not signed in since "+last.UTC().Format("2006-01-02 15:04 UTC")
+	}
 }
 
 // addRights sets everybody's rights, which depend on the groups that have rules.
@@ -112,6 +188,26 @@ func (d *Directory) Person(owner string) Person {
 		return *person
 	}
 	return Person{Facts: Facts{Name: owner}, Rights: d.current.Load().others}
+}
+
+// PersonVia returns what is known about an owner who has signed in with an identity
+// provider. Groups that another provider has told do not count: it may know somebody else
+// by that name. If via is empty, all count.
+func (d *Directory) PersonVia(owner, via string) Person {
+	person := d.Person(owner)
+	if via == "" || len(person.signIns) == 0 {
+		return person
+	}
+	person.Groups = slices.Clone(person.besides)
+	for _, signIn := range person.signIns {
+		if signIn.Via == via && !signIn.Lapsed {
+			person.Groups = append(person.Groups, signIn.Groups...)
+		}
+	}
+	slices.Sort(person.Groups)
+	person.Groups = slices.Compact(person.Groups)
+	person.Rights = d.policy.Rights(person.Groups)
+	return person
 }
 
 // Standing returns what the policy says about a token now. The record may be one that

@@ -27,6 +27,24 @@ type Person struct {
 	TokenID string
 	// LooksOnly means that the person may see what they may see, but change nothing.
 	LooksOnly bool
+	// Subject is the person's account at a provider, which stays the same if the name
+	// changes; empty if it is not known.
+	Subject string
+	// Groups are the groups that the provider says the person is in, if the identity
+	// tells groups.
+	Groups []string
+}
+
+// Grouper is an Identity that can tell which groups people are in.
+type Grouper interface {
+	// TellsGroups reports whether it does, as it is configured.
+	TellsGroups() bool
+}
+
+// Provider is an Identity of which there can be several, for different providers.
+type Provider interface {
+	// Provider identifies the provider.
+	Provider() string
 }
 
 // Identity is a way to find out who somebody is. It also implements exactly one of
@@ -73,6 +91,9 @@ type Credential struct {
 	// Address is the client's; the zero Addr if it is not known.
 	Address netip.Addr
 }
+
+// errOtherAttempt is the same for all providers.
+var errOtherAttempt = DeniedError{"You came back from another attempt to sign in. Try again."}
 
 // DeniedError says why somebody cannot sign in, in words for that person.
 type DeniedError struct{ Why string }

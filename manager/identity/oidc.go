@@ -47,6 +47,11 @@ type OIDC struct {
 	// provider must say that the address is verified. Default: `email`
 	UserClaim string `json:"user_claim,omitempty"`
 
+	// The claim with the groups that the person is in, such as `groups`: an array of
+	// strings. The option groups_from sign_in of jira_tokens must say that they give
+	// rights. Default: groups are not read
+	GroupsClaim string `json:"groups_claim,omitempty"`
+
 	mu       sync.Mutex
 	provider *oidc.Provider
 	client   *http.Client
@@ -141,7 +146,7 @@ func (o *OIDC) Begin(ctx context.Context, callback string) (string, Flow, error)
 // Finish implements Redirector.
 func (o *OIDC) Finish(ctx context.Context, callback string, query url.Values, flow Flow) (*Person, error) {
 	if flow.State == "" || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(flow.State)) != 1 {
-		return nil, DeniedError{"You came back from another attempt to sign in. Try again."}
+		return nil, errOtherAttempt
 	}
 	if code := query.Get("error"); code != "" {
 		return nil, DeniedError{o.Title() + " did not sign you in: " + token.Printable(code, 100) + "."}
@@ -167,7 +172,7 @@ func (o *OIDC) Finish(ctx context.Context, callback string, query url.Values, fl
 	if err := id.Claims(&claims); err != nil {
 		return nil, fmt.Errorf("identity oidc: the claims of %s: %w", o.Issuer, err)
 	}
-	if claims[o.UserClaim] == nil { // some providers only say so when they are asked
+	if claims[o.UserClaim] == nil || o.GroupsClaim != "" && claims[o.GroupsClaim] == nil { // some providers only say so when they are asked
 		info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
 		if err != nil {
 			return nil, fmt.Errorf("identity oidc: asking %s about the user: %w", o.Issuer, withoutBody(err))
@@ -196,12 +201,36 @@ func (o *OIDC) person(claims map[string]any) (*Person, error) {
 	if err := token.CheckOwner(name); err != nil {
 		return nil, DeniedError{o.Title() + " says nothing usable about who you are: the claim " + o.UserClaim + " is missing, or is not a name."}
 	}
-	// Some providers say "true".
-	if verified := claims["email_verified"]; o.UserClaim == "email" && verified != true && verified != "true" {
+	if o.UserClaim == "email" && !isTrue(claims["email_verified"]) {
 		return nil, DeniedError{o.Title() + " does not say that the address " + name + " is verified, so it could be somebody else's."}
 	}
-	return &Person{Name: name}, nil
+	subject, _ := claims["sub"].(string)
+	return &Person{Name: name, Subject: subject, Groups: o.groups(claims)}, nil
 }
+
+// groups returns the groups in claims: an array of strings, or one.
+func (o *OIDC) groups(claims map[string]any) (groups []string) {
+	if o.GroupsClaim == "" {
+		return nil
+	}
+	switch claim := claims[o.GroupsClaim].(type) {
+	case string:
+		groups = append(groups, claim)
+	case []any:
+		for _, item := range claim {
+			if group, ok := item.(string); ok {
+				groups = append(groups, group)
+			}
+		}
+	}
+	return groups
+}
+
+// TellsGroups implements Grouper.
+func (o *OIDC) TellsGroups() bool { return o.GroupsClaim != "" }
+
+// Provider implements Provider.
+func (o *OIDC) Provider() string { return o.Issuer }
 
 // UnmarshalCaddyfile reads `oidc <issuer> { … }`.
 func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -216,6 +245,7 @@ func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.Text("client_secret", &o.ClientSecret),
 		option.Texts("scopes", &o.Scopes),
 		option.Text("user_claim", &o.UserClaim),
+		option.Text("groups_claim", &o.GroupsClaim),
 	}.Read(d, "identity oidc")
 }
 
@@ -223,6 +253,8 @@ func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 var (
 	_ Identity          = (*OIDC)(nil)
 	_ Redirector        = (*OIDC)(nil)
+	_ Grouper           = (*OIDC)(nil)
+	_ Provider          = (*OIDC)(nil)
 	_ caddy.Provisioner = (*OIDC)(nil)
 	_ caddy.Validator   = (*OIDC)(nil)
 )

@@ -1,0 +1,63 @@
+package manager
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// proxied is an Identity that believes two headers, as behind forward_auth.
+type proxied struct{ identity.Placeholder }
+
+func (*proxied) Recognize(r *http.Request) (*identity.Person, error) {
+	name := r.Header.Get("Remote-User")
+	if name == "" {
+		return nil, nil
+	}
+	return &identity.Person{Name: name, Groups: strings.Split(r.Header.Get("Remote-Groups"), ",")}, nil
+}
+
+func (*proxied) TellsGroups() bool             { return true }
+func (*proxied) Provider() string              { return "proxy" }
+func (*proxied) CaddyModule() caddy.ModuleInfo { return identity.Placeholder{}.CaddyModule() }
+func (*header) TellsGroups() bool              { return false }
+
+// TestGroupsOfIdentities: the groups that an identity tells give rights on the page, and to
+// tokens when they are used; somebody of that name at another identity gets none by them.
+func TestGroupsOfIdentities(t *testing.T) {
+	a := newApp(t)
+	mirror := storage.NewMirror(a.store, facts.KindSignIn, options)
+	a.App.(*parts).signIns = facts.NewSignIns(a.store, mirror, a.people, 24*time.Hour, zap.NewNop())
+	server := serve(t, a, new(header), new(proxied))
+	b := newBrowser(t, server, "")
+	as := func(method, path, user, groups string, form url.Values) answer {
+		t.Helper()
+		h := http.Header{"Remote-User": {user}, "Remote-Groups": {groups}, "Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}}
+		return b.do(method, path, strings.NewReader(form.Encode()), h)
+	}
+	as(http.MethodGet, "/tokens/all", "carol", "staff", nil).want(t, "no group that manages", http.StatusForbidden)
+	as(http.MethodGet, "/tokens/all", "carol", "staff,admins", nil).want(t, "in the group", http.StatusOK, "carol")
+	admin := token.Record{Owner: "carol", Name: "n", Scope: token.ScopeAdmin, Account: "default"}
+	// At another identity, somebody else can be called carol.
+	newBrowser(t, server, "carol").get("/tokens/all").want(t, "another carol", http.StatusForbidden)
+	newBrowser(t, server, "carol").get("/tokens/api/v1/owners").want(t, "another carol, in the API", http.StatusForbidden)
+	as(http.MethodGet, "/tokens/owner?name=carol", "carol", "staff,admins", nil).want(t, "what is known", http.StatusOK, "admins", "staff")
+	as(http.MethodGet, "/tokens/trail?action=owner_signed_in", "carol", "staff,admins", nil).want(t, "the trail", http.StatusOK, "Groups told at the sign-in of", "staff")
+
+	// bea may create for others by her group "bi", and so may whoever the proxy puts there.
+	as(http.MethodPost, "/tokens/tokens/new", "dora", "bi", url.Values{"name": {"for ci"}, "kind": {"service"}, "owner": {"ci"}, "scope": {"read"}, "expires": {"7d"}}).want(t, "create on behalf", http.StatusCreated)
+	as(http.MethodPost, "/tokens/tokens/new", "dora", "staff", url.Values{"name": {"for ci"}, "kind": {"service"}, "owner": {"ci"}, "scope": {"read"}, "expires": {"7d"}}).want(t, "no longer", http.StatusForbidden)
+	if standing := a.people.Standing(&admin); standing.Rights == nil || !standing.Rights.Manage() {
+		t.Error("at use, the groups do not count")
+	}
+}
