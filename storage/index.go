@@ -209,39 +209,58 @@ func (s *Scan) stateOf(row string) token.State {
 	return token.StateActive
 }
 
-// Tally counts index entries of tokens that work and expire within some time.
+// Tally counts index entries of tokens that work and expire within some time. It leaves
+// out tokens that were exchanged for JWTs: all of them expire soon.
 type Tally struct {
-	scan   Scan
-	within []time.Time
-	// Counts holds the numbers of tokens, one for each of the times.
-	Counts []int
+	all, vanishing Scan
+	within         []time.Time
+	counts         []int
 }
 
 // NewTally returns a tally of tokens that expire between now and within, for each of
-// within. Its scan goes through all entries.
-func NewTally(now time.Time, within []time.Duration) (*Tally, Scan) {
-	t := &Tally{Counts: make([]int, len(within))}
+// within.
+func NewTally(now time.Time, within []time.Duration) *Tally {
+	t := &Tally{counts: make([]int, len(within))}
 	longest := now
 	for _, d := range within {
 		t.within = append(t.within, now.Add(d))
 		longest = later(longest, now.Add(d))
 	}
 	query := &Query{Now: now, Expires: []Span{{After: now, Until: longest}}}
-	t.scan, _ = query.Scan() // fails only for a cursor
-	return t, t.scan
+	t.all, _ = query.Scan() // fails only for a cursor
+	t.vanishing = t.all
+	t.vanishing.Start, t.vanishing.End = listVanishing, listVanishing+"\xff"
+	t.vanishing.row = len(listVanishing) + timeLength
+	return t
 }
 
-// Add counts an entry.
+// Scans returns which parts of the index to pass to Add, entry by entry.
+func (t *Tally) Scans() []Scan { return []Scan{t.all, t.vanishing} }
+
+// Add counts an entry. Exchanged tokens are listed among all others, and are those that
+// vanish: there they are subtracted.
 func (t *Tally) Add(entry string) {
-	if !t.scan.Match(entry) {
+	scan, n := &t.all, 1
+	if strings.HasPrefix(entry, listVanishing) {
+		scan, n = &t.vanishing, -1
+	}
+	if !scan.Match(entry) {
 		return
 	}
-	expires := timeOf(entry[t.scan.row:][expiresAt:textAt])
+	expires := timeOf(entry[scan.row:][expiresAt:textAt])
 	for i, until := range t.within {
 		if !expires.After(until) {
-			t.Counts[i]++
+			t.counts[i] += n
 		}
 	}
+}
+
+// Counts returns the numbers of tokens, one for each of the times.
+func (t *Tally) Counts() []int {
+	for i := range t.counts {
+		t.counts[i] = max(t.counts[i], 0) // the index may have changed between the scans
+	}
+	return t.counts
 }
 
 func later(a, b time.Time) time.Time {

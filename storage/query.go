@@ -39,7 +39,7 @@ type Query struct {
 	Search string
 	// Expires limits the list to tokens that expire within one of these spans. The
 	// index answers that without reading records. Tokens that were exchanged for JWTs
-	// are left out: all of them expire soon.
+	// are left out of this list and of the next: all of them expire soon.
 	Expires []Span
 	// Unused limits the list to tokens whose last use, as far as it has been saved, is
 	// within this span. A token that was never used counts from its creation, or from
@@ -159,7 +159,7 @@ func (q *Query) matchTimes(state token.State, created, expires time.Time) bool {
 // times.
 func (q *Query) MatchKind(r *token.Record) bool {
 	switch {
-	case len(q.Expires) > 0 && r.Exchanged(),
+	case (len(q.Expires) > 0 || !q.Unused.IsZero()) && r.Exchanged(),
 		q.Exchanged != nil && *q.Exchanged != r.Exchanged(),
 		q.Account != "" && r.Account != q.Account,
 		len(q.Scopes) > 0 && !slices.Contains(q.Scopes, r.Scope),

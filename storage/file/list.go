@@ -126,14 +126,20 @@ func (s *store) Count(ctx context.Context) (n int, err error) {
 
 // CountExpiring returns how many tokens expire within each of these times.
 func (s *store) CountExpiring(ctx context.Context, now time.Time, within []time.Duration) ([]int, error) {
-	tally, scan := storage.NewTally(now, within)
+	tally := storage.NewTally(now, within)
 	err := s.view(ctx, "count tokens", func(tx *bbolt.Tx) error {
-		return entries(ctx, tx, scan.Start, scan.End, func(entry string) (bool, error) {
-			tally.Add(entry)
-			return true, nil
-		})
+		for _, scan := range tally.Scans() {
+			err := entries(ctx, tx, scan.Start, scan.End, func(entry string) (bool, error) {
+				tally.Add(entry)
+				return true, nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	return tally.Counts, err
+	return tally.Counts(), err
 }
 
 // Interface guards

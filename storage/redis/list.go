@@ -233,15 +233,17 @@ func (s *store) Count(ctx context.Context) (int, error) {
 
 // CountExpiring returns how many tokens expire within each of these times.
 func (s *store) CountExpiring(ctx context.Context, now time.Time, within []time.Duration) ([]int, error) {
-	tally, scan := storage.NewTally(now, within)
-	err := s.scan(ctx, scan.Start, scan.End, lastChunk, func(entry string) (more bool) {
-		tally.Add(entry)
-		return true
-	})
-	if err != nil {
-		return nil, s.fail(ctx, "count tokens", err)
+	tally := storage.NewTally(now, within)
+	for _, scan := range tally.Scans() {
+		err := s.scan(ctx, scan.Start, scan.End, lastChunk, func(entry string) (more bool) {
+			tally.Add(entry)
+			return true
+		})
+		if err != nil {
+			return nil, s.fail(ctx, "count tokens", err)
+		}
 	}
-	return tally.Counts, nil
+	return tally.Counts(), nil
 }
 
 // Interface guards

@@ -38,6 +38,11 @@ func testListExpiring(t *testing.T, s storage.Store) {
 	change := Update(waiting, func(r *token.Record) { r.NotBefore = now.Add(2 * time.Hour) })
 	apply(t, s, change)
 
+	// All tokens that were exchanged for JWTs expire soon, which is nothing to tell.
+	exchanged := NewRecord(12, "ci", "deploy")
+	exchanged.Issuer, exchanged.ExpiresAt, exchanged.VanishesAt = "https://issuer.example", now.Add(time.Second), now.Add(time.Hour)
+	apply(t, s, Create(exchanged))
+
 	countExpiring(t, s, now, []time.Duration{30 * 24 * time.Hour, 24 * time.Hour, time.Second, time.Millisecond}, []int{5, 3, 1, 0})
 	within := func(after, until time.Duration) storage.Span {
 		return storage.Span{After: now.Add(after), Until: now.Add(until)}
@@ -95,6 +100,10 @@ func testListUnused(t *testing.T, s storage.Store) {
 	for _, r := range records {
 		apply(t, s, Create(r))
 	}
+	exchanged := NewRecord(1200, "anna", "deploy")
+	exchanged.Issuer, exchanged.CreatedAt = "https://issuer.example", records[0].CreatedAt
+	exchanged.ExpiresAt, exchanged.VanishesAt = now.Add(time.Hour), now.Add(time.Hour)
+	apply(t, s, Create(exchanged))
 	saveUses(t, s, uses)
 	others := []*token.Record{records[1000], records[900], records[800], records[700], records[600]}
 	for _, test := range []struct {
