@@ -134,7 +134,7 @@ func (r *Registry) handoverState(record *token.Record) HandoverState {
 	switch state := r.State(record); {
 	case !record.Handover.OpenedAt.IsZero():
 		return HandoverOpened
-	case !record.Handover.Waiting(r.now()):
+	case !record.Handover.Waiting(r.now()), record.Exchanged(): // opening it would rotate an exchanged token
 		return HandoverEnded
 	case state == token.StateSuspended:
 		return HandoverSuspended

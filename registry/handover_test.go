@@ -242,6 +242,28 @@ func TestHandoverOfRotation(t *testing.T) {
 	wantShut(t, r, again.Link, HandoverOpened, true)
 }
 
+// TestHandoverOfExchanged: no link leads to a token that was exchanged for a JWT, not even
+// one that came into the store in another way. It would give it another secret.
+func TestHandoverOfExchanged(t *testing.T) {
+	r, _ := newRegistry(t)
+	issued := exchange(t, r, jwt(r, token.IDFrom([32]byte{1})))
+	id := issued.Record.ID
+	if _, err := r.HandOver(t.Context(), admin, id, 0, time.Hour); !errors.As(err, new(StateError)) {
+		t.Errorf("making a link: %v", err)
+	}
+	link := token.NewLink(id)
+	if _, err := r.change(t.Context(), admin, ActionHandover, id, issued.Record.Version, func(record *token.Record) error {
+		record.Handover = r.newHandover(admin, link, time.Hour)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	wantShut(t, r, link, HandoverEnded, true)
+	if _, err := r.Lookup(t.Context(), issued.Token); err != nil {
+		t.Errorf("its secret has changed: %v", err)
+	}
+}
+
 func TestHandoverLimits(t *testing.T) {
 	r, _ := newRegistry(t)
 	record, _ := create(t, r, map[string]any{"owner": "eve", "name": "n"})

@@ -171,6 +171,40 @@ func TestMoveTwice(t *testing.T) {
 
 // TestContinuedExport: an export that is continued at any of its positions has the same
 // lines as one that was not interrupted.
+// TestHandoverMoves: a link that has not been opened moves with its token.
+func TestHandoverMoves(t *testing.T) {
+	from, _ := newRegistry(t)
+	to, _ := newRegistry(t)
+	issued := handedOver(t, from, nil)
+	if _, err := to.Import(t.Context(), admin, strings.NewReader(exported(t, from)), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := to.OpenHandover(t.Context(), opener, issued.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Lookup(t.Context(), opened.Token); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestExchangedMove: a JWT that was exchanged once cannot be exchanged again after a move.
+func TestExchangedMove(t *testing.T) {
+	from, _ := newRegistry(t)
+	to, _ := newRegistry(t)
+	origin := jwt(from, token.IDFrom([32]byte{1}))
+	issued := exchange(t, from, origin)
+	if _, err := to.Import(t.Context(), admin, strings.NewReader(exported(t, from)), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Lookup(t.Context(), issued.Token); err != nil {
+		t.Error(err)
+	}
+	if _, err := tryExchange(t, to, origin, nil); err == nil {
+		t.Error("the JWT was exchanged again")
+	}
+}
+
 func TestContinuedExport(t *testing.T) {
 	r, _ := newRegistry(t)
 	var lines strings.Builder

@@ -139,6 +139,29 @@ func TestTokensThatMustNotCreate(t *testing.T) {
 	}
 }
 
+// TestReplacedSecretRevokesNothing: whoever has the secret before the last rotation can end
+// that secret (DELETE self), but no token.
+func TestReplacedSecretRevokesNothing(t *testing.T) {
+	g := newGateway(t)
+	rotated := g.create(map[string]any{"scope": "write"})
+	other := g.create(map[string]any{"scope": "read"})
+	fresh, err := g.Registry.Rotate(t.Context(), registry.Actor{}, rotated.Record.ID, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{rotated.Record.ID, other.Record.ID} {
+		if w := g.call(http.MethodDelete, handler.PATPath+"/"+id, "", rotated.Token); w.reason() != handler.ReasonPathDenied || !strings.Contains(w.failed.Message, "use the new one") {
+			t.Errorf("HTTP %d %+v", w.Code, w.failed)
+		}
+		if record, err := g.Registry.Show(t.Context(), id); err != nil || record.Status != token.StatusActive {
+			t.Errorf("%+v, %v", record, err)
+		}
+	}
+	if w := g.call(http.MethodDelete, handler.PATPath+"/"+other.Record.ID, "", fresh.Token); w.Code != http.StatusNoContent {
+		t.Errorf("the new secret: HTTP %d %+v", w.Code, w.failed)
+	}
+}
+
 // TestPATsOfStrongerTokens: a token neither sees nor ends those that may do more.
 func TestPATsOfStrongerTokens(t *testing.T) {
 	g := newGateway(t)
