@@ -17,8 +17,8 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// maxActorText is the maximum length of an actor's name and claim, in characters.
-const maxActorText = 100
+// maxActorName is the maximum length of an actor's name, in bytes.
+const maxActorName = 100
 
 // actor returns who makes the change, for the audit trail: what is known about the
 // client, and apart from that what it calls itself.
@@ -26,12 +26,11 @@ func (c *call) actor() registry.Actor {
 	if c.visitor != nil {
 		return c.visitor.Actor
 	}
-	claim, _ := token.CutSecrets(c.UserAgent())
 	return registry.Actor{
 		Kind:    registry.ActorAdmin,
-		Name:    token.Printable(knownName(c.Request), maxActorText),
+		Name:    token.Printable(knownName(c.Request), maxActorName),
 		Address: address(c.RemoteAddr),
-		Claim:   token.Printable(claim, maxActorText),
+		Claim:   token.Claim(c.UserAgent()),
 	}
 }
 

@@ -19,10 +19,9 @@ const (
 	// one token or, if there is none, one client network.
 	maxDenialLines = 10
 	// The maximum sizes, in bytes, of logged parts of a request.
-	maxLoggedPath      = 300
-	maxLoggedHost      = 100
-	maxLoggedMethod    = 20
-	maxLoggedUserAgent = 200
+	maxLoggedPath   = 300
+	maxLoggedHost   = 100
+	maxLoggedMethod = 20
 )
 
 // logDenial logs a denied request, without its headers and query, which may hold
@@ -120,13 +119,9 @@ func (s *denialSampler) sample(now time.Time, kind DenialKind) (write bool, left
 }
 
 // loggable returns a part of a request without the secrets of tokens in it, and
-// shortened. Of a token that is encoded, nothing is left.
+// shortened.
 func loggable(s string, most int) string {
-	cut, _ := token.CutSecrets(s)
-	if token.HeldBy(cut) {
-		return "(holds an API token)"
-	}
-	return clip(cut, most)
+	return clip(token.WithoutSecrets(s), most)
 }
 
 // clip shortens s to at most the given number of bytes, plus an ellipsis.

@@ -135,7 +135,7 @@ func (d *Decision) recorded(r *http.Request) Recorded {
 		r = d.request
 	}
 	recorded := Recorded{
-		At: d.now, Token: d.Record, Address: d.Address, UserAgent: token.Printable(loggable(r.UserAgent(), maxLoggedUserAgent), maxLoggedUserAgent),
+		At: d.now, Token: d.Record, Address: d.Address, UserAgent: token.Claim(r.UserAgent()),
 		Method: loggable(r.Method, maxLoggedMethod), Path: recordedPath(d.shownPath(r)), Operation: d.operationName(),
 	}
 	if d.Record == nil {

@@ -102,8 +102,7 @@ func (h *Handler) visit(r *http.Request, person, via string, signedIn *session.S
 	if address, ok := handler.ClientAddress(r); ok {
 		actor.Address = address.String()
 	}
-	claim, _ := token.CutSecrets(r.UserAgent())
-	actor.Claim = token.Printable(claim, 100)
+	actor.Claim = token.Claim(r.UserAgent())
 	return &visit{desk, actor, signedIn}, nil
 }
 

@@ -94,14 +94,10 @@ func holder(r *http.Request, call handler.Call) registry.Actor {
 	return actor
 }
 
-// maxClaim is the maximum length of what a client calls itself, in bytes.
-const maxClaim = 100
-
 // actorOf returns what is known about a client: its address, and what it calls itself.
 // The caller adds the kind and name.
 func actorOf(r *http.Request, call handler.Call) registry.Actor {
-	claim, _ := token.CutSecrets(r.UserAgent())
-	actor := registry.Actor{Claim: token.Printable(claim, maxClaim)}
+	actor := registry.Actor{Claim: token.Claim(r.UserAgent())}
 	if call.Address.IsValid() {
 		actor.Address = call.Address.String()
 	}

@@ -34,9 +34,6 @@ var ErrTooOld = errors.New("the store no longer knows what has happened since th
 // useInterval is how often uses are written, and so the most that a crash loses.
 const useInterval = time.Minute
 
-// maxUserAgent is the maximum length of a recorded user agent, in bytes.
-const maxUserAgent = 200
-
 // UseLog collects the last uses of tokens and counts their requests in memory, and writes
 // that to the store in batches, so that no request waits.
 type UseLog struct {
@@ -67,15 +64,15 @@ func NewUseLog(store Store, written func(tokens int, err error)) *UseLog {
 func (l *UseLog) Note(id string, address netip.Addr, userAgent string) {
 	use := Use{
 		At: l.now().UTC().Truncate(time.Minute), Address: address,
-		UserAgent: userAgent[:min(len(userAgent), maxUserAgent)],
+		UserAgent: userAgent[:min(len(userAgent), token.MaxClaim)],
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.noted[id] == use {
 		return
 	}
-	// Printable copies the string, so as not to retain all of the request's headers.
-	use.UserAgent = token.Printable(use.UserAgent, maxUserAgent)
+	// This copies the string, so as not to retain all of the request's headers.
+	use.UserAgent = token.Claim(userAgent)
 	l.noted[id] = use
 }
 

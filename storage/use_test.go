@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // usesStore keeps uses and counts the writes.
@@ -181,7 +183,22 @@ func TestUserAgentIsCutDown(t *testing.T) {
 		defer end()
 		log.Note("a", home, "evil\x1b[2J\r\n"+strings.Repeat("x", 10_000))
 		uses, err := log.Last(t.Context(), []string{"a"})
-		if got := uses["a"].UserAgent; err != nil || len(got) > maxUserAgent || strings.ContainsAny(got, "\x1b\r\n") || !strings.HasPrefix(got, "evil[2J") {
+		if got := uses["a"].UserAgent; err != nil || len(got) > token.MaxClaim || strings.ContainsAny(got, "\x1b\r\n") || !strings.HasPrefix(got, "evil[2J") {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// TestUserAgentWithToken: a token that somebody put into the User-Agent by mistake is not
+// kept.
+func TestUserAgentWithToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, log, end := usesOf(t)
+		defer end()
+		secret := token.New()
+		log.Note("a", home, "sync "+secret.Reveal())
+		uses, err := log.Last(t.Context(), []string{"a"})
+		if got := uses["a"].UserAgent; err != nil || got != "sync "+secret.ID() {
 			t.Errorf("%q, %v", got, err)
 		}
 	})

@@ -11,3 +11,20 @@ func CutSecrets(text string) (string, bool) {
 	cut := tokenInText.ReplaceAllString(text, "$1$2")
 	return cut, cut != text
 }
+
+// WithoutSecrets returns text with each token in it replaced by the token's id. If text
+// holds a token that is encoded, nothing of it is left.
+func WithoutSecrets(text string) string {
+	cut, _ := CutSecrets(text)
+	if HeldBy(cut) {
+		return "(holds an API token)"
+	}
+	return cut
+}
+
+// MaxClaim is the maximum length of what Claim returns, in bytes.
+const MaxClaim = 200
+
+// Claim returns what a client calls itself, its User-Agent, in a form that can be kept:
+// shortened, printable, and without the secrets of tokens.
+func Claim(userAgent string) string { return Printable(WithoutSecrets(userAgent), MaxClaim) }

@@ -1,6 +1,27 @@
 package token
 
-import "testing"
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+)
+
+// TestClaim: what a client calls itself is short, printable and holds no token, not even in
+// Basic credentials.
+func TestClaim(t *testing.T) {
+	secret := New()
+	for text, want := range map[string]string{
+		"curl/8.5.0":              "curl/8.5.0",
+		"a\x1b[2J\r\nb":           "a[2Jb",
+		"sync " + secret.Reveal(): "sync " + secret.ID(),
+		strings.Repeat("x", 300):  strings.Repeat("x", MaxClaim),
+		"Basic " + base64.StdEncoding.EncodeToString([]byte("anna:"+secret.Reveal())): "(holds an API token)",
+	} {
+		if got := Claim(text); got != want {
+			t.Errorf("Claim(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
 
 func TestCutSecrets(t *testing.T) {
 	secret := New()
