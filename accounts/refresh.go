@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -72,7 +73,7 @@ func (c *consent) refresh(ctx context.Context, generation int) error {
 		return c.refuse(ctx, held, "it is a consent to another OAuth app than the configuration's")
 	}
 	if !app.Cloud {
-		pause(ctx, c.set.settle)
+		background.Pause(ctx, c.set.settle)
 	}
 	// An answer that is lost loses the account, so even a shutdown waits for it.
 	tokens, err := app.Refresh(context.WithoutCancel(ctx), held.tokens.Refresh)
@@ -204,7 +205,7 @@ func (c *consent) save(ctx context.Context, held *lease, tokens jira.ConsentToke
 			log.Error("new tokens of a consent cannot be saved yet; until they are, only this gateway can use the account", zap.Error(err))
 			warned = true
 		}
-		pause(ctx, time.Second)
+		background.Pause(ctx, time.Second)
 	}
 }
 
@@ -233,12 +234,4 @@ func (s *Set) readBriefly(ctx context.Context, ref Ref) (storage.Document, *reco
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	return s.read(bounded, ref)
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -51,7 +51,7 @@ const logLossAfter = 3 * time.Second
 func (s *Cache) Lost(cause error) {
 	lost := s.transitions.Add(1)
 	s.running.Go(func(ctx context.Context) {
-		if s.Store.breaker.Probe(ctx) != nil || !pause(ctx, logLossAfter) || s.transitions.Load() != lost || s.Store.breaker.Away() != nil {
+		if s.Store.breaker.Probe(ctx) != nil || !background.Pause(ctx, logLossAfter) || s.transitions.Load() != lost || s.Store.breaker.Away() != nil {
 			return
 		}
 		s.lossLogged.Store(true)
@@ -69,18 +69,6 @@ func (s *Cache) Restored() {
 	s.Cache.Restored()
 	for _, mirror := range s.runningMirrors() {
 		mirror.Restored()
-	}
-}
-
-// pause waits for d, and returns false if ctx is done before that.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

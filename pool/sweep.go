@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -14,7 +15,7 @@ const sweepInterval = time.Minute
 // share a store all do it, since any of them may be the only one.
 func (s *Store) sweep(ctx context.Context, sweeper storage.Sweeper) {
 	var sweeping service
-	for pause(ctx, sweepInterval) {
+	for background.Pause(ctx, sweepInterval) {
 		deleted, err := storage.MaxSwept, error(nil)
 		for deleted == storage.MaxSwept && err == nil {
 			deleted, err = sweeper.Sweep(ctx, time.Now())

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 )
 
 // Mirror keeps all documents of one kind in memory, so that using them costs no call
@@ -149,19 +151,9 @@ func (m *Mirror) Run(ctx context.Context) {
 			due = time.Now().Add(min(m.interval, retryMirror))
 		}
 		if !all {
-			pause(ctx, min(busyShare*time.Since(began), maxMirrorPause))
+			background.Pause(ctx, min(busyShare*time.Since(began), maxMirrorPause))
 		}
 		timer.Reset(time.Until(due))
-	}
-}
-
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 

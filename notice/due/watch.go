@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/notice"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
@@ -114,7 +115,7 @@ func New(options Options) *Watch {
 
 // Run scans whenever it is time, until ctx is done.
 func (w *Watch) Run(ctx context.Context) {
-	pause(ctx, min(w.every, retryAfter)) // let the gateway start
+	background.Pause(ctx, min(w.every, retryAfter)) // let the gateway start
 	for ctx.Err() == nil {
 		err := w.turn(ctx)
 		wait := min(w.every, retryAfter)
@@ -124,7 +125,7 @@ func (w *Watch) Run(ctx context.Context) {
 				w.Logger.Debug("cannot look for notices that are due", zap.Error(err)) // an outage has its own line
 			}
 		}
-		pause(ctx, wait)
+		background.Pause(ctx, wait)
 	}
 }
 
@@ -170,7 +171,7 @@ func (w *Watch) turn(ctx context.Context) error {
 func (w *Watch) hold(ctx context.Context, lost func()) {
 	seen := time.Now()
 	for {
-		pause(ctx, storage.BeatEvery)
+		background.Pause(ctx, storage.BeatEvery)
 		if ctx.Err() != nil {
 			return
 		}
@@ -236,14 +237,4 @@ func (w *Watch) count(p progress) {
 		}
 	}
 	w.Counted(counts)
-}
-
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

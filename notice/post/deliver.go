@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -44,7 +45,7 @@ func (o *Office) serve(ctx context.Context, r *Receiver) {
 		}
 		if err := d.turn(ctx); err != nil && ctx.Err() == nil {
 			o.Logger.Debug("cannot deliver notices now", zap.String("receiver", r.Name), zap.Error(err)) // an outage has its own line
-			pause(ctx, retryAfter)
+			background.Pause(ctx, retryAfter)
 		}
 		timer.Reset(lookEvery)
 	}
@@ -75,8 +76,7 @@ func (d *delivery) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gone := !s.GoneAt.IsZero() && s.Address == d.r.address()
-	if !d.claim.MayTake(s.Holder, d.node) || gone || s.Waiting == 0 {
+	if !d.claim.MayTake(s.Holder, d.node) || s.gone(d.r) || s.Waiting == 0 {
 		return nil
 	}
 	s.Node, s.Beat = d.node, s.Beat+1
@@ -85,7 +85,7 @@ func (d *delivery) turn(ctx context.Context) error {
 		return err
 	}
 	if err := d.Store.ApplyQuietly(ctx, change); errors.Is(err, storage.ErrConflict) {
-		signal(d.r.poked) // try again
+		background.Signal(d.r.poked) // try again
 		return nil
 	} else if err != nil {
 		return err
@@ -130,16 +130,14 @@ func (d *delivery) deliverAll(ctx context.Context) error {
 // pass goes through the outbox until a notice fails. It reports whether there are notices
 // left, and how long to wait for them.
 func (d *delivery) pass(ctx context.Context) (again bool, wait time.Duration, err error) {
-	query := storage.DocumentQuery{Kind: kindOutbox, Limit: pageSize}
-	query.Cursor = storage.DocumentName{Kind: kindOutbox, ID: outboxPrefix(d.r.Name)}.String()
-	prefix := outboxPrefix(d.r.Name)
+	query := outboxQuery(d.r.Name, pageSize)
 	for {
 		page, err := d.Store.Documents(ctx, query)
 		if err != nil {
 			return false, 0, err
 		}
 		for _, document := range page.Documents {
-			if len(document.ID) <= len(prefix) || document.ID[:len(prefix)] != prefix {
+			if !waitsFor(d.r.Name, document) {
 				return again, wait, nil
 			}
 			again = true
@@ -297,7 +295,7 @@ func (d *delivery) updateWith(ctx context.Context, edit func(*state), others ...
 // wait waits, and gives signs of life meanwhile.
 func (d *delivery) wait(ctx context.Context, wait time.Duration) error {
 	for end := time.Now().Add(wait); time.Until(end) > 0; {
-		pause(ctx, min(storage.BeatEvery, time.Until(end)))
+		background.Pause(ctx, min(storage.BeatEvery, time.Until(end)))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

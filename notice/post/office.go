@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/notice"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
@@ -110,7 +111,7 @@ func (o *Office) Notify(n notice.Notice) {
 		o.waiting = append(o.waiting, n)
 	}
 	o.mu.Unlock()
-	signal(o.poked)
+	background.Signal(o.poked)
 	if dropped {
 		o.Counted(LocalReceiver, Dropped, 1)
 	}
@@ -136,11 +137,7 @@ func (o *Office) completed(n notice.Notice) notice.Notice {
 func (o *Office) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	cancel := o.Mirror.Subscribe(func(storage.Mirrored) {
-		for _, r := range o.Receivers {
-			signal(r.poked)
-		}
-	})
+	cancel := o.Mirror.Subscribe(func(storage.Mirrored) { o.pokeAll() })
 	defer cancel()
 	published := make(chan struct{})
 	running.Go(func() { o.emit(ctx, published) })
@@ -157,8 +154,7 @@ func (o *Office) emit(ctx context.Context, published <-chan struct{}) {
 	for {
 		select {
 		case n := <-o.local:
-			o.Local(n)
-			o.Counted(LocalReceiver, Delivered, 1)
+			o.emitOne(n)
 			continue
 		case <-published:
 		}
@@ -167,8 +163,7 @@ func (o *Office) emit(ctx context.Context, published <-chan struct{}) {
 		for timeout.Err() == nil {
 			select {
 			case n := <-o.local:
-				o.Local(n)
-				o.Counted(LocalReceiver, Delivered, 1)
+				o.emitOne(n)
 			default:
 				return
 			}
@@ -177,6 +172,11 @@ func (o *Office) emit(ctx context.Context, published <-chan struct{}) {
 		o.Logger.Error("notices were not emitted as events, because handlers of events take too long", zap.Int("dropped", len(o.local)))
 		return
 	}
+}
+
+func (o *Office) emitOne(n notice.Notice) {
+	o.Local(n)
+	o.Counted(LocalReceiver, Delivered, 1)
 }
 
 // publishWaiting publishes what Notify was given. Once ctx is done, it tries once more.
@@ -215,13 +215,20 @@ func (o *Office) publishSome(ctx context.Context) bool {
 		return false
 	}
 	if _, err := o.Publish(ctx, some...); err != nil {
-		pause(ctx, retryAfter)
+		background.Pause(ctx, retryAfter)
 		return true
 	}
 	o.mu.Lock()
 	o.waiting = slices.Delete(o.waiting, 0, len(some))
 	o.mu.Unlock()
 	return true
+}
+
+// pokeAll makes each delivery look at its outbox.
+func (o *Office) pokeAll() {
+	for _, r := range o.Receivers {
+		background.Signal(r.poked)
+	}
 }
 
 // Publish publishes notices: when it returns, they are in the outbox of every receiver,
@@ -241,7 +248,7 @@ func (o *Office) Publish(ctx context.Context, notices ...notice.Notice) (publish
 func (o *Office) publish(ctx context.Context, notices []notice.Notice) (int, error) {
 	for attempt := range attempts {
 		if attempt > 0 {
-			pause(ctx, time.Duration(mathrand.Int64N(int64(time.Duration(attempt)*5*time.Millisecond)))) //nolint:gosec // G404: jitter is not secret
+			background.Pause(ctx, time.Duration(mathrand.Int64N(int64(time.Duration(attempt)*5*time.Millisecond)))) //nolint:gosec // G404: jitter is not secret
 		}
 		changes, fresh, err := o.marks(ctx, notices)
 		if err != nil || len(fresh) == 0 {
@@ -265,9 +272,7 @@ func (o *Office) publish(ctx context.Context, notices []notice.Notice) (int, err
 		for _, lost := range dropped {
 			o.reportDrop(lost)
 		}
-		for _, r := range o.Receivers {
-			signal(r.poked)
-		}
+		o.pokeAll()
 		for _, n := range fresh {
 			o.tell(ctx, n)
 		}
@@ -337,22 +342,4 @@ func (o *Office) setStuck(stuck bool) (was bool) {
 	defer o.mu.Unlock()
 	was, o.stuck = o.stuck, stuck
 	return was
-}
-
-// signal makes sure that there is a signal in a channel.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // there is one already
-	}
-}
-
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -51,6 +53,9 @@ type state struct {
 	Address string    `json:"address,omitempty"`
 }
 
+// gone reports whether the receiver wants no more notices at its present URL.
+func (s *state) gone(r *Receiver) bool { return !s.GoneAt.IsZero() && s.Address == r.address() }
+
 // entry is the JSON of a notice in an outbox.
 type entry struct {
 	ID    string          `json:"id"`
@@ -80,6 +85,17 @@ func stateName(receiver string) storage.DocumentName {
 // outboxPrefix begins the IDs of the notices that wait for a receiver, oldest first.
 // Names of receivers contain no slash.
 func outboxPrefix(receiver string) string { return receiver + "/" }
+
+// outboxQuery returns the query for what waits for a receiver, and maybe others after it.
+func outboxQuery(receiver string, limit int) storage.DocumentQuery {
+	start := storage.DocumentName{Kind: kindOutbox, ID: outboxPrefix(receiver)}
+	return storage.DocumentQuery{Kind: kindOutbox, Cursor: start.String(), Limit: limit}
+}
+
+// waitsFor reports whether a document of the outbox is for this receiver.
+func waitsFor(receiver string, document storage.Document) bool {
+	return strings.HasPrefix(document.ID, outboxPrefix(receiver))
+}
 
 func entryName(receiver string, n notice.Notice) storage.DocumentName {
 	return storage.DocumentName{Kind: kindOutbox, ID: fmt.Sprintf("%s%013d-%s", outboxPrefix(receiver), max(n.At.UnixMilli(), 0), n.ID)}
@@ -114,7 +130,7 @@ func (o *Office) enqueue(ctx context.Context, r *Receiver, notices []notice.Noti
 	if err != nil {
 		return nil, lost, err
 	}
-	gone := !s.GoneAt.IsZero() && s.Address == r.address()
+	gone := s.gone(r)
 	added := 0
 	for _, n := range notices {
 		switch {
@@ -157,19 +173,15 @@ func (o *Office) enqueue(ctx context.Context, r *Receiver, notices []notice.Noti
 
 // oldest returns the oldest notices in the outbox of a receiver, at most limit.
 func (o *Office) oldest(ctx context.Context, receiver string, limit int) ([]storage.Document, error) {
-	prefix := outboxPrefix(receiver)
-	start := storage.DocumentName{Kind: kindOutbox, ID: prefix}
-	page, err := o.Store.Documents(ctx, storage.DocumentQuery{Kind: kindOutbox, Cursor: start.String(), Limit: limit})
+	page, err := o.Store.Documents(ctx, outboxQuery(receiver, limit))
 	if err != nil {
 		return nil, err
 	}
-	var found []storage.Document
-	for _, document := range page.Documents {
-		if len(document.ID) > len(prefix) && document.ID[:len(prefix)] == prefix {
-			found = append(found, document)
-		}
+	others := slices.IndexFunc(page.Documents, func(document storage.Document) bool { return !waitsFor(receiver, document) })
+	if others >= 0 {
+		return page.Documents[:others], nil
 	}
-	return found, nil
+	return page.Documents, nil
 }
 
 // Clear removes the mark of a notice that is published once, so that it can be published

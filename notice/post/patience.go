@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/notice"
 )
 
@@ -49,7 +50,7 @@ func (o *Office) awaitRoom(ctx context.Context, r *Receiver) error {
 		case time.Since(since) > roomWait:
 			return nil
 		}
-		pause(ctx, roomEvery)
+		background.Pause(ctx, roomEvery)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

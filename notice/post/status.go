@@ -49,7 +49,7 @@ func (o *Office) Statuses(ctx context.Context) ([]Status, error) {
 			LastSuccess: s.LastSuccess, LastFailure: s.LastFailure, FailingSince: s.FailingSince, Error: s.Error,
 		}
 		switch {
-		case !s.GoneAt.IsZero() && s.Address == r.address():
+		case s.gone(r):
 			status.State = StateGone
 		case !s.FailingSince.IsZero():
 			status.State = StateFailing

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -39,7 +40,7 @@ func (k *Keeper) Expect(name string) {
 	k.expectMu.Lock()
 	k.expected[token.Fold(name)] = name
 	k.expectMu.Unlock()
-	signal(k.asked)
+	background.Signal(k.asked)
 }
 
 // retryExpected is how long to wait before Jira is asked again about somebody who is
@@ -55,8 +56,8 @@ func (k *Keeper) askExpected(ctx context.Context) {
 		case <-k.asked:
 		}
 		if k.askAll(ctx, k.takeExpected()) {
-			pause(ctx, retryExpected)
-			signal(k.asked)
+			background.Pause(ctx, retryExpected)
+			background.Signal(k.asked)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -149,30 +150,12 @@ func (k *Keeper) Run(ctx context.Context) {
 	running.Go(func() { k.askExpected(ctx) })
 	running.Go(func() {
 		for ctx.Err() == nil {
-			pause(ctx, k.turn(ctx))
+			background.Pause(ctx, k.turn(ctx))
 		}
 	})
 }
 
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// signal makes sure that there is a signal in a channel.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // there is one already
-	}
-}
-
-func (k *Keeper) notice(storage.Mirrored) { signal(k.changed) }
+func (k *Keeper) notice(storage.Mirrored) { background.Signal(k.changed) }
 
 // learnChanges makes the directory learn changes, and what lapses. It does so at
 // intervals, since there may be thousands of changes in a row.
@@ -191,7 +174,7 @@ func (k *Keeper) learnChanges(ctx context.Context) {
 			wait = min(wait, max(lapses.Sub(k.now()), 0)+time.Millisecond)
 		}
 		timer.Reset(wait)
-		pause(ctx, max(learnAtMostEvery, 20*time.Since(began))) // use little of a processor
+		background.Pause(ctx, max(learnAtMostEvery, 20*time.Since(began))) // use little of a processor
 	}
 }
 

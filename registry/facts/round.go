@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -208,7 +209,7 @@ func (k *Keeper) askPatiently(ctx context.Context, users *jira.Users, name strin
 		if !ok || busy.RetryAfter > maxWait || tries == busyInARow {
 			return answer, err
 		}
-		pause(ctx, busy.RetryAfter)
+		background.Pause(ctx, busy.RetryAfter)
 	}
 }
 

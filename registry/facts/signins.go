@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -62,7 +63,7 @@ type SignIns struct {
 // NewSignIns returns what is known at once. What providers said is believed for keep.
 func NewSignIns(store storage.Documents, mirror *storage.Mirror, directory *registry.Directory, keep time.Duration, logger *zap.Logger) *SignIns {
 	s := &SignIns{store: store, mirror: mirror, directory: directory, keep: keep, logger: logger, now: time.Now, changed: make(chan struct{}, 1)}
-	s.cancel = mirror.Subscribe(func(storage.Mirrored) { signal(s.changed) })
+	s.cancel = mirror.Subscribe(func(storage.Mirrored) { background.Signal(s.changed) })
 	s.learn()
 	return s
 }
@@ -93,7 +94,7 @@ func (s *SignIns) Run(ctx context.Context) {
 		began := time.Now()
 		s.learn()
 		timer.Reset(lookAtLeastEvery)
-		pause(ctx, max(learnAtMostEvery, 20*time.Since(began))) // use little of a processor
+		background.Pause(ctx, max(learnAtMostEvery, 20*time.Since(began))) // use little of a processor
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
@@ -55,7 +56,7 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 			watcher.Lost(s.fail(ctx, "subscribe to changes", err))
 			lost = true
 		}
-		if !pause(ctx, backoff) {
+		if !background.Pause(ctx, backoff) {
 			return ctx.Err()
 		}
 	}
@@ -64,7 +65,7 @@ func (s *store) Watch(ctx context.Context, watcher storage.Watcher) error {
 // maintain runs the periodic tasks until ctx is done.
 func (s *store) maintain(ctx context.Context) {
 	var due storage.EventID
-	for pause(ctx, maintainEvery) {
+	for background.Pause(ctx, maintainEvery) {
 		if s.client.topology != nil {
 			bounded, cancel := s.within(ctx)
 			if err := s.client.topology.check(bounded); err != nil {

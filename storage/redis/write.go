@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 )
 
 // maxAttempts is how many times a write is sent at most: one retry is for a
@@ -38,7 +40,7 @@ func (s *store) write(ctx context.Context, doing string, script script, keys []s
 	var err error
 	uncertain := false // whether an attempt may have succeeded
 	for attempt := range maxAttempts {
-		if attempt > 0 && !pause(bounded, retryDelay) {
+		if attempt > 0 && !background.Pause(bounded, retryDelay) {
 			break
 		}
 		if answer, err = s.attempt(bounded, script, keys, args); err == nil {
@@ -83,16 +85,6 @@ func isRetryable(err error) bool {
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
-// pause waits for d, and returns false if ctx is done before that.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 // script is a Lua script. A server that has seen it knows it by its hash.
