@@ -66,16 +66,18 @@ type Keeper struct {
 	Options
 	now func() time.Time
 
-	// creating is held while a token's pending requests are counted and another is
+	// creating is held for a token while its pending requests are counted and another is
 	// added. Nodes that do so at the same moment can exceed maxPending by one each.
-	creating sync.Mutex
+	creating locks
+
+	mu sync.Mutex
 	// full maps tokens with maxPending requests to when to count them again.
 	full map[string]time.Time
 }
 
 // New returns a Keeper.
 func New(options Options) *Keeper {
-	return &Keeper{Options: options, now: time.Now, full: make(map[string]time.Time)}
+	return &Keeper{Options: options, now: time.Now, creating: newLocks(), full: make(map[string]time.Time)}
 }
 
 // answer returns what the sender of a request learns about it.
@@ -129,7 +131,7 @@ func (k *Keeper) Use(ctx context.Context, request *handler.HeldRequest, approval
 		return false, nil
 	}
 	actor := clientOf(request)
-	err = k.change(ctx, known, ActionUse, actor, "", func(d *document) {
+	_, err = k.change(ctx, known, ActionUse, actor, "", func(d *document) {
 		d.State, d.UsedAt, d.ExpiresAt = StateUsed, k.timestamp(), k.timestamp().Add(keptUsed)
 	})
 	if errors.Is(err, storage.ErrConflict) {
@@ -140,8 +142,11 @@ func (k *Keeper) Use(ctx context.Context, request *handler.HeldRequest, approval
 
 // request asks for the approval of a request in place of what is known at its name.
 func (k *Keeper) request(ctx context.Context, known stored, name storage.DocumentName, request *handler.HeldRequest) (handler.Approval, error) {
-	k.creating.Lock()
-	defer k.creating.Unlock()
+	release, err := k.creating.acquire(ctx, request.Record.ID)
+	if err != nil {
+		return handler.Approval{}, err
+	}
+	defer release()
 	bodies, err := k.room(ctx, request.Record.ID)
 	if err != nil {
 		return handler.Approval{}, err
@@ -181,10 +186,9 @@ func (d *document) notice() notice.Notice {
 // room returns about the size of all bodies that are kept for a token, or
 // handler.ErrTooManyApprovals if no more requests of it can wait.
 func (k *Keeper) room(ctx context.Context, tokenID string) (bodies int, err error) {
-	if until, ok := k.full[tokenID]; ok && k.now().Before(until) {
+	if k.isFull(tokenID) {
 		return 0, handler.ErrTooManyApprovals
 	}
-	delete(k.full, tokenID)
 	pending := 0
 	err = k.each(ctx, tokenID, func(found storage.Document) bool {
 		if k.isPending(found) {
@@ -194,10 +198,7 @@ func (k *Keeper) room(ctx context.Context, tokenID string) (bodies int, err erro
 		return pending < maxPending
 	})
 	if err == nil && pending >= maxPending {
-		if len(k.full) > 1000 {
-			clear(k.full)
-		}
-		k.full[tokenID] = k.now().Add(fullFor)
+		k.setFull(tokenID)
 		err = handler.ErrTooManyApprovals
 	}
 	return bodies, err
@@ -223,6 +224,26 @@ func (k *Keeper) Waiting(ctx context.Context, most int) (n int, err error) {
 		return n < most
 	})
 	return n, err
+}
+
+// isFull reports whether a token had maxPending requests a moment ago.
+func (k *Keeper) isFull(tokenID string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now().Before(k.full[tokenID]) {
+		return true
+	}
+	delete(k.full, tokenID)
+	return false
+}
+
+func (k *Keeper) setFull(tokenID string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.full) > 1000 {
+		clear(k.full)
+	}
+	k.full[tokenID] = k.now().Add(fullFor)
 }
 
 func (k *Keeper) timestamp() time.Time { return k.now().UTC().Truncate(time.Second) }

@@ -48,13 +48,9 @@ func (k *Keeper) decide(ctx context.Context, actor storage.Actor, id, reason str
 				return View{}, err
 			}
 		}
-		decided := known
-		edit := func(d *document) {
+		decided, err := k.change(ctx, known, action, actor, reason, func(d *document) {
 			d.State, d.Reason, d.DecidedBy, d.DecidedAt, d.ExpiresAt = to, reason, &actor, k.timestamp(), k.timestamp().Add(until)
-			d.Body = nil
-		}
-		edit(&decided.document)
-		err = k.change(ctx, known, action, actor, reason, edit)
+		})
 		if !errors.Is(err, storage.ErrConflict) {
 			return decided.view(k.now()), err
 		}

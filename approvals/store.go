@@ -50,11 +50,11 @@ func decode(found storage.Document) stored {
 }
 
 // change changes a document and drops the request's body, which is only kept until
-// somebody has decided.
-func (k *Keeper) change(ctx context.Context, s stored, action string, actor storage.Actor, reason string, edit func(*document)) error {
+// somebody has decided. It returns what the document becomes.
+func (k *Keeper) change(ctx context.Context, s stored, action string, actor storage.Actor, reason string, edit func(*document)) (stored, error) {
 	edit(&s.document)
 	s.Body = nil
-	return k.apply(ctx, s, s.event(action, actor, k.now(), reason))
+	return s, k.apply(ctx, s, s.event(action, actor, k.now(), reason))
 }
 
 // end deletes a document whose time is over.
@@ -99,8 +99,7 @@ func quoted(text string) json.RawMessage {
 
 // clientOf returns who sent a request, as an actor.
 func clientOf(r *handler.HeldRequest) storage.Actor {
-	claim, _ := token.CutSecrets(r.UserAgent)
-	actor := storage.Actor{Kind: storage.ActorClient, Name: r.Record.Owner, Claim: token.Printable(claim, 100)}
+	actor := storage.Actor{Kind: storage.ActorClient, Name: r.Record.Owner, Claim: token.Claim(r.UserAgent)}
 	if r.Address.IsValid() {
 		actor.Address = r.Address.String()
 	}
