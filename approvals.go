@@ -8,6 +8,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 )
 
 // sweepEvery is how often held requests that have expired are deleted.
@@ -19,19 +20,9 @@ func (a *App) Approvals() handler.Approvals { return a.held }
 // Held returns the requests that wait for approval.
 func (a *App) Held() *approvals.Keeper { return a.held }
 
-// sweepHeld deletes held requests that have expired until the configuration or the store
-// is closed.
+// sweepHeld deletes held requests that have expired until ctx is done.
 func (a *App) sweepHeld(ctx context.Context) {
-	every := time.NewTicker(sweepEvery)
-	defer every.Stop()
-	for {
-		select {
-		case <-a.ctx.Done():
-			return
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
+	for background.Pause(ctx, sweepEvery) {
 		if err := a.held.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.logger.Warn("held requests that have expired could not be deleted; trying again", zap.Error(err), zap.Duration("in", sweepEvery))
 		}

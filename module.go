@@ -391,11 +391,22 @@ func (a *App) Start() error {
 			a.logger.Warn("there is no Jira account, so tokens cannot be created or used: add `account default { … }` to jira_tokens, or add one to the store with `caddy jira-token account add`")
 		}
 	})
-	a.startTree()
-	a.tokens.Go(a.sweepHeld)
+	a.goInService(a.tree.Run)
+	a.goInService(a.sweepHeld)
 	a.startNotices()
 	a.startSignIns()
 	return a.startPeople()
+}
+
+// goInService runs f in the background, with a context that is done once this
+// configuration is replaced or the store is closed.
+func (a *App) goInService(f func(ctx context.Context)) {
+	a.tokens.Go(func(ctx context.Context) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		defer context.AfterFunc(a.ctx, stop)()
+		f(ctx)
+	})
 }
 
 // Stop ends asking Jira for groups. Cleanup releases everything else the app holds.

@@ -4,40 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
 	"github.com/jiratokens/caddy-jira-tokens/audit"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
-	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
-
-// Audit configures the audit trail.
-type Audit struct {
-	// Whether requests that are denied or change something in Jira wait until that is
-	// in the audit trail, and get 503 `store_unavailable` if it cannot be written. A
-	// change is then recorded twice: before it is sent to Jira, and with Jira's answer.
-	// Otherwise these events are written in the background, within a second or, for
-	// denials, a minute. Default: false
-	Strict bool `json:"strict,omitempty"`
-
-	AuditProof
-}
-
-// unmarshalAudit reads the option audit: a block, or the word strict alone.
-func (a *App) unmarshalAudit(d *caddyfile.Dispenser) error {
-	a.Audit = new(Audit)
-	block := append(a.Audit.options(), option.Flag("strict", &a.Audit.Strict))
-	if d.CountRemainingArgs() == 0 {
-		return block.Read(d, "audit")
-	}
-	d.NextArg()
-	if d.Val() != "strict" {
-		return d.Err("audit: expected strict, or a block { … }")
-	}
-	a.Audit.Strict = true
-	return option.Args(d, "strict, or a block { … }")
-}
 
 // Trail implements handler.App.
 func (a *App) Trail() handler.Trail {

@@ -1,19 +1,26 @@
 package jiratokens
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/jiratokens/caddy-jira-tokens/audit/proof"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/internal/option"
 )
 
-// AuditProof configures how the audit trail proves itself.
-type AuditProof struct {
+// Audit configures the audit trail.
+type Audit struct {
+	// Whether requests that are denied or change something in Jira wait until that is
+	// in the audit trail, and get 503 `store_unavailable` if it cannot be written. A
+	// change is then recorded twice: before it is sent to Jira, and with Jira's answer.
+	// Otherwise these events are written in the background, within a second or, for
+	// denials, a minute. Default: false
+	Strict bool `json:"strict,omitempty"`
+
 	// The key that signs checkpoints of the audit trail, as printed by
 	// `caddy jira-token audit key --generate`. All gateways that share a store need the
 	// same one. Supports placeholders, such as `{env.JIRA_TOKENS_AUDIT_KEY}`. Default:
@@ -33,20 +40,31 @@ type AuditProof struct {
 // minRetention is the shortest time for which events are kept.
 const minRetention = time.Hour
 
-// options returns the subdirectives of audit.
-func (p *AuditProof) options() option.Block {
-	return option.Block{
-		option.Text("key", &p.Key),
-		option.Texts("trusted_keys", &p.TrustedKeys),
-		option.Duration("retention", &p.Retention),
+// unmarshalAudit reads the option audit: a block, or the word strict alone.
+func (a *App) unmarshalAudit(d *caddyfile.Dispenser) error {
+	a.Audit = new(Audit)
+	block := option.Block{
+		option.Flag("strict", &a.Audit.Strict),
+		option.Text("key", &a.Audit.Key),
+		option.Texts("trusted_keys", &a.Audit.TrustedKeys),
+		option.Duration("retention", &a.Audit.Retention),
 	}
+	if d.CountRemainingArgs() == 0 {
+		return block.Read(d, "audit")
+	}
+	d.NextArg()
+	if d.Val() != "strict" {
+		return d.Err("audit: expected strict, or a block { … }")
+	}
+	a.Audit.Strict = true
+	return option.Args(d, "strict, or a block { … }")
 }
 
 // provisionTree sets up the tree that proves the trail. It opens nothing.
 func (a *App) provisionTree(ctx caddy.Context) error {
-	var config AuditProof
+	var config Audit
 	if a.Audit != nil {
-		config = a.Audit.AuditProof
+		config = *a.Audit
 	}
 	options := tree.Options{
 		Trusted: config.TrustedKeys, Retention: time.Duration(config.Retention), Keep: ctx.Storage(),
@@ -71,16 +89,6 @@ func (a *App) provisionTree(ctx caddy.Context) error {
 	}
 	a.tree = tree.New(a.tokens.Store, options)
 	return nil
-}
-
-// startTree adds events to the tree while this configuration is in service.
-func (a *App) startTree() {
-	a.tokens.Go(func(ctx context.Context) {
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		defer context.AfterFunc(a.ctx, stop)()
-		a.tree.Run(ctx)
-	})
 }
 
 // AuditTree returns the tree that proves the audit trail.
