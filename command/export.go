@@ -55,6 +55,10 @@ type export struct {
 	total   int
 	end     *admin.ExportPosition
 	records int64
+	// documents counts the documents that were written, staying those of which only the
+	// name was, by kind.
+	documents int
+	staying   map[string]int
 }
 
 // exportMark is the beginning of lines that are not records, of which there are few.
@@ -62,6 +66,10 @@ type exportMark struct {
 	Export   *admin.ExportHeader   `json:"export"`
 	Position *admin.ExportPosition `json:"position"`
 	End      *admin.ExportPosition `json:"end"`
+	Document *struct {
+		Kind string          `json:"kind"`
+		Data json.RawMessage `json:"data"`
+	} `json:"document"`
 }
 
 // exportTo writes an export to a file, or completes one that was interrupted.
@@ -117,15 +125,18 @@ func (e *export) continueAfter(file *os.File) error {
 		if err != nil {
 			return err
 		}
-		if mark, ok := markIn(line); ok && mark.Export != nil {
-			e.total = mark.Export.Tokens
-		} else if ok && mark.Position != nil {
-			text, err := json.Marshal(mark.Position)
-			if err != nil {
-				return err
-			}
-			e.from, e.records, keep = string(text), int64(mark.Position.Records), at
+		mark := e.look(line)
+		if mark.Position == nil {
+			continue
 		}
+		text, err := json.Marshal(mark.Position)
+		if err != nil {
+			return err
+		}
+		e.from, keep = string(text), at
+	}
+	if e.from == "" { // it begins anew
+		e.documents, e.staying = 0, nil
 	}
 	if err := file.Truncate(keep); err != nil {
 		return err
@@ -136,7 +147,7 @@ func (e *export) continueAfter(file *os.File) error {
 
 // markIn decodes a line that says something about the export itself.
 func markIn(line []byte) (mark exportMark, ok bool) {
-	for _, start := range []string{`{"export":`, `{"position":`, `{"end":`} {
+	for _, start := range []string{`{"export":`, `{"document":`, `{"position":`, `{"end":`} {
 		if bytes.HasPrefix(line, []byte(start)) {
 			return mark, json.Unmarshal(line, &mark) == nil
 		}
@@ -161,7 +172,9 @@ func (e *export) run() error {
 	for {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 {
-			e.look(line, bar)
+			if mark := e.look(line); mark.Position != nil {
+				bar.show(e.records, int64(e.total), fmt.Sprintf("%d records", e.records))
+			}
 			if _, err := e.out.Write(line); err != nil {
 				return fmt.Errorf("writing the export: %w", err)
 			}
@@ -177,24 +190,33 @@ func (e *export) run() error {
 	}
 }
 
-// look takes note of what a line says about the export.
-func (e *export) look(line []byte, bar *progressBar) {
+// look takes note of what a line says about the export, and returns it.
+func (e *export) look(line []byte) exportMark {
 	mark, ok := markIn(line)
 	switch {
 	case !ok:
-		return
+		return exportMark{}
 	case mark.Export != nil:
 		e.total = mark.Export.Tokens
+	case mark.Document != nil && len(mark.Document.Data) > 0 && string(mark.Document.Data) != "null":
+		e.documents++
+	case mark.Document != nil:
+		if e.staying == nil {
+			e.staying = make(map[string]int)
+		}
+		e.staying[mark.Document.Kind]++
 	case mark.Position != nil:
 		e.records = int64(mark.Position.Records)
-		bar.show(e.records, int64(e.total), fmt.Sprintf("%d records", e.records))
 	case mark.End != nil:
 		e.end = mark.End
 	}
+	return mark
 }
 
-// report says what was left out.
+// report says what was written and what was left out.
 func (e *export) report() error {
+	e.progress("Records exported: %d; accounts and other documents: %d.", e.end.Records, e.documents)
+	e.sayStaying("Not exported, since they stay with this store:", e.staying)
 	if e.end.Damaged > 0 {
 		e.progress("Damaged records left out: %d. To see them, run: caddy jira-token list --state damaged", e.end.Damaged)
 	}

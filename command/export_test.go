@@ -19,7 +19,7 @@ import (
 // page ended, and the file has its name only once it is complete.
 func TestInterruptedExport(t *testing.T) {
 	const (
-		first  = "{\"export\":{\"format\":2,\"at\":\"2026-11-27T00:00:00Z\",\"tokens\":4}}\n{\"id\":\"a\"}\n{\"id\":\"b\"}\n"
+		first  = "{\"export\":{\"format\":2,\"at\":\"2026-11-27T00:00:00Z\",\"tokens\":4}}\n{\"document\":{\"kind\":\"account\",\"id\":\"bi\",\"data\":{}}}\n{\"document\":{\"kind\":\"approval\",\"id\":\"x\",\"data\":null}}\n{\"id\":\"a\"}\n{\"id\":\"b\"}\n"
 		page   = `{"cursor":"c1","documents":0,"records":2,"damaged":1}`
 		second = "{\"id\":\"c\"}\n{\"id\":\"d\"}\n{\"end\":{\"documents\":0,\"records\":4,\"damaged\":1}}\n"
 	)
@@ -63,7 +63,8 @@ func TestInterruptedExport(t *testing.T) {
 	if want := []string{"", page, page}; fmt.Sprint(asked) != fmt.Sprint(want) {
 		t.Errorf("asked to continue at %q", asked)
 	}
-	if !strings.Contains(said.String(), "Continuing "+path+".part after 2 records") || !strings.Contains(said.String(), "Damaged records left out: 1") {
+	if !strings.Contains(said.String(), "Continuing "+path+".part after 2 records") || !strings.Contains(said.String(), "Damaged records left out: 1") || strings.Count(said.String(), "Records exported: 4; accounts and other documents: 1.\n") != 1 ||
+		!strings.Contains(said.String(), "Not exported, since they stay with this store: held changes, whose requests must be sent again at the new gateway (1).") {
 		t.Errorf("said %q", said.String())
 	}
 	if err := c.exportTo(path); err == nil || !strings.Contains(err.Error(), "exists: remove it") {

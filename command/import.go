@@ -298,9 +298,7 @@ func (i *importing) report(check bool) error {
 		}
 		i.progress("Warning: %s cannot be used: there is no account %s here. Add it to the configuration, or to the store with `caddy jira-token account add`.", tokens(t.UnknownAccounts[name]), name)
 	}
-	for _, kind := range slices.Sorted(maps.Keys(t.NotMoved)) {
-		i.progress("Not moved, since they belong to the other store: %d documents of the kind %s.", t.NotMoved[kind], kind)
-	}
+	i.sayStaying("Not moved, since they belong to the other store:", t.NotMoved)
 	if t.Left > 0 {
 		return fmt.Errorf("left as they are here: %d", t.Left)
 	}

@@ -26,8 +26,11 @@ func printRows(w io.Writer, views []admin.Token, header bool) {
 	printTable(w, lines, 1, 2) // the show command prints owner and name in full
 }
 
+// leastWidth is how much of a column that may be cut is shown in any case.
+const leastWidth = 5
+
 // printTable prints lines in columns. The columns a and b share the width that the
-// others leave, and may be cut.
+// others leave, and may be cut. If the others leave none, lines are longer than the screen.
 func printTable(w io.Writer, lines [][]string, a, b int) {
 	if len(lines) == 0 {
 		return
@@ -42,6 +45,7 @@ func printTable(w io.Writer, lines [][]string, a, b int) {
 			left -= widths[i]
 		}
 	}
+	left = max(left, 2*leastWidth)
 	widths[a] = min(widths[a], max(left-widths[b], (left+1)/2))
 	widths[b] = min(widths[b], left-widths[a])
 	for _, line := range lines {

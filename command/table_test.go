@@ -11,6 +11,19 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
+// TestWideTable: columns that are never cut can be wider than the screen.
+func TestWideTable(t *testing.T) {
+	for _, wide := range []int{screen - 5, screen - 4, screen - 3, screen, 3 * screen} {
+		for _, cell := range []string{"", "x", "owner@example.com"} {
+			var out strings.Builder
+			printTable(&out, [][]string{{"ID", "OWNER", "NAME"}, {strings.Repeat("i", wide), cell, cell}}, 1, 2)
+			if !strings.Contains(out.String(), strings.Repeat("i", wide)) {
+				t.Errorf("%d, %q: the first column was cut:\n%s", wide, cell, out.String())
+			}
+		}
+	}
+}
+
 func TestTablesFitTheScreen(t *testing.T) {
 	in := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
 	long := admin.Token{
