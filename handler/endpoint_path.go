@@ -10,14 +10,19 @@ import (
 var endpointsRoot = strings.TrimSuffix(EndpointsPath, "/")
 
 // belongsToGateway reports whether any server could read an escaped path as
-// EndpointsPath or as below it. Such a path must not reach Jira: it may contain a secret.
-func (h *Handler) belongsToGateway(escaped string) bool {
+// EndpointsPath or as below it, whatever comes before that: somebody may have a link with
+// another context path. Such a path must not reach Jira: it may contain a secret.
+func belongsToGateway(escaped string) bool {
 	if !containsFold(escaped, "jira-tokens") && !strings.Contains(escaped, "%") {
 		return false // nearly always
 	}
-	plain := strings.ToLower(jira.PlainPath(escaped))
-	return isBelow(plain, endpointsRoot) ||
-		h.ContextPath != "" && isBelow(plain, strings.ToLower(h.ContextPath)+endpointsRoot)
+	for rest := strings.ToLower(jira.PlainPath(escaped)); ; {
+		_, after, found := strings.Cut(rest, endpointsRoot)
+		if !found || after == "" || after[0] == '/' {
+			return found
+		}
+		rest = after
+	}
 }
 
 // endpointPath returns the part of a path of the gateway after EndpointsPath. It denies
@@ -32,12 +37,6 @@ func (h *Handler) endpointPath(escaped string) (below string, denied *denial) {
 	}
 	below, _ = strings.CutPrefix(own, EndpointsPath) // otherwise it finds nothing
 	return below, nil
-}
-
-// isBelow reports whether a path is root or below it.
-func isBelow(path, root string) bool {
-	rest, ok := strings.CutPrefix(path, root)
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // containsFold reports whether s contains the ASCII text part, ignoring case.

@@ -28,9 +28,7 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, d *Decis
 	d.denied, d.allowed = denied, denied == nil
 	took := h.now().Sub(d.now)
 	h.tell(r, d)
-	if d.hidesPath() {
-		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-	}
+	hidePath(r, d.hidesPath())
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -54,6 +52,11 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, d *Decis
 	d.slot.Release()
 	d.slot = limits.Slot{}
 	return d.denied.write(w, r)
+}
+
+// hidePath keeps a request out of the access log, which has its whole URI, or lets it in.
+func hidePath(r *http.Request, hidden bool) {
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, hidden)
 }
 
 // hidesPath reports whether the path of a request to the gateway itself must not be

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -298,6 +299,19 @@ func TestSecretPath(t *testing.T) {
 			t.Errorf("%s: log %+v", c.path, denied)
 		}
 	}
+	// Nor does one that is answered before an endpoint is looked for.
+	h.CORS = &CORS{Origins: []string{"https://app.example.com"}}
+	preflight := ask("OPTIONS", own+"1/link/0123456789-a", "", "Origin: https://app.example.com", "Access-Control-Request-Method: POST")
+	early := ask("GET", own+"1/link/0123456789-a", "")
+	early.TLS = new(tls.ConnectionState)
+	for status, r := range map[int]*http.Request{http.StatusNoContent: preflight, http.StatusTooEarly: early} {
+		if w, passed := serve(t, h, r); w.Code != status || passed {
+			t.Errorf("HTTP %d, passed on: %v, want %d", w.Code, passed, status)
+		}
+		if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); !skip {
+			t.Errorf("a request with status %d appears in the access log", status)
+		}
+	}
 	r := ask("GET", own+"1/anyone", "")
 	serve(t, h, r)
 	if skip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool); skip {
@@ -409,7 +423,7 @@ func TestTellExpiry(t *testing.T) {
 	app := newToken(token.New(), token.ScopeRead)
 	app.record.ExpiresAt = now.Add(90 * 24 * time.Hour)
 	h, d, w := newHandler(t, app, frontAPI, passwordsDeny), made(app.record), &discarding{header: make(http.Header)}
-	if n := testing.AllocsPerRun(100, func() { h.tellExpiry(w, d); h.belongsToGateway(issuePath) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { h.tellExpiry(w, d); belongsToGateway(issuePath) }); n != 0 {
 		t.Errorf("%v allocations for a token that does not end soon", n)
 	}
 }

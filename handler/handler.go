@@ -249,10 +249,18 @@ func (h *Handler) Validate() error {
 
 // ServeHTTP decides about a request, then forwards or denies it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	own := h.isForGateway(r)
+	if own {
+		hidePath(r, true) // until the endpoint is known
+	}
 	if r.TLS != nil && !r.TLS.HandshakeComplete {
 		// Early data can be replayed (RFC 8470), and its source address is
 		// unverified.
 		forgetCredentials(r)
+		if own { // Caddy would log an error with the URI
+			w.WriteHeader(http.StatusTooEarly)
+			return nil
+		}
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("TLS handshake not complete"))
 	}
 	if isPreflight(r) && h.CORS.allows(r) {
@@ -262,7 +270,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := &Decision{now: h.now(), writer: w, request: r}
 	d.Address, d.unread = clientAddress(r)
 	defer func() { d.slot.Release() }() // even after a panic
-	if h.isForGateway(r) {
+	if own {
 		return h.serveEndpoint(w, r, d)
 	}
 	d.denied = h.decide(r, d)

@@ -13,7 +13,7 @@ const PATPath = "/pat/tokens"
 // isForGateway reports whether the gateway itself answers a request.
 func (h *Handler) isForGateway(r *http.Request) bool {
 	path := r.URL.EscapedPath()
-	if h.belongsToGateway(path) {
+	if belongsToGateway(path) {
 		return true
 	}
 	_, ok := h.patPath(path)

@@ -122,6 +122,33 @@ func TestHandoverAndSelf(t *testing.T) {
 	}
 }
 
+// TestLinkIsNeverLogged: the secret of a link is in no log, whatever somebody does with it
+// by mistake: another method, a path with a typo, or a page elsewhere that asks a browser
+// to send something there.
+func TestLinkIsNeverLogged(t *testing.T) {
+	const app = "https://app.example.com"
+	g := startGateway(t, options{site: "front site\ncors {\norigins " + app + "\n}"})
+	_, path := g.handOver("create", "--owner", "eve", "--name", "n")
+	link := strings.TrimPrefix(path, linkBefore)
+	preflight := "Origin: " + app + "\r\nAccess-Control-Request-Method: POST\r\n"
+	for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "X"} {
+		for _, target := range []string{
+			path, path + "/", path + "/x", path + ";x", path + "?x=1", path + "%20", path + "%00", path + "/../x", "/jira" + path, "/jira/jira" + path, "/x" + path,
+			"/rest/jira-tokens/handover/" + link, "/rest/jira-tokens/2/handover/" + link, "/rest/jira-tokens/1/handovers/" + link, "/rest/jira-tokens/1/" + link,
+			"/rest/jira-tokens/1/self/" + link, "/rest/jira-tokens/" + link, "/rest/Jira-Tokens/1/handover/" + link, "//rest//jira-tokens/1//handover/" + link,
+			"/rest/jira%2dtokens/1/handover/" + link, "/rest%2Fjira-tokens%2F1%2Fhandover%2F" + link,
+			"/rest/jira-tokens/1/handover?" + link,
+		} {
+			for _, header := range []string{asBrowser, asProgram, preflight} {
+				g.do(method, target, header)
+			}
+		}
+	}
+	if g.do("GET", path, asProgram).status != http.StatusOK {
+		t.Error("the link was used up")
+	}
+}
+
 // TestHandoverOnTwoGateways: a link that was made on one gateway is opened on two at
 // once: one shows the token.
 func TestHandoverOnTwoGateways(t *testing.T) {
