@@ -24,25 +24,44 @@ var filterGroups = []struct {
 	{"filter.kind", []listFilter{
 		{"filter.all", "kind", ""}, {"filter.user", "kind", "user"}, {"filter.service", "kind", "service"}, {"filter.external", "kind", "external"},
 	}},
+	{"filter.scope", []listFilter{
+		{"filter.all", "scope", ""}, {"filter.read", "scope", "read"}, {"filter.write", "scope", "write"}, {"filter.read-all", "scope", "read-all"}, {"filter.admin", "scope", "admin"},
+	}},
 	{"filter.expiring", []listFilter{
 		{"filter.anytime", "expiring", ""}, {"filter.7d", "expiring", "7d"}, {"filter.14d", "expiring", "14d"}, {"filter.30d", "expiring", "30d"},
 	}},
 	{"filter.unused", []listFilter{
-		{"filter.all", "unused", ""}, {"filter.30d", "unused", "30d"}, {"filter.90d", "unused", "90d"},
+		{"filter.all", "unused", ""}, {"filter.30d", "unused", "30d"}, {"filter.90d", "unused", "90d"}, {"filter.never", "never_used", "true"},
 	}},
+	{"filter.sort", []listFilter{
+		{"sort.newest", "sort", ""}, {"sort.expires", "sort", "expires"}, {"sort.used", "sort", "last_used"}, {"sort.owner", "sort", "owner"}, {"sort.name", "sort", "name"},
+	}},
+}
+
+// excluded are the parameters that a filter cannot be combined with, by the filter's
+// parameter and value: choosing it removes them. Without a value, any is meant.
+var excluded = map[[2]string][]string{
+	{"state", "damaged"}:   {"kind", "account", "scope", "project", "network", "expiring", "unused", "never_used", "created_after", "created_before", "used_after", "used_before", "sort"},
+	{"state", "expired"}:   {"expiring"},
+	{"never_used", "true"}: {"unused", "used_after", "used_before"},
+	{"unused", ""}:         {"never_used"},
 }
 
 // listFilter is a filter: the key of its words, the parameter and its value.
 type listFilter struct{ key, name, value string }
 
 // typedFilters are the filters whose values are typed.
-var typedFilters = []string{"owner", "account"}
+var typedFilters = []string{"owner", "account", "project", "network", "created_after", "created_before", "used_after", "used_before"}
 
 // listed are the parameters that a list of all tokens has besides the search.
 var listed = func() []string {
 	names := slices.Clone(typedFilters)
 	for _, group := range filterGroups {
-		names = append(names, group.filters[0].name)
+		for _, filter := range group.filters {
+			if !slices.Contains(names, filter.name) {
+				names = append(names, filter.name)
+			}
+		}
 	}
 	return names
 }()
@@ -108,6 +127,7 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	for _, name := range typedFilters {
 		field := page.TypedFilter{Name: name, Label: h.say("filter.typed." + name), Value: asked.Get(name)}
 		if field.Value != "" {
+			content.AnyTyped = true
 			field.Without = base + without(asked, name).Encode()
 		}
 		content.Typed = append(content.Typed, field)
@@ -142,15 +162,31 @@ func (h *Handler) filterGroups(base string, asked url.Values) []page.FilterGroup
 	groups := make([]page.FilterGroup, len(filterGroups))
 	for i, group := range filterGroups {
 		groups[i].Label = h.say(group.key)
-		for _, filter := range group.filters {
-			to := without(asked, filter.name)
-			if filter.value != "" {
-				to.Set(filter.name, filter.value)
+		current := group.filters[0]
+		for _, filter := range group.filters[1:] {
+			if asked.Get(filter.name) == filter.value {
+				current = filter
 			}
-			groups[i].Filters = append(groups[i].Filters, page.Filter{Text: h.say(filter.key), URL: base + to.Encode(), Current: asked.Get(filter.name) == filter.value})
+		}
+		for _, filter := range group.filters {
+			groups[i].Filters = append(groups[i].Filters, page.Filter{Text: h.say(filter.key), URL: base + filter.choose(asked).Encode(), Current: filter == current})
 		}
 	}
 	return groups
+}
+
+// choose returns a query with the filter, and without what it cannot be combined with.
+func (f listFilter) choose(asked url.Values) url.Values {
+	to := without(asked, append(append([]string{f.name}, excluded[[2]string{f.name, f.value}]...), excluded[[2]string{f.name, ""}]...)...)
+	if f.value != "" {
+		to.Set(f.name, f.value)
+	}
+	for _, value := range []string{"damaged", "expired"} {
+		if to.Get("state") == value && f.name != "state" && slices.Contains(excluded[[2]string{"state", value}], f.name) && f.value != "" {
+			to.Del("state")
+		}
+	}
+	return to
 }
 
 // whoseToken finds the token that somebody has pasted, whole or its ID. It comes in the

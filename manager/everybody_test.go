@@ -23,6 +23,7 @@ func TestAllTokensFilters(t *testing.T) {
 	for query, want := range map[string]string{
 		"": "soon later bot", "q=LATER": "later", "owner=ALICE": "soon", "kind=service": "bot", "kind=user": "soon later", "expiring=7d": "soon",
 		"expiring=30d&kind=service": "bot", "state=revoked": "", "account=default": "soon later bot", "account=none": "", "unused=30d": "", "q=alice&state=active": "soon",
+		"scope=read": "soon later bot", "scope=admin": "", "never_used=true": "soon later bot", "project=ACME": "", "network=192.0.2.1": "", "created_before=1h": "", "created_after=1h": "soon later bot", "used_before=1d": "",
 	} {
 		page := root.get("/tokens/all?" + query)
 		page.want(t, query, http.StatusOK)
@@ -34,6 +35,17 @@ func TestAllTokensFilters(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q lists %v, want %s", query, got, want)
+		}
+	}
+	order := root.get("/tokens/all?sort=expires").body
+	if strings.Index(order, ">soon") > strings.Index(order, ">bot") || strings.Index(order, ">bot") > strings.Index(order, ">later") {
+		t.Error("the first one to end is not the first")
+	}
+	// What cannot be combined is not offered together.
+	links := regexp.MustCompile(`class="chip" href="/tokens/(all[^"]*)"`)
+	for _, from := range []string{"all?state=expired", "all?state=damaged", "all?never_used=true", "all?used_before=1d&owner=alice", "all?expiring=7d&scope=read&kind=user&sort=name"} {
+		for _, link := range links.FindAllStringSubmatch(root.get("/tokens/"+from).body, -1) {
+			root.get("/tokens/"+strings.ReplaceAll(link[1], "&amp;", "&")).want(t, from+" leads to "+link[1], http.StatusOK)
 		}
 	}
 	// Every chip keeps the other filters.

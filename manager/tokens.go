@@ -13,7 +13,8 @@ import (
 
 // addPages adds the pages to the routes.
 func (h *Handler) addPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", h.person(h.myTokens))
+	mux.HandleFunc("GET /{$}", h.person(h.firstPage))
+	mux.HandleFunc("GET /overview", h.manager(h.overview))
 	mux.HandleFunc("GET /tokens", h.person(h.myTokens))
 	mux.HandleFunc("GET /tokens/new", h.person(h.newToken))
 	mux.HandleFunc("POST /tokens/new", h.person(h.createToken))

@@ -33,8 +33,9 @@ type Frame struct {
 // Section is an entry of the navigation.
 type Section string
 
-// The sections, in order. All but the first need the right to manage.
+// The sections, in order. All but one's own tokens need the right to manage.
 const (
+	SectionOverview Section = "overview"
 	SectionMine     Section = "mine"
 	SectionAll      Section = "all"
 	SectionRequests Section = "requests"

@@ -393,6 +393,8 @@ type AllTokens struct {
 	TokenList
 	Groups []FilterGroup
 	Typed  []TypedFilter
+	// AnyTyped is set if one of those has a value.
+	AnyTyped bool
 	// Whose is what was typed to find out whose token something is.
 	Whose Field
 	// Query selects the list. More means that it does not fit on the page.
@@ -426,3 +428,24 @@ type Bulk struct {
 	Confirmed Field
 	Danger    bool
 }
+
+// Overview is the content of the page "overview".
+type Overview struct {
+	// At is when the numbers were counted.
+	At      Moment
+	Numbers []Number
+	// States are the numbers of tokens by state, and Reasons those of denied requests, to
+	// which Denied leads.
+	States, Reasons []Count
+	Denied          string
+}
+
+// Number is a number of the overview, or a word in its place, that leads to what it counts.
+type Number struct {
+	Text, Label, URL string
+	Tone             Tone
+	More             []Hint
+}
+
+// Count is a row of numbers.
+type Count struct{ Text, N, Other, URL string }
