@@ -78,8 +78,8 @@ var forPeople = map[string]map[string]right{
 
 // ForPeople returns a handler of those endpoints that people can call, under a path that
 // has been removed from the request's. visitor returns who calls, or nil if nobody has
-// signed in.
-func ForPeople(app App, visitor func(*http.Request) *Visitor) http.Handler {
+// signed in. Its error can be a caddy.APIError.
+func ForPeople(app App, visitor func(*http.Request) (*Visitor, error)) http.Handler {
 	mux, asked := http.NewServeMux(), newAsked()
 	for path, methods := range endpoints {
 		rights := forPeople[path]
@@ -87,14 +87,16 @@ func ForPeople(app App, visitor func(*http.Request) *Visitor) http.Handler {
 			continue
 		}
 		mux.HandleFunc("/"+path, func(w http.ResponseWriter, r *http.Request) {
-			person := visitor(r)
+			person, err := visitor(r)
 			switch needed := rights[r.Method]; {
+			case err != nil:
+				writeError(w, apiError(err))
 			case person == nil:
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusUnauthorized, Err: errors.New("sign in first")})
 			case needed == noRight:
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method " + r.Method + " is not allowed here")})
 			case person.LooksOnly && r.Method != http.MethodGet:
-				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("this session can only look: sign in with a token of scope admin to change anything")})
+				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("with this token you can only look: use one of scope admin to change anything")})
 			case needed == manage && !person.Desk.Manages():
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("a rule with manage is needed; no rule for " + person.Desk.Person() + " has it")})
 			default:

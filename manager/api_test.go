@@ -3,8 +3,14 @@ package manager
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 func TestAPI(t *testing.T) {
@@ -30,6 +36,66 @@ func TestAPI(t *testing.T) {
 	for _, b := range []*browser{alice, root} {
 		send(b, http.MethodGet, "export", "").want(t, "an export", http.StatusNotFound)
 		send(b, http.MethodPost, "import", "").want(t, "an import", http.StatusNotFound)
+	}
+}
+
+// TestAPIForPrograms: programs send an owner and a token, and need no session.
+func TestAPIForPrograms(t *testing.T) {
+	a := newApp(t)
+	a.limits.Failures = token.Limit{Requests: 3, Period: time.Minute, Burst: 3}
+	server := serve(t, a, new(header), new(identity.Token))
+	program := newBrowser(t, server, "")
+	send := func(method, path, owner, secret string) answer {
+		t.Helper()
+		r := http.Request{Header: http.Header{"User-Agent": {"sync/1.0"}}}
+		r.SetBasicAuth(owner, secret)
+		return program.do(method, "/tokens/api/v1/"+path, strings.NewReader("{}"), r.Header)
+	}
+	writer := a.create(t, map[string]any{"owner": "root", "name": "writer", "scope": "admin", "exempt": "for the test"})
+	reader := a.create(t, map[string]any{"owner": "root", "name": "reader", "limit": "4/m"})
+	alice := a.create(t, map[string]any{"owner": "alice", "name": "no manager"})
+	target := "tokens/" + alice.Record.ID
+
+	listed := send(http.MethodGet, "tokens", "root", reader.Token.Reveal())
+	listed.want(t, "looking", http.StatusOK, "no manager")
+	if listed.header.Get("Set-Cookie") != "" {
+		t.Error("a program gets a session")
+	}
+	if !slices.Contains(a.used, reader.Record.ID+" sync/1.0") {
+		t.Errorf("used: %q", a.used)
+	}
+	send(http.MethodPost, target+"/disable", "root", reader.Token.Reveal()).want(t, "changing with a token that reads", http.StatusForbidden, "can only look")
+	send(http.MethodPost, target+"/disable", "root", writer.Token.Reveal()).want(t, "changing", http.StatusOK, `"disabled"`)
+	send(http.MethodPost, target+"/disable", "root", alice.Token.Reveal()).want(t, "with somebody else's token", http.StatusUnauthorized, "not the name of an owner")
+	refused := send(http.MethodGet, "tokens", "alice", alice.Token.Reveal())
+	refused.want(t, "with a token that is disabled", http.StatusUnauthorized, "does not work now")
+	if refused.header.Get("Www-Authenticate") == "" {
+		t.Error("401 without WWW-Authenticate")
+	}
+	if without := program.get("/tokens/api/v1/tokens"); without.status != http.StatusUnauthorized || without.header.Get("Www-Authenticate") != "" {
+		t.Errorf("a browser without a session: %d %v", without.status, without.header)
+	}
+
+	// What something in front of the manager has asked for is not a token.
+	signedIn := newBrowser(t, server, "alice")
+	signedIn.do(http.MethodGet, "/tokens/api/v1/tokens", nil, http.Header{"Authorization": {"Basic YWxpY2U6cGFzc3dvcmQ="}}).want(t, "a password of another handler", http.StatusOK)
+
+	for range 3 {
+		send(http.MethodGet, "tokens", "root", reader.Token.Reveal())
+	}
+	limited := send(http.MethodGet, "tokens", "root", reader.Token.Reveal())
+	limited.want(t, "beyond the token's limit", http.StatusTooManyRequests, "as many requests as it may")
+	if limited.header.Get("Retry-After") == "" {
+		t.Error("429 without Retry-After")
+	}
+	// Guesses count, here and wherever else tokens are shown.
+	for range 3 {
+		send(http.MethodGet, "tokens", "eve", "a guess")
+	}
+	guessed := send(http.MethodGet, "tokens", "eve", "a guess")
+	guessed.want(t, "guessing", http.StatusTooManyRequests, "too many attempts")
+	if a.limits.Blocked(netip.MustParseAddr("127.0.0.1"), "eve") == nil {
+		t.Error("guesses at the API do not count elsewhere")
 	}
 }
 

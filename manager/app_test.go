@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,7 @@ type app struct {
 	limits   *limits.Limits
 	people   *registry.Directory
 	mirrors  map[string]*storage.Mirror
+	used     []string
 	jiras    []handler.Jira
 }
 
@@ -46,6 +48,10 @@ func (*app) GroupsHealth() *facts.Health            { return nil }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
 func (a *app) Documents() storage.Documents         { return a.store }
 func (a *app) Limits() *limits.Limits               { return a.limits }
+
+func (a *app) Used(id string, _ netip.Addr, userAgent string) {
+	a.used = append(a.used, id+" "+userAgent)
+}
 
 func (a *app) Standing(record *token.Record) policy.Standing { return a.registry.Standing(record) }
 

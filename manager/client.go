@@ -2,7 +2,6 @@ package manager
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,10 +15,6 @@ type client struct {
 	r         *http.Request
 	v         *visit
 }
-
-// visitorKey is the key, in the context of a request to an endpoint, of the visitor whom a
-// page serves.
-type visitorKey struct{}
 
 // as returns a client that calls endpoints as a visitor, for as long as r lasts.
 func (h *Handler) as(r *http.Request, v *visit) client {
@@ -52,7 +47,7 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 	target.RawQuery = query.Encode()
 	r := (&http.Request{
 		Method: method, URL: target, Header: make(http.Header), Body: io.NopCloser(bytes.NewReader(content)), ContentLength: int64(len(content)),
-	}).WithContext(context.WithValue(c.r.Context(), visitorKey{}, c.v.visitor()))
+	}).WithContext(withCaller(c.r.Context(), caller{visitor: c.v.visitor()}))
 	response := &recorded{header: make(http.Header), status: http.StatusOK}
 	c.endpoints.ServeHTTP(response, r)
 	if response.status >= http.StatusMultipleChoices { // a redirect: the path was not clean

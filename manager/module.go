@@ -44,7 +44,7 @@ type Handler struct {
 	pages      *page.Pages
 	public     *url.URL
 	routes     http.Handler
-	endpoints  http.Handler // of the JSON API
+	endpoints  http.Handler // of the JSON API: see callerIn
 	now        func() time.Time
 	logger     *zap.Logger
 }

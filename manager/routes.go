@@ -19,8 +19,8 @@ func (h *Handler) newRoutes() (http.Handler, error) {
 	mux.HandleFunc("GET /signin/{way}", h.signInElsewhere)
 	mux.HandleFunc("GET /signin/{way}/callback", h.backFromElsewhere)
 	mux.HandleFunc("POST /signout", h.signOut)
-	h.endpoints = admin.ForPeople(h.app, h.apiVisitor)
-	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, h.endpoints))
+	h.endpoints = admin.ForPeople(h.app, callerIn)
+	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, http.HandlerFunc(h.serveAPI)))
 
 	h.addPages(mux)
 
@@ -64,7 +64,7 @@ func (h *Handler) person(serve forPerson) http.HandlerFunc {
 			http.Redirect(w, r, mounted(r).base+"signin?next="+next(r), http.StatusSeeOther) //nolint:gosec // the base is a path of this site
 		case v == nil:
 			h.problem(w, r, http.StatusUnauthorized, "problem.signin")
-		case v.looksOnly() && r.Method != http.MethodGet:
+		case v.looksOnly && r.Method != http.MethodGet:
 			h.problem(w, r, http.StatusForbidden, "problem.looks")
 		default:
 			serve(w, r, v)

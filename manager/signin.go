@@ -52,27 +52,29 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 
 func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	address, _ := handler.ClientAddress(r)
-	credential := identity.Credential{Owner: r.PostFormValue("owner"), Secret: r.PostFormValue("token"), Address: address}
-	content := page.SignIn{Owner: page.Field{Value: credential.Owner}, Next: r.PostFormValue("next")}
-	for _, candidate := range h.identities {
-		checker, ok := candidate.(identity.Checker)
-		if !ok {
-			continue
-		}
-		person, err := checker.Check(r.Context(), credential)
-		if denied, ok := errors.AsType[identity.DeniedError](err); ok {
-			h.showSignIn(w, r, http.StatusForbidden, content, denied.Why)
-			return
-		}
-		if err != nil {
-			h.failed(w, r, err)
-			return
-		}
-		h.begin(w, r, candidate, person, content.Next)
+	content := page.SignIn{Owner: page.Field{Value: r.PostFormValue("owner")}, Next: r.PostFormValue("next")}
+	via, person, err := h.check(r, content.Owner.Value, r.PostFormValue("token"))
+	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
+		h.showSignIn(w, r, http.StatusForbidden, content, denied.Why)
 		return
 	}
-	h.problem(w, r, http.StatusNotFound, "problem.none")
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	h.begin(w, r, via, person, content.Next)
+}
+
+// check returns whose credential it is, and the identity that says so.
+func (h *Handler) check(r *http.Request, owner, secret string) (identity.Identity, *identity.Person, error) {
+	address, _ := handler.ClientAddress(r)
+	for _, candidate := range h.identities {
+		if checker, ok := candidate.(identity.Checker); ok {
+			person, err := checker.Check(r.Context(), identity.Credential{Owner: owner, Secret: secret, Address: address, UserAgent: r.UserAgent()})
+			return candidate, person, err
+		}
+	}
+	return nil, nil, identity.DeniedError{Why: h.say("signin.no_tokens")}
 }
 
 // redirector returns the identity that the path names.

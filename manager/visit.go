@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
@@ -24,12 +23,11 @@ type visit struct {
 	desk    *registry.Desk
 	actor   registry.Actor
 	session *session.Session // nil if every request says who it is from
+	// looksOnly means that the visitor must not change anything.
+	looksOnly bool
 }
 
 func (v *visit) person() string { return v.desk.Person() }
-
-// looksOnly reports whether the visitor must not change anything.
-func (v *visit) looksOnly() bool { return v.session != nil && v.session.LooksOnly }
 
 // visitOf returns who sends a request, or nil if that is not known.
 func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error) {
@@ -103,7 +101,7 @@ func (h *Handler) visit(r *http.Request, person, via string, signedIn *session.S
 		actor.Address = address.String()
 	}
 	actor.Claim = token.Claim(r.UserAgent())
-	return &visit{desk, actor, signedIn}, nil
+	return &visit{desk: desk, actor: actor, session: signedIn, looksOnly: signedIn != nil && signedIn.LooksOnly}, nil
 }
 
 // has reports whether the configuration still has the identity with this name.
@@ -135,32 +133,9 @@ func nameOf(i identity.Identity) string {
 	return name
 }
 
-// apiVisitor returns who calls the JSON API: the visitor of the page that calls it, or who
-// the request says.
-func (h *Handler) apiVisitor(r *http.Request) *admin.Visitor {
-	if visitor, ok := r.Context().Value(visitorKey{}).(*admin.Visitor); ok {
-		return visitor
-	}
-	v, err := h.visitOf(discard{}, r)
-	if err != nil || v == nil {
-		if err != nil && !errors.As(err, new(identity.DeniedError)) {
-			h.logger.Error("cannot identify the caller of the API", zap.Error(err))
-		}
-		return nil
-	}
-	return v.visitor()
-}
-
 func (v *visit) visitor() *admin.Visitor {
-	return &admin.Visitor{Desk: v.desk, Actor: v.actor, LooksOnly: v.looksOnly()}
+	return &admin.Visitor{Desk: v.desk, Actor: v.actor, LooksOnly: v.looksOnly}
 }
-
-// discard is a ResponseWriter for cookies that are not renewed.
-type discard struct{}
-
-func (discard) Header() http.Header         { return make(http.Header) }
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-func (discard) WriteHeader(int)             {}
 
 // next returns where to go after signing in: the page that was asked for.
 func next(r *http.Request) string {

@@ -111,7 +111,7 @@ func (a *Atlassian) Finish(ctx context.Context, callback string, query url.Value
 		return nil, errOtherAttempt
 	}
 	if code := query.Get("error"); code != "" {
-		return nil, DeniedError{"Atlassian did not sign you in: " + token.Printable(code, 100) + "."}
+		return nil, DeniedError{Why: "Atlassian did not sign you in: " + token.Printable(code, 100) + "."}
 	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, a.client)
 	tokens, err := a.config(callback).Exchange(ctx, query.Get("code"), oauth2.VerifierOption(flow.Verifier))
@@ -158,16 +158,16 @@ func (a *Atlassian) me(ctx context.Context, tokens *oauth2.Token) (said me, err 
 // person returns whom Atlassian speaks of.
 func (a *Atlassian) person(said me) (*Person, error) {
 	if said.AccountStatus != "" && said.AccountStatus != "active" {
-		return nil, DeniedError{"Your Atlassian account is not active."}
+		return nil, DeniedError{Why: "Your Atlassian account is not active."}
 	}
 	name := said.AccountID
 	if a.User == "email" {
 		if name = said.Email; !isTrue(said.EmailVerified) {
-			return nil, DeniedError{"Atlassian does not say that your email address is verified, so it could be somebody else's."}
+			return nil, DeniedError{Why: "Atlassian does not say that your email address is verified, so it could be somebody else's."}
 		}
 	}
 	if said.AccountID == "" || token.CheckOwner(name) != nil {
-		return nil, DeniedError{"Atlassian says nothing usable about who you are."}
+		return nil, DeniedError{Why: "Atlassian says nothing usable about who you are."}
 	}
 	return &Person{Name: name, Subject: said.AccountID}, nil
 }

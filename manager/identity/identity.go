@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -90,13 +91,20 @@ type Credential struct {
 	Owner, Secret string
 	// Address is the client's; the zero Addr if it is not known.
 	Address netip.Addr
+	// UserAgent is what the client calls itself.
+	UserAgent string
 }
 
 // errOtherAttempt is the same for all providers.
-var errOtherAttempt = DeniedError{"You came back from another attempt to sign in. Try again."}
+var errOtherAttempt = DeniedError{Why: "You came back from another attempt to sign in. Try again."}
 
 // DeniedError says why somebody cannot sign in, in words for that person.
-type DeniedError struct{ Why string }
+type DeniedError struct {
+	Why string
+	// RetryAfter is how long to wait before another attempt. It is 0 if waiting does not
+	// help.
+	RetryAfter time.Duration
+}
 
 func (e DeniedError) Error() string { return e.Why }
 

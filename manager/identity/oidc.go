@@ -149,7 +149,7 @@ func (o *OIDC) Finish(ctx context.Context, callback string, query url.Values, fl
 		return nil, errOtherAttempt
 	}
 	if code := query.Get("error"); code != "" {
-		return nil, DeniedError{o.Title() + " did not sign you in: " + token.Printable(code, 100) + "."}
+		return nil, DeniedError{Why: o.Title() + " did not sign you in: " + token.Printable(code, 100) + "."}
 	}
 	provider, err := o.discovered(ctx)
 	if err != nil {
@@ -199,10 +199,10 @@ func withoutBody(err error) error {
 func (o *OIDC) person(claims map[string]any) (*Person, error) {
 	name, _ := claims[o.UserClaim].(string)
 	if err := token.CheckOwner(name); err != nil {
-		return nil, DeniedError{o.Title() + " says nothing usable about who you are: the claim " + o.UserClaim + " is missing, or is not a name."}
+		return nil, DeniedError{Why: o.Title() + " says nothing usable about who you are: the claim " + o.UserClaim + " is missing, or is not a name."}
 	}
 	if o.UserClaim == "email" && !isTrue(claims["email_verified"]) {
-		return nil, DeniedError{o.Title() + " does not say that the address " + name + " is verified, so it could be somebody else's."}
+		return nil, DeniedError{Why: o.Title() + " does not say that the address " + name + " is verified, so it could be somebody else's."}
 	}
 	subject, _ := claims["sub"].(string)
 	return &Person{Name: name, Subject: subject, Groups: o.groups(claims)}, nil

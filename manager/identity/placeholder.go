@@ -66,7 +66,7 @@ func (p *Placeholder) Recognize(r *http.Request) (*Person, error) {
 		return nil, nil
 	}
 	if err := token.CheckOwner(name); err != nil {
-		return nil, DeniedError{"the name in " + p.User + " cannot be that of an owner: " + err.Error()}
+		return nil, DeniedError{Why: "the name in " + p.User + " cannot be that of an owner: " + err.Error()}
 	}
 	person := &Person{Name: name}
 	for group := range strings.SplitSeq(replacer.ReplaceAll(p.Groups, ""), ",") {

@@ -29,14 +29,14 @@ func (t *Token) Use(app App) { t.app = app }
 
 // errDenied is the same for everything that somebody without the right token could learn
 // something from.
-var errDenied = DeniedError{"This is not the name of an owner and a token of theirs."}
+var errDenied = DeniedError{Why: "This is not the name of an owner and a token of theirs."}
 
-// Check implements Checker. Like requests to Jira, attempts are counted by address and
-// owner.
+// Check implements Checker. As with requests to Jira, failed attempts are counted by address
+// and owner, and others count for the token's limits and its last use.
 func (t *Token) Check(ctx context.Context, credential Credential) (*Person, error) {
 	limits := t.app.Limits()
-	if limits.Blocked(credential.Address, credential.Owner) != nil {
-		return nil, DeniedError{"There were too many attempts from your network or for this owner. Try again in a few minutes."}
+	if exceeded := limits.Blocked(credential.Address, credential.Owner); exceeded != nil {
+		return nil, DeniedError{"There were too many attempts from your network or for this owner. Try again in a few minutes.", exceeded.RetryAfter}
 	}
 	record, err := t.record(ctx, credential)
 	if errors.Is(err, errDenied) {
@@ -48,14 +48,22 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 	standing := t.app.Standing(record)
 	switch {
 	case t.app.Registry().State(record) != token.StateActive:
-		return nil, DeniedError{"This token does not work now: it is " + string(t.app.Registry().State(record)) + "."}
+		return nil, DeniedError{Why: "This token does not work now: it is " + string(t.app.Registry().State(record)) + "."}
 	case !record.Networks.Permits(credential.Address) || !standing.Rights.Permits(credential.Address):
-		return nil, DeniedError{"This token does not work from your address."}
+		return nil, DeniedError{Why: "This token does not work from your address."}
 	case restricted(record):
-		return nil, DeniedError{"This token is limited to a part of what you may do, so nobody can sign in with it."}
+		return nil, DeniedError{Why: "This token is limited to a part of what you may do, so nobody can sign in with it."}
 	case record.Kind != token.KindUser || !standing.Rights.Manage():
-		return nil, DeniedError{"Only people who manage tokens can sign in with one."}
+		return nil, DeniedError{Why: "Only people who manage tokens can sign in with one."}
 	}
+	withoutAccount := *record // no request goes to Jira
+	withoutAccount.Account = ""
+	slot, exceeded := limits.Acquire(ctx, &withoutAccount)
+	if exceeded != nil {
+		return nil, DeniedError{"This token has made as many requests as it may. Try again later.", exceeded.RetryAfter}
+	}
+	slot.Release()
+	t.app.Used(record.ID, credential.Address, credential.UserAgent)
 	return &Person{Name: record.Owner, TokenID: record.ID, LooksOnly: record.Scope != token.ScopeAdmin}, nil
 }
 
@@ -77,7 +85,7 @@ func (t *Token) record(ctx context.Context, credential Credential) (*token.Recor
 	case err != nil || !record.OwnedBy(credential.Owner):
 		return nil, errDenied
 	case record.Replaced(presented.Digest()):
-		return nil, DeniedError{"This token was replaced by a rotation. Use the new one."}
+		return nil, DeniedError{Why: "This token was replaced by a rotation. Use the new one."}
 	}
 	return record, nil
 }
