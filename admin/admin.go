@@ -145,6 +145,8 @@ var endpoints = map[string]map[string]endpoint{
 	"notices":      {http.MethodGet: (*call).listReceivers},
 	"notices/test": {http.MethodPost: (*call).testReceivers},
 
+	"openapi.json": {http.MethodGet: (*call).openAPI},
+
 	"audit":      {http.MethodGet: (*call).audit},
 	"trust/test": {http.MethodPost: (*call).testTrust},
 	"check":      {http.MethodGet: (*call).check},

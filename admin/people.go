@@ -74,6 +74,8 @@ var forPeople = map[string]map[string]right{
 
 	"check":  {http.MethodGet: manage},
 	"health": {http.MethodGet: manage},
+
+	"openapi.json": {http.MethodGet: ownTokens},
 }
 
 // ForPeople returns a handler of those endpoints that people can call, under a path that
@@ -83,7 +85,8 @@ func ForPeople(app App, visitor func(*http.Request) (*Visitor, error)) http.Hand
 	mux, asked := http.NewServeMux(), newAsked()
 	for path, methods := range endpoints {
 		rights := forPeople[path]
-		if rights == nil {
+		if rights == nil { // audit/export would be audit/{event}
+			mux.HandleFunc("/"+path, noEndpoint)
 			continue
 		}
 		mux.HandleFunc("/"+path, func(w http.ResponseWriter, r *http.Request) {
@@ -107,10 +110,12 @@ func ForPeople(app App, visitor func(*http.Request) (*Visitor, error)) http.Hand
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeError(w, caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no such endpoint")})
-	})
+	mux.HandleFunc("/", noEndpoint)
 	return mux
+}
+
+func noEndpoint(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no such endpoint")})
 }
 
 // writeError writes an error as Caddy's admin endpoint does.

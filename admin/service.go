@@ -90,10 +90,14 @@ func (c *call) importRecords() (int, any, error) {
 
 // check asks Jira whether it accepts the accounts.
 func (c *call) check() (int, any, error) {
+	parameters, err := c.parameters("account")
+	if err != nil {
+		return 0, nil, err
+	}
 	c.noDeadline()
 	ctx, cancel := context.WithTimeout(c.Context(), 30*time.Second)
 	defer cancel()
-	results, err := c.checkAccounts(ctx, c.URL.Query().Get("account"))
+	results, err := c.checkAccounts(ctx, parameters.Get("account"))
 	if err != nil {
 		return 0, nil, err
 	}

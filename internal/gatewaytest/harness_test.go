@@ -360,6 +360,9 @@ func (g *gateway) tryAdmin(method, path, body string) (status int, answer string
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
+	if err == nil {
+		checkDocumented(g.t, response, text)
+	}
 	return response.StatusCode, string(text), err
 }
 
