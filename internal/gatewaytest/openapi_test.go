@@ -111,6 +111,7 @@ func TestDocumentedAPI(t *testing.T) {
 		post(http.StatusBadRequest, "tokens", `{"owner":"root","name":""}`)
 		post(http.StatusOK, "owners/alice/transfer", `{"to":"bea","check":true}`)
 		post(http.StatusOK, "accounts/default/check", "")
+		post(http.StatusOK, "jira/matches", `{"owner":"root","account":"default","confine":{"projects":["DEMO"]}}`)
 	}
 	s.callAPI(t, http.MethodPatch, "tokens/"+tok.ID, `{"name":"renamed"}`, session)
 	s.callAPI(t, http.MethodPost, "approvals/"+held+"/reject", `{"reason":"for the test"}`, session)

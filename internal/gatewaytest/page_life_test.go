@@ -25,7 +25,8 @@ func TestPageTokenLife(t *testing.T) {
 	}
 	p.Fill("Name", "Power BI")
 	p.Choose("Ends", "in 30 days")
-	p.Wait("Reads everything its account sees, until")
+	p.Fill("Works from these networks", "127.0.0.0/8")
+	p.Wait("from 127.0.0.0/8") // the sentence grows as one types
 	p.Fill("Works from these networks", "not an address")
 	if status := p.Follow("button", "Create token"); status != http.StatusBadRequest {
 		t.Errorf("a wrong address: HTTP %d", status)
@@ -47,11 +48,11 @@ func TestPageTokenLife(t *testing.T) {
 	p.Lacks(tok.Token)
 	p.Shows("Power BI", "Active", "from 127.0.0.0/8", "just now")
 	p.Follow("link", "My tokens")
-	p.Shows("Power BI", "Reads everything its account sees, from 127.0.0.0/8")
+	p.Shows("Power BI", "Reads everything", "from 127.0.0.0/8")
 
 	p.Follow("link", "Power BI")
 	p.Click("link", "Rotate")
-	p.Choose("The old token works for another", "hour")
+	p.Choose("The old token goes on working for", "an hour")
 	p.Follow("button", "Rotate “Power BI”")
 	rotated := s.shown(p, "alice")
 	if rotated.ID != tok.ID || rotated.Token == tok.Token {
