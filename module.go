@@ -21,6 +21,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/pool"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -235,6 +236,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.trail = background.NewQueue(tokens.Go)
 	a.accounts = accounts.NewSet(configured, accounts.SetOptions{
 		Store: tokens.Store, Mirror: tokens.Mirror, Keys: keys,
+		Rekey: func(ctx context.Context, actor storage.Actor) (bool, error) {
+			return session.Rekey(ctx, tokens.Store, keys, actor)
+		},
 		Apps: apps, Jira: a.reachJira, PublicURL: a.PublicAddress(), Go: tokens.Go,
 		Changed: a.accountChanged, Logger: a.logger, Now: time.Now,
 	})
@@ -396,17 +400,6 @@ func (a *App) Start() error {
 	a.startNotices()
 	a.startSignIns()
 	return a.startPeople()
-}
-
-// goInService runs f in the background, with a context that is done once this
-// configuration is replaced or the store is closed.
-func (a *App) goInService(f func(ctx context.Context)) {
-	a.tokens.Go(func(ctx context.Context) {
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		defer context.AfterFunc(a.ctx, stop)()
-		f(ctx)
-	})
 }
 
 // Stop ends asking Jira for groups. Cleanup releases everything else the app holds.

@@ -17,9 +17,12 @@ type Reencrypted struct {
 	Unchanged   int `json:"unchanged"`
 	// Unreadable names the accounts that no key could decrypt.
 	Unreadable []string `json:"unreadable"`
+	// SessionKey is set if the key that signs the cookies of the token manager was
+	// replaced too: people sign in again.
+	SessionKey bool `json:"session_key,omitempty"`
 }
 
-// Reencrypt encrypts all stored accounts with the first key.
+// Reencrypt encrypts all stored accounts with the first key, and what else Rekey knows.
 func (s *Set) Reencrypt(ctx context.Context, actor storage.Actor) (Reencrypted, error) {
 	result := Reencrypted{Unreadable: []string{}}
 	if !s.KeepsAccounts() {
@@ -42,7 +45,11 @@ func (s *Set) Reencrypt(ctx context.Context, actor storage.Actor) (Reencrypted, 
 			result.Unchanged++
 		}
 	}
-	return result, nil
+	var err error
+	if s.options.Rekey != nil {
+		result.SessionKey, err = s.options.Rekey(ctx, actor)
+	}
+	return result, err
 }
 
 // attempts is the maximum number of attempts at a change, after conflicts.

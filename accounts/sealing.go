@@ -8,6 +8,12 @@ import (
 // Configured reports whether there is a key.
 func (k Keys) Configured() bool { return k.configured() }
 
+// IsCurrent reports whether the first key has encrypted what Seal returned.
+func (k Keys) IsCurrent(encrypted json.RawMessage) bool {
+	var s sealed
+	return k.configured() && json.Unmarshal(encrypted, &s) == nil && s.Key == k.current()
+}
+
 // Seal encrypts text that is not an account's secret, such as a request that waits for
 // approval. Open needs the same bound data.
 func (k Keys) Seal(text, bound []byte) (json.RawMessage, error) {

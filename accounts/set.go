@@ -38,6 +38,9 @@ type SetOptions struct {
 	Mirror func(kind string) *storage.Mirror
 	// Keys decrypt stored accounts.
 	Keys Keys
+	// Rekey replaces the key that signs cookies, unless the first key has encrypted it,
+	// and reports whether it did. It may be nil.
+	Rekey func(ctx context.Context, actor storage.Actor) (bool, error)
 	// Apps are the OAuth apps with which owners consent, by the base URL of their Jira.
 	Apps map[string]*jira.ConsentApp
 	// Jira returns the Jira with this base URL, as a gateway reaches it.
@@ -72,6 +75,9 @@ func (e UnreadableError) Error() string {
 }
 
 func (e UnreadableError) Unwrap() error { return e.Why }
+
+// Keys returns the keys with which the set decrypts accounts.
+func (s *Set) Keys() Keys { return s.options.Keys }
 
 // NewSet returns a set. It does not read the store, but follows it: call Close when
 // done.

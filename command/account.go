@@ -221,7 +221,7 @@ func removeAccountCommand() *cobra.Command {
 func reencryptCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reencrypt",
-		Short: "Encrypt all accounts of the store with the first encryption_key",
+		Short: "Encrypt all accounts of the store, and the key for sessions, with the first encryption_key",
 		Args:  nothingElse,
 		RunE: run(func(c *client, _ *cobra.Command, _ []string) error {
 			var result admin.Reencrypted
@@ -230,6 +230,9 @@ func reencryptCommand() *cobra.Command {
 			}
 			err := c.print(result, func(w io.Writer) {
 				fmt.Fprintf(w, "Accounts encrypted with the first key: %d now, %d before.\n", result.Reencrypted, result.Unchanged)
+				if result.SessionKey {
+					fmt.Fprintln(w, "The key for sessions was replaced: people sign in to the token manager again.")
+				}
 			})
 			if err == nil && len(result.Unreadable) > 0 {
 				err = fmt.Errorf("no key decrypts these accounts: %s; replace their credentials", strings.Join(result.Unreadable, ", "))

@@ -45,7 +45,7 @@ func serve(t *testing.T, a *app, identities ...identity.Identity) *httptest.Serv
 	if h.pages, err = page.New(); err != nil {
 		t.Fatal(err)
 	}
-	h.sessions = session.New(a.Documents(), a.Mirror)
+	h.sessions = session.New(a.Documents(), a.Mirror, a.JiraAccounts().Keys())
 	if h.routes, err = h.newRoutes(); err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.pages, err = page.New(); err != nil {
 		return err
 	}
-	h.sessions = session.New(app.Documents(), app.Mirror)
+	h.sessions = session.New(app.Documents(), app.Mirror, app.JiraAccounts().Keys())
 	h.routes, err = h.newRoutes()
 	return err
 }

@@ -1,5 +1,6 @@
 // Package session keeps people signed in to the token manager: with a signed cookie that
-// every node can read, because the keys are in the store.
+// every node can read, because the key is in the store, encrypted if there is an
+// encryption key.
 package session
 
 import (
@@ -32,8 +33,6 @@ const (
 const (
 	keyKind   = "session_key"
 	endedKind = "ended_session"
-	// keyID is the ID of the only key.
-	keyID = "current"
 )
 
 // Session is what is known about somebody who has signed in.
@@ -59,12 +58,13 @@ type Session struct {
 type Sessions struct {
 	store       storage.Documents
 	keys, ended *storage.Mirror
+	sealer      Sealer
 	now         func() time.Time
 }
 
-// New returns the sessions of a store.
-func New(store storage.Documents, mirror func(kind string) *storage.Mirror) *Sessions {
-	return &Sessions{store: store, keys: mirror(keyKind), ended: mirror(endedKind), now: time.Now}
+// New returns the sessions of a store. sealer encrypts the key there.
+func New(store storage.Documents, mirror func(kind string) *storage.Mirror, sealer Sealer) *Sessions {
+	return &Sessions{store: store, keys: mirror(keyKind), ended: mirror(endedKind), sealer: sealer, now: time.Now}
 }
 
 // Scope is where a cookie is valid.
@@ -170,53 +170,6 @@ func (s *Sessions) verify(ctx context.Context, value string) (*Session, error) {
 		return nil, nil
 	}
 	return &session, nil
-}
-
-// key returns the key that signs cookies. It makes one if there is none.
-func (s *Sessions) key(ctx context.Context) ([]byte, error) {
-	if err := s.keys.Ready(ctx); err != nil {
-		return nil, err
-	}
-	if key := s.knownKey(); key != nil {
-		return key, nil
-	}
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	data, err := json.Marshal(signingKey{key})
-	if err != nil {
-		return nil, err
-	}
-	err = s.store.ApplyDocument(ctx, storage.DocumentChange{
-		DocumentName: storage.DocumentName{Kind: keyKind, ID: keyID}, Data: data,
-		Event: storage.Event{At: s.now().UTC(), Action: "session_key_create", Actor: storage.Actor{Kind: storage.ActorSystem}},
-	})
-	if err != nil && !errors.Is(err, storage.ErrConflict) { // a conflict: another node has made one
-		return nil, fmt.Errorf("making a key for sessions: %w", err)
-	}
-	if err := s.keys.Refresh(ctx, keyID); err != nil {
-		return nil, err
-	}
-	if key := s.knownKey(); key != nil {
-		return key, nil
-	}
-	return nil, fmt.Errorf("the key for sessions cannot be read: delete the document %s/%s from the store", keyKind, keyID)
-}
-
-type signingKey struct {
-	Key []byte `json:"key"`
-}
-
-func (s *Sessions) knownKey() []byte {
-	known, _ := s.keys.Documents()
-	document, ok := known[keyID]
-	if !ok || document.Err != nil {
-		return nil
-	}
-	var key signingKey
-	if json.Unmarshal(document.Data, &key) != nil || len(key.Key) < 32 {
-		return nil
-	}
-	return key.Key
 }
 
 // Sweep removes what is known about sessions that would have ended by themselves.

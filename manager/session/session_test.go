@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 )
@@ -19,19 +20,38 @@ var scope = Scope{Path: "/tokens/", Secure: true}
 // nodes returns the sessions of two nodes with one store, and their clock.
 func nodes(t *testing.T) (one, other *Sessions, now *time.Time) {
 	t.Helper()
+	store := newStore(t)
+	clock := time.Now()
+	one, other = node(t, store), node(t, store)
+	one.now = func() time.Time { return clock }
+	other.now = one.now
+	return one, other, &clock
+}
+
+func newStore(t *testing.T) storage.Store {
+	t.Helper()
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
 	t.Cleanup(func() { _ = store.Close() })
-	clock := time.Now()
-	node := func() *Sessions {
-		mirrors := map[string]*storage.Mirror{}
-		for _, kind := range []string{keyKind, endedKind} {
-			mirrors[kind] = storage.NewMirror(store, kind, storage.CacheOptions{TTL: time.Minute, ReadTimeout: time.Minute})
-		}
-		s := New(store, func(kind string) *storage.Mirror { return mirrors[kind] })
-		s.now = func() time.Time { return clock }
-		return s
+	return store
+}
+
+// node returns the sessions of a node with these encryption keys.
+func node(t *testing.T, store storage.Store, keys ...string) *Sessions {
+	t.Helper()
+	mirrors := map[string]*storage.Mirror{}
+	for _, kind := range []string{keyKind, endedKind} {
+		mirrors[kind] = storage.NewMirror(store, kind, storage.CacheOptions{TTL: time.Minute, ReadTimeout: time.Minute})
 	}
-	return node(), node(), &clock
+	return New(store, func(kind string) *storage.Mirror { return mirrors[kind] }, sealer(t, keys...))
+}
+
+func sealer(t *testing.T, keys ...string) accounts.Keys {
+	t.Helper()
+	made, err := accounts.NewKeys(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 // begin signs alice in and returns the cookie.
