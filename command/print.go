@@ -309,8 +309,20 @@ func expiry(at time.Time) string {
 // relative formats a duration from now in its largest unit.
 func relative(d time.Duration) string {
 	future := d > 0
+	text := length(d)
+	switch {
+	case text == "":
+		return "now"
+	case future:
+		return "in " + text
+	}
+	return text + " ago"
+}
+
+// length says roughly how long d is, or "" for less than a second.
+func length(d time.Duration) string {
 	d = d.Abs().Round(time.Second)
-	text := "now"
+	text := ""
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
@@ -323,11 +335,5 @@ func relative(d time.Duration) string {
 			break
 		}
 	}
-	switch {
-	case text == "now":
-		return text
-	case future:
-		return "in " + text
-	}
-	return text + " ago"
+	return text
 }

@@ -135,7 +135,9 @@ func printReport(w io.Writer, r proof.Report) {
 		fmt.Fprintln(w, ".")
 	}
 	if r.Removed > 0 {
-		fmt.Fprintf(w, "%d of them were removed because of their age; their hashes are in the tree.\n", r.Removed)
+		const minute = "2006-01-02 15:04 UTC"
+		fmt.Fprintf(w, "%d of them, recorded from %s until %s, were removed because of their age: the last ones on %s, when the newest was %s old. Their hashes are in the tree.\n",
+			r.Removed, r.RemovedFrom.UTC().Format(minute), r.RemovedUntil.UTC().Format(minute), r.RemovedAt.UTC().Format(minute), length(r.RemovedAt.Sub(r.RemovedUntil)))
 	}
 	for _, name := range r.Matched {
 		fmt.Fprintf(w, "It continues the checkpoint in %s.\n", shown(name))

@@ -38,6 +38,9 @@ func (id EventID) String() string { return fmt.Sprintf("%d-%d", id.Millis, id.Se
 // Key formats the id such that keys sort in the order of ids.
 func (id EventID) Key() string { return fmt.Sprintf("%013d-%010d", id.Millis, id.Seq) }
 
+// Time returns the time at which the event was recorded.
+func (id EventID) Time() time.Time { return time.UnixMilli(id.Millis).UTC() }
+
 // Before reports whether id was recorded before other.
 func (id EventID) Before(other EventID) bool {
 	return id.Millis < other.Millis || id.Millis == other.Millis && id.Seq < other.Seq

@@ -31,11 +31,13 @@ type Checkpoint struct {
 	Size int64
 	// Root is the Merkle tree hash.
 	Root tlog.Hash
+	// Removal is set if the events were removed because of their age.
+	Removal *Removal
 }
 
 // text returns the text of the checkpoint's note.
 func (c Checkpoint) text() string {
-	return c.Origin + "\n" + strconv.FormatInt(c.Size, 10) + "\n" + c.Root.String() + "\n"
+	return c.Origin + "\n" + strconv.FormatInt(c.Size, 10) + "\n" + c.Root.String() + "\n" + c.Removal.line()
 }
 
 // Sign returns the checkpoint as a note signed with a key.
@@ -43,7 +45,8 @@ func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 	return note.Sign(&note.Note{Text: c.text()}, signer)
 }
 
-// parseCheckpoint parses the text of a checkpoint's note. It ignores extension lines.
+// parseCheckpoint parses the text of a checkpoint's note. It ignores extension lines that
+// it does not know.
 func parseCheckpoint(text string) (Checkpoint, error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) < 4 || lines[len(lines)-1] != "" {
@@ -59,6 +62,9 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	}
 	if slices.Contains(lines[:len(lines)-1], "") {
 		return Checkpoint{}, errors.New("not a checkpoint: it has an empty line")
+	}
+	if c.Removal, err = parseRemoval(lines[3:]); err != nil {
+		return Checkpoint{}, err
 	}
 	return c, nil
 }

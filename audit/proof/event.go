@@ -11,8 +11,9 @@ import (
 
 // The actions of events that are about the trail itself.
 const (
-	// ActionTrimmed says that old events were removed, as configured. The change of
-	// the field removed_through is the number of the last one.
+	// ActionTrimmed says that old events are removed, as configured. The change of the
+	// field removed_through is the number of the last one. Only a signed Removal proves
+	// that.
 	ActionTrimmed = "audit_trimmed"
 	// ActionLost says that the trail no longer had events that a checkpoint covers.
 	ActionLost = "audit_lost"
@@ -31,10 +32,6 @@ type leaf struct {
 	Action  string    `json:"action"`
 	TokenID string    `json:"token_id"`
 	Name    string    `json:"name"`
-	Changes []struct {
-		Field string          `json:"field"`
-		New   json.RawMessage `json:"new"`
-	} `json:"changes"`
 }
 
 func decodeLeaf(raw []byte) (e leaf) {
@@ -57,20 +54,6 @@ func (e leaf) String() string {
 		text += " at " + e.At.UTC().Format(time.RFC3339)
 	}
 	return text
-}
-
-// removedThrough returns the number of the last event that, as this event says, was
-// removed because of its age, or 0.
-func (e leaf) removedThrough() (n uint64) {
-	if e.Action != ActionTrimmed {
-		return 0
-	}
-	for _, change := range e.Changes {
-		if change.Field == FieldRemovedThrough {
-			n, _ = strconv.ParseUint(string(change.New), 10, 63) // 0 if invalid
-		}
-	}
-	return n
 }
 
 // numberPrefix is how the JSON of a numbered event begins.

@@ -12,7 +12,7 @@ import (
 // An export of the trail is a text with a JSON object on each line:
 //
 //	{"trail":{"format":1,"checkpoint":"…","keys":["…"]}}
-//	{"checkpoint":"…"}                          an earlier checkpoint, before the tile in which it ends
+//	{"checkpoint":"…"}                          an earlier checkpoint, before the tile in which it ends; first, the Removal, if there is one
 //	{"tile":{"index":0,"hashes":"…"}}           the hashes of events 1 to 256, in base64
 //	{"event":{"seq":1,…}}                       an event: what is between {"event": and the last } is the leaf
 //	{"damaged":{"id":"…","data":"…"}}           an event that is not a line of JSON, in base64

@@ -22,6 +22,12 @@ type Report struct {
 	// old: they were removed as configured, and only their hashes are left.
 	Checked int64 `json:"checked"`
 	Removed int64 `json:"removed,omitempty"`
+	// RemovedFrom and RemovedUntil are when the oldest and the newest of the removed
+	// events were recorded, and RemovedAt when the newest ones were removed, as the
+	// gateway has signed.
+	RemovedFrom  time.Time `json:"removed_from,omitzero"`
+	RemovedUntil time.Time `json:"removed_until,omitzero"`
+	RemovedAt    time.Time `json:"removed_at,omitzero"`
 	// First and Last are the times of the oldest and of the newest event.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`

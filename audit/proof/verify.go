@@ -69,9 +69,9 @@ type verifier struct {
 	missing, gaps []span
 	missed        map[tlog.Hash]int64
 
-	// removed is the number of the last event that was removed because of its age, as
-	// the trail says.
-	removed uint64
+	// removed covers the events that were removed because of their age, as the gateway
+	// has signed.
+	removed Checkpoint
 	last    []byte
 }
 
@@ -150,7 +150,11 @@ func (v *verifier) save(saved Saved) {
 func (v *verifier) checkpoint(text string) {
 	signed, err := Open([]byte(text), v.keys)
 	if err == nil && signed.Origin == v.head.Origin && signed.Size <= v.head.Size && signed.Size >= v.tree.Size() {
-		v.await(awaited{signed.Checkpoint, fmt.Sprintf("the checkpoint of %d events that was signed earlier", signed.Size), false})
+		name := "the checkpoint of %d events that was signed earlier"
+		if signed.Removal != nil {
+			name = "the signed removal of the first %d events"
+		}
+		v.await(awaited{signed.Checkpoint, fmt.Sprintf(name, signed.Size), false})
 	}
 }
 
@@ -168,6 +172,9 @@ func (v *verifier) reach() {
 		root := v.tree.Root()
 		if root == a.Root {
 			v.good = a.Size
+			if a.Removal != nil {
+				v.removed = a.Checkpoint
+			}
 			if a.given {
 				v.report.Matched = append(v.report.Matched, a.name)
 			}
@@ -307,10 +314,7 @@ func (v *verifier) present(raw []byte) {
 		v.report.First = decodeLeaf(raw).At
 	}
 	v.last = append(v.last[:0], raw...)
-	switch {
-	case bytes.Contains(raw, []byte(ActionTrimmed)):
-		v.removed = max(v.removed, decodeLeaf(raw).removedThrough())
-	case bytes.Contains(raw, []byte(ActionLost)):
+	if bytes.Contains(raw, []byte(ActionLost)) {
 		if event := decodeLeaf(raw); event.Action == ActionLost {
 			v.add(Finding{Kind: KindLost, Event: v.next, Message: fmt.Sprintf("event %d says that the trail had lost events at %s: see that event; to leave it out, verify from %d on", v.next, event.At.UTC().Format("2006-01-02 15:04:05Z"), v.next+1)})
 		}
@@ -393,8 +397,11 @@ func (v *verifier) finish() (Report, error) {
 	v.settle(len(v.hashes))
 	for _, s := range v.missing {
 		if s.first == 0 {
-			old := min(s.last+1, int64(v.removed)) //nolint:gosec // G115: at most 63 bits
-			v.report.Removed, s.first = old, old
+			old := min(s.last+1, v.removed.Size)
+			if v.report.Removed, s.first = old, old; old > 0 {
+				r := v.removed.Removal
+				v.report.RemovedFrom, v.report.RemovedUntil, v.report.RemovedAt = r.From, r.Until, r.At
+			}
 		}
 		if s.first <= s.last {
 			v.add(missing(s))

@@ -54,6 +54,15 @@ func (l *Log) Export(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	values, err := l.store.TreeValues(ctx, valueRemoval)
+	if err != nil {
+		return err
+	}
+	if values[0] != nil {
+		if err := out.Checkpoint(values[0]); err != nil {
+			return err
+		}
+	}
 	events := &events{ctx: ctx, store: l.store, index: removed}
 	for first := int64(0); first < head.Size; first += tileWidth {
 		index := first / tileWidth

@@ -52,6 +52,7 @@ type backing interface {
 type memoryKeep struct {
 	mu     sync.Mutex
 	values map[string][]byte
+	turn   sync.Mutex // held from Lock to Unlock, whatever is locked
 }
 
 func newKeep() *memoryKeep { return &memoryKeep{values: make(map[string][]byte)} }
@@ -72,8 +73,15 @@ func (k *memoryKeep) Store(_ context.Context, key string, value []byte) error {
 	return nil
 }
 
-func (k *memoryKeep) Lock(context.Context, string) error   { return nil }
-func (k *memoryKeep) Unlock(context.Context, string) error { return nil }
+func (k *memoryKeep) Lock(context.Context, string) error {
+	k.turn.Lock()
+	return nil
+}
+
+func (k *memoryKeep) Unlock(context.Context, string) error {
+	k.turn.Unlock()
+	return nil
+}
 
 // onlyKey returns a Keep that has the same key, but remembers no checkpoint.
 func (k *memoryKeep) onlyKey() *memoryKeep {

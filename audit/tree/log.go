@@ -65,10 +65,6 @@ type Log struct {
 	// announced is set once the trail says that this gateway signs it.
 	announced bool
 	memory
-
-	// announcedRemoval is the number of the last event that was to be removed because
-	// of its age, as this gateway has recorded. It belongs to Trim.
-	announcedRemoval int64
 }
 
 // New returns a Log. It does not use the store and Keep yet.

@@ -31,7 +31,7 @@ func (l *Log) Prove(ctx context.Context, id storage.EventID) (proof.Inclusion, e
 			return proof.Inclusion{}, err
 		}
 	}
-	changed := fmt.Errorf("audit event %s is not what was recorded: run caddy jira-token audit verify", id)
+	changed := changedError{id}
 	if p.Index < 0 || p.Index >= head.Size {
 		return proof.Inclusion{}, changed
 	}
@@ -43,6 +43,13 @@ func (l *Log) Prove(ctx context.Context, id storage.EventID) (proof.Inclusion, e
 		return proof.Inclusion{}, changed
 	}
 	return p, nil
+}
+
+// changedError reports an event that is not what the tree says.
+type changedError struct{ event storage.EventID }
+
+func (e changedError) Error() string {
+	return fmt.Sprintf("audit event %s is not what was recorded: run caddy jira-token audit verify", e.event)
 }
 
 // search returns the index of an event without a number, by its hash, or -1.

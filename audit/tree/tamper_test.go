@@ -65,6 +65,20 @@ var tamperings = []struct {
 		m.events = m.events[300:]
 		m.tree[storage.TreeRemoved] = "300"
 	}, "missing 1-300"},
+	{"as if they were old, with an event about it", func(t testing.TB, m *image) {
+		last := m.events[len(m.events)-1]
+		m.events = append(m.events[300:], entry{nextID(t, last), `{"seq":701,"id":"","at":"2026-03-01T12:00:00Z","action":"audit_trimmed",` +
+			`"actor":{"kind":"system","name":"node"},"changes":[{"field":"removed_through","old":0,"new":300}]}`})
+		m.tree[storage.TreeRemoved], m.sequence = "300", 701
+	}, "missing 1-300"},
+	{"as if they were old, with a removal that another key has signed", func(t testing.TB, m *image) {
+		m.events = m.events[300:]
+		m.tree[storage.TreeRemoved], m.tree[valueRemoval] = "300", string(foreign(t, m.tree[storage.TreeHead]))
+	}, "missing 1-300"},
+	{"as if they were old, with a signed checkpoint that is no removal", func(_ testing.TB, m *image) {
+		m.events = m.events[300:]
+		m.tree[storage.TreeRemoved], m.tree[valueRemoval] = "300", m.tree[checkpointName(500)]
+	}, "missing 1-300"},
 	{"the last events are deleted", func(_ testing.TB, m *image) { m.events = m.events[:600] }, "missing 601-700"},
 	{"all but one are deleted", func(_ testing.TB, m *image) { m.events = m.events[500:501] }, "missing 1-500, missing 502-700"},
 	{"two are swapped", func(_ testing.TB, m *image) {
@@ -148,6 +162,7 @@ func foreign(t testing.TB, note string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signed.Removal = new(proof.Removal)
 	forged, err := signed.Sign(signer)
 	if err != nil {
 		t.Fatal(err)
