@@ -397,6 +397,7 @@ func (a *App) Start() error {
 	})
 	a.goInService(a.tree.Run)
 	a.goInService(a.sweepHeld)
+	a.goInService(a.tellCheckpoints)
 	a.startNotices()
 	a.startSignIns()
 	return a.startPeople()

@@ -55,7 +55,7 @@ key can replace the whole trail: only a checkpoint that was saved elsewhere show
 			return errors.New("the audit trail is not what was recorded")
 		}),
 	}
-	cmd.Flags().StringArray("checkpoint", nil, "File with a signed checkpoint that was saved earlier: the trail must continue it")
+	cmd.Flags().StringArray("checkpoint", nil, "File with a signed checkpoint, or with notices that have some, saved earlier: the trail must continue it")
 	cmd.Flags().StringArray("key", nil, "Verifier key to trust, instead of those that the gateway names")
 	cmd.Flags().String("file", "", "Check this export, without a gateway (- for standard input)")
 	cmd.Flags().Int64("from", 0, "Number of the first event about which findings count, if earlier ones are known")
@@ -69,11 +69,15 @@ func verifyOptions(cmd *cobra.Command) (options proof.Options, err error) {
 	options.From, _ = cmd.Flags().GetInt64("from")
 	files, _ := cmd.Flags().GetStringArray("checkpoint")
 	for _, file := range files {
-		signed, err := os.ReadFile(file) //nolint:gosec // G304: the user names it
+		text, err := os.ReadFile(file) //nolint:gosec // G304: the user names it
 		if err != nil {
 			return options, fmt.Errorf("--checkpoint: %w", err)
 		}
-		options.Checkpoints = append(options.Checkpoints, proof.Saved{Name: file, Note: signed})
+		saved, err := proof.SavedIn(file, text)
+		if err != nil {
+			return options, fmt.Errorf("--checkpoint: %s: %w", file, err)
+		}
+		options.Checkpoints = append(options.Checkpoints, saved...)
 	}
 	return options, nil
 }

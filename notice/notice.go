@@ -19,13 +19,14 @@ const (
 	AccountFailing    = "jira_tokens.account.failing"
 	AccountRecovered  = "jira_tokens.account.recovered"
 	ApprovalRequested = "jira_tokens.approval.requested"
+	TrailCheckpoint   = "jira_tokens.trail.checkpoint"
 	Test              = "jira_tokens.test"
 )
 
 // Types returns all types of notices.
 func Types() []string {
 	return []string{
-		TokenExpiring, TokenUnused, AccountExpiring, AccountFailing, AccountRecovered, ApprovalRequested, Test,
+		TokenExpiring, TokenUnused, AccountExpiring, AccountFailing, AccountRecovered, ApprovalRequested, TrailCheckpoint, Test,
 	}
 }
 

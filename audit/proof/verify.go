@@ -22,13 +22,6 @@ type Options struct {
 	From int64
 }
 
-// Saved is a signed checkpoint that was saved earlier.
-type Saved struct {
-	// Name says where it is from.
-	Name string
-	Note []byte
-}
-
 // Verify reads an export of the trail and checks that its events are exactly those
 // that its signed checkpoint covers, in order. It returns an error if the input is not
 // a complete export. Memory is bounded.

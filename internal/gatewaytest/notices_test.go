@@ -3,10 +3,13 @@ package gatewaytest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 )
 
@@ -50,6 +54,8 @@ type hookReceiver struct {
 	mu  sync.Mutex
 	got map[string]int
 	bad []string
+	// checkpoint is the newest notice with a checkpoint of the audit trail, as it came.
+	checkpoint []byte
 }
 
 func newHookReceiver(t *testing.T) *hookReceiver {
@@ -76,6 +82,9 @@ func newHookReceiver(t *testing.T) *hookReceiver {
 			h.bad = append(h.bad, fmt.Sprint(err, string(body)))
 		}
 		h.got[event.Type+" "+event.Data.ID]++
+		if event.Type == "jira_tokens.trail.checkpoint" {
+			h.checkpoint = body
+		}
 	}))
 	t.Cleanup(h.Close)
 	return h
@@ -93,10 +102,14 @@ func (h *hookReceiver) count(about string) int {
 func TestNoticesOfTwoGateways(t *testing.T) {
 	redis := redistest.Start(t)
 	hook := newHookReceiver(t)
+	signing, _, err := tree.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := options{
 		store:  redisStore(redis),
 		global: "events {\non jira_tokens.token.expiring print\n}",
-		apps:   fmt.Sprintf("public_url https://jira.example.com\nnotify before 1h 10s\nnotify webhook %s/hunter2 {\nname ops\nsecret %s\n}", hook.URL, hookSecret),
+		apps:   fmt.Sprintf("audit {\nkey %s\n}\npublic_url https://jira.example.com\nnotify before 1h 10s\nnotify webhook %s/hunter2 {\nname ops\nsecret %s\n}", signing, hook.URL, hookSecret),
 	}
 	a, b := startGateway(t, o), startGateway(t, o)
 	for _, g := range []*gateway{a, b} {
@@ -143,11 +156,31 @@ func TestNoticesOfTwoGateways(t *testing.T) {
 			t.Errorf("%d notices about %s", n, id)
 		}
 	}
+	// The checkpoint of the day, once, which can be kept as it came.
+	var checkpoint []byte
+	eventually(t, "the checkpoint", func() error {
+		hook.mu.Lock()
+		defer hook.mu.Unlock()
+		if checkpoint = hook.checkpoint; checkpoint == nil {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	kept := filepath.Join(b.dir, "checkpoint.json")
+	if err := os.WriteFile(kept, checkpoint, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.token("audit", "verify", "--checkpoint", kept); r.code != 0 || !strings.Contains(r.out, "It continues the checkpoint in "+kept) {
+		t.Errorf("audit verify: %s", r)
+	}
 	late := issue(b, 3)
 	_ = a.cmd.Process.Kill()
 	<-a.exited
 	a.exited = nil
 	arrived(late)
+	if n := hook.got["jira_tokens.trail.checkpoint "]; n != 1 {
+		t.Errorf("%d notices with a checkpoint", n)
+	}
 	if len(hook.bad) > 0 {
 		t.Errorf("bad requests: %q", hook.bad)
 	}
