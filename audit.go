@@ -68,7 +68,7 @@ func (a *App) provisionTree(ctx caddy.Context) error {
 	}
 	options := tree.Options{
 		Trusted: config.TrustedKeys, Retention: time.Duration(config.Retention), Keep: ctx.Storage(),
-		StoreKey: a.store.Key(), Node: nodeName(), Logger: a.logger.Named("audit"), Now: time.Now,
+		Lineage: a.tokens.Store.Lineage(), StoreKey: a.store.Key(), Node: nodeName(), Logger: a.logger.Named("audit"), Now: time.Now,
 	}
 	if config.Retention != 0 && options.Retention < minRetention {
 		return fmt.Errorf("audit: invalid retention %s: expected at least %s", options.Retention, minRetention)

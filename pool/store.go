@@ -42,6 +42,9 @@ type Store struct {
 	sweeper storage.Sweeper
 	// expiries counts tokens that expire. It is nil if the store cannot.
 	expiries storage.ExpiryCounter
+	// lineage identifies the history of the store's server. It is nil if that is never
+	// replaced.
+	lineage func(ctx context.Context) (string, error)
 	// started is set once a configuration with this store is in service.
 	started atomic.Bool
 
@@ -56,6 +59,9 @@ func newStore(name string, store storage.Store, logger *zap.Logger) *Store {
 	s := &Store{Metrics: newMetrics(), end: end, running: background.New(ctx), name: name, logger: logger}
 	s.counter, _ = store.(storage.Counter)
 	s.expiries, _ = store.(storage.ExpiryCounter)
+	if replaceable, ok := store.(storage.Lineage); ok {
+		s.lineage = replaceable.Lineage
+	}
 	vetted := storage.Vet(audit.Logged(storage.Observe(store, s.Metrics.storeCalled), newLogger("audit")), reportDamage(logger))
 	follower, _ := store.(storage.UseFollower)
 	s.catalog = catalog.New(vetted, follower, s.running)
@@ -104,6 +110,10 @@ func (s *Store) Census(ctx context.Context, query storage.CensusQuery) (*storage
 
 // ExpiryCounter counts tokens that expire, or is nil if the store cannot.
 func (s *Store) ExpiryCounter() storage.ExpiryCounter { return s.expiries }
+
+// Lineage identifies the history of the store's server, or is nil if that is never
+// replaced by another one.
+func (s *Store) Lineage() func(ctx context.Context) (string, error) { return s.lineage }
 
 // reportDamage returns a function that logs damaged records, at most one line per
 // minute, since clients can keep using a damaged token.

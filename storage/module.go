@@ -34,6 +34,14 @@ type Counter interface {
 	Count(ctx context.Context) (int, error)
 }
 
+// Lineage is a store whose server can be replaced by another one, which may lack the
+// newest changes.
+type Lineage interface {
+	// Lineage identifies the server's history. It is another one after a failover, and
+	// after a restart.
+	Lineage(ctx context.Context) (string, error)
+}
+
 // ExpiryCounter is a store that can count the tokens that work and expire within each of
 // several times, without reading records.
 type ExpiryCounter interface {

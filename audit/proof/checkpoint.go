@@ -33,11 +33,13 @@ type Checkpoint struct {
 	Root tlog.Hash
 	// Removal is set if the events were removed because of their age.
 	Removal *Removal
+	// Loss is set if the trail had lost events, of which these are left.
+	Loss *Loss
 }
 
 // text returns the text of the checkpoint's note.
 func (c Checkpoint) text() string {
-	return c.Origin + "\n" + strconv.FormatInt(c.Size, 10) + "\n" + c.Root.String() + "\n" + c.Removal.line()
+	return c.Origin + "\n" + strconv.FormatInt(c.Size, 10) + "\n" + c.Root.String() + "\n" + c.Removal.line() + c.Loss.line()
 }
 
 // Sign returns the checkpoint as a note signed with a key.
@@ -64,6 +66,9 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 		return Checkpoint{}, errors.New("not a checkpoint: it has an empty line")
 	}
 	if c.Removal, err = parseRemoval(lines[3:]); err != nil {
+		return Checkpoint{}, err
+	}
+	if c.Loss, err = parseLoss(lines[3:]); err != nil {
 		return Checkpoint{}, err
 	}
 	return c, nil

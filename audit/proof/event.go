@@ -21,8 +21,13 @@ const (
 	ActionKey = "audit_key"
 )
 
-// FieldRemovedThrough is the field of ActionTrimmed.
-const FieldRemovedThrough = "removed_through"
+const (
+	// FieldRemovedThrough is the field of ActionTrimmed.
+	FieldRemovedThrough = "removed_through"
+	// FieldCheckpoint is the field of ActionLost with the checkpoint that was known and
+	// the one of what was left.
+	FieldCheckpoint = "checkpoint"
+)
 
 // leaf is what verification needs of an event.
 type leaf struct {
@@ -32,6 +37,10 @@ type leaf struct {
 	Action  string    `json:"action"`
 	TokenID string    `json:"token_id"`
 	Name    string    `json:"name"`
+	Changes []struct {
+		Field string          `json:"field"`
+		New   json.RawMessage `json:"new"`
+	} `json:"changes"`
 }
 
 func decodeLeaf(raw []byte) (e leaf) {

@@ -309,7 +309,7 @@ func (v *verifier) present(raw []byte) {
 	v.last = append(v.last[:0], raw...)
 	if bytes.Contains(raw, []byte(ActionLost)) {
 		if event := decodeLeaf(raw); event.Action == ActionLost {
-			v.add(Finding{Kind: KindLost, Event: v.next, Message: fmt.Sprintf("event %d says that the trail had lost events at %s: see that event; to leave it out, verify from %d on", v.next, event.At.UTC().Format("2006-01-02 15:04:05Z"), v.next+1)})
+			v.add(lostFinding(event, v.next, v.keys))
 		}
 	}
 }

@@ -43,6 +43,9 @@ type Options struct {
 	Keep Keep
 	// StoreKey identifies the store among those whose checkpoints Keep has.
 	StoreKey string
+	// Lineage identifies the history of the store's server; nil if that is never
+	// replaced by another one.
+	Lineage func(ctx context.Context) (string, error)
 	// Node identifies this gateway in events.
 	Node   string
 	Logger *zap.Logger
@@ -103,6 +106,7 @@ func (l *Log) acquire(ctx context.Context) error {
 func (l *Log) release() { <-l.turn }
 
 func (l *Log) integrate(ctx context.Context) (proof.Signed, error) {
+	lineage := l.lineageNow(ctx)
 	for conflicts := 0; ; {
 		more, err := l.step(ctx)
 		switch {
@@ -111,7 +115,7 @@ func (l *Log) integrate(ctx context.Context) (proof.Signed, error) {
 		case err != nil:
 			return proof.Signed{}, err
 		case !more:
-			l.remember(ctx, l.head)
+			l.remember(ctx, l.head, lineage)
 			return l.head, nil
 		}
 	}

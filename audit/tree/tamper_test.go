@@ -162,7 +162,7 @@ func foreign(t testing.TB, note string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed.Removal = new(proof.Removal)
+	signed.Removal, signed.Loss = new(proof.Removal), &proof.Loss{Known: signed.Size, Cause: proof.CauseFailover}
 	forged, err := signed.Sign(signer)
 	if err != nil {
 		t.Fatal(err)

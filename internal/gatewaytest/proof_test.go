@@ -2,7 +2,9 @@ package gatewaytest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,6 +148,93 @@ func TestTrailOfTwoGateways(t *testing.T) {
 		gateways[i%2].issue(fmt.Sprint("owner ", i), "read")
 		if r := gateways[1-i%2].token("audit", "verify"); r.code != 0 || !strings.Contains(r.out, fmt.Sprintf("%d events", i+1)) {
 			t.Fatalf("after %d events: %s", i+1, r)
+		}
+	}
+}
+
+// TestTrailAfterFailover: a replica without the newest events takes over. The gateways say
+// that these were lost with a failover, so does audit verify, and the trail goes on, in one
+// order.
+func TestTrailAfterFailover(t *testing.T) {
+	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(primary.Addr)
+	replica := redistest.Start(t, "--replicaof", host, port)
+	primary.WaitReplicas(1)
+	network := redistest.StartProxy(t, primary)
+	signing, _, err := tree.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options{store: "store redis " + network.URL(), apps: "audit {\nkey " + signing + "\n}"}
+	gateways := []*gateway{startGateway(t, o), startGateway(t, o)}
+	verify := func(g *gateway, args ...string) result {
+		return g.token(append([]string{"audit", "verify"}, args...)...)
+	}
+	for i := range 4 {
+		gateways[i%2].issue(fmt.Sprint("owner ", i), "read")
+	}
+	for _, g := range gateways {
+		if r := verify(g); r.code != 0 || !strings.Contains(r.out, "4 events") {
+			t.Fatalf("before: %s", r)
+		}
+	}
+	primary.WaitReplicas(1)
+	replica.Do("replicaof", "no", "one") // it gets no more, as if the network were cut
+	for i := range 3 {
+		gateways[i%2].issue(fmt.Sprint("lost owner ", i), "read")
+	}
+	kept := filepath.Join(gateways[0].dir, "kept")
+	for i, g := range gateways {
+		r := g.token("audit", "checkpoint")
+		if i == 0 {
+			if err := os.WriteFile(kept, []byte(r.out), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.code != 0 || !strings.Contains(r.out, "\n7\n") {
+			t.Fatalf("checkpoint: %s", r)
+		}
+	}
+	primary.Kill()
+	network.Switch(replica)
+	network.Reset()
+	for i := range 5 {
+		eventually(t, "the gateway to issue a token", func() error {
+			if r := gateways[i%2].token("create", "--owner", fmt.Sprint("later owner ", i), "--name", "n", "--output", "json"); r.code != 0 {
+				return errors.New(r.err)
+			}
+			return nil
+		})
+	}
+	for _, g := range gateways {
+		r := verify(g)
+		if r.code == 0 || !strings.Contains(oneLine(r.out), "events were lost with a failover, as event") || strings.Contains(r.out, "not what was recorded: ") {
+			t.Errorf("verify: %s", r)
+		}
+		if r := verify(g, "--checkpoint", kept); r.code == 0 {
+			t.Errorf("verify with a checkpoint of before: %s", r)
+		}
+	}
+	if a, b := gateways[0].log.String(), gateways[1].log.String(); !strings.Contains(a+b, "has lost events with a failover") || strings.Contains(a+b, "without a failover") {
+		t.Errorf("the log: %s", lineWith(a+b, "has lost events"))
+	}
+	// From there on, all is well.
+	var page struct {
+		Events []struct {
+			Seq    int64
+			Action string
+		}
+	}
+	gateways[0].call("GET", "/jira_tokens/audit", nil, 200, &page)
+	last := int64(0)
+	for _, event := range page.Events {
+		if event.Action == "audit_lost" {
+			last = event.Seq
+		}
+	}
+	for _, g := range gateways {
+		if r := verify(g, "--from", fmt.Sprint(last+1)); r.code != 0 || last == 0 {
+			t.Errorf("verify from %d: %s", last+1, r)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
 // The server is inspected every hour, since its settings may change at any time, and
@@ -84,6 +86,19 @@ func (s *store) inspect(ctx context.Context) error {
 	return nil
 }
 
+// Lineage returns the ID of the history that the primary replicates. A replica that takes
+// over begins another one: https://redis.io/docs/latest/operate/oss_and_stack/management/replication/
+func (s *store) Lineage(ctx context.Context) (string, error) {
+	bounded, cancel := s.within(ctx)
+	defer cancel()
+	node, err := s.primary(bounded)
+	if err != nil {
+		return "", err
+	}
+	info, err := infoOf(bounded, node, "replication")
+	return info["master_replid"], err
+}
+
 // savesNothing reports whether the server is known not to make snapshots. INFO does
 // not tell, and CONFIG GET, which does, is often not permitted on managed services.
 func savesNothing(ctx context.Context, node *redis.Client) bool {
@@ -122,3 +137,6 @@ func older(a, b string) bool {
 	}
 	return false
 }
+
+// Interface guard
+var _ storage.Lineage = (*store)(nil)
