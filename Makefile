@@ -20,7 +20,7 @@ modules := . tools internal/clienttest/tools
 # go test with progress reports. Targets that use it depend on gotest.
 gotest := bin/gotest
 
-.PHONY: help run build gotest test test-clients fuzz soak lint fmt bench bench-gateway
+.PHONY: help run build gotest test test-clients fuzz soak screenshots lint fmt bench bench-gateway
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ fuzz: gotest ## every fuzz target for an hour each: FUZZTIME=10m
 soak: gotest ## gateways under load while tokens change, configurations reload and Redis fails, at random: SOAK_TIME=3m SOAK_SEED=1
 	@.ci/prepare
 	SOAK_TIME='$(SOAK_TIME)' SOAK_SEED='$(SOAK_SEED)' $(gotest) -count=1 -v -timeout=0 -run='TestSoak$$' ./internal/gatewaytest
+
+screenshots: gotest ## the pictures of docs/images, from make run and Chromium
+	@.ci/prepare
+	SCREENSHOTS='$(CURDIR)/docs/images' $(gotest) -count=1 -v -run='TestFirstLook$$' ./examples/quickstart
 
 lint: ## golangci-lint, gofmt, go.mod and go.sum up to date
 	@echo 'lint: golangci-lint (the first run compiles it, which takes several minutes)'

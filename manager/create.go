@@ -34,6 +34,10 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	if !ok {
 		return
 	}
+	if wasSent(r, values) {
+		h.problem(w, r, http.StatusConflict, "problem.again")
+		return
+	}
 	typed := typed{values}
 	if typed.updates() {
 		h.updateForm(w, r, v, typed, nil)
@@ -51,5 +55,6 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		h.showForm(w, r, v, h.form(r, v, typed, nil), err)
 		return
 	}
+	markSent(w, r, values)
 	h.showSecret(w, r, v, created, false)
 }

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
@@ -33,6 +34,7 @@ var handoverSpans = []string{"1h", "24h", "7d"}
 func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Token) page.TokenForm {
 	o := h.offerFor(v, typed, before)
 	form := page.TokenForm{
+		Number:   rand.Text(),
 		OnBehalf: v.desk.Rights().OnBehalf() && before == nil, Manage: v.desk.Manages(), Template: r.URL.Query().Get("template"),
 		Fields: make(map[string]page.Field), HideComments: typed.ticked("hide_comments"), HoldWrites: typed.ticked("hold_writes"), Handover: typed.ticked("handover"),
 		Scopes: o.scopes(typed.text("scope")), Accounts: o.accounts(typed.text("account")), WithoutAsking: typed.ticked("without_asking"),

@@ -25,6 +25,7 @@ type tour struct {
 	account     string // the account's user in Jira
 	cloud       bool
 	read, write string // tokens
+	signIn      string // the token for the page
 	issue       issue
 }
 
@@ -47,6 +48,14 @@ func prepareTour(ctx context.Context, g *gateway) (*tour, error) {
 	t := &tour{gateway: g}
 	var err error
 	if t.account, err = g.accountUser(ctx); err != nil {
+		return nil, err
+	}
+	if g.settings.standIn {
+		if err := g.createSample(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if t.signIn, err = g.createSignIn(ctx); err != nil {
 		return nil, err
 	}
 	if t.read, err = g.createToken(ctx, "read"); err != nil {
@@ -91,16 +100,9 @@ func (g *gateway) accountUser(ctx context.Context) (string, error) {
 }
 
 func (g *gateway) createToken(ctx context.Context, scope string) (string, error) {
-	var created struct {
-		Token string `json:"token"`
-	}
-	err := g.manage(ctx, http.MethodPost, "tokens", map[string]string{
+	return g.create(ctx, map[string]any{
 		"owner": owner, "name": "quickstart, " + scope, "scope": scope, "expires_at": fmt.Sprintf("%dd", lifetime),
-	}, &created)
-	if err != nil {
-		return "", fmt.Errorf("creating a %s token: %w", scope, err)
-	}
-	return created.Token, nil
+	})
 }
 
 // get calls Jira through the gateway with the read token.
@@ -208,6 +210,8 @@ func (t *tour) print(out io.Writer) {
 	fmt.Fprint(out, "\nThe gateway is running. Ctrl-C stops everything.\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
+		{"page", "http://" + g.address + pagePath + "/"},
+		{"sign in", "as " + manager + ", with the token " + t.signIn},
 		{"gateway", "http://" + g.address},
 		{"Jira", jira},
 		{"account", t.account},
@@ -220,6 +224,9 @@ func (t *tour) print(out io.Writer) {
 		fmt.Fprintf(table, "  %s\t%s\n", row[0], row[1])
 	}
 	_ = table.Flush() // out is the terminal
+	if g.settings.standIn {
+		fmt.Fprint(out, "\nOn the page are sample tokens of other people: one waits for approval, and so does a change by an AI agent.\n")
+	}
 	fmt.Fprintf(out, "\nThe tokens belong to %s and expire in %d days. Paste into another terminal:\n", owner, lifetime)
 	for _, p := range t.pastes() {
 		fmt.Fprintf(out, "\n  # %s\n  %s\n", p.does, p.command)

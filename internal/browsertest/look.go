@@ -18,6 +18,12 @@ func nameOf(node *accessibility.Node) string {
 	return ""
 }
 
+// Picture returns what the window shows, as PNG.
+func (p *Tab) Picture() []byte {
+	p.t.Helper()
+	return get(p, "taking a picture", chromedp.CaptureScreenshot())
+}
+
 // Evaluate returns the value of a JavaScript expression.
 func Evaluate[T any](p *Tab, expression string) T {
 	p.t.Helper()

@@ -29,11 +29,12 @@ func (s *pageSite) furnish(t *testing.T) (tok issued, held string) {
 }
 
 // pages are the pages that somebody who manages can open.
-func pages(tok issued, held string) []string {
+func pages(tok issued, held, event string) []string {
 	return []string{
-		"", "tokens?state=expired", "tokens/new", "tokens/new?template=agent", "tokens/" + tok.ID, "tokens/" + tok.ID + "/edit",
+		"overview", "tokens", "tokens?state=expired", "tokens/new", "tokens/new?template=agent", "tokens/" + tok.ID, "tokens/" + tok.ID + "/edit",
 		"tokens/" + tok.ID + "?method=PUT&path=/rest/api/2/issue/DEMO-1&address=127.0.0.1", "tokens/" + tok.ID + "/rotate", "tokens/" + tok.ID + "/revoke",
-		"all", "all?q=nobody", "requests", "requests/" + held, "owners", "accounts", "trail", "nothing",
+		"all", "all?q=nobody", "requests", "requests/" + held, "owners", "owner?name=alice", "owner/revoke?name=alice", "owner/transfer?name=alice&to=bea",
+		"accounts", "accounts/default", "account", "trail", "trail?action=denied", "trail/" + event, "nothing",
 	}
 }
 
@@ -59,7 +60,7 @@ func TestPageForEverybody(t *testing.T) {
 			t.Errorf("%s has %d bytes", what, size)
 		}
 	}
-	for _, path := range pages(tok, held) {
+	for _, path := range pages(tok, held, s.firstEvent(t)) {
 		p.Go("/tokens/" + path)
 		check(path)
 	}
@@ -128,7 +129,7 @@ func TestPageWithoutScripts(t *testing.T) {
 	other := s.issue("bea", "read", "name", "of somebody else")
 	p := s.as("root")
 	p.WithoutScripts()
-	p.Go("/tokens/")
+	p.Go("/tokens/tokens")
 	p.Follow("link", "Create token")
 	p.Follow("link", "AI agent")
 	p.Fill("Name", "plain")
@@ -165,7 +166,7 @@ func TestPageWithoutScripts(t *testing.T) {
 	if a, _ := s.works(other); a.reason() != "token_disabled" {
 		t.Errorf("disabled with others: %s", a)
 	}
-	for _, section := range []string{"Requests", "Owners", "Accounts", "Trail"} {
+	for _, section := range []string{"Overview", "Requests", "Owners", "Accounts", "Trail"} {
 		if status := p.Follow("link", section); status != http.StatusOK || !strings.Contains(p.Text(), section) {
 			t.Errorf("%s: HTTP %d", section, status)
 		}

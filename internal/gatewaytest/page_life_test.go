@@ -44,7 +44,15 @@ func TestPageTokenLife(t *testing.T) {
 	p.Click("button", "Ask Jira who I am")
 	p.Wait(accountUser)
 
-	p.Follow("link", "Done")
+	// The page is shown once: to reload it is to send the form again, which does nothing.
+	if status := p.Reload(); status != http.StatusConflict {
+		t.Errorf("reloading the page that shows the token: HTTP %d", status)
+	}
+	if again := tokenText.FindString(p.Text()); again != "" {
+		t.Error("reloading the page shows a token")
+	}
+	p.Go("/tokens/tokens")
+	p.Follow("link", "Power BI") // there is only one
 	p.Lacks(tok.Token)
 	p.Shows("Power BI", "Active", "from 127.0.0.0/8", "just now")
 	p.Follow("link", "My tokens")
@@ -63,7 +71,10 @@ func TestPageTokenLife(t *testing.T) {
 			t.Errorf("the %s token after the rotation: %s", what, a)
 		}
 	}
-	p.Follow("link", "Done")
+	if status := p.Reload(); status != http.StatusConflict || tokenText.MatchString(p.Text()) {
+		t.Errorf("reloading the page after the rotation: HTTP %d", status)
+	}
+	p.Go("/tokens/tokens/" + tok.ID)
 
 	p.Click("link", "Disable")
 	p.Follow("button", "Disable “Power BI”")

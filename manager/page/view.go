@@ -85,6 +85,8 @@ type TokenForm struct {
 	// ID is empty for a new token. Name is what the token is called now.
 	ID, Name string
 	Version  uint64
+	// Number tells this form from others, so that it is not sent twice.
+	Number string
 
 	Templates []Template
 	// Template is the name of the chosen one, or empty as long as none is.
