@@ -63,7 +63,7 @@ func (a *app) Lookup(ctx context.Context, presented token.Token) (*token.Record,
 
 var options = storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Minute}
 
-func newApp(t *testing.T) *app {
+func newApp(t testing.TB) *app {
 	t.Helper()
 	store := &awayStore{Store: filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())}
 	t.Cleanup(func() { _ = store.Close() })

@@ -33,7 +33,7 @@ func (*header) Recognize(r *http.Request) (*identity.Person, error) {
 }
 
 // serve serves a manager below /tokens/, as handle_path does.
-func serve(t *testing.T, a *app, identities ...identity.Identity) *httptest.Server {
+func serve(t testing.TB, a *app, identities ...identity.Identity) *httptest.Server {
 	t.Helper()
 	h := &Handler{app: a, identities: identities, now: time.Now, logger: zap.NewNop()}
 	for _, i := range identities {
@@ -72,13 +72,13 @@ func serve(t *testing.T, a *app, identities ...identity.Identity) *httptest.Serv
 
 // browser is a browser with cookies, which follows no redirects.
 type browser struct {
-	t      *testing.T
+	t      testing.TB
 	server *httptest.Server
 	user   string // for the identity header
 	client *http.Client
 }
 
-func newBrowser(t *testing.T, server *httptest.Server, user string) *browser {
+func newBrowser(t testing.TB, server *httptest.Server, user string) *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)

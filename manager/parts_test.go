@@ -36,7 +36,7 @@ func (quiet) Notify(notice.Notice) {}
 // encryptionKey is a key for accounts and held changes in the store.
 const encryptionKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
-func newParts(t *testing.T, store storage.Store) *parts {
+func newParts(t testing.TB, store storage.Store) *parts {
 	t.Helper()
 	keys, err := accounts.NewKeys([]string{encryptionKey})
 	if err != nil {

@@ -90,7 +90,7 @@ var sample = []sampleToken{
 }
 
 // sampleChange is the body of the sample's requests that change something.
-const sampleChange = `{"fields": {"summary": "Choose a coffee machine, and a grinder"}}`
+const sampleChange = `{"fields": {"summary": "Give everybody a coffee machine, and a grinder"}}`
 
 // createSample creates the sample in front of the stand-in, unless the store has it from an
 // earlier run.
