@@ -37,12 +37,13 @@ type app struct {
 	mirrors  map[string]*storage.Mirror
 	used     []string
 	jiras    []handler.Jira
+	public   string
 }
 
 func (a *app) Registry() *registry.Registry         { return a.registry }
 func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
 func (a *app) Jiras() []handler.Jira                { return a.jiras }
-func (*app) PublicAddress() string                  { return "https://jira.example.com" }
+func (a *app) PublicAddress() string                { return a.public }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (*app) GroupsHealth() *facts.Health            { return nil }
 func (*app) PolicyOfOthers() *registry.LoadedPolicy { return nil }
@@ -75,7 +76,7 @@ func newApp(t testing.TB) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{store: store, people: registry.NewDirectory(rules, members), limits: &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}, mirrors: make(map[string]*storage.Mirror)}
+	a := &app{public: "https://jira.example.com", store: store, people: registry.NewDirectory(rules, members), limits: &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}, mirrors: make(map[string]*storage.Mirror)}
 	for _, kind := range []string{"session_key", "ended_session"} {
 		a.mirrors[kind] = storage.NewMirror(store, kind, options)
 	}

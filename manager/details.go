@@ -3,9 +3,11 @@ package manager
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -45,6 +47,12 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	content.Events = h.events(events)
+	var activity []admin.Activity
+	if err := h.as(r, v).call(http.MethodGet, "tokens/"+url.PathEscape(t.ID)+"/activity", nil, nil, &activity); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
+	content.Chart = h.chart(activity)
 	if content.Probe, err = h.probe(r, v, t); err != nil {
 		h.refused(w, r, v, err)
 		return
@@ -63,6 +71,7 @@ func (h *Handler) facts(t admin.Token) []page.Fact {
 		{Name: h.say("fact.id"), Text: t.ID},
 		{Name: h.say("field.kind.short"), Text: h.say("kind." + t.Kind.String())},
 		{Name: h.say("field.account"), Text: t.Account},
+		{Name: h.say("fact.sees"), Text: t.Confine.String()},
 		{Name: h.say("column.ends"), Moment: h.moment(t.ExpiresAt)},
 		{Name: h.say("fact.created"), Moment: h.moment(t.CreatedAt)},
 	}
@@ -73,11 +82,43 @@ func (h *Handler) facts(t admin.Token) []page.Fact {
 			facts = append(facts, fact)
 		}
 	}
+	facts = append(facts, h.limitFacts(t)...)
+	if !t.NotBefore.IsZero() {
+		facts = append(facts, page.Fact{Name: h.say("field.not_before"), Moment: h.moment(t.NotBefore)})
+	}
 	if !t.RotatedAt.IsZero() {
 		facts = append(facts, page.Fact{Name: h.say("fact.rotated"), Moment: h.moment(t.RotatedAt)})
 	}
 	if t.PreviousUntil.After(h.now()) {
 		facts = append(facts, page.Fact{Name: h.say("fact.previous"), Moment: h.moment(t.PreviousUntil)})
+	}
+	return facts
+}
+
+// limitFacts lists what limits a token, and a link that leads to it.
+func (h *Handler) limitFacts(t admin.Token) (facts []page.Fact) {
+	for _, field := range []string{"allow_ip", "deny_ip", "limit", "limit_writes", "max_concurrent"} {
+		if text := typedOf(t).text(field); text != "" {
+			facts = append(facts, page.Fact{Name: h.say("field." + field), Text: text})
+		}
+	}
+	for _, limit := range t.Limits {
+		facts = append(facts, page.Fact{Name: h.say("fact.policy"), Text: limit.String()})
+	}
+	if t.HoldWrites {
+		facts = append(facts, page.Fact{Name: h.say("fact.hold"), Text: h.say("fact.hold.text")})
+	}
+	if t.Issuer != "" {
+		facts = append(facts, page.Fact{Name: h.say("fact.issuer"), Text: t.Issuer})
+	}
+	if t.Handover != nil {
+		facts = append(facts, page.Fact{Name: h.say("fact.handover"), Text: h.say("handover." + string(t.Handover.State))})
+		if t.Handover.State == registry.HandoverWaiting {
+			facts = append(facts, page.Fact{Name: h.say("fact.handover.until"), Moment: h.moment(t.Handover.ExpiresAt)})
+		}
+		if t.Handover.Alarms > 0 {
+			facts = append(facts, page.Fact{Name: h.say("fact.alarms"), Text: h.count("fact.alarms.text", t.Handover.Alarms)})
+		}
 	}
 	return facts
 }
@@ -99,23 +140,37 @@ func (h *Handler) probe(r *http.Request, v *visit, t admin.Token) (page.Probe, e
 	pass(url.Values{"method": {probe.Method}, "from": {probe.Address}}, question, "method", "from")
 	var answer admin.Explanations
 	err := h.as(r, v).call(http.MethodGet, "explain", question, nil, &answer)
-	probe.Asked = true
 	if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
-		probe.Answer = failed.Message
+		_, probe.Wrong = inputAbout(failed.Message)
+		if probe.Wrong == "" {
+			probe.Wrong = failed.Message
+		}
 		return probe, nil
 	}
-	if err != nil || len(answer.Gateways) == 0 {
-		return probe, err
+	for _, gateway := range answer.Gateways {
+		at := h.probeAnswer(gateway)
+		if len(answer.Gateways) > 1 {
+			at.Site = gateway.Site
+		}
+		probe.Answers = append(probe.Answers, at)
 	}
-	gateway := answer.Gateways[0]
-	probe.Passes = gateway.Allowed
+	return probe, err
+}
+
+// probeAnswer says in words what a gateway would do with a request.
+func (h *Handler) probeAnswer(gateway admin.Explanation) page.ProbeAnswer {
+	at := page.ProbeAnswer{Passes: gateway.Allowed}
 	for _, step := range gateway.Steps {
-		shown := page.Step{Name: step.Step, Text: step.Detail, State: page.State{Word: h.say("probe.yes"), Tone: page.ToneGood}}
+		name := step.Step
+		if words, err := h.pages.Words().Say("step." + name); err == nil {
+			name = words
+		}
+		shown := page.Step{Name: name, Text: step.Detail, State: page.State{Word: h.say("probe.yes"), Tone: page.ToneGood}}
 		if !step.Passed {
 			shown.State = page.State{Word: h.say("probe.no"), Tone: page.ToneBad}
-			probe.Answer = step.Detail
+			at.Answer = h.say("probe.because", strings.ToLower(name))
 		}
-		probe.Steps = append(probe.Steps, shown)
+		at.Steps = append(at.Steps, shown)
 	}
-	return probe, nil
+	return at
 }

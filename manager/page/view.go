@@ -1,9 +1,6 @@
 package page
 
-import (
-	"html/template"
-	"time"
-)
+import "time"
 
 // Moment is a time, with how far away it is in words.
 type Moment struct {
@@ -133,11 +130,13 @@ type Shown struct {
 	// Token is shown once. If it is empty, HandoverURL leads to it.
 	Token, HandoverURL string
 	HandoverEnds       Moment
-	Gateway            string
-	Samples            []Sample
-	Rotated            bool
-	OldUntil           Moment
-	Pending            bool
+	// Gateway is the URL for clients. MayTry is set if this page may send it requests.
+	Gateway  string
+	MayTry   bool
+	Samples  []Sample
+	Rotated  bool
+	OldUntil Moment
+	Pending  bool
 }
 
 // Sample is ready lines for a client.
@@ -149,7 +148,7 @@ type TokenDetails struct {
 	Facts   []Fact
 	Actions []Action
 	Events  []Event
-	Chart   template.HTML
+	Chart   Chart
 	Probe   Probe
 	Address string
 }
@@ -179,13 +178,41 @@ type Action struct {
 	Typed string
 }
 
-// Probe is the question whether a request would pass, and its answer.
+// Chart is how much a token was used, day by day.
+type Chart struct {
+	Width, Height            int
+	Bars                     []Bar
+	Requests, Denials, Bytes uint64
+	// First and Last are the days at the ends, Most and MostBytes what the highest bars
+	// stand for.
+	First, Last, Most, MostBytes string
+	Summary                      string
+}
+
+// Bar is a day in a chart: texts, and where its bars begin and how high they are.
+type Bar struct {
+	Day, Title, Bytes        string
+	Requests, Denials        uint64
+	X, Allowed, Denied, Sent int
+	AllowedY, DeniedY, SentY int
+}
+
+// Probe is the question whether a request would pass, and its answer at each gateway.
 type Probe struct {
 	Method, Path, Address string
 	Methods               []Choice
-	Asked, Passes         bool
-	Steps                 []Step
-	Answer                string
+	// Wrong says why there is no answer.
+	Wrong   string
+	Answers []ProbeAnswer
+}
+
+// ProbeAnswer is what a gateway would do with a request.
+type ProbeAnswer struct {
+	// Site is empty if there is only one gateway.
+	Site   string
+	Passes bool
+	Steps  []Step
+	Answer string
 }
 
 // Step is a step of a request.

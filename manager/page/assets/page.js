@@ -148,19 +148,72 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 
 // "Try it": the gateway is asked with the token that is shown.
 for (const form of document.querySelectorAll("form[data-try]")) {
+	const [out, body] = [form.querySelector("output"), form.querySelector("pre")];
+	form.hidden = false;
+	for (const instead of document.querySelectorAll("[data-instead]")) instead.hidden = true;
 	form.addEventListener("submit", async (event) => {
 		event.preventDefault();
-		const out = form.querySelector("output");
 		const bytes = new TextEncoder().encode(form.dataset.owner + ":" + document.getElementById("secret").textContent);
 		const basic = btoa(String.fromCharCode(...bytes));
+		out.textContent = "…";
+		body.hidden = true;
 		try {
 			const response = await fetch(form.dataset.try + "/rest/api/2/myself", { headers: { Authorization: "Basic " + basic, Accept: "application/json" }, credentials: "omit" });
-			const answer = await response.json();
-			out.textContent = response.ok ? answer.displayName || answer.name : response.status + ": " + (answer.errorMessages || []).join(" ");
+			const text = await response.text();
+			let answer = null;
+			try { answer = JSON.parse(text); } catch { /* shown as it is */ }
+			const says = answer && (response.ok ? answer.displayName || answer.name : (answer.errorMessages || []).join(" "));
+			out.textContent = response.status + (says ? ": " + says : "");
+			body.textContent = (answer ? JSON.stringify(answer, null, 2) : text).slice(0, 4000);
+			body.hidden = false;
 		} catch (error) {
 			out.textContent = String(error);
 		}
 	});
+}
+
+// Sections become tabs. The open one is in the address.
+for (const group of document.querySelectorAll("[data-tabs]")) {
+	const list = document.createElement("div");
+	list.className = "tabs";
+	list.setAttribute("role", "tablist");
+	list.setAttribute("aria-label", group.dataset.tabs);
+	const panels = [...group.querySelectorAll("details")].map((section) => {
+		const [panel, tab] = [document.createElement("div"), document.createElement("button")];
+		tab.type = "button";
+		tab.id = "tab-" + section.id;
+		tab.textContent = section.querySelector("summary").textContent;
+		tab.setAttribute("role", "tab");
+		tab.setAttribute("aria-controls", section.id);
+		panel.setAttribute("role", "tabpanel");
+		panel.setAttribute("aria-labelledby", tab.id);
+		panel.id = section.id;
+		section.querySelector("summary").remove();
+		panel.append(...section.childNodes);
+		section.replaceWith(panel);
+		list.append(tab);
+		return { panel, tab };
+	});
+	const open = (which) => {
+		for (const { panel, tab } of panels) {
+			panel.hidden = panel !== which.panel;
+			tab.setAttribute("aria-selected", String(!panel.hidden));
+			tab.tabIndex = panel.hidden ? -1 : 0;
+		}
+	};
+	panels.forEach((one, i) => {
+		one.tab.addEventListener("click", () => { open(one); history.replaceState(null, "", "#" + one.panel.id); });
+		one.tab.addEventListener("keydown", (event) => {
+			const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: panels.length - 1 }[event.key];
+			if (to === undefined) return;
+			event.preventDefault();
+			const next = panels[(to + panels.length) % panels.length];
+			next.tab.focus();
+			next.tab.click();
+		});
+	});
+	group.prepend(list);
+	open(panels.find(({ panel }) => "#" + panel.id === location.hash) || panels[0]);
 }
 
 // Questions open in a dialog instead of on a page of their own.

@@ -1,0 +1,49 @@
+package manager
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestChart(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	id := a.create(t, map[string]any{"owner": "alice", "name": "busy"}).Record.ID
+	alice.get("/tokens/tokens/"+id).wantText(t, "unused", "It was not used in that time.")
+	for range 9 {
+		a.registry.Count(id, false, 250_000)
+	}
+	a.registry.Count(id, true, 0)
+	page := alice.get("/tokens/tokens/" + id)
+	page.wantText(t, "used", "10 requests, 1 of them denied; 2.25 MB from Jira.", "at most 10 a day")
+	page.want(t, "used", http.StatusOK, `class="bar-allowed"`, `class="bar-denied"`, `class="bar-sent"`, `<td class="end">10</td><td class="end">1</td><td class="end">2.25 MB</td>`)
+	if n := strings.Count(page.body, `class="hover"`); n != 2*30 {
+		t.Errorf("%d bars", n)
+	}
+	for text, n := range map[string]uint64{"0 B": 0, "999 B": 999, "1 kB": 1000, "12.3 GB": 12_345_678_901, "18.4 EB": 1<<64 - 1} {
+		if got := bytesText(n); got != text {
+			t.Errorf("%d bytes are %q", n, got)
+		}
+	}
+}
+
+func TestWouldThisPass(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	id := a.create(t, map[string]any{"owner": "alice", "name": "n"}).Record.ID
+	alice.get("/tokens/tokens/"+id+"?method=GET&path=/rest/api/2/issue/X-1").wantText(t, "without a gateway", "there is nothing to explain")
+	alice.get("/tokens/tokens/"+id+"?method=GET&path=/x&address=nonsense").wantText(t, "a wrong address", `invalid address "nonsense"`)
+}
+
+// TestEverythingAboutAToken is on its page.
+func TestEverythingAboutAToken(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	full := a.create(t, map[string]any{
+		"owner": "alice", "name": "full", "deny_ip": []string{"192.0.2.0/24"}, "limit": "60/m", "limit_writes": "5/d", "max_concurrent": "2", "hold_writes": true,
+		"scope": "write", "exempt": "for the test", "not_before": "1h", "confine": map[string]any{"projects": []string{"ACME"}, "hide": []string{"Margin"}},
+	}).Record
+	alice.get("/tokens/tokens/"+full.ID).wantText(t, "its page", "192.0.2.0/24", "60/m", "5/d", "Requests at the same time 2",
+		"wait until somebody approves them", "Does not work before", "for the test", "ACME", "Margin")
+}

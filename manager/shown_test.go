@@ -1,0 +1,102 @@
+package manager
+
+import (
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+)
+
+var linesPattern = regexp.MustCompile(`(?s)<pre id="lines-([a-z]+)"[^>]*>(.*?)</pre>`)
+
+// linesOf returns the ready lines of a page, by client.
+func linesOf(a answer) map[string]string {
+	lines := make(map[string]string)
+	for _, found := range linesPattern.FindAllStringSubmatch(a.body, -1) {
+		lines[found[1]] = html.UnescapeString(found[2])
+	}
+	return lines
+}
+
+func TestReadyLines(t *testing.T) {
+	a := newApp(t)
+	bea := newBrowser(t, serve(t, a, new(header)), "bea")
+	for site, search := range map[string]string{"https://acme.atlassian.net": "/rest/api/3/search/jql", "https://jira.internal": "/rest/api/2/search"} {
+		a.jiras = []handler.Jira{{URL: site}}
+		created := bea.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"7d"}})
+		created.want(t, "create", http.StatusCreated, "curl", "Python", "JavaScript", "Java", "Power BI", "Tableau", "MCP client", "GitHub Actions")
+		secret := secretPattern.FindString(created.body)
+		lines := linesOf(created)
+		if len(lines) != len(clients) {
+			t.Errorf("lines for %d clients, want %d", len(lines), len(clients))
+		}
+		for client, lines := range lines {
+			if !strings.Contains(lines, "https://jira.example.com") {
+				t.Errorf("%s: where is the gateway?\n%s", client, lines)
+			}
+			if client != "tableau" && client != "mcp" && !strings.Contains(lines, search) {
+				t.Errorf("%s at %s: %s", client, site, lines)
+			}
+			if strings.Contains("python curl java javascript mcp", client) && !strings.Contains(lines, secret) {
+				t.Errorf("%s: where is the token?\n%s", client, lines)
+			}
+		}
+	}
+}
+
+// TestReadyLinesOfHostileOwners: whoever copies the lines runs nothing that an owner's name
+// says.
+func TestReadyLinesOfHostileOwners(t *testing.T) {
+	for _, owner := range []string{`x'; echo pwned; '`, `x"); import os #`, "$(id)`id`", `back\slash`, `<b>&amp;`, "ü 🦊"} {
+		a := newApp(t)
+		bea := newBrowser(t, serve(t, a, new(header)), "bea")
+		created := bea.post("/tokens/tokens/new", url.Values{"name": {"n"}, "owner": {owner}, "kind": {"service"}, "scope": {"read"}, "expires": {"7d"}})
+		created.want(t, owner, http.StatusCreated)
+		lines := linesOf(created)
+		secret := secretPattern.FindString(created.body)
+		shell := strings.Replace(lines["curl"], "curl", `printf '%s\n'`, 1)
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", shell).Output()
+		if err != nil || !strings.Contains(string(out), "\n"+owner+":"+secret+"\n") {
+			t.Errorf("%q: the shell reads %q, %v", owner, out, err)
+		}
+		var config struct {
+			MCPServers map[string]struct{ Env map[string]string }
+		}
+		if err := json.Unmarshal([]byte(lines["mcp"]), &config); err != nil || config.MCPServers["jira"].Env["JIRA_EMAIL"] != owner {
+			t.Errorf("%q: %v: %s", owner, err, lines["mcp"])
+		}
+		for client, quoted := range map[string]string{"python": inProgram(owner), "javascript": inProgram(owner + ":" + secret), "java": inProgram(owner + ":" + secret)} {
+			if !strings.Contains(lines[client], quoted) {
+				t.Errorf("%q: %s has %s", owner, client, lines[client])
+			}
+		}
+	}
+}
+
+func TestPendingTokenIsNotTried(t *testing.T) {
+	alice := newBrowser(t, serve(t, newApp(t), new(header)), "alice")
+	created := alice.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"write"}, "expires": {"7d"}})
+	created.want(t, "create", http.StatusCreated, "It does not work yet")
+	if strings.Contains(created.text(), "Try it") {
+		t.Error("the page offers to try a token that does not work yet")
+	}
+}
+
+// TestTryOnlyHere: the page's scripts cannot send requests to another origin.
+func TestTryOnlyHere(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(header))
+	alice := newBrowser(t, server, "alice")
+	form := url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"7d"}}
+	if created := alice.post("/tokens/tokens/new", form); strings.Contains(created.body, "data-try") {
+		t.Error("the page offers to ask another origin")
+	}
+	a.public = server.URL
+	alice.post("/tokens/tokens/new", form).want(t, "here", http.StatusCreated, `data-try="`+server.URL+`"`)
+}
