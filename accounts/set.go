@@ -28,6 +28,8 @@ type Set struct {
 	// lease and settle.
 	node          string
 	lease, settle time.Duration
+	// tries limits how often owners try credentials.
+	tries tries
 }
 
 // SetOptions are what a Set needs apart from the configured accounts.

@@ -37,7 +37,7 @@ func (h *Handler) count(key string, n int, values ...any) string {
 func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, name string, v *visit, frame page.Frame) {
 	frame.Base = mounted(r).base
 	if v != nil {
-		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil}
+		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil, MayConnect: h.mayNotKeepAccounts() == ""}
 		if frame.Me.Manage {
 			frame.Me.Waiting = h.waiting(r, v)
 		}

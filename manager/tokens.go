@@ -24,6 +24,11 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("POST /tokens/{id}/edit", h.person(h.changeToken))
 	mux.HandleFunc("GET /tokens/{id}/{action}", h.person(h.askAction))
 	mux.HandleFunc("POST /tokens/{id}/{action}", h.person(h.takeAction))
+	mux.HandleFunc("GET /own", h.person(h.showOwn))
+	mux.HandleFunc("POST /own", h.person(h.lodgeOwn))
+	mux.HandleFunc("POST /own/connect", h.person(h.consentOwn))
+	mux.HandleFunc("GET /own/remove", h.person(h.askRemoveOwn))
+	mux.HandleFunc("POST /own/remove", h.person(h.removeOwn))
 	mux.HandleFunc("GET /all", h.manager(h.allTokens))
 	mux.HandleFunc("POST /all/whose", h.manager(h.whoseToken))
 	mux.HandleFunc("POST /all/bulk", h.manager(h.askBulk))
@@ -160,7 +165,7 @@ func (h *Handler) done(r *http.Request) *page.Notice {
 	switch done := r.URL.Query().Get("done"); done {
 	case "whose-old", "whose-other", "whose-part", "leaked":
 		return &page.Notice{Tone: page.ToneWarn, Text: h.say("done." + done)}
-	case "whose-current", "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove":
+	case "whose-current", "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove", "own", "disconnect":
 		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
 	}
 	return nil

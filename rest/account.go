@@ -86,28 +86,18 @@ func (a *API) lodgeAccount() handler.Endpoint {
 			if request.Kind != accounts.KindBasic && request.Kind != accounts.KindBearer {
 				return invalidRequest("kind: expected bearer for a personal access token, or basic for a user and an API token or password; or \"connect\": true.")
 			}
-			if !a.tries.allow(token.Fold(call.Record.Owner), call.At) {
-				return &handler.EndpointError{Reason: handler.ReasonRateLimited, RetryAfter: tryInterval, Message: "Too many credentials were tried for this owner. Wait a minute."}
-			}
 			edit := accounts.Edit{Kind: request.Kind, User: request.User, Secret: request.Secret, Scoped: request.Scoped, ExpiresAt: request.ExpiresAt}
-			view, status, err := a.lodge(ctx, actor, ref, edit, at)
+			view, added, err := a.Accounts.Lodge(ctx, actor, ref, edit, at)
 			if err != nil {
 				return accountError(err)
+			}
+			status := http.StatusOK
+			if added {
+				status = http.StatusCreated
 			}
 			return reply(w, status, newOwnAccount(view))
 		},
 	}
-}
-
-// lodge replaces an owner's own account, or adds it.
-func (a *API) lodge(ctx context.Context, actor accounts.Actor, ref accounts.Ref, edit accounts.Edit, at accounts.Jira) (accounts.View, int, error) {
-	view, err := a.Accounts.Replace(ctx, actor, ref, edit, func(string) (accounts.Jira, error) { return at, nil })
-	if !errors.Is(err, token.ErrNotFound) {
-		return view, http.StatusOK, err
-	}
-	edit.Owner = ref.Owner
-	view, err = a.Accounts.Add(ctx, actor, edit, at)
-	return view, http.StatusCreated, err
 }
 
 func (a *API) showAccount() handler.Endpoint {
@@ -170,7 +160,10 @@ func accountError(err error) error {
 	failed := &handler.EndpointError{Cause: err}
 	invalid, isInvalid := errors.AsType[token.InvalidError](err)
 	described, isDescribed := errors.AsType[accounts.Error](err)
+	tried, isTried := errors.AsType[accounts.TriesError](err)
 	switch {
+	case isTried:
+		failed.Reason, failed.RetryAfter, failed.Message, failed.Cause = handler.ReasonRateLimited, tried.RetryAfter, "Too many credentials were tried for this owner. Wait a minute.", nil
 	case errors.Is(err, token.ErrUnavailable):
 		return err
 	case isInvalid:

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type accountsGateway struct {
 	*gateway
 	jira *fakejira.Server
 	url  string
+	// later is how much later it is for the accounts.
+	later *atomic.Int64
 }
 
 func newAccountsGateway(t *testing.T) accountsGateway {
@@ -48,6 +51,7 @@ func newAccountsGateway(t *testing.T) accountsGateway {
 	}
 	g := newGateway(t)
 	at := accounts.Jira{URL: server.URL, Transport: http.DefaultTransport}
+	later := new(atomic.Int64)
 	set := accounts.NewSet(nil, accounts.SetOptions{
 		Store: g.store, Keys: keys, Apps: map[string]*jira.ConsentApp{server.URL: app}, PublicURL: publicURL,
 		Mirror: func(kind string) *storage.Mirror {
@@ -55,7 +59,7 @@ func newAccountsGateway(t *testing.T) accountsGateway {
 		},
 		Jira:    func(string) (accounts.Jira, bool) { return at, true },
 		Go:      func(f func(context.Context)) bool { f(t.Context()); return true },
-		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
+		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
 	})
 	t.Cleanup(set.Close)
 	g.API = New(Options{
@@ -68,7 +72,7 @@ func newAccountsGateway(t *testing.T) accountsGateway {
 			return at, nil
 		},
 	})
-	return accountsGateway{g, site, server.URL}
+	return accountsGateway{g, site, server.URL, later}
 }
 
 // TestSelfAccount: a holder lodges the owner's own credential and nobody else's, sees its
@@ -84,21 +88,21 @@ func TestSelfAccount(t *testing.T) {
 		`{"kind":"bearer","secret":"x","api_url":"https://evil.example"}`: "unknown field", `{"connect":true,"secret":"hunter2"}`: "needs no credential",
 		`{"kind":"bearer","secret":"x","jira":"https://evil.example"}`: "jira",
 	} {
-		g.API.tries = tries{}
+		g.later.Add(int64(time.Hour))
 		if w := g.call("POST", selfAccount, body, holder); w.reason() != handler.ReasonInvalidRequest || !strings.Contains(w.failed.Message, want) || w.failed.Guess {
 			t.Errorf("%s: %+v", body, w.failed)
 		}
 	}
-	g.API.tries = tries{}
+	g.later.Add(int64(time.Hour))
 	for _, body := range []string{`{"kind":"bearer","secret":"hunter2-bob"}`, `{"kind":"bearer","secret":"wrong"}`, `{"kind":"basic","user":"bob","secret":"wrong"}`} {
 		if w := g.call("POST", selfAccount, body, holder); w.reason() != handler.ReasonInvalidRequest || !w.failed.Guess || strings.Contains(w.failed.Message, "hunter2") {
 			t.Errorf("%s: %+v", body, w.failed)
 		}
 	}
-	if w := g.call("POST", selfAccount, `{"kind":"bearer","secret":"hunter2-pat"}`, holder); w.reason() != handler.ReasonRateLimited || w.failed.RetryAfter != tryInterval {
+	if w := g.call("POST", selfAccount, `{"kind":"bearer","secret":"hunter2-pat"}`, holder); w.reason() != handler.ReasonRateLimited || w.failed.RetryAfter != time.Minute {
 		t.Errorf("after three wrong ones: %+v", w.failed)
 	}
-	g.API.tries = tries{}
+	g.later.Add(int64(time.Hour))
 	for _, status := range []int{http.StatusCreated, http.StatusOK} {
 		var view ownAccount
 		w := g.call("POST", selfAccount, `{"kind":"bearer","secret":"hunter2-pat","expires_at":"300d"}`, holder)

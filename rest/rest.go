@@ -62,7 +62,6 @@ type Options struct {
 type API struct {
 	Options
 	endpoints []handler.Endpoint
-	tries     tries
 }
 
 // New returns the endpoints.

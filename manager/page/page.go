@@ -33,10 +33,11 @@ type Frame struct {
 // Section is an entry of the navigation.
 type Section string
 
-// The sections, in order. All but one's own tokens need the right to manage.
+// The sections, in order. All but one's own tokens and account need the right to manage.
 const (
 	SectionOverview Section = "overview"
 	SectionMine     Section = "mine"
+	SectionOwn      Section = "own"
 	SectionAll      Section = "all"
 	SectionRequests Section = "requests"
 	SectionOwners   Section = "owners"
@@ -50,6 +51,8 @@ type Me struct {
 	Name string
 	// Manage reports whether the policy gives the right to manage everybody's tokens.
 	Manage bool
+	// MayConnect reports whether the gateway can act as its users in Jira.
+	MayConnect bool
 	// Waiting is how many requests wait for a decision; empty if none does.
 	Waiting string
 	// MaySignOut is false if something in front of the manager has signed in.
