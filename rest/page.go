@@ -90,6 +90,7 @@ func offerPage(record *token.Record) plainPage {
 			{"For", record.Owner},
 			{"Name", record.Name},
 			{"What it does", record.Sentence()},
+			{"The token ends", endText(record)},
 			{"This link ends", record.Handover.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC")},
 		},
 		Button: "Show the token, once",
@@ -102,6 +103,14 @@ func offerPage(record *token.Record) plainPage {
 		p.Note = "It replaces the token of the same name" + overlapText(record) + ". " + p.Note
 	}
 	return p
+}
+
+// endText says exactly when a token ends: its sentence has only the day.
+func endText(record *token.Record) string {
+	if record.ExpiresAt.IsZero() {
+		return "never"
+	}
+	return record.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC")
 }
 
 func overlapText(record *token.Record) string {
