@@ -49,7 +49,6 @@ func (h *Handler) findProjects(r *http.Request, v *visit, typed typed, about url
 		form.FoundNote = h.unknown(err)
 		return
 	}
-	form.Asked = true
 	taken := make(map[string]bool)
 	for _, key := range typed.projects() {
 		taken[key] = true

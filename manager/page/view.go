@@ -100,9 +100,8 @@ type TokenForm struct {
 	MustHold string
 	// Address is where the person is now.
 	Address string
-	// Asked is set if Jira has been asked about projects. Found are those that can be
-	// added, and FoundNote says what there is to say about them.
-	Asked                  bool
+	// Found are the projects that can be added, and FoundNote says what there is to say
+	// about them.
 	FindProject, FoundNote string
 	Found                  []Choice
 	// Matches says how many issues the token would see.
