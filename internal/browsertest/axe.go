@@ -63,6 +63,12 @@ func (a Axe) CheckContrast(p *Tab, what string) {
 	a.check(p, what, "axe.run({ resultTypes: ['violations'], runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } })")
 }
 
+// CheckTouch checks only what depends on the width of the window.
+func (a Axe) CheckTouch(p *Tab, what string) {
+	p.t.Helper()
+	a.check(p, what, "axe.run({ resultTypes: ['violations'], runOnly: { type: 'rule', values: ['target-size', 'scrollable-region-focusable', 'color-contrast'] } })")
+}
+
 func (a Axe) check(p *Tab, what, run string) {
 	p.t.Helper()
 	if !Evaluate[bool](p, "'axe' in window") {

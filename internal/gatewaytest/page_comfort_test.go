@@ -54,7 +54,7 @@ func TestPageForEverybody(t *testing.T) {
 		axe.CheckContrast(p, what+", dark")
 		p.Width(320)
 		fits(t, p)
-		axe.Check(p, what+", dark, on a phone")
+		axe.CheckTouch(p, what+", dark, on a phone")
 		const most = 100_000
 		if size := len(p.HTML()); size > most {
 			t.Errorf("%s has %d bytes", what, size)

@@ -2,7 +2,11 @@ package gatewaytest
 
 import (
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/internal/browsertest"
 )
 
 // TestPageTokenLife follows a token through the page: made, used, rotated, revoked.
@@ -183,3 +187,55 @@ func TestPageBulk(t *testing.T) {
 		t.Errorf("somebody else's: %s", a)
 	}
 }
+
+// TestPageHandover: somebody gets a link to a token that others have made. It shows the token
+// once; opening it again leaves an alarm.
+func TestPageHandover(t *testing.T) {
+	s := startPage(t)
+	bea := s.as("bea")
+	bea.Go("/tokens/tokens/new")
+	bea.Fill("Name", "partner desk")
+	bea.Fill("Owner", "carol")
+	bea.Click("checkbox", "Show a link instead of the token")
+	bea.Follow("button", "Create token")
+	if secret := tokenText.FindString(bea.Text()); secret != "" {
+		t.Error("whoever makes the link sees the token")
+	}
+	link := handoverLink.FindString(bea.Text())
+	if link == "" {
+		t.Fatalf("no link on %s\n%s", bea.Path(), bea.Text())
+	}
+	path := strings.TrimPrefix(link, s.origin())
+	s.guard("carol", path[strings.LastIndex(path, "/")+1:])
+
+	carol, axe := s.stranger(), browsertest.NewAxe(t)
+	carol.Go(path)
+	carol.Shows("partner desk")
+	axe.Check(carol, "the link")
+	if secret := tokenText.FindString(carol.Text()); secret != "" {
+		t.Error("the link shows the token before it is opened")
+	}
+	mallory := s.stranger() // has got the link too, but is slower
+	mallory.Go(path)
+	carol.Follow("button", "Show the token, once")
+	tok := s.shown(carol, "carol")
+	axe.Check(carol, "the link, opened")
+	if a, _ := s.works(tok); a.status != http.StatusOK {
+		t.Errorf("the token: %s", a)
+	}
+	if status := mallory.Follow("button", "Show the token, once"); status != http.StatusGone {
+		t.Errorf("the link again: HTTP %d", status)
+	}
+	mallory.Shows("already opened")
+	if secret := tokenText.FindString(mallory.Text()); secret != "" {
+		t.Error("the link shows the token again")
+	}
+	axe.Check(mallory, "the link, once it has ended")
+	s.eventuallyLogged(t, "a hand-over link was opened again")
+	root := s.as("root")
+	root.Go("/tokens/trail")
+	root.Shows("partner desk")
+}
+
+// handoverLink matches the links to tokens.
+var handoverLink = regexp.MustCompile(`http://[0-9.:]+/rest/jira-tokens/1/handover/\S+`)
