@@ -34,7 +34,7 @@ func pages(tok issued, held, event string) []string {
 		"overview", "tokens", "tokens?state=expired", "tokens/new", "tokens/new?template=agent", "tokens/" + tok.ID, "tokens/" + tok.ID + "/edit",
 		"tokens/" + tok.ID + "?method=PUT&path=/rest/api/2/issue/DEMO-1&address=127.0.0.1", "tokens/" + tok.ID + "/rotate", "tokens/" + tok.ID + "/revoke",
 		"all", "all?q=nobody", "requests", "requests/" + held, "owners", "owner?name=alice", "owner/revoke?name=alice", "owner/transfer?name=alice&to=bea",
-		"accounts", "accounts/default", "account", "trail", "trail?action=denied", "trail/" + event, "nothing",
+		"accounts", "accounts/default", "account", "own", "trail", "trail?action=denied", "trail/" + event, "nothing",
 	}
 }
 
