@@ -210,7 +210,8 @@ func (t *tour) print(out io.Writer) {
 	fmt.Fprint(out, "\nThe gateway is running. Ctrl-C stops everything.\n\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"page", "http://" + g.address + pagePath + "/"},
+		// As links to tokens name the gateway: the page can try tokens at its own origin.
+		{"page", "http://" + strings.Replace(g.address, "127.0.0.1", "localhost", 1) + pagePath + "/"},
 		{"sign in", "as " + manager + ", with the token " + t.signIn},
 		{"gateway", "http://" + g.address},
 		{"Jira", jira},
