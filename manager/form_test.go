@@ -8,7 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -114,6 +119,20 @@ func TestHoldStays(t *testing.T) {
 	if record, err := a.registry.Show(t.Context(), id); err != nil || !record.HoldWrites || record.Name != "renamed" {
 		t.Errorf("%+v, %v", record, err)
 	}
+}
+
+// TestAccountStays: changing a token whose account is gone does not give it another one
+// unseen.
+func TestAccountStays(t *testing.T) {
+	a := newApp(t)
+	id := a.create(t, map[string]any{"owner": "alice", "name": "n"}).Record.ID
+	a.accounts = accounts.NewSet(map[string]*jira.Account{"other": jira.NewAccount("other", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute})}, accounts.SetOptions{
+		Store: a.store, Mirror: func(kind string) *storage.Mirror { return storage.NewMirror(a.store, kind, options) },
+		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
+	})
+	t.Cleanup(a.accounts.Close)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	alice.get("/tokens/tokens/"+id+"/edit").want(t, "the form", http.StatusOK, `<option value="default" selected>`)
 }
 
 func TestHandoverOnThePage(t *testing.T) {

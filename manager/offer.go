@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
@@ -116,6 +117,10 @@ func (o offer) accounts(chosen string) []page.Choice {
 			choice.Forbidden = o.h.say("offer.not")
 		}
 		choices = append(choices, choice)
+	}
+	// An account that is gone stays chosen: a list without it would choose another one.
+	if o.before != nil && !slices.ContainsFunc(choices, func(c page.Choice) bool { return c.Value == o.before.Account }) {
+		choices = append(choices, page.Choice{Value: o.before.Account, Text: o.before.Account, Chosen: chosen == o.before.Account})
 	}
 	return choices
 }
