@@ -73,7 +73,9 @@ var sample = []sampleToken{
 			"confine": map[string]any{"projects": []string{"DEMO"}, "hide": []string{"internal-comments"}},
 		},
 		uses: [][2]string{
-			{http.MethodGet, "/rest/api/2/issue/DEMO-1"}, {http.MethodGet, "/rest/api/2/issue/DEMO-2"}, {http.MethodGet, "/rest/api/2/issue/DEMO-3"},
+			{http.MethodGet, "/rest/api/2/issue/DEMO-1"},
+			{http.MethodGet, "/rest/api/2/issue/DEMO-2"},
+			{http.MethodGet, "/rest/api/2/issue/DEMO-3"},
 			{http.MethodDelete, "/rest/api/2/issue/DEMO-1"}, // denied: it only reads
 		},
 	},

@@ -56,8 +56,10 @@ func TestPageHostileText(t *testing.T) {
 		}
 		tok := decoded[issued](t, made)
 		s.guard(tok.Owner, tok.Token)
-		for _, path := range []string{"", "all", "all?q=" + escaped(text), "all?owner=" + escaped(text), "tokens/" + tok.ID, "tokens/" + tok.ID + "/edit", "tokens/" + tok.ID + "/revoke", "trail", "trail?actor=" + escaped(text),
-			"owners?q=" + escaped(text), "tokens/" + tok.ID + "?method=GET&path=" + escaped("/rest/api/2/"+text), "nothing/" + escaped(text)} {
+		for _, path := range []string{
+			"", "all", "all?q=" + escaped(text), "all?owner=" + escaped(text), "tokens/" + tok.ID, "tokens/" + tok.ID + "/edit", "tokens/" + tok.ID + "/revoke", "trail", "trail?actor=" + escaped(text),
+			"owners?q=" + escaped(text), "tokens/" + tok.ID + "?method=GET&path=" + escaped("/rest/api/2/"+text), "nothing/" + escaped(text),
+		} {
 			root.Go("/tokens/" + path)
 			check()
 		}
