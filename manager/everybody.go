@@ -31,7 +31,7 @@ var filterGroups = []struct {
 		{"filter.anytime", "expiring", ""}, {"filter.7d", "expiring", "7d"}, {"filter.14d", "expiring", "14d"}, {"filter.30d", "expiring", "30d"},
 	}},
 	{"filter.unused", []listFilter{
-		{"filter.all", "unused", ""}, {"filter.30d", "unused", "30d"}, {"filter.90d", "unused", "90d"}, {"filter.never", "never_used", "true"},
+		{"filter.anytime", "unused", ""}, {"filter.30d", "unused", "30d"}, {"filter.90d", "unused", "90d"}, {"filter.never", "never_used", "true"},
 	}},
 	{"filter.sort", []listFilter{
 		{"sort.newest", "sort", ""}, {"sort.expires", "sort", "expires"}, {"sort.used", "sort", "last_used"}, {"sort.owner", "sort", "owner"}, {"sort.name", "sort", "name"},

@@ -81,6 +81,8 @@ func TestStoreAway(t *testing.T) {
 		page := root.get("/tokens/" + path)
 		page.want(t, path, http.StatusServiceUnavailable, "cannot reach its tokens")
 	}
+	root.post("/tokens/requests/0123456789-0123456789abcdef", map[string][]string{"verdict": {"reject"}, "reason": {"what was <typed>"}}).
+		want(t, "a decision", http.StatusServiceUnavailable, "nothing was done", "what was &lt;typed&gt;")
 	if page := root.post("/tokens/all/whose", map[string][]string{"token": {"0123456789"}}); page.status != http.StatusServiceUnavailable || !strings.Contains(page.body, "nothing was done") {
 		t.Errorf("whose is this: %d", page.status)
 	}

@@ -265,7 +265,11 @@ type SignIn struct {
 }
 
 // Problem is the content of the page "error".
-type Problem struct{ Text, URL string }
+type Problem struct {
+	Text, URL string
+	// Typed is what was typed, which would otherwise be lost.
+	Typed string
+}
 
 // OwnerList is the content of the page "owners".
 type OwnerList struct {

@@ -12,6 +12,13 @@ function localTimes(root) {
 }
 localTimes(document);
 
+// On a phone, filters that are not set are folded away.
+function fold(root) {
+	if (!matchMedia("(max-width: 640px)").matches) return;
+	for (const details of root.querySelectorAll("details[data-closed-on-phone]")) details.open = false;
+}
+fold(document);
+
 // Copy buttons.
 for (const button of document.querySelectorAll("[data-copy]")) {
 	if (!navigator.clipboard) break;
@@ -89,6 +96,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 		const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-results]");
 		if (!found) return;
 		localTimes(found);
+		fold(found);
 		document.querySelector("[data-results]").replaceWith(document.adoptNode(found));
 		showBulk();
 		history.replaceState(null, "", url);
