@@ -103,7 +103,7 @@ func (c *call) compare(ctx context.Context, view Approval, body []byte) Comparis
 			Record: record, Method: http.MethodGet, URI: uri, Jira: view.Request.Jira, Transport: c.transportTo(view.Request.Jira),
 		})
 	}
-	return approvals.Compare(ctx, read, view.Request.Method, strings.TrimPrefix(path, gateway.ContextPath), body)
+	return approvals.Compare(ctx, read, view.Request, strings.TrimPrefix(path, gateway.ContextPath), body)
 }
 
 // gatewayOf returns a gateway that forwards to a Jira; nil if there is none.

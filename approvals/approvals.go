@@ -173,7 +173,7 @@ func (k *Keeper) request(ctx context.Context, known stored, name storage.Documen
 func (d *document) notice() notice.Notice {
 	path, _, _ := strings.Cut(d.Request.URI, "?")
 	return notice.Notice{
-		Type: notice.ApprovalRequested, Subject: "approvals/" + d.ID, Once: d.ID,
+		Type: notice.ApprovalRequested, Subject: "approvals/" + d.ID, Once: d.ID, Until: d.ExpiresAt,
 		Sentence: fmt.Sprintf("The token %s (%s) of %s asks to %s %s. See it with `caddy jira-token approvals show %s`, and approve or reject it until %s.",
 			d.TokenID, d.TokenName, d.Owner, d.Request.Method, path, d.ID, d.ExpiresAt.Format(time.RFC3339)),
 		Data: map[string]any{

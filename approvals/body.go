@@ -8,7 +8,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -23,7 +22,7 @@ type body struct {
 // keepBody keeps a body that somebody can read, or describes the parts of a multipart
 // body. bodies is the size of what is kept for the token already.
 func (k *Keeper) keepBody(d *document, r *handler.HeldRequest, bodies int) error {
-	if r.ContentEncoding != "" || len(r.Body) == 0 {
+	if len(r.Body) == 0 {
 		return nil
 	}
 	mediaType, params, err := mime.ParseMediaType(r.ContentType)
@@ -33,7 +32,7 @@ func (k *Keeper) keepBody(d *document, r *handler.HeldRequest, bodies int) error
 	case strings.HasPrefix(mediaType, "multipart/"):
 		d.Request.Parts = partsOf(r.Body, params["boundary"])
 		return nil
-	case !isText(mediaType, params["charset"]) || len(r.Body) > maxBody || bodies+len(r.Body) > maxBodies || !utf8.Valid(r.Body) || token.HeldBy(string(r.Body)):
+	case !handler.IsText(mediaType) || len(r.Body) > maxBody || bodies+len(r.Body) > maxBodies || token.HeldBy(string(r.Body)):
 		return nil
 	case !k.Keys.Configured():
 		d.Body = &body{Plain: r.Body}
@@ -60,15 +59,6 @@ func (b *body) plain() []byte {
 		return nil
 	}
 	return b.Plain
-}
-
-// isText reports whether people can read bodies of a type.
-func isText(mediaType, charset string) bool {
-	if charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
-		return false
-	}
-	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json") || strings.HasPrefix(mediaType, "text/") ||
-		mediaType == "application/x-www-form-urlencoded"
 }
 
 // maxParts is the maximum number of parts that are described.

@@ -28,8 +28,18 @@ type Comparison struct {
 	// Does says what the request would do, in words.
 	Does        string       `json:"does"`
 	Differences []Difference `json:"differences,omitempty"`
-	// Error says why Jira could not be asked.
+	// Error says what the comparison lacks: why Jira could not be asked, or that the
+	// request's body was not kept.
 	Error string `json:"error,omitempty"`
+}
+
+// notKept is the Comparison of a request whose body was not kept.
+func notKept(request Request, path string) Comparison {
+	return Comparison{
+		Does: request.Method + " " + path,
+		Error: fmt.Sprintf("What the request changes cannot be shown: its body was not kept (%d bytes of %q, %s). Approve it only if you know what it contains",
+			request.Size, request.ContentType, request.Digest),
+	}
 }
 
 // Reader reads JSON in Jira as the holder of the token would see it. The URI is relative
@@ -40,8 +50,13 @@ type Reader func(ctx context.Context, uri string) (status int, answer []byte, er
 var issuePath = regexp.MustCompile(`^/rest/api/(2|3|latest)/issue(?:/([^/]+)(?:/(.+))?)?$`)
 
 // Compare compares a request to a path below Jira's base URL with what Jira has now. Of
-// requests that it does not know, it only says method and path.
-func Compare(ctx context.Context, read Reader, method, path string, body []byte) Comparison {
+// requests that it does not know, it only says method and path. body is what was kept of
+// the request's body.
+func Compare(ctx context.Context, read Reader, request Request, path string, body []byte) Comparison {
+	if request.Size != len(body) {
+		return notKept(request, path)
+	}
+	method := request.Method
 	c := comparing{ctx: ctx, read: read, Comparison: Comparison{Does: method + " " + path}}
 	match := issuePath.FindStringSubmatch(path)
 	if match == nil {
@@ -153,10 +168,9 @@ func (c *comparing) rest(sent map[string]json.RawMessage, shown ...string) {
 // transition names the transition and the status that the issue gets.
 func (c *comparing) transition(sent map[string]json.RawMessage) error {
 	c.Does = "Changes the status of " + c.issue()
-	var wanted struct {
-		ID json.Number `json:"id"`
-	}
-	_ = json.Unmarshal(sent["transition"], &wanted) // shown as it is below
+	// A struct would take "ID" for "id", which Jira does not.
+	wanted := members(sent["transition"])
+	id := strings.Trim(string(wanted["id"]), `"`)
 	has, err := c.issueFields("status")
 	var list struct {
 		Transitions []struct {
@@ -170,8 +184,8 @@ func (c *comparing) transition(sent map[string]json.RawMessage) error {
 	}
 	found := false
 	for _, t := range list.Transitions {
-		if t.ID == wanted.ID.String() {
-			found = true
+		if t.ID == id {
+			found = len(wanted) == 1
 			c.Does += ": " + t.Name
 			c.add("status", "", nameOfValue(has["status"]), nameOfValue(t.To))
 		}

@@ -32,6 +32,10 @@ func TestCompare(t *testing.T) {
 		{"POST", "/rest/api/2/issue/A-1/transitions", `{"transition":{"id":"31"},"fields":{"resolution":{"name":"Fixed"}}}`, "Changes the status of A-1: Finish",
 			`status "To Do" → "Done"; resolution  → {"name":"Fixed"}`},
 		{"POST", "/rest/api/2/issue/A-1/transitions", `{"transition":{"id":"99"}}`, "Changes the status of A-1", `transition "To Do" → {"id":"99"}`},
+		{"POST", "/rest/api/2/issue/A-1/transitions", `{"transition":{"id":"11","ID":"31"}}`, "Changes the status of A-1",
+			`transition "To Do" → {"id":"11","ID":"31"}`},
+		{"POST", "/rest/api/2/issue/A-1/transitions", `{"transition":{"id":"31","ID":"11"}}`, "Changes the status of A-1: Finish",
+			`status "To Do" → "Done"; transition "To Do" → {"id":"31","ID":"11"}`},
 		{"POST", "/rest/api/2/issue/bulk", `{"issueUpdates":[]}`, "POST /rest/api/2/issue/bulk", ""},
 		{"POST", "/rest/agile/1.0/sprint", `{}`, "POST /rest/agile/1.0/sprint", ""},
 		{"PUT", "/rest/api/2/issue/A-1", `not JSON`, "PUT /rest/api/2/issue/A-1", ""},
@@ -46,7 +50,7 @@ func TestCompare(t *testing.T) {
 			}
 			return 404, []byte(`{}`), nil
 		}
-		got := Compare(t.Context(), read, test.method, test.path, []byte(test.body))
+		got := Compare(t.Context(), read, Request{Method: test.method, Size: len(test.body)}, test.path, []byte(test.body))
 		if got.Does != test.does || texts(got) != test.differences || got.Error != "" {
 			t.Errorf("%s %s: %s: %s %s\nwant %s", test.method, test.path, got.Does, texts(got), got.Error, test.differences)
 		}
@@ -61,10 +65,22 @@ func TestCompareWithoutJira(t *testing.T) {
 		"not there": func(context.Context, string) (int, []byte, error) { return 404, []byte(`{}`), nil },
 		"no JSON":   func(context.Context, string) (int, []byte, error) { return 200, []byte(`<html>`), nil },
 	} {
-		got := Compare(t.Context(), read, "PUT", "/rest/api/2/issue/A-1", []byte(`{"fields":{"summary":"new"}}`))
+		body := []byte(`{"fields":{"summary":"new"}}`)
+		got := Compare(t.Context(), read, Request{Method: "PUT", Size: len(body)}, "/rest/api/2/issue/A-1", body)
 		if texts(got) != `summary  → "new"` || got.Error == "" {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// TestCompareWithoutBody: nothing is said about what nobody can see.
+func TestCompareWithoutBody(t *testing.T) {
+	read := func(context.Context, string) (int, []byte, error) {
+		return 200, []byte(`{"fields":{"summary":"old"}}`), nil
+	}
+	got := Compare(t.Context(), read, Request{Method: "PUT", Size: 70000, ContentType: "application/json", Digest: "sha256:abc"}, "/rest/api/2/issue/A-1", nil)
+	if len(got.Differences) > 0 || got.Does != "PUT /rest/api/2/issue/A-1" || !strings.Contains(got.Error, "70000 bytes") || !strings.Contains(got.Error, "sha256:abc") {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -73,8 +73,6 @@ type Request struct {
 	// URI is the path and query.
 	URI         string `json:"uri"`
 	ContentType string `json:"content_type,omitempty"`
-	// ContentEncoding is set if the body is compressed.
-	ContentEncoding string `json:"content_encoding,omitempty"`
 	// Digest is the SHA-256 of the body, Size its length in bytes.
 	Digest string `json:"digest"`
 	Size   int    `json:"size"`
@@ -106,7 +104,7 @@ func (d *document) stateAt(now time.Time) handler.ApprovalState {
 // slotOf returns the name of a request's document, and the request's fingerprint.
 func slotOf(r *handler.HeldRequest) (storage.DocumentName, string) {
 	digest := sha256.New()
-	for _, part := range []string{r.Record.ID, r.Jira, r.Method, r.URI, r.ContentType, r.ContentEncoding, string(r.Digest[:])} {
+	for _, part := range []string{r.Record.ID, r.Jira, r.Method, r.URI, r.ContentType, string(r.Digest[:])} {
 		var length [8]byte
 		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
 		digest.Write(length[:])
@@ -139,7 +137,8 @@ func stampOf(record *token.Record) string {
 	matters := *record
 	matters.Name, matters.Purpose, matters.Responsible = "", "", ""
 	matters.Limit, matters.LimitWrites, matters.MaxConcurrent = token.Limit{}, token.Limit{}, 0
-	matters.NotBefore, matters.ExpiresAt, matters.UpdatedAt, matters.PreviousUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	matters.NotBefore, matters.ExpiresAt, matters.ExpirySetAt = time.Time{}, time.Time{}, time.Time{}
+	matters.UpdatedAt, matters.PreviousUntil, matters.Handover = time.Time{}, time.Time{}, nil
 	matters.Status, matters.StatusReason, matters.Version = token.StatusActive, "", 0
 	text, err := json.Marshal(matters)
 	if err != nil {
@@ -167,7 +166,7 @@ func (k *Keeper) newDocument(r *handler.HeldRequest, name storage.DocumentName) 
 		ID: name.ID + base62(round, roundLength), TokenID: r.Record.ID, TokenName: r.Record.Name, Owner: r.Record.Owner,
 		Stamp: stampOf(r.Record), Fingerprint: fingerprint, State: StatePending,
 		Request: Request{
-			Method: r.Method, URI: r.URI, ContentType: r.ContentType, ContentEncoding: r.ContentEncoding,
+			Method: r.Method, URI: r.URI, ContentType: r.ContentType,
 			Digest: "sha256:" + hex.EncodeToString(r.Digest[:]), Size: len(r.Body), Jira: r.Jira,
 		},
 		RequestedAt: now, ExpiresAt: now.Add(waits),

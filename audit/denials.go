@@ -144,9 +144,16 @@ func (g *denialGroup) add(at time.Time, describe func() storage.Event) {
 	}
 	if g.count == 0 {
 		g.event = describe()
+		g.event.At, g.last = at, at
+	}
+	// Requests at the same moment may come in another order.
+	if at.Before(g.event.At) {
 		g.event.At = at
 	}
-	g.count, g.last = g.count+1, at
+	if at.After(g.last) {
+		g.last = at
+	}
+	g.count++
 }
 
 // due returns the events that are to be written now, or all, but at most the given

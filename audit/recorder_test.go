@@ -152,6 +152,19 @@ func TestWritesAreBatchedInOrder(t *testing.T) {
 	})
 }
 
+// TestDenialsInAnyOrder: requests of the same moment are counted in whatever order they
+// come.
+func TestDenialsInAnyOrder(t *testing.T) {
+	withTrail(t, func(t *testing.T, to *trail) {
+		kind, at, describe := deniedOf("a")
+		for _, offset := range []time.Duration{0, -2 * time.Millisecond, -time.Millisecond} {
+			to.Denied(kind, at.Add(offset), describe)
+		}
+		time.Sleep(time.Minute)
+		to.want(t, "after a minute", "denied a×3 over 2ms")
+	})
+}
+
 func TestDenialsAreCountedTogether(t *testing.T) {
 	withTrail(t, func(t *testing.T, to *trail) {
 		for range 5 {

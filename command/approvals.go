@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -108,7 +107,7 @@ func printApproval(w io.Writer, a admin.ApprovalDetails) {
 	row("token", a.TokenID+" of "+a.Owner+" ("+a.TokenName+")")
 	row("request", a.Request.Method+" "+a.Request.URI)
 	row("jira", a.Request.Jira)
-	row("content", fmt.Sprintf("%d bytes %s, %s", a.Request.Size, strings.TrimSpace(a.Request.ContentType+" "+a.Request.ContentEncoding), a.Request.Digest))
+	row("content", fmt.Sprintf("%d bytes %s, %s", a.Request.Size, a.Request.ContentType, a.Request.Digest))
 	row("parts", strings.Join(a.Request.Parts, "\n"))
 	row("requested", when(a.RequestedAt))
 	row("until", until(a.ExpiresAt))
@@ -160,16 +159,7 @@ func pretty(value json.RawMessage) string {
 // block returns a text in a form that is safe to print on a terminal, with its lines
 // indented.
 func block(text string, indent int) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.Map(func(r rune) rune {
-			if !unicode.IsPrint(r) && r != '\t' {
-				return '\ufffd'
-			}
-			return r
-		}, line)
-	}
-	return strings.Join(lines, "\n"+strings.Repeat(" ", indent))
+	return strings.ReplaceAll(token.Visible(text), "\n", "\n"+strings.Repeat(" ", indent))
 }
 
 func approvalPath(id string) string { return "approvals/" + url.PathEscape(id) }

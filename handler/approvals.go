@@ -33,10 +33,10 @@ type HeldRequest struct {
 	Record *token.Record
 	// Jira is the URL of the Jira that it is for.
 	Jira string
-	// Method and URI, the escaped path and the query, are the client's, and so are the
-	// headers of the content.
-	Method, URI                  string
-	ContentType, ContentEncoding string
+	// Method, URI, which is the escaped path and the query, and ContentType are the
+	// client's.
+	Method, URI string
+	ContentType string
 	// BaseURL is the gateway's base URL as the client used it.
 	BaseURL string
 	// Body is the whole body, Digest its digest.

@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -46,10 +50,13 @@ func (h *Handler) hold(r *http.Request, d *Decision) *denial {
 	if denied != nil {
 		return denied
 	}
+	if denied := checkReadable(r, body); denied != nil {
+		return denied
+	}
 	request := &HeldRequest{
 		Record: d.Record, Method: r.Method, URI: r.URL.EscapedPath(),
-		ContentType: r.Header.Get("Content-Type"), ContentEncoding: r.Header.Get("Content-Encoding"),
-		Body: body, Digest: sha256.Sum256(body), Address: d.Address, UserAgent: r.UserAgent(),
+		ContentType: r.Header.Get("Content-Type"),
+		Body:        body, Digest: sha256.Sum256(body), Address: d.Address, UserAgent: r.UserAgent(),
 	}
 	if r.URL.RawQuery != "" {
 		request.URI += "?" + r.URL.RawQuery
@@ -76,6 +83,39 @@ func readHeld(r *http.Request) ([]byte, *denial) {
 	}
 	r.Body = &checkedForm{Reader: bytes.NewReader(body), Closer: r.Body}
 	return body, nil
+}
+
+// checkReadable refuses a body that people could read, but only in another way than Jira:
+// whoever approves a request must see what Jira gets.
+func checkReadable(r *http.Request, body []byte) *denial {
+	if len(body) == 0 {
+		return nil
+	}
+	const lead = "The changes of this API token must be approved by somebody who can read them. "
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := params["charset"]
+	switch {
+	case err != nil:
+		return deny(ReasonAmbiguousRequest, lead+"Send a valid Content-Type with the request's body.")
+	case r.Header.Get("Content-Encoding") != "":
+		return deny(ReasonAmbiguousRequest, lead+"Send the body without Content-Encoding.")
+	case !IsText(mediaType):
+		return nil
+	case charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii"), !utf8.Valid(body):
+		return deny(ReasonAmbiguousRequest, lead+"Send the body in UTF-8.")
+	case isJSON(mediaType) && !jsontext.Value(body).IsValid(): // jsontext refuses duplicate names, of which others read the first or the last
+		return deny(ReasonAmbiguousRequest, lead+"The body is not valid JSON, or has a name twice in an object.")
+	}
+	return nil
+}
+
+// IsText reports whether people can read bodies of a media type.
+func IsText(mediaType string) bool {
+	return isJSON(mediaType) || strings.HasPrefix(mediaType, "text/") || mediaType == "application/x-www-form-urlencoded"
+}
+
+func isJSON(mediaType string) bool {
+	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
 }
 
 func foundHold(_ *Handler, _ *http.Request, d *Decision) string {

@@ -25,7 +25,7 @@ type approvalsInMemory struct {
 }
 
 func (a *approvalsInMemory) key(r *HeldRequest) string {
-	return fmt.Sprintf("%s|%s|%s|%s|%x", r.Method, r.URI, r.ContentType, r.ContentEncoding, r.Digest)
+	return fmt.Sprintf("%s|%s|%s|%x", r.Method, r.URI, r.ContentType, r.Digest)
 }
 
 func (a *approvalsInMemory) Check(_ context.Context, r *HeldRequest) (Approval, error) {
@@ -134,9 +134,6 @@ func TestApprovedChangePassesOnce(t *testing.T) {
 		"another content type": func(x *exchange) *http.Response {
 			return x.sent("POST", commentPath, body, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
 		},
-		"an encoding": func(x *exchange) *http.Response {
-			return x.sent("POST", commentPath, body, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
-		},
 	} {
 		x, approvals := newHeldExchange(t)
 		method, path := "POST", commentPath
@@ -177,12 +174,46 @@ func TestHeldBody(t *testing.T) {
 	if answer := x.sent("POST", commentPath, strings.Repeat("x", maxHeld+1)); answer.StatusCode != http.StatusRequestEntityTooLarge || answer.Header.Get(headerReason) != string(ReasonBodyTooLarge) {
 		t.Errorf("too large: %d %v", answer.StatusCode, answer.Header)
 	}
-	wantHeld(t, "as large as can be", x.sent("POST", commentPath, strings.Repeat("x", maxHeld)))
+	wantHeld(t, "as large as can be", x.sent("POST", commentPath, `"`+strings.Repeat("x", maxHeld-2)+`"`))
 	multipart := func(r *http.Request) { r.Header.Set("Content-Type", "multipart/form-data; boundary=b") }
 	if answer := x.sent("POST", "/rest/api/2/issue/A-1/attachments", "--b\r\nContent-Disposition: form-data; name=\"os_username\"\r\n\r\nx\r\n--b--\r\n", multipart); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("credentials in a part: %d", answer.StatusCode)
 	}
 	wantHeld(t, "an attachment", x.sent("POST", "/rest/api/2/issue/A-1/attachments", "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--b--\r\n", multipart))
+}
+
+// TestHeldBodyIsReadable: what Jira could read differently from whoever approves it is not
+// held at all.
+func TestHeldBodyIsReadable(t *testing.T) {
+	x, approvals := newHeldExchange(t)
+	for name, test := range map[string]struct{ contentType, encoding, body string }{
+		"compressed":            {"application/json", "gzip", `{"body":"x"}`},
+		"another charset":       {"application/json; charset=iso-8859-1", "", `{"body":"x"}`},
+		"UTF-16 JSON":           {"application/json", "", "{\x00}\x00"},
+		"not UTF-8":             {"text/plain", "", "\xff"},
+		"a name twice":          {"application/json", "", `{"fields":{"summary":"a","summary":"b"}}`},
+		"a name twice, escaped": {"application/json", "", `{"a":1,"\u0061":2}`},
+		"two values":            {"application/json", "", `{} {}`},
+		"no type":               {"", "", `{"body":"x"}`},
+		"an invalid type":       {"application/json; charset", "", `{"body":"x"}`},
+		"another JSON":          {"application/vnd.x+json", "", `{"a":1,"a":2}`},
+	} {
+		answer := x.sent("POST", commentPath, test.body, func(r *http.Request) {
+			r.Header.Set("Content-Type", test.contentType)
+			if test.encoding != "" {
+				r.Header.Set("Content-Encoding", test.encoding)
+			}
+		})
+		if answer.StatusCode != http.StatusBadRequest || answer.Header.Get(headerReason) != string(ReasonAmbiguousRequest) {
+			t.Errorf("%s: %d %v", name, answer.StatusCode, answer.Header)
+		}
+	}
+	if len(x.seen) > 0 || len(approvals.known) > 0 {
+		t.Errorf("%d reached Jira, held %v", len(x.seen), approvals.known)
+	}
+	for _, contentType := range []string{"application/json; charset=UTF-8", "application/json;charset=us-ascii", "application/octet-stream", "image/png"} {
+		wantHeld(t, contentType, x.sent("POST", commentPath, `{"body":"x"}`, func(r *http.Request) { r.Header.Set("Content-Type", contentType) }))
+	}
 }
 
 // TestHeldFailsClosed: without an answer of the store nothing is forwarded.

@@ -82,7 +82,7 @@ func (h *Handler) heldPage(w http.ResponseWriter, r *http.Request, v *visit, sta
 	}
 	content := page.Held{
 		HeldRow: h.heldRow(held.Approval), Pending: held.State == approvals.StatePending, Reason: reason,
-		Parts: held.Request.Parts, Size: held.Request.Size, Digest: held.Request.Digest, Body: bodyText(held.Body),
+		Parts: held.Request.Parts, Size: held.Request.Size, Digest: held.Request.Digest, Body: token.Visible(bodyText(held.Body)),
 	}
 	title := held.Request.Method + " " + held.Request.URI
 	if held.Comparison != nil {
@@ -112,7 +112,8 @@ func differences(compared []approvals.Difference) []page.Difference {
 	shown := make([]page.Difference, len(compared))
 	for i, difference := range compared {
 		shown[i] = page.Difference{Field: difference.Field, ID: difference.ID}
-		shown[i].Before, shown[i].Old, shown[i].New, shown[i].After = middle(readable(difference.Old), readable(difference.New))
+		before, after := token.Visible(readable(difference.Old)), token.Visible(readable(difference.New))
+		shown[i].Before, shown[i].Old, shown[i].New, shown[i].After = middle(before, after)
 	}
 	return shown
 }

@@ -20,3 +20,15 @@ func Printable(s string, maxBytes int) string {
 	}
 	return b.String()
 }
+
+// Visible replaces what is unprintable in a text of several lines, so that nothing in it
+// can hide or change the place of what is shown: control characters, marks that turn the
+// direction of the text, and characters without width.
+func Visible(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c != '\n' && c != '\t' && !unicode.IsPrint(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, s)
+}
