@@ -29,8 +29,9 @@ checked from beginning to end before anything is imported.
 
 What already exists is skipped, so an interrupted import can be repeated. A token
 that was imported before, and that nobody has changed here since, is replaced by a
-later version of itself. Everything else stays as it is here, and is listed.
-Tokens that were deleted from this store are left out unless --restore is set.`,
+later version of itself. A token that is revoked in the export is revoked here too.
+Everything else stays as it is here, and is listed. Tokens and accounts that were
+deleted from this store are left out unless --restore is set.`,
 		Args: noArguments("records are read from standard input, as in `caddy jira-token import < tokens.ndjson`"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			i := &importing{client: c, query: url.Values{}, pause: time.Second}
@@ -44,7 +45,7 @@ Tokens that were deleted from this store are left out unless --restore is set.`,
 			return i.report(check)
 		}),
 	}
-	cmd.Flags().Bool("restore", false, "Also import records that were deleted from this store")
+	cmd.Flags().Bool("restore", false, "Also import tokens and accounts that were deleted from this store")
 	cmd.Flags().Bool("check", false, "Only check the export, and say what an import would do")
 	return cmd
 }

@@ -41,6 +41,31 @@ const (
 	ActionAccountAccepted = "account_accepted"
 )
 
+// changesOfTokens are the actions that change a token. Stores find the events with these
+// actions among any number of others about the token.
+var changesOfTokens = []string{
+	ActionCreate, ActionUpdate, ActionExchange, ActionRotate, ActionEndOverlap, ActionHandover, ActionHandoverOpened, ActionHandoverAlarm,
+	ActionDisable, ActionEnable, ActionRevoke, ActionApprove, ActionReject, ActionTransfer, ActionDelete, ActionImport,
+}
+
+// eachEvent calls visit with the events that query asks for, oldest first, on all pages.
+func (r *Registry) eachEvent(ctx context.Context, query EventQuery, visit func(Event)) error {
+	query.Limit = storage.MaxPageSize
+	for {
+		page, err := r.Events(ctx, query)
+		if err != nil {
+			return err
+		}
+		for _, event := range page.Events {
+			visit(event)
+		}
+		if !page.More {
+			return nil
+		}
+		query.Cursor = page.Next
+	}
+}
+
 // RecordAccount records in the audit trail that the Jira at site refuses an account or,
 // if refused is nil, accepts it again.
 func (r *Registry) RecordAccount(ctx context.Context, account, site string, refused error) error {

@@ -280,11 +280,7 @@ func (d *Desk) Enable(ctx context.Context, actor Actor, id string) (*token.Recor
 	}
 	if !d.Manages() {
 		var disabled *Actor
-		err := d.eachEvent(ctx, id, func(event storage.Event) {
-			if event.Action == ActionDisable {
-				disabled = &event.Actor
-			}
-		})
+		err := d.registry.eachEvent(ctx, EventQuery{TokenID: id, Actions: []string{ActionDisable}}, func(event Event) { disabled = &event.Actor })
 		if err != nil {
 			return nil, err
 		}
@@ -343,18 +339,16 @@ func (d *Desk) mayDecide(ctx context.Context, id string) error {
 	if record.OwnedBy(d.person) || token.Fold(record.Responsible) == token.Fold(d.person) {
 		return ForbiddenError{"nobody approves or rejects their own tokens: ask somebody else who manages tokens"}
 	}
-	var known, asked bool
-	err = d.eachEvent(ctx, id, func(event storage.Event) {
-		if asks(event.Action) {
-			known, asked = true, asked || d.is(event.Actor)
-		}
+	var known, asked, damaged bool
+	err = d.registry.eachEvent(ctx, EventQuery{TokenID: id, Actions: asking}, func(event Event) {
+		known, asked, damaged = true, asked || d.is(event.Actor), damaged || event.Action == storage.ActionDamaged
 	})
 	switch {
 	case err != nil:
 		return err
 	case asked:
 		return ForbiddenError{"you have created or changed this token yourself: ask somebody else who manages tokens"}
-	case !known:
+	case !known || damaged:
 		return ForbiddenError{"the audit trail no longer says who has asked for the token: approve or reject it with the command"}
 	}
 	return nil
@@ -365,32 +359,8 @@ func (d *Desk) is(actor Actor) bool {
 	return actor.Kind == storage.ActorOwner && token.Fold(actor.Name) == token.Fold(d.person)
 }
 
-// eachEvent calls visit with the events about a token's management, oldest first.
-func (d *Desk) eachEvent(ctx context.Context, id string, visit func(storage.Event)) error {
-	query := EventQuery{TokenID: id}
-	for {
-		page, err := d.registry.Events(ctx, query)
-		if err != nil {
-			return err
-		}
-		for _, event := range page.Events {
-			visit(event)
-		}
-		if !page.More {
-			return nil
-		}
-		query.Cursor = page.Next
-	}
-}
-
-// asks reports whether whoever did this has asked for the token, or has seen it.
-func asks(action string) bool {
-	switch action {
-	case ActionCreate, ActionUpdate, ActionTransfer, ActionImport, ActionRotate, ActionHandover, ActionExchange:
-		return true
-	}
-	return false
-}
+// asking are the actions of whoever has asked for a token, or has seen it.
+var asking = []string{ActionCreate, ActionUpdate, ActionTransfer, ActionImport, ActionRotate, ActionHandover, ActionExchange}
 
 // Events returns a page of the audit trail: of everything for those with manage, and of
 // a token that the person may see for others.

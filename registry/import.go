@@ -24,7 +24,8 @@ type ImportResult struct {
 	Imported  int `json:"imported"`
 	Updated   int `json:"updated,omitempty"`
 	Unchanged int `json:"unchanged"`
-	// Deleted records were skipped because they had been deleted from this store.
+	// Deleted records and documents were skipped because they had been deleted from this
+	// store.
 	Deleted int `json:"deleted"`
 	// Documents counts the documents that were imported, such as stored accounts.
 	Documents int `json:"documents,omitempty"`
@@ -61,8 +62,9 @@ const maxSkipped = 100
 
 // ImportOptions are the options of an import.
 type ImportOptions struct {
-	// Restore also imports records that were deleted from this store. By default they
-	// are skipped, so that an old export does not bring back deleted tokens.
+	// Restore also imports records and documents that were deleted from this store. By
+	// default they are skipped, so that an old export does not bring back deleted tokens
+	// and accounts.
 	Restore bool
 	// Check finds out what an import would do, and does nothing.
 	Check bool
@@ -338,108 +340,4 @@ func (r *Registry) checkImported(ctx context.Context, record *token.Record, opti
 		return err
 	}
 	return options.Vet(ctx, record)
-}
-
-// outcome is the result for one record of an import.
-type outcome struct {
-	kind outcomeKind
-	why  string // if the record here was kept
-}
-
-type outcomeKind int
-
-const (
-	recordFailed outcomeKind = iota
-	recordImported
-	recordUpdated
-	recordUnchanged
-	recordDeleted
-	recordKept
-)
-
-func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
-	existing, err := r.store.Get(ctx, record.ID)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return r.importNew(ctx, actor, record, options)
-	case errors.Is(err, storage.ErrDamaged):
-		return outcome{recordKept, "its record here is damaged: delete it, then import it with --restore"}, nil
-	case err != nil:
-		return outcome{}, fmt.Errorf("token %s: %w", record.ID, err)
-	}
-	same, err := sameJSON(existing, record)
-	switch {
-	case err != nil:
-		return outcome{}, err
-	case same:
-		return outcome{kind: recordUnchanged}, nil
-	}
-	return r.importLater(ctx, actor, existing, record, options)
-}
-
-func (r *Registry) importNew(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
-	if !options.Restore {
-		last, err := r.lastChange(ctx, storage.EventQuery{TokenID: record.ID})
-		if err != nil || last == ActionDelete {
-			return outcome{kind: recordDeleted}, err
-		}
-	}
-	if options.Check {
-		return outcome{kind: recordImported}, nil
-	}
-	return outcome{kind: recordImported}, r.apply(ctx, actor, ActionImport, nil, record)
-}
-
-// importLater replaces a record by a later version of itself. Only a record that nobody
-// has changed here since it was imported is the same token's past: otherwise the change
-// that was made here, such as a revocation, would be lost.
-func (r *Registry) importLater(ctx context.Context, actor storage.Actor, existing, record *token.Record, options ImportOptions) (outcome, error) {
-	switch {
-	case !existing.CreatedAt.Equal(record.CreatedAt) || existing.Kind != record.Kind:
-		return outcome{recordKept, "another token has this ID here: delete it, or leave it out of the import"}, nil
-	case existing.Version >= record.Version:
-		return outcome{recordKept, fmt.Sprintf("it has changed here: version %d, and %d in the export", existing.Version, record.Version)}, nil
-	case existing.Status == token.StatusRevoked:
-		return outcome{recordKept, "it is revoked here"}, nil
-	}
-	last, err := r.lastChange(ctx, storage.EventQuery{TokenID: record.ID})
-	switch {
-	case err != nil:
-		return outcome{}, err
-	case last != ActionImport:
-		return outcome{recordKept, "it has changed here since it was imported, and in the export too: delete one of them"}, nil
-	case options.Check:
-		return outcome{kind: recordUpdated}, nil
-	}
-	return outcome{kind: recordUpdated}, r.apply(ctx, actor, ActionImport, existing, record)
-}
-
-// lastChange returns the action of the last event that changed a token or a document in
-// this store, or "" if there is none.
-func (r *Registry) lastChange(ctx context.Context, query storage.EventQuery) (action string, err error) {
-	query.Limit = storage.MaxPageSize
-	for {
-		page, err := r.Events(ctx, query)
-		if err != nil {
-			return "", err
-		}
-		for _, event := range page.Events {
-			if event.Request == nil {
-				action = event.Action
-			}
-		}
-		if !page.More {
-			return action, nil
-		}
-		query.Cursor = page.Next
-	}
-}
-
-func sameJSON(a, b any) (bool, error) {
-	x, err := json.Marshal(a)
-	if err != nil {
-		return false, err
-	}
-	y, err := json.Marshal(b)
-	return string(x) == string(y), err
 }

@@ -36,7 +36,10 @@ func (i *importer) document(ctx context.Context, from exportedDocument) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
-	case why != "" && !kind.Quiet:
+	case kind.Quiet:
+	case why == deletedHere:
+		i.result.Deleted++
+	case why != "":
 		i.skip(i.line, what, why)
 	}
 	if kind.Warn != nil && why == "" {
@@ -59,27 +62,34 @@ func (i *importer) leftOut(kind string) {
 	i.result.NotMoved[kind]++
 }
 
-// applyDocument stores a document, unless there is another one here. In that case it
-// returns why the document was left out.
+// deletedHere is why a document is left out that was deleted from this store.
+const deletedHere = "it was deleted here"
+
+// applyDocument stores a document, unless there is another one here or it was deleted. In
+// that case it returns why the document was left out.
 func (i *importer) applyDocument(ctx context.Context, name storage.DocumentName, data json.RawMessage) (why string, err error) {
 	store := i.registry.store
 	known, err := store.Document(ctx, name)
+	if err == nil && sameData(known.Data, data) {
+		return "", nil
+	}
+	isNew := errors.Is(err, storage.ErrNotFound)
 	switch {
-	case errors.Is(err, storage.ErrNotFound):
+	case isNew:
 	case errors.Is(err, storage.ErrDamaged):
 		return "it is damaged here: remove it first", nil
 	case err != nil:
 		return "", err
-	case sameData(known.Data, data):
-		return "", nil
-	default:
-		last, err := i.registry.lastChange(ctx, storage.EventQuery{Document: name.String()})
-		if err != nil {
-			return "", err
-		}
-		if last != ActionImport {
-			return "there is another one here", nil
-		}
+	}
+	last := ""
+	err = i.registry.eachEvent(ctx, EventQuery{Document: name.String()}, func(event Event) { last = event.Action })
+	switch {
+	case err != nil:
+		return "", err
+	case isNew && last != "" && !i.options.Restore:
+		return deletedHere, nil
+	case !isNew && last != ActionImport:
+		return "there is another one here", nil
 	}
 	i.result.Documents++
 	if i.options.Check {

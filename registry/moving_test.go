@@ -65,7 +65,10 @@ func putDocument(t *testing.T, r *Registry, kind, id, data string) {
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		t.Fatal(err)
 	}
-	change := storage.DocumentChange{DocumentName: name, Version: known.Version, Data: json.RawMessage(data), Event: storage.Event{Action: "update", Name: id}}
+	change := storage.DocumentChange{DocumentName: name, Version: known.Version, Event: storage.Event{Action: "update", Name: id}}
+	if data != "" { // or the document is deleted
+		change.Data = json.RawMessage(data)
+	}
 	if err := r.store.ApplyDocument(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +169,102 @@ func TestMoveTwice(t *testing.T) {
 	}
 	if err != nil || begun != 4 {
 		t.Errorf("%d imports in the trail, want 4: %v", begun, err)
+	}
+}
+
+// otherEvent adds an event about a token that is no change of it: a request of it, or one
+// that waited for approval, which whoever holds the token can cause.
+func otherEvent(t *testing.T, r *Registry, id string) {
+	t.Helper()
+	err := r.store.AddEvents(t.Context(),
+		storage.Event{At: r.now(), Action: "approval_expire", TokenID: id, Owner: "alice"},
+		storage.Event{At: r.now(), Action: storage.ActionDenied, TokenID: id, Owner: "alice", Request: &storage.EventRequest{Reason: "scope_insufficient"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDeletedStaysDeleted: nothing that happens after a token or an account was deleted
+// lets an import without Restore bring it back.
+func TestDeletedStaysDeleted(t *testing.T) {
+	for _, deleted := range []bool{true, false} {
+		r, _ := newRegistry(t)
+		record, secret := create(t, r, map[string]any{"owner": "alice", "name": "held", "scope": "write", "hold_writes": true})
+		putDocument(t, r, "account", "bi", `{"sealed":"here"}`)
+		export := exported(t, r)
+		if deleted {
+			if err := r.Delete(t.Context(), admin, record.ID); err != nil {
+				t.Fatal(err)
+			}
+			putDocument(t, r, "account", "bi", "")
+		}
+		otherEvent(t, r, record.ID)
+		want := "0 new, 0 later, 1 same, 0 deleted, 0 documents, 0 left []"
+		if deleted {
+			want = "0 new, 0 later, 0 same, 2 deleted, 0 documents, 0 left []"
+		}
+		if got := importInto(t, r, export, ImportOptions{}); got != want {
+			t.Errorf("imported: %s, want %s", got, want)
+		}
+		if _, err := r.Lookup(t.Context(), secret); (err != nil) != deleted {
+			t.Errorf("the secret: %v", err)
+		}
+		if !deleted {
+			continue
+		}
+		if got := importInto(t, r, export, ImportOptions{Restore: true}); got != "1 new, 0 later, 0 same, 0 deleted, 1 documents, 0 left []" {
+			t.Errorf("restored: %s", got)
+		}
+	}
+}
+
+// TestRevocationMoves: a token that was revoked where it comes from is revoked here too,
+// whatever has happened to it here since it was imported.
+func TestRevocationMoves(t *testing.T) {
+	for what, happen := range map[string]func(*Registry, string) error{
+		"nothing":  func(*Registry, string) error { return nil },
+		"requests": func(r *Registry, id string) error { otherEvent(t, r, id); return nil },
+		"disabled and enabled": func(r *Registry, id string) error {
+			_, err := r.Disable(t.Context(), admin, id)
+			_, again := r.Enable(t.Context(), admin, id)
+			return errors.Join(err, again)
+		},
+		"rotated": func(r *Registry, id string) error { _, err := r.Rotate(t.Context(), admin, id, 0); return err },
+		"handed over": func(r *Registry, id string) error {
+			_, err := r.HandOver(t.Context(), admin, id, 0, MaxHandover)
+			return err
+		},
+		"revoked": func(r *Registry, id string) error { _, err := r.Revoke(t.Context(), admin, id); return err },
+	} {
+		from, now := newRegistry(t)
+		to, _ := newRegistry(t)
+		record, _ := create(t, from, map[string]any{"owner": "alice", "name": "x"})
+		importInto(t, to, exported(t, from), ImportOptions{})
+		if err := happen(to, record.ID); err != nil {
+			t.Fatal(err)
+		}
+		*now = now.Add(1e9)
+		if _, err := from.Revoke(t.Context(), admin, record.ID); err != nil {
+			t.Fatal(err)
+		}
+		export := exported(t, from)
+		want := "0 new, 1 later, 0 same, 0 deleted, 0 documents, 0 left []"
+		again := "0 new, 0 later, 1 same, 0 deleted, 0 documents, 0 left []"
+		if what == "revoked" {
+			want = again
+		}
+		for _, try := range []struct {
+			check bool
+			want  string
+		}{{true, want}, {false, want}, {false, again}} {
+			if got := importInto(t, to, export, ImportOptions{Check: try.check}); got != try.want {
+				t.Errorf("%s: %s, want %s", what, got, try.want)
+			}
+		}
+		moved, err := to.Show(t.Context(), record.ID)
+		if err != nil || moved.Status != token.StatusRevoked || moved.Handover.Waiting(to.now()) {
+			t.Errorf("%s: %+v, %v", what, moved, err)
+		}
 	}
 }
 
