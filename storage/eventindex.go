@@ -15,12 +15,18 @@ import (
 //	"e@" owner NUL               events about an owner, case-folded, or about its tokens
 //	"e#" project NUL             requests that concern a project
 //	"e!"                         events that are not about requests
+//	"e$" token's ID              events about a token that are not about requests
 const (
 	listEvents          = "e"
 	listEventsOfOwner   = listEvents + "@"
 	listEventsOfProject = listEvents + "#"
 	listChanges         = listEvents + "!"
+	listChangesOfToken  = listEvents + "$"
 )
+
+// EventListsVersion says which lists there are. A store keeps it next to its index, and
+// adds all events to the index again if an earlier version wrote them to fewer lists.
+const EventListsVersion = "2"
 
 // EventLists returns the lists of the index that an event belongs in. The index entry
 // of an event in a list is the list, followed by EventID.Key.
@@ -37,6 +43,9 @@ func EventLists(e Event) []string {
 	}
 	if !aboutRequest(e.Action) {
 		lists = append(lists, listChanges)
+		if e.TokenID != "" {
+			lists = append(lists, listChangesOfToken+e.TokenID)
+		}
 	}
 	return lists
 }
@@ -89,6 +98,10 @@ func (q EventQuery) Scan() (EventScan, error) {
 	case q.About() != "":
 		_, isDocument := ParseDocumentName(q.About())
 		s.List, s.None = eventsAbout(q.About()), !isDocument && !token.ValidID(q.About())
+		if q.TokenID != "" && q.onlyChanges() {
+			// Whoever holds a token can cause any number of events about requests.
+			s.List = listChangesOfToken + q.TokenID
+		}
 	case q.Project != "":
 		s.List = eventsOfProject(q.Project)
 	case q.Owner != "":
@@ -103,7 +116,12 @@ func (q EventQuery) Scan() (EventScan, error) {
 // IsBackfilled reports whether versions before these lists existed wrote events
 // without entries in the list: see EventLists.
 func (s EventScan) IsBackfilled() bool {
-	return strings.HasPrefix(s.List, listEventsOfOwner) || strings.HasPrefix(s.List, listEventsOfProject) || s.List == listChanges
+	for _, later := range []string{listEventsOfOwner, listEventsOfProject, listChanges, listChangesOfToken} {
+		if strings.HasPrefix(s.List, later) {
+			return true
+		}
+	}
+	return false
 }
 
 // Entries returns the range of the list's index entries: from start up to but not

@@ -9,8 +9,8 @@ import (
 )
 
 // EventQuery selects events for a list. A store finds the events of a token, a
-// document, a project or an owner through its index, as well as all that are not about
-// requests. Other filters make it read the events in between.
+// document, a project or an owner through its index, as well as those that are not about
+// requests: all, or a token's. Other filters make it read the events in between.
 type EventQuery struct {
 	// TokenID limits the list to one token's events.
 	TokenID string

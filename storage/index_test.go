@@ -89,3 +89,23 @@ func TestEventIDs(t *testing.T) {
 		t.Errorf("after %s: %s", last, last.Next(time.UnixMilli(0)))
 	}
 }
+
+// TestChangesOfToken: a list of a token's changes does not read the events that whoever
+// holds the token can cause.
+func TestChangesOfToken(t *testing.T) {
+	id := "0123456789"
+	scan, err := EventQuery{TokenID: id, Actions: []string{"disable", "delete"}}.Scan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, want := range map[string]bool{"disable": true, ActionDenied: false, ActionWrite: false, ActionWriteBegun: false} {
+		event := Event{Action: action, TokenID: id, Owner: "a"}
+		if got := slices.Contains(EventLists(event), scan.List); got != want {
+			t.Errorf("%s is read: %t", action, got)
+		}
+	}
+	all, err := EventQuery{TokenID: id, Actions: []string{"disable", ActionDenied}}.Scan()
+	if err != nil || all.List == scan.List || all.IsBackfilled() || !scan.IsBackfilled() {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

@@ -15,6 +15,13 @@ import (
 // TestEventListsOfEarlierVersions checks that filters find the events that a version
 // with fewer lists has written.
 func TestEventListsOfEarlierVersions(t *testing.T) {
+	for _, version := range []string{"", "1"} {
+		t.Run("version "+version, func(t *testing.T) { testEventListsOf(t, version) })
+	}
+}
+
+func testEventListsOf(t *testing.T, version string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.db")
 	s := New(path, zaptest.NewLogger(t))
 	record := storagetest.NewRecord(1, "anna", "a")
@@ -24,11 +31,11 @@ func TestEventListsOfEarlierVersions(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	forgetLists(t, path)
+	forgetLists(t, path, version)
 
 	s = New(path, zaptest.NewLogger(t))
 	defer s.Close()
-	for _, query := range []storage.EventQuery{{Owner: "ANNA"}, {Actions: []string{"create"}}, {TokenID: record.ID}} {
+	for _, query := range []storage.EventQuery{{Owner: "ANNA"}, {Actions: []string{"create"}}, {TokenID: record.ID}, {TokenID: record.ID, Actions: []string{"create"}}} {
 		page, err := s.Events(t.Context(), query)
 		if err != nil || len(page.Events) != 1 || page.Events[0].TokenID != record.ID {
 			t.Errorf("%+v: %+v, %v", query, page, err)
@@ -36,8 +43,9 @@ func TestEventListsOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// forgetLists makes a file look as if an earlier version had written it.
-func forgetLists(t *testing.T, path string) {
+// forgetLists makes a file look as if an earlier version had written it, with this version
+// of the lists or none.
+func forgetLists(t *testing.T, path, version string) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)
 	if err != nil {
@@ -48,12 +56,12 @@ func forgetLists(t *testing.T, path string) {
 		index := tx.Bucket(bucketIndex)
 		var later [][]byte
 		_ = index.ForEach(func(entry, _ []byte) error {
-			if bytes.HasPrefix(entry, []byte("e@")) || bytes.HasPrefix(entry, []byte("e!")) {
+			if bytes.HasPrefix(entry, []byte("e@")) || bytes.HasPrefix(entry, []byte("e!")) || bytes.HasPrefix(entry, []byte("e$")) {
 				later = append(later, entry)
 			}
 			return nil
 		})
-		if len(later) != 2 {
+		if len(later) != 3 {
 			t.Errorf("entries in later lists: %q", later)
 		}
 		for _, entry := range later {
@@ -61,7 +69,10 @@ func forgetLists(t *testing.T, path string) {
 				return err
 			}
 		}
-		return tx.Bucket(bucketMeta).Delete(keyEventLists)
+		if version == "" {
+			return tx.Bucket(bucketMeta).Delete(keyEventLists)
+		}
+		return tx.Bucket(bucketMeta).Put(keyEventLists, []byte(version))
 	})
 	if err != nil {
 		t.Fatal(err)

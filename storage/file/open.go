@@ -19,7 +19,7 @@ import (
 // The buckets, with their keys and values. See also storage.IndexEntries and
 // storage.EventID.
 var (
-	bucketMeta    = []byte("jira_tokens") // "format" → "1", "event_lists" → "1"
+	bucketMeta    = []byte("jira_tokens") // "format" → "1", "event_lists" → storage.EventListsVersion
 	bucketRecords = []byte("records")     // id → record, JSON
 	bucketIndex   = []byte("index")       // index entry → nothing
 	bucketEvents  = []byte("events")      // event key → event, JSON
@@ -30,8 +30,8 @@ var (
 	bucketActivity  = []byte("activity") // day and id → storage.Counts
 
 	keyFormat = []byte("format")
-	// keyEventLists is missing if an earlier version may have written events that are
-	// not in all lists of the index.
+	// keyEventLists is missing or has another value if an earlier version may have
+	// written events that are not in all lists of the index.
 	keyEventLists = []byte("event_lists")
 )
 
@@ -143,7 +143,7 @@ func prepare(db *bbolt.DB) error {
 		if got := string(meta.Get(keyFormat)); got != format {
 			return fmt.Errorf("the token store file %s has format %q, but this version reads format %q: use the version that wrote it, or a later one", db.Path(), got, format)
 		}
-		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil && meta.Get(keyEventLists) != nil &&
+		complete = tx.Bucket(bucketUses) != nil && tx.Bucket(bucketDocuments) != nil && hasEventLists(meta) &&
 			tx.Bucket(bucketTree) != nil && tx.Bucket(bucketActivity) != nil && isNumbered(tx)
 		return nil
 	})
@@ -158,7 +158,7 @@ func prepare(db *bbolt.DB) error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		if meta.Get(keyEventLists) == nil {
+		if !hasEventLists(meta) {
 			if err := indexEvents(tx); err != nil {
 				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
 			}
@@ -168,6 +168,11 @@ func prepare(db *bbolt.DB) error {
 				return fmt.Errorf("cannot prepare the token store file %s: %w", db.Path(), err)
 			}
 		}
-		return errors.Join(meta.Put(keyFormat, []byte(format)), meta.Put(keyEventLists, []byte("1")))
+		return errors.Join(meta.Put(keyFormat, []byte(format)), meta.Put(keyEventLists, []byte(storage.EventListsVersion)))
 	})
+}
+
+// hasEventLists reports whether all events are in all lists of the index.
+func hasEventLists(meta *bbolt.Bucket) bool {
+	return string(meta.Get(keyEventLists)) == storage.EventListsVersion
 }

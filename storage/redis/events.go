@@ -160,26 +160,26 @@ func (s *store) readEvents(ctx context.Context, ids []storage.EventID) ([][]byte
 	return found, nil
 }
 
-// indexEvents adds all events to the index, once per store: earlier versions added them
-// to fewer lists. Events that nodes with such a version still write are not found by
-// owner, project or action.
+// indexEvents adds all events to the index, once per store and version of the lists:
+// earlier versions added them to fewer lists. Events that nodes with such a version still
+// write are not found by the lists that they do not know.
 func (s *store) indexEvents(ctx context.Context) error {
 	if s.eventsIndexed.Load() {
 		return nil
 	}
 	done := s.key("event_lists")
 	bounded, cancel := s.within(ctx)
-	err := s.client.Get(bounded, done).Err()
+	version, err := s.client.Get(bounded, done).Result()
 	cancel()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	if err != nil {
+	if version != storage.EventListsVersion {
 		if err := s.indexAllEvents(ctx); err != nil {
 			return err
 		}
 		bounded, cancel := s.within(ctx)
-		err := s.client.Set(bounded, done, "1", 0).Err()
+		err := s.client.Set(bounded, done, storage.EventListsVersion, 0).Err()
 		cancel()
 		if err != nil {
 			return err

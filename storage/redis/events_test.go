@@ -6,6 +6,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/storagetest"
 )
 
 // TestEventListsOfOlderNodes checks that filters find the events that versions with
@@ -14,10 +15,12 @@ func TestEventListsOfOlderNodes(t *testing.T) {
 	server := redistest.Start(t)
 	older := open(t, &Store{URL: server.URL()}, nil).(*store)
 	const count = 2*eventsAtOnce + 1
+	id := storagetest.NewRecord(1, "Anna", "a").ID
 	for i := range count {
-		server.Do("xadd", older.events, "*", "e", fmt.Sprintf(`{"id":"","action":"create","owner":"Anna","name":"%d"}`, i))
+		server.Do("xadd", older.events, "*", "e", fmt.Sprintf(`{"id":"","action":"create","token_id":"%s","owner":"Anna","name":"%d"}`, id, i))
 	}
-	for _, query := range []storage.EventQuery{{Owner: "anna"}, {Actions: []string{"create"}}} {
+	server.Do("set", older.key("event_lists"), "1")
+	for _, query := range []storage.EventQuery{{Owner: "anna"}, {Actions: []string{"create"}}, {TokenID: id, Actions: []string{"create"}}} {
 		s := open(t, &Store{URL: server.URL()}, nil) // it has not indexed anything yet
 		query.Limit = storage.MaxPageSize
 		found := 0
@@ -36,7 +39,7 @@ func TestEventListsOfOlderNodes(t *testing.T) {
 		}
 	}
 	page, err := older.Events(t.Context(), storage.EventQuery{Owner: "anna", Actions: []string{"update"}})
-	if err != nil || len(page.Events) != 2 {
+	if err != nil || len(page.Events) != 3 {
 		t.Errorf("%+v, %v", page, err)
 	}
 }

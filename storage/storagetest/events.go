@@ -149,6 +149,8 @@ func testEventBatches(t *testing.T, s storage.Store) {
 		want  []int
 	}{
 		{"of a token", storage.EventQuery{TokenID: anna.ID}, []int{0, 2, 3}},
+		{"changes of a token", storage.EventQuery{TokenID: anna.ID, Actions: []string{"create", "update"}}, []int{0}},
+		{"requests of a token", storage.EventQuery{TokenID: anna.ID, Actions: []string{"create", storage.ActionWrite}}, []int{0, 3}},
 		{"of an owner", storage.EventQuery{Owner: "anna"}, []int{0, 2, 3}},
 		{"of another token's owner", storage.EventQuery{TokenID: anna.ID, Owner: "bert"}, nil},
 		{"of a project", storage.EventQuery{Project: "ACME"}, []int{2, 3, 4}},
