@@ -218,7 +218,7 @@ func (i *importing) send(query url.Values, p part) (result admin.ImportResult, e
 func (i *importing) add(r admin.ImportResult) {
 	t := &i.total
 	t.Imported, t.Updated, t.Unchanged, t.Deleted = t.Imported+r.Imported, t.Updated+r.Updated, t.Unchanged+r.Unchanged, t.Deleted+r.Deleted
-	t.Documents, t.Left = t.Documents+r.Documents, t.Left+r.Left
+	t.Documents, t.Left, t.LinksEnded = t.Documents+r.Documents, t.Left+r.Left, t.LinksEnded+r.LinksEnded
 	t.Lines, t.Records, t.DocumentsRead = t.Lines+r.Lines, t.Records+r.Records, t.DocumentsRead+r.DocumentsRead
 	const most = 100
 	t.Skipped = append(t.Skipped, r.Skipped[:min(len(r.Skipped), most-min(len(t.Skipped), most))]...)
@@ -273,6 +273,7 @@ func (i *importing) report(check bool) error {
 			text string
 		}{
 			{t.Updated, "Replaced by later versions of themselves: %d.\n"},
+			{t.LinksEnded, "Hand-over links that only work where they were made: %d. To make others here, use rotate --handover.\n"},
 			{t.Documents, documents + ": %d.\n"},
 			{t.Deleted, "Left out because they were deleted from this store: %d. To bring them back, use import --restore.\n"},
 			{t.Left, "Left as they are here: %d.\n"},

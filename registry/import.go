@@ -27,6 +27,9 @@ type ImportResult struct {
 	// Deleted records and documents were skipped because they had been deleted from this
 	// store.
 	Deleted int `json:"deleted"`
+	// LinksEnded counts the imported tokens with hand-over links that nobody had opened:
+	// those links do not work here.
+	LinksEnded int `json:"links_ended,omitempty"`
 	// Documents counts the documents that were imported, such as stored accounts.
 	Documents int `json:"documents,omitempty"`
 	// Left counts what was left as it is here, by the reason. Skipped lists some of it.
@@ -308,6 +311,9 @@ func (i *importer) flush(ctx context.Context) error {
 }
 
 func (i *importer) count(next numbered, o outcome) {
+	if o.linkEnded {
+		i.result.LinksEnded++
+	}
 	switch o.kind {
 	case recordImported:
 		i.result.Imported++

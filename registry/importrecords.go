@@ -14,6 +14,8 @@ import (
 type outcome struct {
 	kind outcomeKind
 	why  string // if the record here was kept
+	// linkEnded is set if the record had a hand-over link that could still be opened.
+	linkEnded bool
 }
 
 type outcomeKind int
@@ -31,20 +33,48 @@ func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record
 	existing, err := r.store.Get(ctx, record.ID)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return r.importNew(ctx, actor, record, options)
+		ended := r.endLink(record, nil)
+		o, err := r.importNew(ctx, actor, record, options)
+		o.linkEnded = ended && o.kind == recordImported
+		return o, err
 	case errors.Is(err, storage.ErrDamaged):
-		return outcome{recordKept, "its record here is damaged: delete it, then import it with --restore"}, nil
+		return outcome{kind: recordKept, why: "its record here is damaged: delete it, then import it with --restore"}, nil
 	case err != nil:
 		return outcome{}, fmt.Errorf("token %s: %w", record.ID, err)
 	}
 	same, err := sameJSON(existing, record)
+	ended := false
+	if err == nil && !same {
+		ended = r.endLink(record, existing.Handover)
+		same, err = sameJSON(existing, record)
+	}
 	switch {
 	case err != nil:
 		return outcome{}, err
 	case same:
 		return outcome{kind: recordUnchanged}, nil
 	}
-	return r.importLater(ctx, actor, existing, record, options)
+	o, err := r.importLater(ctx, actor, existing, record, options)
+	o.linkEnded = ended && o.kind == recordUpdated
+	return o, err
+}
+
+// endLink ends the hand-over link of a record from another store, where it works: in both,
+// it would show the token once more, without an alarm. known is the link here, which an
+// earlier import may have ended. It reports whether the link could still be opened.
+func (r *Registry) endLink(record *token.Record, known *token.Handover) bool {
+	link := record.Handover
+	switch {
+	case link == nil || !link.OpenedAt.IsZero():
+		return false
+	case known != nil && known.Digest.Equal(link.Digest) && known.OpenedAt.IsZero() && !known.Waiting(r.now()):
+		ended := *link
+		ended.ExpiresAt = known.ExpiresAt
+		record.Handover = &ended
+		return false
+	}
+	record.Handover = link.EndedAt(r.timestamp())
+	return record.Handover != link
 }
 
 func (r *Registry) importNew(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
@@ -68,13 +98,13 @@ func (r *Registry) importLater(ctx context.Context, actor storage.Actor, existin
 	revoked := record.Status == token.StatusRevoked
 	switch {
 	case !existing.CreatedAt.Equal(record.CreatedAt) || existing.Kind != record.Kind:
-		return outcome{recordKept, "another token has this ID here: delete it, or leave it out of the import"}, nil
+		return outcome{kind: recordKept, why: "another token has this ID here: delete it, or leave it out of the import"}, nil
 	case existing.Status == token.StatusRevoked && revoked:
 		return outcome{kind: recordUnchanged}, nil
 	case existing.Version >= record.Version && !revoked:
-		return outcome{recordKept, fmt.Sprintf("it has changed here: version %d, and %d in the export", existing.Version, record.Version)}, nil
+		return outcome{kind: recordKept, why: fmt.Sprintf("it has changed here: version %d, and %d in the export", existing.Version, record.Version)}, nil
 	case existing.Status == token.StatusRevoked:
-		return outcome{recordKept, "it is revoked here"}, nil
+		return outcome{kind: recordKept, why: "it is revoked here"}, nil
 	}
 	last, err := r.lastChange(ctx, record.ID)
 	later := last == ActionImport && existing.Version < record.Version
@@ -82,7 +112,7 @@ func (r *Registry) importLater(ctx context.Context, actor storage.Actor, existin
 	case err != nil:
 		return outcome{}, err
 	case !later && !revoked:
-		return outcome{recordKept, "it has changed here since it was imported, and in the export too: delete one of them"}, nil
+		return outcome{kind: recordKept, why: "it has changed here since it was imported, and in the export too: delete one of them"}, nil
 	case options.Check:
 		return outcome{kind: recordUpdated}, nil
 	case !later:
