@@ -136,31 +136,56 @@ func updateCommand() *cobra.Command {
 	return cmd
 }
 
+// listQuery returns the parameters of the admin API for the flags of list.
+func listQuery(cmd *cobra.Command) url.Values {
+	query := givenFlags(cmd, "owner", "kind", "state", "account", "search", "scope", "project", "network", "expiring", "unused", "sort")
+	for _, flag := range []string{"used-after", "used-before", "created-after", "created-before"} {
+		if text := givenFlags(cmd, flag).Get(flag); text != "" {
+			query.Set(strings.ReplaceAll(flag, "-", "_"), text)
+		}
+	}
+	if never, _ := cmd.Flags().GetBool("never-used"); never {
+		query.Set("never_used", "true")
+	}
+	if exchanged := cmd.Flags().Lookup("exchanged"); exchanged.Changed {
+		query.Set("exchanged", exchanged.Value.String())
+	}
+	return query
+}
+
 func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list [--owner NAME] [--kind KIND] [--state STATE] [--account NAME] [--search TEXT] [--expiring 30d] [--unused 90d] [--exchanged]",
+		Use:   "list [--owner NAME] [--search TEXT] [--state STATE] [--scope SCOPE] [--project KEY] [--network RANGE] [--expiring 30d] [--unused 90d] [--never-used] [--sort ORDER]",
 		Short: "List tokens, newest first",
-		Args:  noArguments("values with spaces must be in quotes"),
+		Example: "  caddy jira-token list --unused 90d --scope write,admin --sort last_used\n" +
+			"  caddy jira-token list --project ACME --expiring 30d --sort expires\n" +
+			"  caddy jira-token list --network 203.0.113.0/24 --created-before 2027-01-01",
+		Args: noArguments("values with spaces must be in quotes"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			limit, _ := cmd.Flags().GetInt("limit")
 			if limit < 0 {
 				return fmt.Errorf("--limit: invalid limit %d: expected a positive number, or 0 for no limit", limit)
 			}
-			query := givenFlags(cmd, "owner", "kind", "state", "account", "search", "expiring", "unused")
-			if exchanged := cmd.Flags().Lookup("exchanged"); exchanged.Changed {
-				query.Set("exchanged", exchanged.Value.String())
-			}
-			return c.list(query, limit)
+			return c.list(listQuery(cmd), limit)
 		}),
 	}
 	cmd.Flags().String("owner", "", "Only tokens of this owner")
-	cmd.Flags().String("kind", "", "Only tokens for this kind of owner: user, service or external")
+	cmd.Flags().String("kind", "", "Only tokens for this kind of owner: user, service or external, or several, separated by commas")
+	cmd.Flags().String("scope", "", "Only tokens with this scope: read, read-all, write or admin, or several, separated by commas")
+	cmd.Flags().String("project", "", "Only tokens that are confined to this project, given by its key, and perhaps to others")
+	cmd.Flags().String("network", "", "Only tokens that allow this address, or addresses in this range, by a range of their own")
 	cmd.Flags().String("state", "", "Only tokens in this state: active, pending, suspended, not_yet_valid, expired, disabled, revoked or damaged")
 	cmd.Flags().String("account", "", "Only tokens of this account")
 	cmd.Flags().String("search", "", "Only tokens with this text in their name, owner or ID")
 	cmd.Flags().String("expiring", "", "Only tokens that expire within this time, such as 30d, and work until then (unless --state says otherwise)")
 	cmd.Flags().Bool("exchanged", false, "Only tokens that were exchanged for JWTs; --exchanged=false for all others")
 	cmd.Flags().String("unused", "", "Only tokens that work (unless --state says otherwise), but have not been used for this long, such as 90d")
+	cmd.Flags().Bool("never-used", false, "Only tokens that were never used")
+	cmd.Flags().String("used-after", "", "Only tokens whose last use was then or later: how long ago (24h, 7d), a date or a time")
+	cmd.Flags().String("used-before", "", "Only tokens whose last use was before then; none that were never used")
+	cmd.Flags().String("created-after", "", "Only tokens that were created then or later: how long ago (24h, 7d), a date or a time")
+	cmd.Flags().String("created-before", "", "Only tokens that were created before then")
+	cmd.Flags().String("sort", "", "Order: created (default; newest first), expires (next to expire first), last_used (used last first), owner or name; with a minus sign before it, reversed")
 	cmd.Flags().Int("limit", 0, "Maximum number of tokens (0 means no limit)")
 	return cmd
 }

@@ -192,6 +192,8 @@ func flagValue(cmd *cobra.Command, name string, zero any) any {
 func flagNames() map[string]string {
 	names := map[string]string{
 		"version": "version", "overlap": "overlap", "state": "state", "kind": "kind", "reason": "reason", "since": "since", "until": "until", "action": "action", "actor": "actor", "project": "project", "limit": "limit", "from": "from", "token": "token",
+		"network": "network", "expiring": "expiring", "unused": "unused", "never_used": "never-used", "used_after": "used-after", "used_before": "used-before",
+		"created_after": "created-after", "created_before": "created-before", "sort": "sort",
 		"check": "no-check", "to": "to", "for": "for",
 		"cloud": "cloud", "jira": "jira", "user": "user", "scoped": "scoped", "api_url": "api-url", "token_url": "token-url",
 	}

@@ -197,7 +197,7 @@ func (r *rows) end(more bool) error {
 	case r.count == 0:
 		fmt.Fprintln(r.c.err, "No tokens.")
 	case more:
-		fmt.Fprintf(r.c.err, "These are the newest %d; there are more.\n", r.count)
+		fmt.Fprintf(r.c.err, "These are the first %d; there are more.\n", r.count)
 	}
 	return nil
 }

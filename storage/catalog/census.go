@@ -15,25 +15,54 @@ func (c *Catalog) Census(ctx context.Context, query storage.CensusQuery) (*stora
 	if err := c.settle(ctx, true, query.Judge); err != nil {
 		return nil, err
 	}
-	census := storage.NewCensus(query)
 	now := query.Now.UnixMilli()
+	expiring, unused := query.Now.Add(query.Expiring).UnixMilli(), query.Now.Add(-query.Unused).UnixMilli()
+	census := new(storage.Census)
+	var inState [isSuspended + 1]int
+	inScope := make(map[token.Scope]int)
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	scopes := make([]int, len(c.profiles))
 	for _, r := range c.rows {
-		if r.isGone(now) {
+		p, ended := c.profiles[r.profile], r.expires != 0 && now >= r.expires
+		if r.isGone(now) || ended && p.exchanged {
 			continue
 		}
-		state, p := r.state(now), c.profiles[r.profile]
-		if state == token.StateActive && r.suspended {
-			state = token.StateSuspended
+		state := r.state(now)
+		if state == isActive && r.suspended {
+			state = isSuspended
 		}
-		census.Add(storage.Counted{
-			State: state, Scope: p.record.Scope, Exchanged: p.exchanged, Since: timeOf(max(r.created, r.notBefore)),
-			ExpiresAt: timeOf(r.expires), UsedAt: timeOf(usedAt(r)),
-		})
+		inState[state]++
+		if state == isActive {
+			scopes[r.profile]++
+		}
+		if state&(isActive|isNotYetValid|isSuspended) == 0 {
+			continue
+		}
+		used := usedAt(r)
+		if r.expires != 0 && r.expires <= expiring && !p.exchanged {
+			census.Expiring++
+		}
+		if used == 0 {
+			census.NeverUsed++
+		}
+		if max(r.created, r.notBefore, used) <= unused {
+			census.Unused++
+		}
 	}
-	if len(c.damaged) > 0 {
-		census.States[token.StateDamaged] = len(c.damaged)
+	for i, n := range scopes {
+		if n > 0 {
+			inScope[c.profiles[i].record.Scope] += n
+		}
+	}
+	census.Scopes, census.States = inScope, make(map[token.State]int)
+	for bit, n := range inState {
+		if n > 0 {
+			census.States[states[state(bit)]] = n
+		}
+	}
+	if n := len(c.damaged); n > 0 {
+		census.States[token.StateDamaged] = n
 	}
 	return census, nil
 }

@@ -38,7 +38,8 @@ func (LoadingError) Unwrap() error { return storage.ErrUnavailable }
 
 // Find returns the page of records that query asks for.
 func (c *Catalog) Find(ctx context.Context, query storage.Query) (storage.Page, error) {
-	if _, err := orderOf(query.Sort).parseCursor(query.Sort, query.Cursor); err != nil {
+	order := orderOf(query.Sort)
+	if _, err := order.parseCursor(query.Sort, query.Cursor); err != nil {
 		return storage.Page{}, err
 	}
 	if !worthwhile(&query) {
@@ -54,7 +55,7 @@ func (c *Catalog) Find(ctx context.Context, query storage.Query) (storage.Page, 
 		}
 		return storage.Page{}, c.loading()
 	}
-	readsUses := query.ReadsUses() || orderOf(query.Sort).by == storage.SortUsed
+	readsUses := query.ReadsUses() || order.by == storage.SortUsed
 	if err := c.settle(ctx, readsUses, query.Judge); err != nil {
 		return storage.Page{}, err
 	}
@@ -66,11 +67,11 @@ func worthwhile(q *storage.Query) bool {
 	switch {
 	case q.State == token.StateDamaged:
 		return false // all records must be read
+	case q.Owner != "" && q.Sort.IsDefault():
+		return false // owners have few tokens
 	case !q.Sort.IsDefault(), q.Search != "", q.Account != "", len(q.Expires) > 0, q.ReadsUses(), len(q.Scopes) > 0, len(q.Kinds) > 0,
 		q.Project != "", q.Network.IsValid(), q.Exchanged != nil:
 		return true
-	case q.Owner != "":
-		return false // owners have few tokens
 	}
 	switch q.State {
 	case "", token.StateDisabled, token.StatePending, token.StateRevoked:
@@ -92,7 +93,7 @@ func (c *Catalog) find(ctx context.Context, query storage.Query) (page storage.P
 	}
 	for range maxRounds {
 		wanted := limit - len(page.Records)
-		places := c.first(&query, order, after, wanted+1)
+		places := c.first(&query, &order, after, wanted+1)
 		page.Next = ""
 		if len(places) > wanted {
 			places = places[:wanted]
@@ -153,7 +154,7 @@ func (c *Catalog) read(ctx context.Context, query *storage.Query, places []place
 
 // first returns the places of the first n rows that may match, after a place. The rows are
 // copies, since the originals may change.
-func (c *Catalog) first(query *storage.Query, order order, after *place, n int) (found []place) {
+func (c *Catalog) first(query *storage.Query, order *order, after *place, n int) (found []place) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	f := c.newFilter(query)
@@ -177,14 +178,14 @@ func (c *Catalog) newest(f *filter, after *place, n int) (found []place) {
 	}
 	for i := from - 1; i >= 0 && len(found) < n; i-- {
 		if f.match(c.rows[i]) {
-			found = append(found, order{}.placeOf(c.rows[i]))
+			found = append(found, place{number: -c.rows[i].created, row: c.rows[i]})
 		}
 	}
 	return found
 }
 
 // sorted returns the first n rows in an order. It keeps the best ones so far.
-func (c *Catalog) sorted(f *filter, order order, after *place, n int) (found []place) {
+func (c *Catalog) sorted(f *filter, order *order, after *place, n int) (found []place) {
 	compare := func(a, b place) int { return order.compare(&a, &b) }
 	var worst *place // of the n best so far, or nil
 	cut := func() {
@@ -196,7 +197,7 @@ func (c *Catalog) sorted(f *filter, order order, after *place, n int) (found []p
 		}
 	}
 	for _, r := range c.rows {
-		if !f.match(r) {
+		if worst != nil && order.isBehind(r, worst) || !f.match(r) {
 			continue
 		}
 		p := order.placeOf(r)

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"math"
@@ -18,7 +19,9 @@ type filter struct {
 	query *storage.Query
 	now   int64
 	// states are those that are wanted.
-	states map[token.State]bool
+	states state
+	// every is set if the state does not matter, except to those that have ended.
+	every bool
 	// judged is set if suspended must be as given.
 	judged, suspended bool
 	owner             string // with NUL
@@ -29,6 +32,7 @@ type filter struct {
 	created, used     span
 	unused            span
 	expires           []span
+	readsUses         bool
 	profiles          []*profile
 	// kinds says for each profile whether it matches: 0 if that has not been checked, 1 if
 	// it does, 2 if it does not.
@@ -60,13 +64,17 @@ func (s span) has(t int64) bool { return t >= s.after && t <= s.until }
 // newFilter returns the filter of a query. The caller holds the lock while it is used.
 func (c *Catalog) newFilter(q *storage.Query) *filter {
 	f := &filter{
-		query: q, now: q.Now.UnixMilli(), states: make(map[token.State]bool), profiles: c.profiles, kinds: make([]uint8, len(c.profiles)),
+		query: q, now: q.Now.UnixMilli(), profiles: c.profiles, kinds: make([]uint8, len(c.profiles)),
 		text: token.Fold(q.Search), id: q.Search, created: newSpan(q.Created), used: newSpan(q.Used), unused: newSpan(q.Unused),
 		judged: q.Judge != nil && (q.State == token.StateActive || q.State == token.StateSuspended), suspended: q.State == token.StateSuspended,
 	}
-	for _, state := range token.States() {
-		f.states[state] = q.InState(state)
+	for bit, state := range states {
+		if bit != isSuspended && q.InState(state) {
+			f.states |= bit
+		}
 	}
+	f.every = q.State == "" && len(q.Expires) == 0 && q.Unused.IsZero()
+	f.readsUses = q.ReadsUses()
 	if q.Owner != "" {
 		f.owner = token.Fold(q.Owner) + "\x00"
 	}
@@ -80,7 +88,7 @@ func (c *Catalog) newFilter(q *storage.Query) *filter {
 
 // match reports whether a row's record may match.
 func (f *filter) match(r *row) bool {
-	return f.matchSearch(r) && f.matchProfile(r) && f.matchTimes(r) && f.matchState(r)
+	return f.matchProfile(r) && f.matchTimes(r) && f.matchState(r) && f.matchSearch(r)
 }
 
 func (f *filter) matchSearch(r *row) bool {
@@ -111,7 +119,7 @@ func (f *filter) matchTimes(r *row) bool {
 	if len(f.expires) > 0 && (r.expires == 0 || !slices.ContainsFunc(f.expires, func(s span) bool { return s.has(r.expires) })) {
 		return false
 	}
-	if !f.query.ReadsUses() {
+	if !f.readsUses {
 		return true
 	}
 	used := usedAt(r)
@@ -128,17 +136,17 @@ func (f *filter) matchState(r *row) bool {
 	if r.isGone(f.now) {
 		return false
 	}
-	if f.query.State == "" && len(f.expires) == 0 && !f.unused.set {
+	if f.every {
 		ended := r.expires != 0 && f.now >= r.expires
 		return !f.query.WithoutEnded || !ended || !f.profiles[r.profile].exchanged
 	}
-	if !f.states[r.state(f.now)] {
+	if f.states&r.state(f.now) == 0 {
 		return false
 	}
 	return !f.judged || r.suspended == f.suspended
 }
 
-// place is the place of a row in an order: of the number, then of the text, then newest
+// place is the place of a row in an order: by the number, then by the text, then newest
 // first.
 type place struct {
 	number int64
@@ -146,41 +154,52 @@ type place struct {
 	row    *row
 }
 
-// order compares places of rows.
+// order is an order of rows.
 type order struct {
-	by       storage.Sort
+	by storage.Sort
+	// number or text returns what the rows are ordered by.
+	number   func(*row) int64
+	text     func(*row) string
 	reversed bool
 }
 
 func orderOf(sort storage.Sort) order {
 	by, reversed := strings.CutPrefix(string(sort), "-")
-	return order{storage.Sort(by), reversed}
+	o := order{by: storage.Sort(by), reversed: reversed}
+	switch o.by {
+	case storage.SortExpires:
+		o.number = func(r *row) int64 {
+			if r.expires == 0 {
+				return math.MaxInt64
+			}
+			return r.expires
+		}
+	case storage.SortUsed:
+		o.number = func(r *row) int64 {
+			if r.used == 0 {
+				return math.MaxInt64
+			}
+			return -int64(r.used)
+		}
+	case storage.SortOwner:
+		o.text = func(r *row) string { return r.text }
+	case storage.SortName:
+		o.text = func(r *row) string { return r.text[strings.IndexByte(r.text, 0)+1:] }
+	default:
+		o.number = func(r *row) int64 { return -r.created }
+	}
+	return o
 }
 
 // placeOf returns the place of a row.
-func (o order) placeOf(r *row) place {
-	p := place{row: r}
-	switch o.by {
-	case storage.SortExpires:
-		if p.number = r.expires; p.number == 0 {
-			p.number = math.MaxInt64
-		}
-	case storage.SortUsed:
-		if p.number = -int64(r.used); p.number == 0 {
-			p.number = math.MaxInt64
-		}
-	case storage.SortOwner:
-		p.text = r.text
-	case storage.SortName:
-		owner, name, _ := strings.Cut(r.text, "\x00")
-		p.text = name + "\x00" + owner
-	default:
-		p.number = -r.created
+func (o *order) placeOf(r *row) place {
+	if o.text != nil {
+		return place{text: o.text(r), row: r}
 	}
-	return p
+	return place{number: o.number(r), row: r}
 }
 
-func (o order) compare(a, b *place) int {
+func (o *order) compare(a, b *place) int {
 	order := 0
 	switch {
 	case a.number < b.number:
@@ -188,7 +207,9 @@ func (o order) compare(a, b *place) int {
 	case a.number > b.number:
 		order = 1
 	default:
-		order = strings.Compare(a.text, b.text)
+		if order = strings.Compare(a.text, b.text); order == 0 && o.text != nil {
+			order = strings.Compare(a.row.text, b.row.text)
+		}
 	}
 	if o.reversed {
 		order = -order
@@ -199,21 +220,33 @@ func (o order) compare(a, b *place) int {
 	return order
 }
 
+// isBehind reports whether a row comes after a place, as far as that shows without looking
+// at the row's texts.
+func (o *order) isBehind(r *row, p *place) bool {
+	if o.number == nil {
+		return false
+	}
+	if o.reversed {
+		return o.number(r) < p.number
+	}
+	return o.number(r) > p.number
+}
+
 // cursor returns the cursor of what follows a place.
-func (o order) cursor(sort storage.Sort, p place) string {
+func (o *order) cursor(sort storage.Sort, p place) string {
 	key := storage.Key(timeOf(p.row.created), string(p.row.id[:]))
 	if sort.IsDefault() {
 		return key // as in the stores, which can continue the list
 	}
-	value := p.text
-	if value == "" {
+	value := p.row.text
+	if o.text == nil {
 		value = strconv.FormatInt(p.number, 10)
 	}
 	return string(sort) + "." + base64.RawURLEncoding.EncodeToString([]byte(value)) + "." + key
 }
 
 // parseCursor returns the place to continue after, or nil for an empty cursor.
-func (o order) parseCursor(sort storage.Sort, cursor string) (*place, error) {
+func (o *order) parseCursor(sort storage.Sort, cursor string) (*place, error) {
 	if cursor == "" {
 		return nil, nil
 	}
@@ -240,8 +273,11 @@ func (o order) parseCursor(sort storage.Sort, cursor string) (*place, error) {
 	switch {
 	case sort.IsDefault():
 		p.number = -after.created
-	case o.by == storage.SortOwner || o.by == storage.SortName:
-		p.text = string(value)
+	case o.text != nil && bytes.IndexByte(value, 0) < 0:
+		return nil, bad
+	case o.text != nil:
+		after.text = string(value)
+		p.text = o.text(after)
 	default:
 		number, err := strconv.ParseInt(string(value), 10, 64)
 		if err != nil {

@@ -108,21 +108,40 @@ func (r *row) skeleton(p *profile) *token.Record {
 	return &record
 }
 
+// state is a token.State as far as a record tells, as one bit.
+type state uint8
+
+const (
+	isActive state = 1 << iota
+	isPending
+	isNotYetValid
+	isExpired
+	isDisabled
+	isRevoked
+	isSuspended // which only a judge knows
+)
+
+var states = map[state]token.State{
+	isActive: token.StateActive, isPending: token.StatePending, isNotYetValid: token.StateNotYetValid,
+	isExpired: token.StateExpired, isDisabled: token.StateDisabled, isRevoked: token.StateRevoked,
+	isSuspended: token.StateSuspended,
+}
+
 // state is token.StateAt for a row.
-func (r *row) state(now int64) token.State {
+func (r *row) state(now int64) state {
 	switch {
 	case r.status == statusRevoked:
-		return token.StateRevoked
+		return isRevoked
 	case r.status == statusDisabled:
-		return token.StateDisabled
+		return isDisabled
 	case r.expires != 0 && now >= r.expires:
-		return token.StateExpired
+		return isExpired
 	case r.status == statusPending:
-		return token.StatePending
+		return isPending
 	case now < r.notBefore:
-		return token.StateNotYetValid
+		return isNotYetValid
 	}
-	return token.StateActive
+	return isActive
 }
 
 // isGone reports whether the record has vanished.
