@@ -199,23 +199,23 @@ func writeBytes(n int64) string {
 // reportTokens writes the results for one store.
 func reportTokens(out io.Writer, store string, all []census, h *held) {
 	fmt.Fprintf(out, "### Store %s\n\n", store)
-	header(out, "tokens", "bytes each", "created/s", "store read", "cache hit", "Caddy start")
+	header(out, "tokens", "bytes each", "created/s", "store read", "cache hit", "Caddy start", "catalog read")
 	for _, c := range all {
 		row(out, fmt.Sprint(c.tokens), fmt.Sprint(c.bytes/int64(c.tokens)), fmt.Sprintf("%.0f", float64(c.added)/c.filling.Seconds()),
-			writeTime(float64(c.read)), writeTime(float64(c.recalled)), writeTime(float64(c.start)))
+			writeTime(float64(c.read)), writeTime(float64(c.recalled)), writeTime(float64(c.start)), writeTime(float64(c.catalog)))
 	}
 	fmt.Fprintln(out)
 	var columns []string
-	for _, page := range pages() {
-		columns = append(columns, page.what)
-	}
-	header(out, "list; tokens", columns...)
 	for _, c := range all {
+		columns = append(columns, fmt.Sprintf("%d tokens", c.tokens))
+	}
+	header(out, "answer: median (max)", columns...)
+	for i, page := range pages() {
 		var cells []string
-		for _, took := range c.pages {
-			cells = append(cells, writeTime(float64(took)))
+		for _, c := range all {
+			cells = append(cells, fmt.Sprintf("%s (%s)", writeTime(float64(c.pages[i].median)), writeTime(float64(c.pages[i].longest))))
 		}
-		row(out, fmt.Sprint(c.tokens), cells...)
+		row(out, page.what, cells...)
 	}
 	fmt.Fprintln(out)
 	header(out, fmt.Sprintf("Caddy's memory with %d tokens stored", all[len(all)-1].tokens), "resident", "anonymous", "peak", "live heap")

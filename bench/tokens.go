@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,24 +24,54 @@ type census struct {
 	read     time.Duration // one read from the store
 	recalled time.Duration // one hit in the cache in front of it
 	start    time.Duration // from starting Caddy to its first successful response
-	pages    []time.Duration
+	catalog  time.Duration // from the first list to the catalog of tokens
+	pages    []timing
 }
 
-// page is a list request to the admin API.
+// page is a request to the admin API for numbers or a page of tokens.
 type page struct {
-	what  string
-	query func(tokens int) url.Values
+	what string
+	// path is below /jira_tokens/.
+	path func(tokens int) string
 }
+
+// timing is how long a page took: in the median, and at most.
+type timing struct{ median, longest time.Duration }
 
 func pages() []page {
+	list := func(what, query string) page {
+		return page{what, func(n int) string {
+			middle := url.Values{"owner": {ownerOf(n / 2)}, "token": {fmt.Sprintf("token %d of", n/2)}}
+			for name, values := range middle {
+				query = strings.ReplaceAll(query, "{"+name+"}", url.QueryEscape(values[0]))
+			}
+			return "tokens?" + query
+		}}
+	}
 	return []page{
-		{"first 100", func(int) url.Values { return url.Values{} }},
-		{"first 1000", func(int) url.Values { return url.Values{"limit": {"1000"}} }},
-		{"of an owner", func(n int) url.Values { return url.Values{"owner": {ownerOf(n / 2)}} }},
-		{"search, common", func(int) url.Values { return url.Values{"search": {"build server"}} }},
-		// The next two scan all tokens.
-		{"search, one", func(n int) url.Values { return url.Values{"search": {fmt.Sprintf("token %d of", n/2)}} }},
-		{"expired (none)", func(int) url.Values { return url.Values{"state": {"expired"}} }},
+		list("first 100", ""),
+		list("first 1000", "limit=1000"),
+		list("of an owner", "owner={owner}"),
+		list("search, common", "search=build+server"),
+		list("search, one", "search={token}"),
+		list("search, none", "search=nobody"),
+		// No token has these, so that all are looked at.
+		list("expired", "state=expired"),
+		list("suspended", "state=suspended"),
+		list("scope", "scope=admin"),
+		list("kind", "kind=service"),
+		list("project", "project=ACME"),
+		list("network", "network=203.0.113.7"),
+		list("account", "account=other"),
+		list("expiring", "expiring=1d"),
+		list("unused", "unused=9000d"),
+		list("used", "used_after=1000d"),
+		list("never used", "never_used=true"),
+		list("created", "created_before=300d&scope=admin"),
+		list("by expiry", "sort=expires"),
+		list("by last use", "sort=last_used"),
+		list("by owner", "sort=owner"),
+		{"overview", func(int) string { return "overview" }},
 	}
 }
 
@@ -156,15 +187,15 @@ func scattered(i, n int) int {
 
 // throughCaddy measures the start of a Caddy and lists through its admin API.
 func (c *census) throughCaddy(l *lab, s *bigStore, filled *population, jira string) error {
-	const starts, asks = 3, 5
+	const starts, asks = 3, 11
 	var node *caddy
 	var times []float64
+	var err error
 	for range starts {
 		if node != nil {
 			node.stop()
 		}
 		began := time.Now()
-		var err error
 		if node, err = startWith(l, s, filled, jira); err != nil {
 			return err
 		}
@@ -172,19 +203,36 @@ func (c *census) throughCaddy(l *lab, s *bigStore, filled *population, jira stri
 	}
 	defer node.stop()
 	c.start = time.Duration(median(times))
+	if c.catalog, err = l.untilCounted(node); err != nil {
+		return err
+	}
 	for _, page := range pages() {
-		query := page.query(c.tokens).Encode()
+		path := "/jira_tokens/" + page.path(c.tokens)
 		var times []float64
 		for range asks {
 			began := time.Now()
-			if err := node.call(http.MethodGet, "/jira_tokens/tokens?"+query, nil, nil); err != nil {
+			if err := node.call(http.MethodGet, path, nil, nil); err != nil {
 				return err
 			}
 			times = append(times, float64(time.Since(began)))
 		}
-		c.pages = append(c.pages, time.Duration(median(times)))
+		c.pages = append(c.pages, timing{time.Duration(median(times)), time.Duration(slices.Max(times))})
 	}
 	return nil
+}
+
+// untilCounted waits until the gateway can count its tokens, and returns how long that took.
+func (l *lab) untilCounted(node *caddy) (time.Duration, error) {
+	began := time.Now()
+	for {
+		err := node.call(http.MethodGet, "/jira_tokens/overview", nil, nil)
+		if err == nil || time.Since(began) > 10*patience {
+			return time.Since(began), err
+		}
+		if l.ctx.Err() != nil {
+			return 0, l.ctx.Err()
+		}
+	}
 }
 
 // startWith starts a Caddy on a store and waits for its first successful response.
