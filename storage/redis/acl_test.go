@@ -143,6 +143,12 @@ func doEverything(t *testing.T, s *store, heard storagetest.Heard) {
 	if _, err := s.Activity(ctx, r.ID, 0); err != nil {
 		t.Error(err)
 	}
+	if _, err := s.Records(ctx, []string{r.ID}); err != nil {
+		t.Error(err)
+	}
+	if ids, _, err := s.UsedSince(ctx, time.Now().Add(-time.Hour).UnixMilli()); err != nil || len(ids) != 1 {
+		t.Errorf("used: %v, %v", ids, err)
+	}
 	if grant, err := s.Take(ctx, r.ID, token.Limit{Requests: 1, Period: time.Minute, Burst: 1}, 1); err != nil || grant.Granted != 1 {
 		t.Errorf("%+v, %v", grant, err)
 	}
