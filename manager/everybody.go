@@ -18,8 +18,14 @@ var filterGroups = []struct {
 	filters []listFilter
 }{
 	{"filter.state", []listFilter{
-		{"filter.all", "state", ""}, {"filter.active", "state", "active"}, {"filter.pending", "state", "pending"}, {"filter.suspended", "state", "suspended"},
-		{"filter.disabled", "state", "disabled"}, {"filter.expired", "state", "expired"}, {"filter.revoked", "state", "revoked"}, {"filter.damaged", "state", "damaged"},
+		{"filter.all", "state", ""},
+		{"filter.active", "state", "active"},
+		{"filter.pending", "state", "pending"},
+		{"filter.suspended", "state", "suspended"},
+		{"filter.disabled", "state", "disabled"},
+		{"filter.expired", "state", "expired"},
+		{"filter.revoked", "state", "revoked"},
+		{"filter.damaged", "state", "damaged"},
 	}},
 	{"filter.kind", []listFilter{
 		{"filter.all", "kind", ""}, {"filter.user", "kind", "user"}, {"filter.service", "kind", "service"}, {"filter.external", "kind", "external"},
@@ -228,7 +234,7 @@ func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.listTokens(w, r, v, http.StatusNotFound, page.Field{Value: id, Wrong: h.say("whose.unknown", id)}, nil)
 		return
 	}
-	http.Redirect(w, r, mounted(r).base+"tokens/"+id+done, http.StatusSeeOther)
+	http.Redirect(w, r, mounted(r).base+"tokens/"+id+done, http.StatusSeeOther) //nolint:gosec // a path of this site: id is a token's ID
 }
 
 // The beginning of tokens, and the length of their IDs.

@@ -154,7 +154,7 @@ func (h *Handler) decideRequest(w http.ResponseWriter, r *http.Request, v *visit
 	failed, refused := err.(answerError) //nolint:errorlint // client returns it as it is
 	switch {
 	case err == nil:
-		http.Redirect(w, r, mounted(r).base+"requests?done="+verdict+"-change", http.StatusSeeOther)
+		http.Redirect(w, r, mounted(r).base+"requests?done="+verdict+"-change", http.StatusSeeOther) //nolint:gosec // a path of this site: verdict is one of two words
 	case refused && failed.Status == http.StatusBadRequest:
 		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason"), Wrong: failed.Message}, nil)
 	case refused && failed.Status != http.StatusServiceUnavailable && failed.Status != http.StatusNotFound:

@@ -23,14 +23,24 @@ type input struct {
 
 // textInputs are the inputs whose text is the value of a field.
 var textInputs = []input{
-	{"name", "name", ""}, {"purpose", "purpose", ""}, {"responsible", "responsible", ""}, {"exempt", "exempt", ""},
-	{"not_before", "not_before", "never"}, {"limit", "limit", ""}, {"limit_writes", "limit_writes", ""}, {"max_concurrent", "max_concurrent", ""},
+	{"name", "name", ""},
+	{"purpose", "purpose", ""},
+	{"responsible", "responsible", ""},
+	{"exempt", "exempt", ""},
+	{"not_before", "not_before", "never"},
+	{"limit", "limit", ""},
+	{"limit_writes", "limit_writes", ""},
+	{"max_concurrent", "max_concurrent", ""},
 }
 
 // chosenInputs are the inputs of which one value is chosen. Nothing chosen changes nothing.
 var chosenInputs = []input{
-	{name: "owner", field: "owner"}, {name: "kind", field: "kind"}, {name: "scope", field: "scope"}, {name: "account", field: "account"},
-	{name: "expires", field: "expires_at"}, {name: "expires_on", field: "expires_at"},
+	{name: "owner", field: "owner"},
+	{name: "kind", field: "kind"},
+	{name: "scope", field: "scope"},
+	{name: "account", field: "account"},
+	{name: "expires", field: "expires_at"},
+	{name: "expires_on", field: "expires_at"},
 }
 
 // inputOf maps the JSON names of fields to the inputs in which they are typed, where the

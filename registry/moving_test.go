@@ -122,8 +122,11 @@ func TestMoveTwice(t *testing.T) {
 	}{
 		{from, "revoked there", (*Registry).Revoke},
 		{to, "revoked here", (*Registry).Revoke},
-		{from, "revoked here", (*Registry).Disable}, {from, "revoked here", (*Registry).Enable}, {from, "revoked here", (*Registry).Disable},
-		{from, "changed in both", (*Registry).Disable}, {from, "changed in both", (*Registry).Enable},
+		{from, "revoked here", (*Registry).Disable},
+		{from, "revoked here", (*Registry).Enable},
+		{from, "revoked here", (*Registry).Disable},
+		{from, "changed in both", (*Registry).Disable},
+		{from, "changed in both", (*Registry).Enable},
 		{to, "changed in both", (*Registry).Disable},
 	} {
 		if _, err := change.do(change.r, ctx, admin, ids[change.name]); err != nil {
@@ -172,25 +175,6 @@ func TestMoveTwice(t *testing.T) {
 	}
 }
 
-// TestContinuedExport: an export that is continued at any of its positions has the same
-// lines as one that was not interrupted.
-// TestHandoverMoves: a link that has not been opened moves with its token.
-func TestHandoverMoves(t *testing.T) {
-	from, _ := newRegistry(t)
-	to, _ := newRegistry(t)
-	issued := handedOver(t, from, nil)
-	if _, err := to.Import(t.Context(), admin, strings.NewReader(exported(t, from)), ImportOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	opened, err := to.OpenHandover(t.Context(), opener, issued.Link)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := to.Lookup(t.Context(), opened.Token); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestExchangedMove: a JWT that was exchanged once cannot be exchanged again after a move.
 func TestExchangedMove(t *testing.T) {
 	from, _ := newRegistry(t)
@@ -208,6 +192,8 @@ func TestExchangedMove(t *testing.T) {
 	}
 }
 
+// TestContinuedExport: an export that is continued at any of its positions has the same
+// lines as one that was not interrupted.
 func TestContinuedExport(t *testing.T) {
 	r, _ := newRegistry(t)
 	var lines strings.Builder

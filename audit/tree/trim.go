@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -86,10 +87,10 @@ func (l *Log) tooOld(ctx context.Context, cutoff int64) (oldest storage.EventID,
 // lastProven returns the ID and the number of the newest of these events that the tree has
 // in its place.
 func (l *Log) lastProven(ctx context.Context, old []storage.RawEvent) (last storage.EventID, number int64, err error) {
-	for i := len(old) - 1; i >= 0; i-- {
-		found, err := l.Prove(ctx, old[i].ID)
+	for _, event := range slices.Backward(old) {
+		found, err := l.Prove(ctx, event.ID)
 		if err == nil {
-			return old[i].ID, found.Index + 1, nil
+			return event.ID, found.Index + 1, nil
 		}
 		if !errors.As(err, new(changedError)) {
 			return last, 0, err

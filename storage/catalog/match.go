@@ -200,7 +200,7 @@ func (o *order) placeOf(r *row) place {
 }
 
 func (o *order) compare(a, b *place) int {
-	order := 0
+	var order int
 	switch {
 	case a.number < b.number:
 		order = -1
