@@ -149,6 +149,7 @@ func BenchmarkFind(b *testing.B) {
 		{"several", storage.Query{Search: "build server", Scopes: []token.Scope{token.ScopeAdmin}, State: token.StateActive, Judge: suspends("other")}},
 		{"sort/expires", storage.Query{Sort: storage.SortExpires}},
 		{"sort/last_used", storage.Query{Sort: storage.SortUsed}},
+		{"sort/equal", storage.Query{Sort: "-" + storage.SortUsed, Search: "build"}},
 		{"sort/-created", storage.Query{Sort: "-created"}},
 		{"sort/owner", storage.Query{Sort: storage.SortOwner}},
 		{"sort/name", storage.Query{Sort: storage.SortName}},

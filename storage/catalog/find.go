@@ -184,24 +184,38 @@ func (c *Catalog) newest(f *filter, after *place, n int) (found []place) {
 	return found
 }
 
-// sorted returns the first n rows in an order. It keeps the best ones so far.
-func (c *Catalog) sorted(f *filter, order *order, after *place, n int) (found []place) {
-	compare := func(a, b place) int { return order.compare(&a, &b) }
-	var worst *place // of the n best so far, or nil
+// sampled is the distance of the rows that sorted looks at first.
+const sampled = 97
+
+// sorted returns the first n rows in an order. The first n of a sample show which rows
+// cannot be among the first n of all: without that, nearly every row would have to be
+// sorted if the rows happen to be kept in the opposite order.
+func (c *Catalog) sorted(f *filter, order *order, after *place, n int) []place {
+	var worst *place
+	if sample := c.best(f, order, after, n, sampled, nil); len(sample) == n {
+		worst = &sample[n-1]
+	}
+	return c.best(f, order, after, n, 1, worst)
+}
+
+// best returns the first n of the rows at a distance from each other. If worst is not nil,
+// rows that come after it are left out.
+func (c *Catalog) best(f *filter, order *order, after *place, n, distance int, worst *place) (found []place) {
 	cut := func() {
-		slices.SortFunc(found, compare)
+		slices.SortFunc(found, func(a, b place) int { return order.compare(&a, &b) })
 		if len(found) >= n {
 			found = found[:n]
 			last := found[n-1]
 			worst = &last
 		}
 	}
-	for _, r := range c.rows {
+	for i := 0; i < len(c.rows); i += distance {
+		r := c.rows[i]
 		if worst != nil && order.isBehind(r, worst) || !f.match(r) {
 			continue
 		}
 		p := order.placeOf(r)
-		if after != nil && order.compare(&p, after) <= 0 || worst != nil && order.compare(&p, worst) >= 0 {
+		if after != nil && order.compare(&p, after) <= 0 || worst != nil && order.compare(&p, worst) > 0 {
 			continue
 		}
 		if found = append(found, p); len(found) >= 4*n+100 {
