@@ -40,7 +40,7 @@ func (t requestTrail) WriteBegins(ctx context.Context, describe func() handler.R
 }
 
 // Wrote implements handler.Trail. If the event cannot be written now, it is kept in
-// memory, and the client gets Jira's answer all the same: Jira has made the change.
+// memory, and the client still gets Jira's answer: Jira has made the change.
 func (t requestTrail) Wrote(ctx context.Context, write handler.Recorded) {
 	event := requestEvent(storage.ActionWrite, write)
 	if t.strict {

@@ -73,7 +73,7 @@ func Compare(ctx context.Context, read Reader, request Request, path string, bod
 	return c.Comparison
 }
 
-// comparing is a Comparison in the making.
+// comparing builds a Comparison.
 type comparing struct {
 	Comparison
 	ctx      context.Context
@@ -135,7 +135,7 @@ func (c *comparing) changed(sent map[string]json.RawMessage) error {
 		return err
 	}
 	if err != nil {
-		_ = c.fields(sent, nil) // what is set is known all the same
+		_ = c.fields(sent, nil) // what is set is known anyway
 		return err
 	}
 	return c.fields(sent, has)

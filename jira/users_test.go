@@ -77,7 +77,7 @@ func TestFindUsers(t *testing.T) {
 		{"by account ID in a search", "Cloud", directory{"/rest/api/3/user/search?accountId=5b10": "[]", uriSearch + "5b10&startAt=0": "[" + user("5b10", "", true) + "]", uriGroups + "5b10": "[]"}, "5b10", "{true []}"},
 		{"inactive", "Cloud", directory{bobs: "[" + user("1", "bob@example.com", false) + "]"}, "bob@example.com", "{false []}"},
 		{"nobody", "Cloud", directory{bobs: "[]"}, "bob@example.com", ErrNoUser.Error()},
-		{"a display name is no name", "Cloud", directory{bobs: "[" + user("1", "eve@example.com", true) + "]"}, "bob@example.com", ErrNoUser.Error()},
+		{"a display name does not name anybody", "Cloud", directory{bobs: "[" + user("1", "eve@example.com", true) + "]"}, "bob@example.com", ErrNoUser.Error()},
 		{"hidden e-mail", "Cloud", directory{bobs: "[" + user("1", "", true) + "]"}, "bob@example.com", ErrUncertainUser.Error()},
 		{"two", "Cloud", directory{bobs: "[" + user("1", "bob@example.com", true) + "," + user("2", "bob@example.com", true) + "]"}, "bob@example.com", ErrUncertainUser.Error()},
 		{"on the second page", "Cloud", directory{bobs: "[" + many(50) + "]", uriSearch + "bob%40example.com&startAt=50": "[" + user("1", "bob@example.com", true) + "]", uriGroups + "1": "[]"}, "bob@example.com", "{true []}"},

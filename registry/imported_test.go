@@ -10,7 +10,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// otherEvent adds an event about a token that is no change of it: a request of it, or one
+// otherEvent adds an event about a token that does not change it: a request of it, or one
 // that waited for approval, which whoever holds the token can cause.
 func otherEvent(t *testing.T, r *Registry, id string) {
 	t.Helper()

@@ -48,7 +48,7 @@ func (r *Registry) NewestEvents(ctx context.Context, query EventQuery) (EventPag
 	return n.page(ctx)
 }
 
-// newest is a page of the newest events in the making.
+// newest collects a page of the newest events.
 type newest struct {
 	r     *Registry
 	query EventQuery

@@ -34,7 +34,7 @@ func Verify(r io.Reader, options Options) (Report, error) {
 }
 
 // verifier compares the events of an export with the hashes in its tree, and the tree
-// with checkpoints. The tree tells what is expected where, and so which event is wrong.
+// with checkpoints. The tree has the hash of each event, so it is known which event is wrong.
 type verifier struct {
 	options Options
 	keys    Keys

@@ -75,7 +75,7 @@ var tamperings = []struct {
 		m.events = m.events[300:]
 		m.tree[storage.TreeRemoved], m.tree[valueRemoval] = "300", string(foreign(t, m.tree[storage.TreeHead]))
 	}, "missing 1-300"},
-	{"as if they were old, with a signed checkpoint that is no removal", func(_ testing.TB, m *image) {
+	{"as if they were old, with a signed checkpoint that removes nothing", func(_ testing.TB, m *image) {
 		m.events = m.events[300:]
 		m.tree[storage.TreeRemoved], m.tree[valueRemoval] = "300", m.tree[checkpointName(500)]
 	}, "missing 1-300"},

@@ -190,7 +190,7 @@ func TestPageSession(t *testing.T) {
 	victim.Follow("button", "Sign in")
 	second := victim.Cookie("jira_tokens_session", "/tokens/")
 	if second == "" || second == first {
-		t.Errorf("the session is still the one of before")
+		t.Errorf("the session is the same as before")
 	}
 
 	// What was copied before signing out is worth nothing.

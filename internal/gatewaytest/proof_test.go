@@ -212,7 +212,7 @@ func TestTrailAfterFailover(t *testing.T) {
 			t.Errorf("verify: %s", r)
 		}
 		if r := verify(g, "--checkpoint", kept); r.code == 0 {
-			t.Errorf("verify with a checkpoint of before: %s", r)
+			t.Errorf("verify with an earlier checkpoint: %s", r)
 		}
 	}
 	if a, b := gateways[0].log.String(), gateways[1].log.String(); !strings.Contains(a+b, "has lost events with a failover") || strings.Contains(a+b, "without a failover") {

@@ -105,7 +105,7 @@ func TestRekey(t *testing.T) {
 	}
 	after := node(t, store, otherKey) // the old one is no longer configured
 	if found, _ := read(t, after, cookie); found != nil {
-		t.Error("a cookie of before is valid")
+		t.Error("an earlier cookie is still valid")
 	}
 	if found, _ := read(t, after, begin(t, after)); found == nil {
 		t.Error("nobody can sign in")

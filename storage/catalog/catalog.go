@@ -18,7 +18,7 @@ import (
 // read again after that, the store answers instead.
 type Catalog struct {
 	storage.Store
-	// follower tells which tokens were used on other nodes. It is nil if there are none.
+	// follower reports which tokens were used on other nodes. It is nil if there are none.
 	follower storage.UseFollower
 	running  *background.Group
 	now      func() time.Time
