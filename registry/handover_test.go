@@ -298,3 +298,17 @@ type unreachable struct{ storage.Store }
 func (unreachable) Get(context.Context, string) (*token.Record, error) {
 	return nil, storage.ErrUnavailable
 }
+
+// TestLinkEndsWithAnUnusedToken: a token that was disabled because nobody used it may be
+// enabled later, but a link that waited then does not open again.
+func TestLinkEndsWithAnUnusedToken(t *testing.T) {
+	r, _ := newRegistry(t)
+	issued := rotatedByLink(t, r)
+	if err := r.DisableUnused(t.Context(), issued.Record.ID, "unused for 90d"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Enable(t.Context(), admin, issued.Record.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantShut(t, r, issued.Link, HandoverEnded, true)
+}

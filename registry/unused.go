@@ -15,6 +15,7 @@ func (r *Registry) DisableUnused(ctx context.Context, id, reason string) error {
 			return errUnchanged
 		}
 		record.Status, record.StatusReason = token.StatusDisabled, reason
+		record.Handover = record.Handover.EndedAt(r.timestamp()) // even if it is enabled again
 		return nil
 	})
 	return err
