@@ -88,7 +88,8 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	}
 	record.Confine = resolved
 	c.result = &ConfineCheck{Jira: upstream.URL}
-	if issues >= 0 {
+	// A number of issues tells more than the token may, as long as nobody has approved it.
+	if asked := *record; issues >= 0 && c.call.mayAsk(&asked) == nil {
 		c.result.Issues = &issues
 	}
 	return nil

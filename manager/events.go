@@ -100,15 +100,28 @@ func readable(value json.RawMessage) string {
 	if len(value) == 0 || json.Unmarshal(value, &decoded) != nil {
 		return string(value)
 	}
-	if text, ok := plain(decoded); ok {
+	if text, ok := plain(decoded, false); ok {
+		return text
+	}
+	return string(value)
+}
+
+// readableSent is like readable, for what a client sends: of an object with several
+// members, any of them may be the one that Jira goes by, so all of them are shown.
+func readableSent(value json.RawMessage) string {
+	var decoded any
+	if len(value) == 0 || json.Unmarshal(value, &decoded) != nil {
+		return string(value)
+	}
+	if text, ok := plain(decoded, true); ok {
 		return text
 	}
 	return string(value)
 }
 
 // plain returns a value of Jira's as text. It reports false if there is no better text
-// than its JSON.
-func plain(value any) (string, bool) {
+// than its JSON, or, if the whole value must be told, none that tells it.
+func plain(value any, whole bool) (string, bool) {
 	switch value := value.(type) {
 	case nil:
 		return "", true
@@ -121,7 +134,7 @@ func plain(value any) (string, bool) {
 	case []any:
 		texts := make([]string, 0, len(value))
 		for _, item := range value {
-			text, ok := plain(item)
+			text, ok := plain(item, whole)
 			if !ok {
 				return "", false
 			}
@@ -133,6 +146,9 @@ func plain(value any) (string, bool) {
 			var text strings.Builder
 			richText(&text, value)
 			return strings.TrimSpace(text.String()), true
+		}
+		if whole && len(value) > 1 {
+			return "", false
 		}
 		for _, name := range []string{"displayName", "name", "value", "key"} {
 			if text, ok := value[name].(string); ok {

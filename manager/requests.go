@@ -112,7 +112,7 @@ func differences(compared []approvals.Difference) []page.Difference {
 	shown := make([]page.Difference, len(compared))
 	for i, difference := range compared {
 		shown[i] = page.Difference{Field: difference.Field, ID: difference.ID}
-		before, after := token.Visible(readable(difference.Old)), token.Visible(readable(difference.New))
+		before, after := token.Visible(readable(difference.Old)), token.Visible(readableSent(difference.New))
 		shown[i].Before, shown[i].Old, shown[i].New, shown[i].After = middle(before, after)
 	}
 	return shown

@@ -79,12 +79,14 @@ func TestReadableDifferences(t *testing.T) {
 	shown := differences([]approvals.Difference{
 		{Field: "summary", Old: raw(`"The printer is on fire"`), New: raw(`"The printer is off now"`)},
 		{Field: "assignee", New: raw(`{"accountId":"5","displayName":"Alice"}`)},
+		{Field: "reporter", Old: raw(`{"accountId":"5","displayName":"Alice"}`), New: raw(`{"displayName":"Bob"}`)},
 		{Field: "labels", Old: raw(`["a","b"]`), New: raw(`[{"add":"c"}]`)},
 		{Field: "description", New: raw(`{"type":"doc","content":[{"type":"paragraph","content":[{"type":"text","text":"See "},{"type":"text","text":"this","marks":[{"type":"link","attrs":{"href":"https://evil.example.com"}}]}]},{"type":"mediaSingle","content":[{"type":"media"}]}]}`)},
 	})
 	for i, want := range []struct{ before, old, new, after string }{
 		{"The printer is ", "on fire", "off now", ""},
-		{"", "", "Alice", ""},
+		{"", "", `{"accountId":"5","displayName":"Alice"}`, ""},
+		{"", "Alice", "Bob", ""},
 		{"", "a, b", `[{"add":"c"}]`, ""},
 		{"", "", "See this (https://evil.example.com)\n[media]", ""},
 	} {

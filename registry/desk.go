@@ -150,7 +150,7 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 	if err != nil {
 		return nil, err
 	}
-	vets = append([]Vet{func(_ context.Context, record *token.Record) error {
+	vets = append([]Vet{func(ctx context.Context, record *token.Record) error {
 		if !d.mayChange(record) { // after a transfer in the meantime
 			return hidden(id, storage.ErrNotFound)
 		}
@@ -160,7 +160,7 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 				return err
 			}
 		}
-		if err := d.checkHold(before, record); err != nil {
+		if err := d.checkHold(ctx, before, record); err != nil {
 			return err
 		}
 		return d.checkExempt(before, record)
@@ -178,12 +178,16 @@ func (d *Desk) checkOwnAccount(record *token.Record) error {
 }
 
 // checkHold returns an error if the person may not end that a token's changes are held:
-// its owner would otherwise approve them all.
-func (d *Desk) checkHold(before, changed *token.Record) error {
-	if !before.HoldWrites || changed.HoldWrites || d.Manages() && !d.owns(changed) {
+// that approves all of them.
+func (d *Desk) checkHold(ctx context.Context, before, changed *token.Record) error {
+	if !before.HoldWrites || changed.HoldWrites {
 		return nil
 	}
-	return ForbiddenError{"the changes of this token must be approved; only somebody else who manages tokens can end that"}
+	err := d.mayDecide(ctx, before.ID)
+	if _, ok := errors.AsType[ForbiddenError](err); ok {
+		return ForbiddenError{"the changes of this token must be approved; only somebody who manages tokens, and has neither made nor changed this one, can end that"}
+	}
+	return err
 }
 
 // checkExempt returns an error if the person may not exempt a token from the policy, or
@@ -203,7 +207,11 @@ func (d *Desk) checkExempt(before, changed *token.Record) error {
 	if touched, err := touchesRules(before, changed); err != nil || !touched {
 		return err
 	}
-	return d.mustManage("change a token that is exempt from the policy")
+	if err := d.mustManage("change a token that is exempt from the policy"); err != nil {
+		return err
+	}
+	makePending(changed) // what was approved was something else
+	return nil
 }
 
 // MayAsk returns an error unless the person can have a token that sees what an account sees
@@ -341,7 +349,9 @@ func (d *Desk) mayDecide(ctx context.Context, id string) error {
 	}
 	var known, asked, damaged bool
 	err = d.registry.eachEvent(ctx, EventQuery{TokenID: id, Actions: asking}, func(event Event) {
-		known, asked, damaged = true, asked || d.is(event.Actor), damaged || event.Action == storage.ActionDamaged
+		known = known || slices.Contains(making, event.Action)
+		asked = asked || d.is(event.Actor)
+		damaged = damaged || event.Action == storage.ActionDamaged
 	})
 	switch {
 	case err != nil:
@@ -358,6 +368,9 @@ func (d *Desk) mayDecide(ctx context.Context, id string) error {
 func (d *Desk) is(actor Actor) bool {
 	return actor.Kind == storage.ActorOwner && token.Fold(actor.Name) == token.Fold(d.person)
 }
+
+// making are the actions with which a token begins.
+var making = []string{ActionCreate, ActionImport, ActionExchange}
 
 // asking are the actions of whoever has asked for a token, or has seen it.
 var asking = []string{ActionCreate, ActionUpdate, ActionTransfer, ActionImport, ActionRotate, ActionHandover, ActionExchange}

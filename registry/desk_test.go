@@ -268,6 +268,30 @@ func TestDeskExemptsNobodyAlone(t *testing.T) {
 	if err != nil || changed.Status != token.StatusDisabled || !changed.Unapproved {
 		t.Errorf("of a disabled token: %+v, %v", changed, err)
 	}
+	enabled, err := root.Enable(t.Context(), person("root"), disabled.ID)
+	if err != nil || enabled.Status != token.StatusPending || enabled.Unapproved {
+		t.Errorf("once it is enabled: %+v, %v", enabled, err)
+	}
+}
+
+// TestDeskWidensNoExemption: an exemption is approved for a token as it is.
+func TestDeskWidensNoExemption(t *testing.T) {
+	_, _, _, root, eve := desks(t)
+	issued, err := root.Create(t.Context(), person("root"), edit(t, map[string]any{"owner": "root", "name": "n", "exempt": "needs a year"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := eve.Approve(t.Context(), person("eve"), issued.Record.ID, Verdict{}); err != nil {
+		t.Fatal(err)
+	}
+	renamed, err := root.Update(t.Context(), person("root"), issued.Record.ID, edit(t, map[string]any{"name": "m"}))
+	if err != nil || renamed.Status != token.StatusActive {
+		t.Errorf("renamed: %+v, %v", renamed, err)
+	}
+	widened, err := root.Update(t.Context(), person("root"), issued.Record.ID, edit(t, map[string]any{"scope": "admin"}))
+	if err != nil || widened.Status != token.StatusPending {
+		t.Errorf("widened: %+v, %v", widened, err)
+	}
 }
 
 func TestDeskHoldsChanges(t *testing.T) {
@@ -297,6 +321,34 @@ func TestDeskHoldsChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRefused(t, "whoever knows the secret", eve.MayApproveChanges(t.Context(), service.Record.ID))
+	for name, desk := range map[string]*Desk{"root": root, "eve": eve} {
+		_, err := desk.Update(t.Context(), person(name), service.Record.ID, edit(t, map[string]any{"hold_writes": false}))
+		wantRefused(t, name+" ends that its changes are held", err)
+	}
+}
+
+// TestDeskAsksTheTrail: what happened to a token later does not say who has asked for it.
+func TestDeskAsksTheTrail(t *testing.T) {
+	r, _, _, root, _ := desks(t)
+	issued, err := r.Create(t.Context(), person("root"), edit(t, map[string]any{"owner": "deploy", "name": "n", "kind": "service", "responsible": "eve", "hold_writes": true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := r.Events(t.Context(), EventQuery{TokenID: issued.Record.ID})
+	if err != nil || len(page.Events) != 1 {
+		t.Fatal(page, err)
+	}
+	if _, err := r.Update(t.Context(), person("eve"), issued.Record.ID, edit(t, map[string]any{"name": "m"})); err != nil {
+		t.Fatal(err)
+	}
+	created, err := storage.ParseEventID(page.Events[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.store.RemoveEvents(t.Context(), created, 1); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	wantRefused(t, "whoever created it", root.MayApproveChanges(t.Context(), issued.Record.ID))
 }
 
 func TestDeskAsksNothingAsSomebodyElse(t *testing.T) {

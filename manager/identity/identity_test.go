@@ -72,7 +72,10 @@ func TestJiraSession(t *testing.T) {
 			t.Fatalf("a session: %q, %v", name, err)
 		}
 	}
-	if asked.Load() != 1 {
+	if name, err := recognize(asking(), "jira_tokens_session=secret; JSESSIONID=good"); name != "alice" || err != nil {
+		t.Errorf("the page's own cookie went to Jira: %q, %v", name, err)
+	}
+	if asked.Load() != 2 {
 		t.Errorf("Jira was asked %d times about one session", asked.Load())
 	}
 	for _, cookie := range []string{"JSESSIONID=bad", "JSESSIONID=good; other=1", ""} {

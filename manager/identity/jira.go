@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,7 +82,7 @@ func (s *sessionsSeen) put(digest [sha256.Size]byte, person *Person, now time.Ti
 
 // Recognize implements Recognizer.
 func (j *Jira) Recognize(r *http.Request) (*Person, error) {
-	cookies := r.Header.Get("Cookie")
+	cookies := withoutOwn(r)
 	if cookies == "" {
 		return nil, nil
 	}
@@ -105,6 +106,23 @@ func (j *Jira) Recognize(r *http.Request) (*Person, error) {
 	}
 	j.seen.put(digest, person, time.Now())
 	return person, nil
+}
+
+// ownCookies is what the names of the page's own cookies begin with.
+const ownCookies = "jira_tokens_"
+
+// withoutOwn returns the cookies of a request without the page's own, which nobody but the
+// page may have.
+func withoutOwn(r *http.Request) string {
+	var others []string
+	for _, header := range r.Header["Cookie"] {
+		for part := range strings.SplitSeq(header, ";") {
+			if part = strings.TrimSpace(part); part != "" && !strings.HasPrefix(part, ownCookies) {
+				others = append(others, part)
+			}
+		}
+	}
+	return strings.Join(others, "; ")
 }
 
 // whoseSession asks Jira who a browser with these cookies is; nil: nobody.

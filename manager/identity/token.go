@@ -51,7 +51,7 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 		return nil, DeniedError{Why: "This token does not work now: it is " + string(t.app.Registry().State(record)) + "."}
 	case !record.Networks.Permits(credential.Address) || !standing.Rights.Permits(credential.Address):
 		return nil, DeniedError{Why: "This token does not work from your address."}
-	case restricted(record):
+	case Restricted(record):
 		return nil, DeniedError{Why: "This token is limited to a part of what you may do, so nobody can sign in with it."}
 	case record.Kind != token.KindUser || !standing.Rights.Manage():
 		return nil, DeniedError{Why: "Only people who manage tokens can sign in with one."}
@@ -64,12 +64,15 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 	}
 	slot.Release()
 	t.app.Used(record.ID, credential.Address, credential.UserAgent)
-	return &Person{Name: record.Owner, TokenID: record.ID, LooksOnly: record.Scope != token.ScopeAdmin}, nil
+	return &Person{Name: record.Owner, TokenID: record.ID, LooksOnly: LooksOnly(record)}, nil
 }
 
-// restricted reports whether somebody has limited what the token can do. On the page, it
+// LooksOnly reports whether whoever signs in with the token can change nothing.
+func LooksOnly(record *token.Record) bool { return record.Scope != token.ScopeAdmin }
+
+// Restricted reports whether somebody has limited what the token can do. On the page, it
 // could do more.
-func restricted(record *token.Record) bool {
+func Restricted(record *token.Record) bool {
 	return !record.Confine.IsZero() || record.HoldWrites || record.Exchanged()
 }
 

@@ -56,6 +56,19 @@ func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Store { return alwaysFinds{open(t)} })
 }
 
+// TestDamagedAreNobodys: lists of an owner, such as those of people, do not name damaged
+// records of others.
+func TestDamagedAreNobodys(t *testing.T) {
+	c := open(t)
+	c.damaged = map[string]storage.DamagedError{"0123456789": {ID: "0123456789"}}
+	for owner, want := range map[string]int{"": 1, "alice": 0} {
+		page, err := c.find(t.Context(), storage.Query{Search: "345", Owner: owner})
+		if err != nil || len(page.Damaged) != want {
+			t.Errorf("of %q: %v, %v", owner, page.Damaged, err)
+		}
+	}
+}
+
 // TestOrders compares every order of every list with a plain sort.
 func TestOrders(t *testing.T) {
 	c := open(t)

@@ -83,7 +83,8 @@ func worthwhile(q *storage.Query) bool {
 // find reads the records of the page. Since records can change, and a judge's verdict with
 // them, only those that match are listed.
 func (c *Catalog) find(ctx context.Context, query storage.Query) (page storage.Page, err error) {
-	if query.Search != "" && query.Cursor == "" {
+	// Nobody knows whose a damaged record is, so it is in nobody's own list.
+	if query.Search != "" && query.Cursor == "" && query.Owner == "" {
 		page.Damaged = c.damagedNamed(query.Search)
 	}
 	order, limit := orderOf(query.Sort), query.PageSize()
