@@ -109,7 +109,7 @@ func (k *Keeper) find(ctx context.Context, id string) (stored, error) {
 	case err != nil:
 		return stored{}, err
 	case !known.exists() || known.ID == "":
-		return stored{}, fmt.Errorf("there is no held request %s, or no longer: %w", id, token.ErrNotFound)
+		return stored{}, fmt.Errorf("there is no held request %s; it may have been deleted: %w", id, token.ErrNotFound)
 	case known.ID != id:
 		return stored{}, fmt.Errorf("the held request %s has ended; the same request was sent again and is now %s: %w", id, known.ID, token.ErrNotFound)
 	}

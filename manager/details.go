@@ -165,9 +165,9 @@ func (h *Handler) probeAnswer(gateway admin.Explanation) page.ProbeAnswer {
 		if words, err := h.pages.Words().Say("step." + name); err == nil {
 			name = words
 		}
-		shown := page.Step{Name: name, Text: step.Detail, State: page.State{Word: h.say("probe.yes"), Tone: page.ToneGood}}
+		shown := page.Step{Name: name, Text: step.Detail, State: page.State{Word: h.say("probe.passes"), Tone: page.ToneGood}}
 		if !step.Passed {
-			shown.State = page.State{Word: h.say("probe.no"), Tone: page.ToneBad}
+			shown.State = page.State{Word: h.say("probe.refused"), Tone: page.ToneBad}
 			at.Answer = h.say("probe.because", strings.ToLower(name))
 		}
 		at.Steps = append(at.Steps, shown)

@@ -49,5 +49,5 @@ func TestOwnAccount(t *testing.T) {
 	for range 3 {
 		alice.post("/tokens/own", form)
 	}
-	alice.post("/tokens/own", form).want(t, "too many", http.StatusTooManyRequests, "Wait a minute")
+	alice.post("/tokens/own", form).want(t, "too many", http.StatusTooManyRequests, "Try again in a minute")
 }

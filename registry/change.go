@@ -41,7 +41,7 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 		}
 		if old.Account != record.Account {
 			// Whoever has the link was to get a token for the other account.
-			record.Handover = record.Handover.EndedAt(r.now())
+			record.Handover = record.Handover.EndedAt(r.timestamp())
 		}
 		if err := r.checkChanged(ctx, &old, record); err != nil {
 			return err

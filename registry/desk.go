@@ -177,15 +177,15 @@ func (d *Desk) checkOwnAccount(record *token.Record) error {
 	return ForbiddenError{"the token acts as " + record.Owner + " in Jira, so only " + record.Owner + " can create or rotate it, or give it that account"}
 }
 
-// checkHold returns an error if the person may not end that a token's changes are held:
-// that approves all of them.
+// checkHold returns an error if the person may not switch off the holding of a token's
+// changes: that approves all of them.
 func (d *Desk) checkHold(ctx context.Context, before, changed *token.Record) error {
 	if !before.HoldWrites || changed.HoldWrites {
 		return nil
 	}
 	err := d.mayDecide(ctx, before.ID)
 	if _, ok := errors.AsType[ForbiddenError](err); ok {
-		return ForbiddenError{"the changes of this token must be approved; only somebody who manages tokens, and has neither made nor changed this one, can end that"}
+		return ForbiddenError{"the changes of this token must be approved; only somebody who manages tokens, and has neither made nor changed this one, can switch that off"}
 	}
 	return err
 }

@@ -68,7 +68,7 @@ type Query struct {
 	// Judge knows which tokens are suspended. With one, State can be
 	// token.StateSuspended, and the list of active tokens has no suspended ones.
 	Judge Judge
-	// Sort is the order; empty means newest first. Stores know no other: see Catalog.
+	// Sort is the order; empty means newest first. Stores know no other order: see Finder.
 	Sort Sort
 	// Now is the time that State refers to.
 	Now time.Time

@@ -96,7 +96,7 @@ func (l *Log) lastProven(ctx context.Context, old []storage.RawEvent) (last stor
 			return last, 0, err
 		}
 	}
-	return last, 0, errors.New("the oldest ones are not those that were recorded: run caddy jira-token audit verify")
+	return last, 0, errors.New("the oldest events are not those that were recorded: run caddy jira-token audit verify")
 }
 
 // announceRemoval signs that the events up to and including the one with the number through

@@ -96,7 +96,7 @@ type TokenForm struct {
 	Kinds, Scopes, Accounts  []Choice
 	Expiries                 []Choice
 	HideComments, HoldWrites bool
-	// MustHold says why it cannot be ended that changes are held; empty if it can.
+	// MustHold says why the holding of changes cannot be switched off; empty if it can.
 	MustHold string
 	// Address is where the person is now.
 	Address string
