@@ -127,6 +127,13 @@ func (s *Cache) others(f func(*Cache)) {
 	})
 }
 
+// another returns a cache of another configuration in front of the same store; nil if
+// there is none.
+func (s *Cache) another() (found *storage.Cache) {
+	s.others(func(other *Cache) { found = other.Cache })
+	return found
+}
+
 // Destruct stops the watch and releases the store, once no configuration uses the cache
 // any more.
 func (s *Cache) Destruct() error {

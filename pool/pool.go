@@ -36,7 +36,9 @@ func Acquire(module storage.Module, options storage.CacheOptions) (*Cache, error
 		ctx, end := context.WithCancel(context.Background()) // until Destruct
 		cache := storage.NewCache(ctx, store.breaker, options)
 		store.Metrics.watch(cache)
-		return &Cache{Cache: cache, Store: store, key: key, ctx: ctx, end: end, running: background.New(ctx)}, nil
+		shared := &Cache{Cache: cache, Store: store, key: key, ctx: ctx, end: end, running: background.New(ctx)}
+		cache.SucceededBy(shared.another) // Caddy does not wait for the requests of a configuration that it replaces
+		return shared, nil
 	})
 	if err != nil {
 		return nil, err

@@ -47,6 +47,8 @@ type Cache struct {
 	store   Reader
 	options CacheOptions
 	now     func() time.Time
+	// successor returns a cache to use once this one is closed; see SucceededBy.
+	successor func() *Cache
 
 	known   *otter.Cache[string, *cached]
 	unknown *otter.Cache[string, *cached] // separate, so that guesses evict no record
@@ -151,11 +153,21 @@ func (c *Cache) fresh(entry *cached, now time.Time, ttl time.Duration) bool {
 	return entry.epoch == c.epoch.Load() && now.Sub(entry.loadedAt) < ttl
 }
 
+// SucceededBy makes lookups that this cache can no longer answer, once it is closed, use
+// another one in front of the same store. next returns nil if there is none. It must be
+// called before the cache is used.
+func (c *Cache) SucceededBy(next func() *Cache) { c.successor = next }
+
 // read returns the result of the one read in flight for this id.
 func (c *Cache) read(ctx context.Context, id string) (*token.Record, error) {
 	f := c.startRead(id)
 	select {
 	case <-f.done:
+		if f.err != nil && !isUnusable(f.err) && c.reads.Ended() && c.successor != nil {
+			if next := c.successor(); next != nil {
+				return next.Get(ctx, id)
+			}
+		}
 		return f.record, f.err
 	case <-ctx.Done():
 		return nil, errors.Join(ErrUnavailable, context.Cause(ctx))

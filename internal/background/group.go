@@ -29,6 +29,9 @@ func (g *Group) Go(f func(ctx context.Context)) bool {
 	return true
 }
 
+// Ended reports whether the group's context is done, so that it starts nothing more.
+func (g *Group) Ended() bool { return g.ctx.Err() != nil }
+
 // Wait waits for all functions to return. Call it after the context is done.
 func (g *Group) Wait() {
 	// A call of Go that saw the context before it was done holds the lock until it
