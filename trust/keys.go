@@ -62,10 +62,10 @@ func (k *Keys) Close() {
 
 // verify verifies a JWT's signature and returns what is signed.
 func (k *Keys) verify(ctx context.Context, p *parsedJWT) ([]byte, error) {
-	known, age := k.trusted()
+	known, fetchedAt := k.trusted()
 	payload, named := try(known, p)
 	if payload != nil {
-		if age > refreshAfter {
+		if k.now().Sub(fetchedAt) > refreshAfter {
 			k.mu.Lock()
 			k.begin()
 			k.mu.Unlock()
@@ -73,7 +73,7 @@ func (k *Keys) verify(ctx context.Context, p *parsedJWT) ([]byte, error) {
 		return payload, nil
 	}
 	// An issuer can also use the name of an old key for a new one.
-	err := k.refresh(ctx)
+	err := k.refresh(ctx, fetchedAt)
 	if err == nil {
 		known, _ = k.trusted()
 		if payload, named = try(known, p); payload != nil {
@@ -91,14 +91,15 @@ func (k *Keys) verify(ctx context.Context, p *parsedJWT) ([]byte, error) {
 
 const notGenuine = "The JWT is not signed by its issuer."
 
-// trusted returns the keys that are known and can be trusted, and their age.
-func (k *Keys) trusted() ([]jose.JSONWebKey, time.Duration) {
+// trusted returns the keys that are known and can be trusted, and when keys were last
+// fetched.
+func (k *Keys) trusted() ([]jose.JSONWebKey, time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if age := k.now().Sub(k.fetchedAt); age <= k.source.Keep {
-		return k.known, age
+	if k.now().Sub(k.fetchedAt) > k.source.Keep {
+		return nil, k.fetchedAt
 	}
-	return nil, 0
+	return k.known, k.fetchedAt
 }
 
 // try verifies a JWT with the keys that it may be signed with. named reports whether
@@ -120,10 +121,15 @@ func try(keys []jose.JSONWebKey, p *parsedJWT) (payload []byte, named bool) {
 	return nil, named
 }
 
-// refresh fetches the keys, or waits for somebody else who does. If that was done a
-// moment ago, it returns an UnavailableError.
-func (k *Keys) refresh(ctx context.Context) error {
+// refresh makes sure that the keys are newer than those of seen: it fetches them, or
+// waits for somebody else who does. If the keys of seen were fetched only a moment ago, it
+// returns an UnavailableError.
+func (k *Keys) refresh(ctx context.Context, seen time.Time) error {
 	k.mu.Lock()
+	if !k.fetchedAt.Equal(seen) && k.err == nil {
+		k.mu.Unlock()
+		return nil
+	}
 	attempt := k.begin()
 	if attempt == nil {
 		defer k.mu.Unlock()
@@ -167,7 +173,7 @@ func (k *Keys) begin() chan struct{} {
 		k.mu.Lock()
 		changed := (err != nil) != (k.err != nil)
 		k.err, k.attempt = err, nil
-		if err == nil {
+		if err == nil || errors.Is(err, errNoKeys) {
 			k.known, k.fetchedAt = keys, now
 		}
 		k.mu.Unlock()
@@ -179,13 +185,18 @@ func (k *Keys) begin() chan struct{} {
 	return attempt
 }
 
+// errNoKeys means that an issuer has a key set, but no key in it that can be used. It has
+// withdrawn those that are known.
+var errNoKeys = fmt.Errorf("expected public RSA keys of at least %d bits, or ECDSA or Ed25519 keys, for signatures", minRSABits)
+
 // parseKeys returns those keys of a JSON Web Key Set that can be used to verify JWTs. It
-// skips those of other kinds (RFC 7517, section 5).
+// skips those of other kinds (RFC 7517, section 5). If that leaves none, it returns
+// errNoKeys.
 func parseKeys(data []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(data, &set); err != nil {
+	if err := json.Unmarshal(data, &set); err != nil || set.Keys == nil {
 		return nil, errors.New("not a JSON Web Key Set")
 	}
 	if len(set.Keys) > maxKeys {
@@ -199,7 +210,7 @@ func parseKeys(data []byte) ([]jose.JSONWebKey, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("none of the %d keys can be used: expected public RSA keys of at least %d bits, or ECDSA or Ed25519 keys, for signatures", len(set.Keys), minRSABits)
+		return nil, fmt.Errorf("none of the %d keys can be used: %w", len(set.Keys), errNoKeys)
 	}
 	return keys, nil
 }

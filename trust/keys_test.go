@@ -225,6 +225,70 @@ func TestConcurrentFirstUses(t *testing.T) {
 	}
 }
 
+// TestFetchedMeanwhile: a request that saw no keys, and is late to ask for them, uses those
+// that another request has fetched in the meantime.
+func TestFetchedMeanwhile(t *testing.T) {
+	issuer := fakeissuer.New(t)
+	keys, _ := keysOf(t, Source{Issuer: issuer.URL})
+	_, seen := keys.trusted()
+	if err := verifies(t, keys, issuer.Sign(t, issuer.Claims("a", nil))); err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.refresh(t.Context(), seen); err != nil {
+		t.Error(err)
+	}
+	if n := issuer.Fetched.Load(); n != 1 {
+		t.Errorf("the keys were fetched %d times", n)
+	}
+}
+
+// TestAllKeysWithdrawn: an issuer whose key set has become empty, or has only keys that
+// cannot be used, has withdrawn its keys. A response that is no key set withdraws nothing.
+func TestAllKeysWithdrawn(t *testing.T) {
+	for body, withdrawn := range map[string]bool{
+		`{"keys":[]}`: true, `{"keys":[{"kty":"future"}]}`: true, `{"keys":null}`: false, `{}`: false, `[]`: false, ``: false,
+	} {
+		t.Run(body, func(t *testing.T) {
+			issuer := fakeissuer.New(t)
+			file := filepath.Join(t.TempDir(), "keys.json")
+			write := func(data string) {
+				if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set, err := json.Marshal(issuer.KeySet())
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(string(set))
+			keys, time := keysOf(t, Source{Issuer: issuer.URL, JWKS: file})
+			jwt := issuer.Sign(t, issuer.Claims("a", nil))
+			if err := verifies(t, keys, jwt); err != nil {
+				t.Fatal(err)
+			}
+			write(body)
+			time.pass(refreshAfter + 1)
+			_ = verifies(t, keys, jwt) // begins to fetch
+			keys.running.Wait()
+			err = verifies(t, keys, jwt)
+			if !withdrawn {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if unavailable := wantUnavailable(t, err, false); !strings.Contains(unavailable.Error(), "keys can be used") {
+				t.Error(unavailable)
+			}
+			write(string(set))
+			time.pass(refreshInterval)
+			if err := verifies(t, keys, jwt); err != nil {
+				t.Errorf("after the keys are back: %v", err)
+			}
+		})
+	}
+}
+
 // TestSlowIssuer: an issuer that never finishes holds up nobody for longer than the
 // timeout, and a client that gives up not even that long.
 func TestSlowIssuer(t *testing.T) {
