@@ -1,11 +1,13 @@
 // Comfort for the token manager's pages. Everything also works without it.
 "use strict";
 
-// The reader's own zone for exact times.
-const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+// The reader's own zone for exact times: "8 December 2026, 14:00".
+const day = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long" });
+const hour = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
 function localTimes(root) {
 	for (const time of root.querySelectorAll("time")) {
-		const text = exact.format(new Date(time.dateTime));
+		const at = new Date(time.dateTime);
+		const text = `${day.format(at)}, ${hour.format(at)}`;
 		if (time.hasAttribute("data-exact")) time.textContent = text;
 		else time.title = text;
 	}
