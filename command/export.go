@@ -25,8 +25,8 @@ func exportCommand() *cobra.Command {
 file: tokens as digests, when they were last used, stored accounts as they are
 encrypted, and what Jira has said about owners. The audit trail stays where it is.
 
-With --to, an export that was interrupted continues when the command is repeated:
-until it is complete, the file is called FILE.part.`,
+With --to, an export that was interrupted continues when the command is repeated at
+a gateway with the same store: until it is complete, the file is called FILE.part.`,
 		Args: noArguments("records are written to standard output, as in `caddy jira-token export > tokens.ndjson`, or to a file with --to"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			if path, _ := cmd.Flags().GetString("to"); path != "" {
@@ -93,7 +93,10 @@ func (c *client) exportTo(path string) error {
 	buffered := bufio.NewWriterSize(file, 1<<20)
 	e.out = buffered
 	err = errors.Join(e.run(), buffered.Flush())
-	if err != nil {
+	switch answer, ok := errors.AsType[answerError](err); {
+	case ok && answer.status == "400" && e.from != "":
+		return fmt.Errorf("--to: %s cannot be continued: %w; to begin anew, remove it or choose another name", part, err)
+	case err != nil:
 		return fmt.Errorf("%w; to continue, repeat the command", err)
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {

@@ -72,6 +72,45 @@ func TestInterruptedExport(t *testing.T) {
 	}
 }
 
+// TestExportContinuedElsewhere: the command says what to do about a file that the gateway
+// does not continue, and leaves it as it is.
+func TestExportContinuedElsewhere(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(admin.VersionHeader, "1")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":"the position is from an export of another store"}`)
+	}))
+	defer server.Close()
+	c := &client{address: strings.TrimPrefix(server.URL, "http://"), out: new(bytes.Buffer), err: new(bytes.Buffer)}
+	path := filepath.Join(t.TempDir(), "tokens.ndjson")
+	const begun = `{"position":{"store":"ONE","cursor":"c1","documents":0,"records":2,"damaged":0}}` + "\n"
+	if err := os.WriteFile(path+".part", []byte(begun), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := path + ".part cannot be continued: the position is from an export of another store; to begin anew, remove it or choose another name"
+	if err := c.exportTo(path); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "repeat") {
+		t.Errorf("%v", err)
+	}
+	if text, err := os.ReadFile(path + ".part"); err != nil || string(text) != begun {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestImportOfAMixture: a file that is from two stores is no export, even if its numbers
+// add up.
+func TestImportOfAMixture(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(admin.VersionHeader, "1")
+		fmt.Fprint(w, `{"imported":1,"lines":3,"records":1,"header":{"format":2,"store":"ONE"},"end":{"store":"TWO","records":1}}`)
+	}))
+	defer server.Close()
+	c := &client{address: strings.TrimPrefix(server.URL, "http://"), out: new(bytes.Buffer), err: new(bytes.Buffer)}
+	i := &importing{client: c, query: url.Values{}}
+	if err := i.run(strings.NewReader("{}\n"), true); err == nil || !strings.Contains(err.Error(), "begins with one store and ends with another") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestProgress(t *testing.T) {
 	clock := time.Unix(0, 0)
 	var out bytes.Buffer

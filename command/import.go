@@ -253,6 +253,8 @@ func (i *importing) checkComplete() error {
 		return nil
 	case t.End == nil:
 		return errors.New("the export is incomplete: its last line is missing; repeat the export")
+	case t.End.Store != t.Header.Store:
+		return errors.New("the export begins with one store and ends with another: repeat the export")
 	case t.End.Records != t.Records || t.End.Documents != t.DocumentsRead:
 		return fmt.Errorf("the export is incomplete: it has %d records and %d documents, but %d and %d were written; repeat the export", t.Records, t.DocumentsRead, t.End.Records, t.End.Documents)
 	}

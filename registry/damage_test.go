@@ -70,7 +70,7 @@ func TestDamagedRecord(t *testing.T) {
 	}
 	var out strings.Builder
 	end, err := r.Export(ctx, &out, ExportPosition{}, nil)
-	if err != nil || end != (ExportPosition{Records: 1, Damaged: 1}) || strings.Count(out.String(), "\n") != 3 || !strings.Contains(out.String(), whole.ID) {
+	if err != nil || end != (ExportPosition{Store: end.Store, Records: 1, Damaged: 1}) || strings.Count(out.String(), "\n") != 3 || !strings.Contains(out.String(), whole.ID) {
 		t.Errorf("export: %+v, %v, %q", end, err, out.String())
 	}
 	if err := r.Delete(ctx, admin, id); err != nil {

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,6 +30,9 @@ type ExportHeader struct {
 	Format int `json:"format"`
 	// At is when the export began.
 	At time.Time `json:"at"`
+	// Store is the ID of the store. It is empty in exports of versions that gave stores
+	// none, and of stores that cannot be written.
+	Store string `json:"store,omitempty"`
 	// Tokens is how many tokens there were, or 0 if that is not known.
 	Tokens int `json:"tokens,omitempty"`
 	// Checkpoint is the last signed checkpoint of the audit trail, if there is one. The
@@ -44,6 +48,9 @@ const exportFormat = 2
 
 // ExportPosition says how far an export has come.
 type ExportPosition struct {
+	// Store is the ID of the store, as in ExportHeader: an export can only be continued
+	// from the store that it was begun from.
+	Store string `json:"store,omitempty"`
 	// Cursor is where the list of records continues. It is empty at the end.
 	Cursor string `json:"cursor,omitempty"`
 	// Documents and Records count the lines so far, and Damaged what was left out.
@@ -66,11 +73,20 @@ type exportedDocument struct {
 // for what changes meanwhile, export again later.
 func (r *Registry) Export(ctx context.Context, w io.Writer, from ExportPosition, kinds map[string]ImportedKind) (ExportPosition, error) {
 	e := &exporter{registry: r, encoder: json.NewEncoder(w), at: from, kinds: kinds}
-	if from.Cursor == "" {
-		e.at = ExportPosition{}
+	store, err := r.storeID(ctx)
+	if err != nil {
+		return e.at, fmt.Errorf("reading the ID of the store: %w", err)
+	}
+	switch {
+	case from.Cursor == "":
+		e.at = ExportPosition{Store: store}
 		if err := e.begin(ctx); err != nil {
 			return e.at, err
 		}
+	case from.Store == "":
+		return e.at, invalid("position", errors.New("the position does not say from which store it is: an earlier version began the export, or the store could not be written then"))
+	case from.Store != store:
+		return e.at, invalid("position", errors.New("the position is from an export of another store than that of this gateway"))
 	}
 	query := storage.Query{Limit: storage.MaxPageSize, Cursor: from.Cursor}
 	for {
@@ -109,7 +125,7 @@ func (e *exporter) write(line any) error {
 
 // begin writes the header and the documents.
 func (e *exporter) begin(ctx context.Context) error {
-	header := &ExportHeader{Format: exportFormat, At: e.registry.timestamp()}
+	header := &ExportHeader{Format: exportFormat, At: e.registry.timestamp(), Store: e.at.Store}
 	if counter, ok := e.registry.store.(storage.Counter); ok {
 		header.Tokens, _ = counter.Count(ctx) // it is only used to show progress
 	}
@@ -132,6 +148,9 @@ func (e *exporter) begin(ctx context.Context) error {
 		}
 		e.at.Damaged += len(page.Damaged)
 		for _, document := range page.Documents {
+			if document.Kind == storeKind {
+				continue
+			}
 			if _, ok := e.kinds[document.Kind]; !ok {
 				document.Data = nil
 			}

@@ -196,17 +196,7 @@ func TestExchangedMove(t *testing.T) {
 // lines as one that was not interrupted.
 func TestContinuedExport(t *testing.T) {
 	r, _ := newRegistry(t)
-	var lines strings.Builder
-	encoder := json.NewEncoder(&lines)
-	for i := range 2*storage.MaxPageSize + 3 {
-		if err := encoder.Encode(&token.Record{
-			ID: fmt.Sprintf("1%09d", i), Owner: "alice", Name: "x", Scope: token.ScopeRead, Account: "default", Status: token.StatusActive,
-			CreatedAt: r.now(), UpdatedAt: r.now(), Digest: token.New().Digest(), Version: 1,
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	importInto(t, r, lines.String(), ImportOptions{})
+	manyTokens(t, r)
 	whole := exported(t, r)
 	positions := 0
 	for line := range strings.Lines(whole) {
@@ -266,7 +256,7 @@ func TestImportedOnlyAsExported(t *testing.T) {
 	if err != nil || !maps.Equal(result.UnknownAccounts, map[string]int{"reporting": 1}) || len(result.Warnings) != 1 || !strings.Contains(result.Warnings[0], "(none there, other here)") {
 		t.Errorf("%+v, %v", result, err)
 	}
-	if result.Lines != 3 || result.End == nil || *result.End != (ExportPosition{Records: 1}) {
+	if result.Lines != 3 || result.End == nil || result.End.Records != 1 || result.End.Store != result.Header.Store {
 		t.Errorf("%+v", result)
 	}
 	if _, err := to.Import(t.Context(), admin, io.MultiReader(strings.NewReader(export), strings.NewReader("{")), ImportOptions{FirstLine: 11}); err == nil || !strings.Contains(err.Error(), "line 14: ") {

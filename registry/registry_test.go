@@ -225,7 +225,7 @@ func TestExportAndImport(t *testing.T) {
 		secrets = append(secrets, secret)
 	}
 	var file bytes.Buffer
-	if end, err := from.Export(t.Context(), &file, ExportPosition{}, nil); err != nil || end != (ExportPosition{Records: 5}) {
+	if end, err := from.Export(t.Context(), &file, ExportPosition{}, nil); err != nil || end != (ExportPosition{Store: end.Store, Records: 5}) {
 		t.Fatalf("%+v, %v", end, err)
 	}
 	for _, secret := range secrets {
