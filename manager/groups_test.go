@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/registry/facts"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -60,4 +61,38 @@ func TestGroupsOfIdentities(t *testing.T) {
 	if standing := a.people.Standing(&admin); standing.Rights == nil || !standing.Rights.Manage() {
 		t.Error("at use, the groups do not count")
 	}
+}
+
+// TestTokensHaveNoGroupsOfIdentities: whoever shows a token of carol's is not for that the
+// carol whom an identity provider knows, so its groups give no right to sign in, nor to
+// stay.
+func TestTokensHaveNoGroupsOfIdentities(t *testing.T) {
+	a := newApp(t)
+	mirror := storage.NewMirror(a.store, facts.KindSignIn, options)
+	signIns := facts.NewSignIns(a.store, mirror, a.people, 24*time.Hour, zap.NewNop())
+	a.App.(*parts).signIns = signIns
+	server := serve(t, a, new(identity.Token), new(proxied))
+	if err := signIns.Record(t.Context(), registry.Actor{Kind: registry.ActorOwner, Name: "carol"}, "carol", "proxy", "", []string{"admins"}); err != nil {
+		t.Fatal(err)
+	}
+	show := func(owner, secret string) (page, api answer) {
+		t.Helper()
+		b := newBrowser(t, server, "")
+		r := http.Request{Header: http.Header{}}
+		r.SetBasicAuth(owner, secret)
+		return b.post("/tokens/signin", url.Values{"owner": {owner}, "token": {secret}}), b.do(http.MethodGet, "/tokens/api/v1/owners", nil, r.Header)
+	}
+	carol := a.create(t, map[string]any{"owner": "carol", "name": "n", "scope": "admin", "exempt": "for the test"})
+	page, api := show("carol", carol.Token.Reveal())
+	page.want(t, "carol's token", http.StatusForbidden, "Only people who manage tokens")
+	api.want(t, "carol's token at the API", http.StatusUnauthorized, "Only people who manage tokens")
+
+	// Groups in Jira and in the configuration do count, as long as one is in them.
+	dora := a.create(t, map[string]any{"owner": "dora", "name": "n", "scope": "admin", "exempt": "for the test"})
+	a.people.Learn(map[string]registry.Facts{"dora": {Name: "dora", Groups: []string{"admins"}}})
+	b := newBrowser(t, server, "")
+	b.post("/tokens/signin", url.Values{"owner": {"dora"}, "token": {dora.Token.Reveal()}}).want(t, "dora's token", http.StatusSeeOther)
+	b.get("/tokens/all").want(t, "dora", http.StatusOK)
+	a.people.Learn(map[string]registry.Facts{"dora": {Name: "dora"}})
+	b.get("/tokens/tokens").want(t, "dora, who manages no longer", http.StatusSeeOther)
 }

@@ -57,7 +57,10 @@ func (h *Handler) offerFor(v *visit, typed typed, before *admin.Token) offer {
 	} else if !v.desk.Rights().OnBehalf() {
 		o.owner = v.person()
 	}
-	o.rights, o.foreign = h.app.Registry().DeskOf(o.owner).Rights(), token.Fold(o.owner) != token.Fold(v.person())
+	o.rights, o.foreign = v.desk.Rights(), token.Fold(o.owner) != token.Fold(v.person())
+	if o.foreign {
+		o.rights = h.app.Registry().DeskOf(o.owner).Rights()
+	}
 	return o
 }
 

@@ -62,7 +62,7 @@ func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error
 }
 
 // tokenWorks reports whether the token of a session, if it began with one, would still
-// begin it: it works, was not replaced, and was not limited since.
+// begin it: it works, was not replaced, and neither it nor its owner was limited since.
 func (h *Handler) tokenWorks(r *http.Request, signedIn *session.Session) (bool, error) {
 	if signedIn.TokenID == "" {
 		return true, nil
@@ -75,13 +75,10 @@ func (h *Handler) tokenWorks(r *http.Request, signedIn *session.Session) (bool, 
 		return false, nil //nolint:nilerr // it was deleted, or is damaged
 	}
 	address, _ := handler.ClientAddress(r)
-	switch {
-	case h.app.Registry().State(record) != token.StateActive, !record.OwnedBy(signedIn.Person), record.RotatedAt.After(signedIn.Began.Time()):
-		return false, nil
-	case identity.Restricted(record), !record.Networks.Permits(address), identity.LooksOnly(record) && !signedIn.LooksOnly:
+	if !record.OwnedBy(signedIn.Person) || record.RotatedAt.After(signedIn.Began.Time()) || identity.LooksOnly(record) && !signedIn.LooksOnly {
 		return false, nil
 	}
-	return true, nil
+	return identity.Admits(h.app, record, address) == nil, nil
 }
 
 // learn records the groups that an identity tells.
@@ -95,9 +92,6 @@ func (h *Handler) learn(r *http.Request, v *visit, from identity.Identity, perso
 // visit returns the visit of a person for whom an identity has vouched, unless the person
 // has left.
 func (h *Handler) visit(r *http.Request, person, via string, signedIn *session.Session) (*visit, error) {
-	if h.showsToken(via) {
-		via = "" // whoever has a token has all the rights of its owner
-	}
 	desk := h.app.Registry().DeskVia(person, via)
 	if why := desk.Left(); why != "" {
 		return nil, identity.DeniedError{Why: h.say("problem.left", why)}
@@ -114,16 +108,6 @@ func (h *Handler) visit(r *http.Request, person, via string, signedIn *session.S
 func (h *Handler) has(via string) bool {
 	for _, candidate := range h.identities {
 		if nameOf(candidate) == via {
-			return true
-		}
-	}
-	return false
-}
-
-// showsToken reports whether people show a token to the identity with this name.
-func (h *Handler) showsToken(via string) bool {
-	for _, candidate := range h.identities {
-		if _, ok := candidate.(identity.Checker); ok && nameOf(candidate) == via {
 			return true
 		}
 	}

@@ -140,6 +140,9 @@ func (d *Desk) vetsOfNew(vets []Vet) []Vet {
 		if err := d.checkOwnAccount(record); err != nil {
 			return err
 		}
+		if err := d.checkRights(record); err != nil {
+			return err
+		}
 		return d.checkExempt(new(token.Record), record)
 	}}, vets...)
 }
@@ -163,6 +166,13 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 		if err := d.checkHold(ctx, before, record); err != nil {
 			return err
 		}
+		if touched, err := touchesRules(before, record); err != nil {
+			return err
+		} else if touched {
+			if err := d.checkRights(record); err != nil {
+				return err
+			}
+		}
 		return d.checkExempt(before, record)
 	}}, vets...)
 	return d.registry.Update(ctx, actor, id, edit, vets...)
@@ -175,6 +185,23 @@ func (d *Desk) checkOwnAccount(record *token.Record) error {
 		return nil
 	}
 	return ForbiddenError{"the token acts as " + record.Owner + " in Jira, so only " + record.Owner + " can create or rotate it, or give it that account"}
+}
+
+// checkRights returns an error if a token of the person's own takes rights that the person
+// does not have here: those of groups that another identity provider has told. It makes the
+// token pending if somebody must approve it without them.
+func (d *Desk) checkRights(record *token.Record) error {
+	if !d.owns(record) || record.Exempt != "" {
+		return nil
+	}
+	rights := d.Rights()
+	if err := forbidden(rights.Violation(record)); err != nil {
+		return err
+	}
+	if rights.NeedsApproval(record.Scope) != "" {
+		makePending(record)
+	}
+	return nil
 }
 
 // checkHold returns an error if the person may not switch off the holding of a token's
@@ -226,6 +253,9 @@ func (d *Desk) MayAsk(record *token.Record, from netip.Addr) error {
 		return ForbiddenError{"Jira is only asked about your own tokens"}
 	}
 	rights := d.registry.owners.Person(record.Owner).Rights
+	if d.owns(record) {
+		rights = d.Rights()
+	}
 	rights.Complete(record, func(field string) bool { return field == "account" && record.Account != "" })
 	if err := cmp.Or(d.registry.checkAccount(record.Account), d.checkOwnAccount(record)); err != nil {
 		return err
@@ -239,7 +269,7 @@ func (d *Desk) MayAsk(record *token.Record, from netip.Addr) error {
 		// To what it is confined, and until when it works, is up to the person.
 		candidate.Confine, candidate.CreatedAt = token.Confinement{JQL: "key = X"}, d.registry.timestamp()
 		candidate.ExpiresAt = candidate.CreatedAt.Add(time.Minute)
-		if d.registry.owners.Standing(&candidate).Suspension == nil && rights.NeedsApproval(scope) == "" {
+		if d.registry.owners.Standing(&candidate).Suspension == nil && rights.Violation(&candidate) == nil && rights.NeedsApproval(scope) == "" {
 			return nil
 		}
 	}

@@ -414,3 +414,27 @@ func TestDeskTransfers(t *testing.T) {
 		t.Errorf("the end of all: %+v, %v", result, err)
 	}
 }
+
+// TestDeskTakesNoRightsOfAnotherProvider: somebody who is called alice at one identity
+// provider gets no token by the groups of whoever is called alice at another.
+func TestDeskTakesNoRightsOfAnotherProvider(t *testing.T) {
+	r := ruled(t, policy.Rule{Scopes: []string{"read", "write"}, Approval: []string{"write"}}, policy.Rule{Group: "admins", Scopes: []string{"admin"}})
+	r.owners.LearnSignIns(map[string][]SignIn{"alice": {{Name: "alice", Via: "okta", Groups: []string{"admins"}}}})
+	fields := map[string]any{"owner": "alice", "name": "n", "scope": "admin"}
+	if issued, err := r.DeskVia("alice", "okta").Create(t.Context(), person("alice"), edit(t, fields)); err != nil {
+		t.Errorf("through the same provider: %+v, %v", issued.Record, err)
+	}
+	if _, err := r.DeskVia("alice", "google").Create(t.Context(), person("alice"), edit(t, fields)); !errors.As(err, new(PolicyError)) {
+		t.Errorf("through another: %v", err)
+	}
+	reader, err := r.DeskVia("alice", "google").Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "alice", "name": "n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.DeskVia("alice", "google").Update(t.Context(), person("alice"), reader.Record.ID, edit(t, map[string]any{"scope": "admin"})); !errors.As(err, new(PolicyError)) {
+		t.Errorf("widening a token: %v", err)
+	}
+	if renamed, err := r.DeskVia("alice", "google").Update(t.Context(), person("alice"), reader.Record.ID, edit(t, map[string]any{"name": "m"})); err != nil {
+		t.Errorf("renaming a token: %+v, %v", renamed, err)
+	}
+}

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -45,16 +46,8 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 	if err != nil {
 		return nil, err
 	}
-	standing := t.app.Standing(record)
-	switch {
-	case t.app.Registry().State(record) != token.StateActive:
-		return nil, DeniedError{Why: "This token does not work now: it is " + string(t.app.Registry().State(record)) + "."}
-	case !record.Networks.Permits(credential.Address) || !standing.Rights.Permits(credential.Address):
-		return nil, DeniedError{Why: "This token does not work from your address."}
-	case Restricted(record):
-		return nil, DeniedError{Why: "This token is limited to a part of what you may do, so nobody can sign in with it."}
-	case record.Kind != token.KindUser || !standing.Rights.Manage():
-		return nil, DeniedError{Why: "Only people who manage tokens can sign in with one."}
+	if err := Admits(t.app, record, credential.Address); err != nil {
+		return nil, err
 	}
 	withoutAccount := *record // no request goes to Jira
 	withoutAccount.Account = ""
@@ -70,9 +63,27 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 // LooksOnly reports whether whoever signs in with the token can change nothing.
 func LooksOnly(record *token.Record) bool { return record.Scope != token.ScopeAdmin }
 
-// Restricted reports whether somebody has limited what the token can do. On the page, it
+// Admits returns a DeniedError unless the owner of a token can sign in with it now, from an
+// address. Groups that an identity provider has told give no right to: whoever the provider
+// calls by the name of an owner, and who has a token of that name, may be two people.
+func Admits(app App, record *token.Record, address netip.Addr) error {
+	standing := app.Standing(record)
+	switch state := app.Registry().State(record); {
+	case state != token.StateActive:
+		return DeniedError{Why: "This token does not work now: it is " + string(state) + "."}
+	case !record.Networks.Permits(address) || !standing.Rights.Permits(address):
+		return DeniedError{Why: "This token does not work from your address."}
+	case restricted(record):
+		return DeniedError{Why: "This token is limited to a part of what you may do, so nobody can sign in with it."}
+	case record.Kind != token.KindUser || !app.Registry().DeskVia(record.Owner, string(Token{}.CaddyModule().ID)).Manages():
+		return DeniedError{Why: "Only people who manage tokens can sign in with one."}
+	}
+	return nil
+}
+
+// restricted reports whether somebody has limited what the token can do. On the page, it
 // could do more.
-func Restricted(record *token.Record) bool {
+func restricted(record *token.Record) bool {
 	return !record.Confine.IsZero() || record.HoldWrites || record.Exchanged()
 }
 
