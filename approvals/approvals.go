@@ -66,12 +66,12 @@ type Keeper struct {
 	Options
 	now func() time.Time
 
-	// creating is held for a token while its pending requests are counted and another is
+	// creating is held for a budget while its pending requests are counted and another is
 	// added. Nodes that do so at the same moment can exceed maxPending by one each.
 	creating locks
 
 	mu sync.Mutex
-	// full maps tokens with maxPending requests to when to count them again.
+	// full maps budgets with maxPending requests to when to count them again.
 	full map[string]time.Time
 }
 
@@ -142,12 +142,13 @@ func (k *Keeper) Use(ctx context.Context, request *handler.HeldRequest, approval
 
 // request asks for the approval of a request in place of what is known at its name.
 func (k *Keeper) request(ctx context.Context, known stored, name storage.DocumentName, request *handler.HeldRequest) (handler.Approval, error) {
-	release, err := k.creating.acquire(ctx, request.Record.ID)
+	budget := request.Record.BudgetID()
+	release, err := k.creating.acquire(ctx, budget)
 	if err != nil {
 		return handler.Approval{}, err
 	}
 	defer release()
-	bodies, err := k.room(ctx, request.Record.ID)
+	bodies, err := k.room(ctx, budget)
 	if err != nil {
 		return handler.Approval{}, err
 	}
@@ -183,14 +184,15 @@ func (d *document) notice() notice.Notice {
 	}
 }
 
-// room returns about the size of all bodies that are kept for a token, or
-// handler.ErrTooManyApprovals if no more requests of it can wait.
-func (k *Keeper) room(ctx context.Context, tokenID string) (bodies int, err error) {
-	if k.isFull(tokenID) {
+// room returns about the size of all bodies that are kept for a budget, which is most
+// often that of one token, or handler.ErrTooManyApprovals if no more requests of it can
+// wait.
+func (k *Keeper) room(ctx context.Context, budget string) (bodies int, err error) {
+	if k.isFull(budget) {
 		return 0, handler.ErrTooManyApprovals
 	}
 	pending := 0
-	err = k.each(ctx, tokenID, func(found storage.Document) bool {
+	err = k.each(ctx, budget, func(found storage.Document) bool {
 		if k.isPending(found) {
 			pending++
 			bodies += len(found.Data)
@@ -198,7 +200,7 @@ func (k *Keeper) room(ctx context.Context, tokenID string) (bodies int, err erro
 		return pending < maxPending
 	})
 	if err == nil && pending >= maxPending {
-		k.setFull(tokenID)
+		k.setFull(budget)
 		err = handler.ErrTooManyApprovals
 	}
 	return bodies, err
@@ -226,24 +228,24 @@ func (k *Keeper) Waiting(ctx context.Context, most int) (n int, err error) {
 	return n, err
 }
 
-// isFull reports whether a token had maxPending requests a moment ago.
-func (k *Keeper) isFull(tokenID string) bool {
+// isFull reports whether a budget had maxPending requests a moment ago.
+func (k *Keeper) isFull(budget string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.now().Before(k.full[tokenID]) {
+	if k.now().Before(k.full[budget]) {
 		return true
 	}
-	delete(k.full, tokenID)
+	delete(k.full, budget)
 	return false
 }
 
-func (k *Keeper) setFull(tokenID string) {
+func (k *Keeper) setFull(budget string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.full) > 1000 {
 		clear(k.full)
 	}
-	k.full[tokenID] = k.now().Add(fullFor)
+	k.full[budget] = k.now().Add(fullFor)
 }
 
 func (k *Keeper) timestamp() time.Time { return k.now().UTC().Truncate(time.Second) }

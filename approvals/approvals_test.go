@@ -305,6 +305,42 @@ func TestPendingRequestsAreBounded(t *testing.T) {
 	d.check(d.request("one more"))
 }
 
+// TestJWTsWaitTogether: another JWT is no other room for requests that wait, and those of
+// each token are its own.
+func TestJWTsWaitTogether(t *testing.T) {
+	d := newDesk(t)
+	created := d.request("of another kind")
+	request := func(i int) *handler.HeldRequest {
+		r, record, secret := d.request(fmt.Sprint(i)), *d.record, token.New()
+		record.ID, record.Digest, record.Issuer = secret.ID(), secret.Digest(), "https://issuer.example"
+		record.ExpiresAt, record.VanishesAt = noon.Add(time.Hour), noon.Add(2*time.Hour)
+		if err := d.Store.Apply(t.Context(), storage.Change{New: &record, Event: storage.Event{At: noon, Action: "exchange", TokenID: record.ID}}); err != nil {
+			t.Fatal(err)
+		}
+		r.Record = &record
+		return r
+	}
+	first := request(0)
+	known := d.check(first)
+	for i := 1; i < maxPending; i++ {
+		d.check(request(i))
+	}
+	if _, err := d.Check(t.Context(), request(maxPending)); !errors.Is(err, handler.ErrTooManyApprovals) {
+		t.Errorf("another JWT: %v", err)
+	}
+	d.check(created) // the token of the same owner that was not exchanged
+	views, _, err := d.List(t.Context(), Query{TokenID: first.Record.ID})
+	if err != nil || len(views) != 1 || views[0].ID != known.ID || views[0].TokenID != first.Record.ID {
+		t.Errorf("of the first: %+v, %v", views, err)
+	}
+	if _, err := d.Approve(t.Context(), admin, known.ID, ""); err != nil {
+		t.Error(err)
+	}
+	if used, err := d.Use(t.Context(), first, known); !used || err != nil {
+		t.Errorf("used %t, %v", used, err)
+	}
+}
+
 // TestOneOfManyUsesAnApproval: of several at once, exactly one.
 func TestOneOfManyUsesAnApproval(t *testing.T) {
 	d := newDesk(t)

@@ -29,7 +29,7 @@ const (
 	StateExpired  = handler.ApprovalExpired
 )
 
-// Lengths of the parts of an ID. It is the token's ID, a dash, a part of the request's
+// Lengths of the parts of an ID. It is the token's Record.BudgetID, a dash, a part of the request's
 // digest, which names the document, and a random part, so that the ID of a request that
 // is sent again after it was used is another one.
 const (
@@ -111,7 +111,7 @@ func slotOf(r *handler.HeldRequest) (storage.DocumentName, string) {
 		digest.Write([]byte(part))
 	}
 	sum := digest.Sum(nil)
-	return nameOf(r.Record.ID + "-" + base62(sum, slotLength)), hex.EncodeToString(sum)
+	return nameOf(r.Record.BudgetID() + "-" + base62(sum, slotLength)), hex.EncodeToString(sum)
 }
 
 func nameOf(slot string) storage.DocumentName { return storage.DocumentName{Kind: Kind, ID: slot} }

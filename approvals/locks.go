@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// locks holds a lock for each token, for as long as somebody has it or waits for it.
+// locks holds locks by name, for as long as somebody has one or waits for it.
 type locks struct {
 	mu *sync.Mutex
 	of map[string]*lock
@@ -20,14 +20,14 @@ type lock struct {
 
 func newLocks() locks { return locks{new(sync.Mutex), make(map[string]*lock)} }
 
-// acquire waits for the lock of a token, and returns what releases it. It returns an error
+// acquire waits for the lock with this name, and returns what releases it. It returns an error
 // if ctx is done before that.
-func (l locks) acquire(ctx context.Context, tokenID string) (release func(), err error) {
+func (l locks) acquire(ctx context.Context, name string) (release func(), err error) {
 	l.mu.Lock()
-	found := l.of[tokenID]
+	found := l.of[name]
 	if found == nil {
 		found = &lock{turn: make(chan struct{}, 1)}
-		l.of[tokenID] = found
+		l.of[name] = found
 	}
 	found.users++
 	l.mu.Unlock()
@@ -35,7 +35,7 @@ func (l locks) acquire(ctx context.Context, tokenID string) (release func(), err
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if found.users--; found.users == 0 {
-			delete(l.of, tokenID)
+			delete(l.of, name)
 		}
 	}
 	select {

@@ -106,12 +106,12 @@ func clientOf(r *handler.HeldRequest) storage.Actor {
 	return actor
 }
 
-// each calls visit with the documents of a token, or all if tokenID is empty, until it
+// each calls visit with the documents of a budget, or all if that is empty, until it
 // returns false.
-func (k *Keeper) each(ctx context.Context, tokenID string, visit func(storage.Document) bool) error {
+func (k *Keeper) each(ctx context.Context, budget string, visit func(storage.Document) bool) error {
 	query := storage.DocumentQuery{Kind: Kind}
-	if tokenID != "" {
-		query.Cursor = nameOf(tokenID + "-").String() // before all of the token's
+	if budget != "" {
+		query.Cursor = nameOf(budget + "-").String() // before all of the budget's
 	}
 	for {
 		page, err := k.Store.Documents(ctx, query)
@@ -119,7 +119,7 @@ func (k *Keeper) each(ctx context.Context, tokenID string, visit func(storage.Do
 			return fmt.Errorf("listing held requests: %w", err)
 		}
 		for _, found := range page.Documents {
-			if tokenID != "" && !strings.HasPrefix(found.ID, tokenID+"-") || !visit(found) {
+			if budget != "" && !strings.HasPrefix(found.ID, budget+"-") || !visit(found) {
 				return nil
 			}
 		}

@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -73,9 +74,13 @@ const maxListed = 1000
 // whether there are others.
 func (k *Keeper) List(ctx context.Context, query Query) (views []View, more bool, err error) {
 	now := k.now()
-	err = k.each(ctx, query.TokenID, func(found storage.Document) bool {
+	budget, err := k.budgetOf(ctx, query.TokenID)
+	if err != nil {
+		return nil, false, err
+	}
+	err = k.each(ctx, budget, func(found storage.Document) bool {
 		s := decode(found)
-		if s.ID == "" || query.State != "" && s.stateAt(now) != query.State || query.Owner != "" && token.Fold(s.Owner) != token.Fold(query.Owner) {
+		if s.ID == "" || query.TokenID != "" && s.TokenID != query.TokenID || query.State != "" && s.stateAt(now) != query.State || query.Owner != "" && token.Fold(s.Owner) != token.Fold(query.Owner) {
 			return true
 		}
 		if more = len(views) == maxListed; !more {
@@ -84,4 +89,19 @@ func (k *Keeper) List(ctx context.Context, query Query) (views []View, more bool
 		return !more
 	})
 	return views, more, err
+}
+
+// budgetOf returns the name of a token's budget, or "" for no token.
+func (k *Keeper) budgetOf(ctx context.Context, tokenID string) (string, error) {
+	if tokenID == "" {
+		return "", nil
+	}
+	record, err := k.Store.Get(ctx, tokenID)
+	switch {
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrDamaged):
+		return tokenID, nil
+	case err != nil:
+		return "", fmt.Errorf("reading the token %s: %w", tokenID, err)
+	}
+	return record.BudgetID(), nil
 }

@@ -22,7 +22,8 @@ type Approvals interface {
 	Use(ctx context.Context, request *HeldRequest, approval Approval) (bool, error)
 }
 
-// MaxPendingApprovals is the maximum number of a token's requests that wait.
+// MaxPendingApprovals is the maximum number of requests that wait for each
+// token.Record.BudgetID.
 const MaxPendingApprovals = 100
 
 // ErrTooManyApprovals says that no more requests of a token can wait.

@@ -14,12 +14,12 @@ func (l *Limits) Left(record *token.Record) int {
 	if limit == (token.Limit{}) {
 		return 0
 	}
-	return l.rates.left(record.ID, limit)
+	return l.rates.left(record.BudgetID(), limit)
 }
 
 // InFlight returns how many requests of a token are in flight on this node, if they are
 // limited.
-func (l *Limits) InFlight(record *token.Record) int { return l.tokens.count(record.ID) }
+func (l *Limits) InFlight(record *token.Record) int { return l.tokens.count(record.BudgetID()) }
 
 func (r *rates) left(id string, limit token.Limit) int {
 	b, now, shared := r.bucket(bucketKey{id, limit}), r.now(), r.asksStore()

@@ -22,7 +22,7 @@ type Counters struct {
 
 // Shared counts the requests of all nodes together. storage.Limiter implements it.
 type Shared interface {
-	// Take takes up to n requests from the token's bucket.
+	// Take takes up to n requests from the bucket with this ID and limit.
 	Take(ctx context.Context, id string, limit token.Limit, n int) (token.Grant, error)
 }
 
@@ -36,6 +36,8 @@ func NewCounters(running *background.Group, shared Shared, asked func(err error)
 // Limits are the limits of one configuration, with the counters.
 type Limits struct {
 	*Counters
+
+	// Requests count by Record.BudgetID, that is, by token, except for exchanged tokens.
 
 	// Token is the default rate limit, for tokens without a limit of their own.
 	// Zero means no limit.
@@ -132,7 +134,7 @@ func (l *Limits) Acquire(ctx context.Context, record *token.Record) (Slot, *Exce
 		return Slot{}, exceeded
 	}
 	if limit := l.RateOf(record); limit != (token.Limit{}) {
-		if wait := l.rates.take(ctx, record.ID, limit); wait > 0 {
+		if wait := l.rates.take(ctx, record.BudgetID(), limit); wait > 0 {
 			slot.Release()
 			return Slot{}, exceeds(TokenRate, limit, wait)
 		}
@@ -144,10 +146,11 @@ func (l *Limits) Acquire(ctx context.Context, record *token.Record) (Slot, *Exce
 func (l *Limits) enter(record *token.Record) (Slot, *Exceeded) {
 	slot := Slot{counters: l.Counters}
 	if limit := l.ConcurrencyOf(record); limit > 0 {
-		if !l.tokens.enter(record.ID, limit) {
+		budget := record.BudgetID()
+		if !l.tokens.enter(budget, limit) {
 			return Slot{}, exceedsConcurrency(TokenConcurrency, limit)
 		}
-		slot.token = record.ID
+		slot.token = budget
 	}
 	if limit := int(l.Accounts[record.Account]); limit > 0 {
 		if !l.accounts.enter(record.Account, limit) {

@@ -36,5 +36,5 @@ func (l *Limits) WritesLeft(record *token.Record) int {
 }
 
 // writesID names the bucket of a token's writes, next to the one of all its requests,
-// which has the token's ID.
-func writesID(record *token.Record) string { return record.ID + ":writes" }
+// which has the budget's ID.
+func writesID(record *token.Record) string { return record.BudgetID() + ":writes" }

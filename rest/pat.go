@@ -84,7 +84,7 @@ func (a *API) createPAT() handler.Endpoint {
 			if err := decode(r, &request); err != nil {
 				return err
 			}
-			if err := mayMint(call); err != nil {
+			if err := a.mayMint(call); err != nil {
 				return err
 			}
 			edit, err := likeness(call.Record)
@@ -116,7 +116,7 @@ const maxPATDays = 36500
 
 // mayMint returns an error if a token must not create another one, since the two
 // together, or the other after this one has ended, could do more than this one may.
-func mayMint(call handler.Call) error {
+func (a *API) mayMint(call handler.Call) error {
 	record := call.Record
 	refuse := func(reason handler.Reason, message string) error {
 		return &handler.EndpointError{Reason: reason, Message: message}
@@ -130,20 +130,27 @@ func mayMint(call handler.Call) error {
 		return refuse(handler.ReasonPathDenied, "This API token is for an external person, whose tokens only an administrator can create.")
 	case record.Replaced(call.Presented.Digest()):
 		return refuse(handler.ReasonPathDenied, "This secret was replaced by a rotation and is about to end. It cannot create other tokens: use the new one.")
-	case limited(record):
-		return refuse(handler.ReasonPathDenied, "This API token has a limit of its own, which another token would double. It cannot create other tokens.")
+	case record.HoldWrites:
+		return refuse(handler.ReasonPathDenied, "The changes of this API token must be approved, and nobody has approved another token. It cannot create other tokens.")
+	}
+	if limit := a.limitOn(record); limit != "" {
+		return refuse(handler.ReasonPathDenied, "There is a limit on this API token ("+limit+"), which another token would double. It cannot create other tokens.")
 	}
 	return nil
 }
 
-// limited reports whether the token has a limit of its own, of whatever kind.
-func limited(record *token.Record) bool {
-	for _, limit := range []token.Limit{record.Limit, record.LimitWrites} {
-		if limit != (token.Limit{}) && limit != token.Unlimited {
-			return true
-		}
+// limitOn names a limit that applies to the token, its own or the gateway's, or returns ""
+// if there is none.
+func (a *API) limitOn(record *token.Record) string {
+	switch {
+	case a.Limits.RateOf(record) != token.Limit{}:
+		return "limit"
+	case a.Limits.WritesOf(record) != token.Limit{}:
+		return "limit_writes"
+	case a.Limits.ConcurrencyOf(record) > 0:
+		return "max_concurrent"
 	}
-	return record.MaxConcurrent > 0
+	return ""
 }
 
 // likeness returns the fields of a token that may do what another one may. It copies all
@@ -198,7 +205,7 @@ func (a *API) revokePAT() handler.Endpoint {
 			case len(found) != 1: // several only by the most unlikely chance
 				return &handler.EndpointError{Reason: handler.ReasonUnknownEndpoint, Message: "There is no such token that this one may revoke."}
 			case found[0] != call.Record.ID && !call.Record.Scope.Changes():
-				return mayMint(call)
+				return a.mayMint(call)
 			case call.Record.Replaced(call.Presented.Digest()):
 				return &handler.EndpointError{Reason: handler.ReasonPathDenied, Message: "This secret was replaced by a rotation and is about to end. It cannot revoke tokens: use the new one."}
 			}

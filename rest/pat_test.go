@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/limits"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -70,7 +71,7 @@ func TestPATIsNotStronger(t *testing.T) {
 	issued := g.create(map[string]any{
 		"scope": "write", "expires_at": "10d", "kind": "service", "purpose": "reports", "responsible": "bob",
 		"confine":  map[string]any{"projects": []string{"SITE"}, "jql": "labels = x", "hide": []string{"internal-comments"}},
-		"allow_ip": []string{"192.0.2.0/24"}, "deny_ip": []string{"192.0.2.66"}, "hold_writes": true,
+		"allow_ip": []string{"192.0.2.0/24"}, "deny_ip": []string{"192.0.2.66"},
 	})
 	for _, duration := range []string{"", `,"expirationDuration":null`, `,"expirationDuration":365`} {
 		var created patToken
@@ -106,6 +107,7 @@ func TestTokensThatMustNotCreate(t *testing.T) {
 		"limit":          {map[string]any{"scope": "write", "limit": "60/m"}, handler.ReasonPathDenied},
 		"limit_writes":   {map[string]any{"scope": "write", "limit_writes": "20/d"}, handler.ReasonPathDenied},
 		"max_concurrent": {map[string]any{"scope": "write", "max_concurrent": 2}, handler.ReasonPathDenied},
+		"hold_writes":    {map[string]any{"scope": "write", "hold_writes": true}, handler.ReasonPathDenied},
 		"external":       {map[string]any{"owner": "partner", "scope": "write", "kind": "external", "purpose": "x", "responsible": "bob", "confine": map[string]any{"projects": []string{"A"}}, "expires_at": "1d"}, handler.ReasonPathDenied},
 	} {
 		issued := g.create(c.fields)
@@ -135,6 +137,30 @@ func TestTokensThatMustNotCreate(t *testing.T) {
 	for _, body := range []string{``, `{"name":""}`, `{"name":"x","expirationDuration":0}`, `{"name":"x","expirationDuration":-1}`, `{"name":"x","expirationDuration":1e9}`, `{"name":"x","expirationDuration":"30"}`, `{"name":"x","scope":"admin"}`, `[]`} {
 		if w := g.call(http.MethodPost, handler.PATPath, body, writer.Token); w.reason() != handler.ReasonInvalidRequest {
 			t.Errorf("%s: HTTP %d %+v", body, w.Code, w.failed)
+		}
+	}
+}
+
+// TestDefaultLimitsCountToo: limits that the gateway sets for all tokens would double as
+// well, unless the token is exempt from them, as is then the other one.
+func TestDefaultLimitsCountToo(t *testing.T) {
+	for name, set := range map[string]func(l *limits.Limits){
+		"limit":          func(l *limits.Limits) { l.Token = token.Limit{Requests: 60, Period: time.Minute, Burst: 60} },
+		"limit_writes":   func(l *limits.Limits) { l.Writes = token.Limit{Requests: 20, Period: 24 * time.Hour, Burst: 20} },
+		"max_concurrent": func(l *limits.Limits) { l.MaxConcurrent = 4 },
+	} {
+		g := newGateway(t)
+		set(g.Limits)
+		plain := g.create(map[string]any{"scope": "write"})
+		if w := g.call(http.MethodPost, handler.PATPath, `{"name":"x"}`, plain.Token); w.reason() != handler.ReasonPathDenied || !strings.Contains(w.failed.Message, "("+name+")") {
+			t.Errorf("%s: HTTP %d %+v", name, w.Code, w.failed)
+		}
+		exempt := g.create(map[string]any{"scope": "write", name: "off"})
+		var created patToken
+		decodeInto(t, g.call(http.MethodPost, handler.PATPath, `{"name":"x"}`, exempt.Token), &created)
+		record, err := g.Registry.Lookup(t.Context(), parsed(t, created.RawToken))
+		if err != nil || record.Limit != exempt.Record.Limit || record.LimitWrites != exempt.Record.LimitWrites || record.MaxConcurrent != exempt.Record.MaxConcurrent {
+			t.Errorf("%s: %+v, %v", name, record, err)
 		}
 	}
 }
