@@ -117,6 +117,50 @@ func TestTrimAfterFailure(t *testing.T) {
 	}
 }
 
+// TestTrimIsOnRecord: no event is removed before one says so, whatever fails.
+func TestTrimIsOnRecord(t *testing.T) {
+	s := newMemoryStore()
+	l, _ := newLog(s, newKeep())
+	l.Retention = time.Hour
+	addEvents(t, s, 2*batch)
+	integrate(t, l)
+	whole := l.store
+	for name, failing := range map[string]Store{"recording it": unrecordable{whole}, "signing it": unsignable{whole}} {
+		l.store = failing
+		if err := l.Trim(t.Context()); err == nil {
+			t.Fatalf("%s: no error", name)
+		}
+		if len(s.events) < 2*batch || s.tree[valueRemoval] != nil {
+			t.Errorf("%s failed: %d events are left; signed %s", name, len(s.events), s.tree[valueRemoval])
+		}
+	}
+	l.store = whole
+	if err := l.Trim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if report := wantFindings(t, l, proof.Options{}, ""); report.Removed == 0 {
+		t.Errorf("%+v", report)
+	}
+	if trail := export(t, l); !bytes.Contains(trail, []byte(proof.ActionTrimmed)) {
+		t.Error("nothing in the trail says that events were removed")
+	}
+}
+
+// unrecordable is a store that takes no events.
+type unrecordable struct{ Store }
+
+func (unrecordable) AddEvents(context.Context, ...storage.Event) error { return storage.ErrUnavailable }
+
+// unsignable is a store that takes no signed removal.
+type unsignable struct{ Store }
+
+func (u unsignable) SaveTree(ctx context.Context, head []byte, values map[string][]byte) error {
+	if values[valueRemoval] != nil {
+		return storage.ErrUnavailable
+	}
+	return u.Store.SaveTree(ctx, head, values)
+}
+
 // unremovable is a store from which nothing can be removed.
 type unremovable struct{ Store }
 

@@ -23,8 +23,8 @@ const (
 )
 
 // Trim removes events that are older than Retention. Their hashes stay in the tree. Before
-// it removes any, it signs which ones, and an event says so: events that are missing for
-// another reason show. Calls must not overlap.
+// it removes any, it records an event about it and signs which ones: events that are
+// missing for another reason show. Calls must not overlap.
 //
 // It believes the age only of an event that the tree has in its place, and of those before
 // it: otherwise, whoever can write to the store could make young events look old.
@@ -99,13 +99,21 @@ func (l *Log) lastProven(ctx context.Context, old []storage.RawEvent) (last stor
 	return last, 0, errors.New("the oldest events are not those that were recorded: run caddy jira-token audit verify")
 }
 
-// announceRemoval signs that the events up to and including the one with the number through
-// are removed, and records an event about it, unless that has been done.
+// announceRemoval records an event that says that the events up to and including the one
+// with the number through are removed, and then signs that, unless it has been signed. If
+// signing fails, the next attempt records the event again.
 func (l *Log) announceRemoval(ctx context.Context, through int64, from, until, at time.Time) error {
 	if err := l.acquire(ctx); err != nil {
 		return err
 	}
 	defer l.release()
+	earlier, err := l.currentRemoval(ctx)
+	if err != nil || earlier.Size >= through { // but then removing them failed
+		return err
+	}
+	if err := l.store.AddEvents(ctx, l.event(proof.ActionTrimmed, field(proof.FieldRemovedThrough, number(earlier.Size), number(through)))); err != nil {
+		return err
+	}
 	for conflicts := 0; ; conflicts++ {
 		err := l.signRemoval(ctx, through, from, until, at)
 		if !errors.Is(err, storage.ErrConflict) || conflicts == maxConflicts {
@@ -115,17 +123,11 @@ func (l *Log) announceRemoval(ctx context.Context, through int64, from, until, a
 }
 
 func (l *Log) signRemoval(ctx context.Context, through int64, from, until, at time.Time) error {
-	if err := l.refresh(ctx); err != nil {
-		return err
-	}
-	earlier, err := l.removal(ctx)
-	if err != nil {
+	earlier, err := l.currentRemoval(ctx)
+	if err != nil || earlier.Size >= through { // another gateway has signed it
 		return err
 	}
 	if earlier.Removal != nil {
-		if earlier.Size >= through {
-			return nil // but then removing them failed
-		}
 		from = earlier.Removal.From
 	}
 	root, err := tlog.TreeHash(through, (&tiles{ctx: ctx, store: l.store}).of(l.head.Checkpoint))
@@ -142,10 +144,15 @@ func (l *Log) signRemoval(ctx context.Context, through int64, from, until, at ti
 	if err != nil {
 		return fmt.Errorf("signing the removal: %w", err)
 	}
-	if err := l.store.SaveTree(ctx, l.head.Note, map[string][]byte{valueRemoval: signed}); err != nil {
-		return err
+	return l.store.SaveTree(ctx, l.head.Note, map[string][]byte{valueRemoval: signed})
+}
+
+// currentRemoval takes over the newest checkpoint, and returns what removal returns.
+func (l *Log) currentRemoval(ctx context.Context) (proof.Signed, error) {
+	if err := l.refresh(ctx); err != nil {
+		return proof.Signed{}, err
 	}
-	return l.store.AddEvents(ctx, l.event(proof.ActionTrimmed, field(proof.FieldRemovedThrough, number(earlier.Size), number(through))))
+	return l.removal(ctx)
 }
 
 // removal returns the signed removal in the store, or the zero value if there is none that
