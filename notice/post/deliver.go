@@ -167,7 +167,7 @@ func (d *delivery) deliver(ctx context.Context, document storage.Document) (wait
 		return 0, d.remove(ctx, document, "it cannot be read", nil)
 	}
 	if d.Now().Sub(e.At) > Keep {
-		return 0, d.remove(ctx, document, "it has waited for more than 7 days", nil)
+		return 0, d.remove(ctx, document, tooOld, nil)
 	}
 	answer := d.r.send(ctx, e.ID, e.Event, d.Now())
 	if ctx.Err() != nil {

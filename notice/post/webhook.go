@@ -42,6 +42,8 @@ type Receiver struct {
 	header  http.Header
 	client  *http.Client
 	poked   chan struct{}
+	// patience is that of PublishPatiently.
+	patience patience
 }
 
 // ReceiverOptions configure a Receiver.
@@ -211,11 +213,20 @@ func (r *Receiver) send(ctx context.Context, id string, event []byte, now time.T
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer)) // so that the connection can be used again
-	result := answer{status: response.StatusCode}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		result.retryAfter = min(time.Duration(min(seconds, 1<<20))*time.Second, maxRetryAfter)
+	return answer{status: response.StatusCode, retryAfter: retryAfterIn(response.Header, now)}
+}
+
+// retryAfterIn returns how long a receiver asks to wait: a number of seconds, or until a
+// date. See RFC 9110, section 10.2.3.
+func retryAfterIn(header http.Header, now time.Time) time.Duration {
+	text := header.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(text); err == nil {
+		wait = time.Duration(min(seconds, 1<<20)) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = at.Sub(now)
 	}
-	return result
+	return min(max(wait, 0), maxRetryAfter)
 }
 
 // signature returns the signatures with all secrets, as Standard Webhooks defines them.
