@@ -212,11 +212,11 @@ func (c *Catalog) best(f *filter, order *order, after *place, n, distance int, w
 	}
 	for i := 0; i < len(c.rows); i += distance {
 		r := c.rows[i]
-		if worst != nil && order.isBehind(r, worst) || !f.match(r) {
+		if worst != nil && order.isBehind(r, worst) {
 			continue
 		}
 		p := order.placeOf(r)
-		if after != nil && order.compare(&p, after) <= 0 || worst != nil && order.compare(&p, worst) > 0 {
+		if after != nil && order.compare(&p, after) <= 0 || worst != nil && order.compare(&p, worst) > 0 || !f.match(r) {
 			continue
 		}
 		if found = append(found, p); len(found) >= 4*n+100 {

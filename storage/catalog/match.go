@@ -27,6 +27,7 @@ type filter struct {
 	owner             string // with NUL
 	text              string // folded
 	id                string
+	mayBeID           bool // whether an id can contain it
 	textPairs         pairs
 	idPairs           pairs
 	created, used     span
@@ -78,6 +79,7 @@ func (c *Catalog) newFilter(q *storage.Query) *filter {
 	if q.Owner != "" {
 		f.owner = token.Fold(q.Owner) + "\x00"
 	}
+	f.mayBeID = len(f.id) <= idLength && strings.IndexFunc(f.id, func(c rune) bool { return !isBase62(c) }) < 0
 	f.textPairs.add(f.text)
 	f.idPairs.add(f.id)
 	for _, s := range q.Expires {
@@ -99,7 +101,11 @@ func (f *filter) matchSearch(r *row) bool {
 		return true
 	}
 	return r.pairs.has(f.textPairs) && strings.Contains(r.text, f.text) ||
-		r.pairs.has(f.idPairs) && strings.Contains(string(r.id[:]), f.id)
+		f.mayBeID && r.pairs.has(f.idPairs) && strings.Contains(string(r.id[:]), f.id)
+}
+
+func isBase62(c rune) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 func (f *filter) matchProfile(r *row) bool {

@@ -2,9 +2,10 @@ package catalog
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json" // far faster than encoding/json
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -83,8 +84,8 @@ func profileOf(r *token.Record) (profile, profileKey) {
 }
 
 // newRow returns the row of a record, without what depends on the rest of the catalog.
-func newRow(r *token.Record) *row {
-	new := &row{
+func newRow(r *token.Record) row {
+	new := row{
 		status: statusOf(r.Status), created: millis(r.CreatedAt), notBefore: millis(r.NotBefore), expires: millis(r.ExpiresAt),
 		vanishes: millis(r.VanishesAt), text: token.Fold(r.Owner) + "\x00" + token.Fold(r.Name),
 	}

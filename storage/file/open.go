@@ -47,9 +47,6 @@ const (
 	// retryAfter is how long a failure to open the file is returned again without
 	// another attempt. Requests must not queue up, each waiting lockWait.
 	retryAfter = time.Second
-
-	// batchDelay is how long a change waits for others to share its fsync.
-	batchDelay = time.Millisecond
 )
 
 // Open opens the file.
@@ -121,7 +118,6 @@ func openFile(path string) (*bbolt.DB, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot open the token store file %s: %w", path, err)
 	}
-	db.MaxBatchDelay = batchDelay
 	if err := prepare(db); err != nil {
 		db.Close()
 		return nil, err

@@ -27,6 +27,7 @@ type store struct {
 	failedAt time.Time
 
 	watchers watchers
+	commits  commits
 }
 
 // New returns a store in the file at path. The file is opened on first use.
@@ -86,7 +87,7 @@ func (s *store) change(ctx context.Context, doing string, apply func(*bbolt.Tx) 
 		return err
 	}
 	var conflict bool
-	err = db.Batch(func(tx *bbolt.Tx) error {
+	err = s.commits.make(db, func(tx *bbolt.Tx) error {
 		err := apply(tx)
 		// A conflict is found before anything is written. Returning it here would
 		// needlessly roll back the other changes in the transaction.
