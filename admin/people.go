@@ -18,6 +18,9 @@ type Visitor struct {
 	Actor registry.Actor
 	// LooksOnly means that the person must not change anything.
 	LooksOnly bool
+	// NewID is the ID of a token that the person creates; empty for a random one. If there
+	// is a token with this ID, none is created.
+	NewID string
 }
 
 // right is what a person needs to call an endpoint.

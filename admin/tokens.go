@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -26,9 +27,9 @@ func (c *call) create() (int, any, error) {
 	delete(edit, "handover")
 	var issued registry.Issued
 	if handover != nil {
-		issued, err = c.tokens.CreateHandedOver(c.Context(), c.actor(), edit, handover.lasts, check.vet)
+		issued, err = c.tokens.CreateHandedOver(c.Context(), c.actor(), edit, handover.lasts, check.vet, c.chooseID)
 	} else {
-		issued, err = c.tokens.Create(c.Context(), c.actor(), edit, check.vet)
+		issued, err = c.tokens.Create(c.Context(), c.actor(), edit, check.vet, c.chooseID)
 	}
 	if err != nil {
 		return 0, nil, err
@@ -36,6 +37,14 @@ func (c *call) create() (int, any, error) {
 	view := handover.view(c.app.Registry(), issued)
 	view.ConfineCheck = check.result
 	return http.StatusCreated, view, nil
+}
+
+// chooseID gives a new token the ID that whoever calls has chosen, if so.
+func (c *call) chooseID(_ context.Context, record *token.Record) error {
+	if c.visitor != nil {
+		record.ID = c.visitor.NewID
+	}
+	return nil
 }
 
 // id returns the id in the path. If that is a whole token, it drops the secret.
@@ -88,6 +97,8 @@ func (c *call) rotate() (int, any, error) {
 		// Handover asks for a link instead of the token. The old token continues to
 		// work until the link is opened, and for the overlap after that.
 		Handover json.RawMessage `json:"handover"`
+		// Version, if set, is the version that the token must have.
+		Version uint64 `json:"version"`
 	}
 	if err := c.decode(&request); err != nil {
 		return 0, nil, err
@@ -103,11 +114,15 @@ func (c *call) rotate() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	var vets []registry.Vet
+	if request.Version != 0 {
+		vets = append(vets, registry.OnlyVersion(request.Version))
+	}
 	var issued registry.Issued
 	if handover != nil {
-		issued, err = c.tokens.HandOver(c.Context(), c.actor(), c.id(), overlap, handover.lasts)
+		issued, err = c.tokens.HandOver(c.Context(), c.actor(), c.id(), overlap, handover.lasts, vets...)
 	} else {
-		issued, err = c.tokens.Rotate(c.Context(), c.actor(), c.id(), overlap)
+		issued, err = c.tokens.Rotate(c.Context(), c.actor(), c.id(), overlap, vets...)
 	}
 	if err != nil {
 		return 0, nil, err

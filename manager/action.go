@@ -108,30 +108,37 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	a, ok := h.find(r, t, v)
-	if !ok {
+	version := typed{values}.version() // the one that was looked at; 0 is the current one
+	switch {
+	case !ok && version != 0 && t.Version == version+1 && t.State == reached[r.PathValue("action")]: // the form was sent twice
+		h.redirectDone(w, r, t, r.PathValue("action"))
+		return
+	case !ok:
 		h.problem(w, r, http.StatusConflict, "problem.action")
 		return
-	}
-	if version := (typed{values}).version(); version != 0 && version != t.Version {
-		h.ask(w, r, v, http.StatusConflict, t, a, &page.Notice{Tone: page.ToneWarn, Text: h.say("action.stale", h.moment(t.UpdatedAt).Words), More: []string{t.Sentence()}})
+	case version != 0 && version != t.Version:
+		h.askAgain(w, r, v, t, a)
 		return
 	}
 	var body any
 	switch a.Name {
 	case "rotate":
-		rotation := map[string]any{"overlap": values.Get("overlap")}
+		rotation := map[string]any{"overlap": values.Get("overlap"), "version": version}
 		if handover := (typed{values}).handover(); handover != nil {
 			rotation["handover"] = handover
 		}
 		body = rotation
 	case "approve", "reject":
-		// The version is the one that was looked at: a verdict is not about what the
-		// token has become since.
-		body = map[string]any{"reason": values.Get("reason"), "version": typed{values}.version()} // 0 is the current one
+		// A verdict is not about what the token has become since.
+		body = map[string]any{"reason": values.Get("reason"), "version": version}
 	}
 	var changed admin.Token
 	if err := h.as(r, v).call(http.MethodPost, "tokens/"+url.PathEscape(t.ID)+"/"+a.Name, nil, body, &changed); err != nil {
 		if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
+			if now, err := h.token(r, v); err == nil && version != 0 && now.Version != version {
+				h.askAgain(w, r, v, now, a)
+				return
+			}
 			notice := &page.Notice{Tone: page.ToneBad, Text: failed.Message}
 			if unavailable(err) {
 				notice.Text = h.say("problem.store")
@@ -147,5 +154,23 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.showSecret(w, r, v, changed, true)
 		return
 	}
-	http.Redirect(w, r, mounted(r).base+"tokens/"+url.PathEscape(t.ID)+"?done="+a.Name, http.StatusSeeOther)
+	h.redirectDone(w, r, t, a.Name)
+}
+
+// reached maps actions to the states that they lead to.
+var reached = map[string]token.State{"revoke": token.StateRevoked, "disable": token.StateDisabled, "enable": token.StateActive}
+
+// redirectDone leads to the page of a token, which says that an action was taken.
+func (h *Handler) redirectDone(w http.ResponseWriter, r *http.Request, t admin.Token, action string) {
+	http.Redirect(w, r, mounted(r).base+"tokens/"+url.PathEscape(t.ID)+"?done="+action, http.StatusSeeOther) //nolint:gosec // a path of this site: action is one of few words
+}
+
+// askAgain asks about a token that has changed since somebody was asked before.
+func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, v *visit, t admin.Token, a page.Action) {
+	notice := &page.Notice{Tone: page.ToneWarn, Text: h.say("action.stale", h.moment(t.UpdatedAt).Words), More: []string{t.Sentence()}}
+	if a.Name == "rotate" && !t.RotatedAt.IsZero() && t.RotatedAt.Equal(t.UpdatedAt) {
+		notice.Text, notice.More = h.say("sent.rotated", h.moment(t.RotatedAt).Words), nil
+	}
+	a.Given = r.PostFormValue("reason")
+	h.ask(w, r, v, http.StatusConflict, t, a, notice)
 }

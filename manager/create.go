@@ -34,8 +34,8 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	if !ok {
 		return
 	}
-	if wasSent(r, values) {
-		h.problem(w, r, http.StatusConflict, "problem.again")
+	v.newID = newID(v.person(), values)
+	if h.wasSent(w, r, v, v.newID) {
 		return
 	}
 	typed := typed{values}
@@ -52,9 +52,10 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	var created admin.Token
 	if err := h.as(r, v).call(http.MethodPost, "tokens", nil, edit, &created); err != nil {
-		h.showForm(w, r, v, h.form(r, v, typed, nil), err)
+		if !h.wasSent(w, r, v, v.newID) { // at the same time
+			h.showForm(w, r, v, h.form(r, v, typed, nil), err)
+		}
 		return
 	}
-	markSent(w, r, values)
 	h.showSecret(w, r, v, created, false)
 }

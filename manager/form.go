@@ -33,8 +33,12 @@ var handoverSpans = []string{"1h", "24h", "7d"}
 // form returns the form with what was typed, for a new token or for changing one.
 func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Token) page.TokenForm {
 	o := h.offerFor(v, typed, before)
+	number := typed.Get("number")
+	if !formNumber.MatchString(number) {
+		number = rand.Text()
+	}
 	form := page.TokenForm{
-		Number:   rand.Text(),
+		Number:   number, // a form that is shown again is the same: it may have made its token after all
 		OnBehalf: v.desk.Rights().OnBehalf() && before == nil, Manage: v.desk.Manages(), Template: r.URL.Query().Get("template"),
 		Fields: make(map[string]page.Field), HideComments: typed.ticked("hide_comments"), HoldWrites: typed.ticked("hold_writes"), Handover: typed.ticked("handover"),
 		Scopes: o.scopes(typed.text("scope")), Accounts: o.accounts(typed.text("account")), WithoutAsking: typed.ticked("without_asking"),

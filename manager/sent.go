@@ -1,38 +1,47 @@
 package manager
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
 	"net/url"
 	"regexp"
-	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
-
-// sentCookie is the name of the cookie with the number of the last form that must not be
-// sent twice. To reload the page that shows a token is to send its form again, which would
-// create another token. Rotations need no number: the version of the token has changed.
-const sentCookie = "jira_tokens_sent"
-
-// sentLasts is how long a number is remembered.
-const sentLasts = 12 * time.Hour
 
 // formNumber is the form of rand.Text.
 var formNumber = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// wasSent reports whether the browser has sent the form before.
-func wasSent(r *http.Request, values url.Values) bool {
-	sent, err := r.Cookie(sentCookie)
-	return err == nil && sent.Value == values.Get("number")
-}
-
-// markSent remembers, in the browser, that the form was sent.
-func markSent(w http.ResponseWriter, r *http.Request, values url.Values) {
+// newID returns the ID of the token that a form makes, or "" if the form has no number. The
+// store has each ID once, so a form that is sent again makes no other token: by a reload of
+// the page that shows the first, by Back, by a double click, or from another tab. Rotations
+// need no number: the version of the token has changed.
+func newID(person string, values url.Values) string {
 	number := values.Get("number")
 	if !formNumber.MatchString(number) {
-		return
+		return ""
 	}
-	scope := mounted(r).cookies()
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure only if browsers use plain HTTP, as on loopback
-		Name: sentCookie, Value: number, Path: scope.Path, MaxAge: int(sentLasts / time.Second),
-		HttpOnly: true, Secure: scope.Secure, SameSite: http.SameSiteStrictMode,
-	})
+	// The person is part of it, so that nobody can take the ID of somebody else's form.
+	sum := sha256.Sum256([]byte(token.Fold(person) + "\x00" + number))
+	return token.IDFor(binary.BigEndian.Uint64(sum[:]))
+}
+
+// wasSent reports whether there is a token with the ID that a form gives its token. It
+// answers the request then.
+func (h *Handler) wasSent(w http.ResponseWriter, r *http.Request, v *visit, id string) bool {
+	if id == "" {
+		return false
+	}
+	record, err := h.app.Registry().Show(r.Context(), id)
+	if err != nil {
+		return false // there is none; or creating one says what is wrong
+	}
+	content := page.Problem{Text: h.say("sent.text", record.Name), URL: mounted(r).base + "tokens", Button: h.say("sent.list")}
+	if _, err := h.tokenNamed(r, v, id); err == nil { // those of others can be hidden from whoever made them
+		content.URL, content.Button = mounted(r).base+"tokens/"+id, h.say("sent.token")
+	}
+	h.render(w, r, http.StatusConflict, "error", v, page.Frame{Title: h.say("sent.title"), Section: page.SectionMine, Content: content})
+	return true
 }

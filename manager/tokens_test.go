@@ -79,18 +79,3 @@ func TestAddressOfTheActor(t *testing.T) {
 		t.Errorf("the actor is %+v", last.Actor)
 	}
 }
-
-// TestFormIsSentOnce: reloading the page that shows a token creates no other one.
-func TestFormIsSentOnce(t *testing.T) {
-	a := newApp(t)
-	alice := newBrowser(t, serve(t, a, new(header)), "alice")
-	form := url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"7d"}, "number": {strings.Repeat("A", 26)}}
-	alice.post("/tokens/tokens/new", form).want(t, "once", http.StatusCreated)
-	again := alice.post("/tokens/tokens/new", form)
-	again.want(t, "again", http.StatusConflict, "sent before")
-	if secretPattern.MatchString(again.body) {
-		t.Error("a token is shown again")
-	}
-	form.Set("number", strings.Repeat("B", 26))
-	alice.post("/tokens/tokens/new", form).want(t, "another form", http.StatusCreated)
-}

@@ -24,6 +24,8 @@ type visit struct {
 	session *session.Session // nil if every request says who it is from
 	// looksOnly means that the visitor must not change anything.
 	looksOnly bool
+	// newID is the ID of a token that the visitor creates; empty for a random one.
+	newID string
 }
 
 func (v *visit) person() string { return v.desk.Person() }
@@ -124,7 +126,7 @@ func nameOf(i identity.Identity) string {
 }
 
 func (v *visit) visitor() *admin.Visitor {
-	return &admin.Visitor{Desk: v.desk, Actor: v.actor, LooksOnly: v.looksOnly}
+	return &admin.Visitor{Desk: v.desk, Actor: v.actor, LooksOnly: v.looksOnly, NewID: v.newID}
 }
 
 // next returns where to go after signing in: the page that was asked for.

@@ -81,9 +81,31 @@ func (r *Registry) checkChanged(ctx context.Context, old, changed *token.Record)
 }
 
 // Rotate gives a token a new secret under the same id. The old one still works
-// for overlap. The new token is returned only here and stored nowhere.
-func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration) (Issued, error) {
-	return r.rotate(ctx, actor, id, overlap, r.rotatable)
+// for overlap. The new token is returned only here and stored nowhere. vets examine the
+// record as it was.
+func (r *Registry) Rotate(ctx context.Context, actor storage.Actor, id string, overlap time.Duration, vets ...Vet) (Issued, error) {
+	return r.rotate(ctx, actor, id, overlap, r.rotatableFor(ctx, vets))
+}
+
+// rotatableFor returns a function that returns an error if a token cannot be rotated, or if
+// one of vets does.
+func (r *Registry) rotatableFor(ctx context.Context, vets []Vet) func(*token.Record) error {
+	return func(record *token.Record) error {
+		if err := r.rotatable(record); err != nil {
+			return err
+		}
+		return vetted(ctx, record, vets)
+	}
+}
+
+// OnlyVersion returns a Vet that refuses a record with another version.
+func OnlyVersion(version uint64) Vet {
+	return func(_ context.Context, record *token.Record) error {
+		if record.Version != version {
+			return fmt.Errorf("token %s has version %d, not %d: %w", record.ID, record.Version, version, storage.ErrConflict)
+		}
+		return nil
+	}
 }
 
 // rotatable returns an error if nobody can rotate a token.

@@ -277,19 +277,19 @@ func (d *Desk) MayAsk(record *token.Record, from netip.Addr) error {
 }
 
 // Rotate gives a token a new secret.
-func (d *Desk) Rotate(ctx context.Context, actor Actor, id string, overlap time.Duration) (Issued, error) {
+func (d *Desk) Rotate(ctx context.Context, actor Actor, id string, overlap time.Duration, vets ...Vet) (Issued, error) {
 	if err := d.mayRotate(ctx, id); err != nil {
 		return Issued{}, err
 	}
-	return d.registry.Rotate(ctx, actor, id, overlap)
+	return d.registry.Rotate(ctx, actor, id, overlap, vets...)
 }
 
 // HandOver makes a link to a token, which rotates it once it is opened.
-func (d *Desk) HandOver(ctx context.Context, actor Actor, id string, overlap, lasts time.Duration) (Issued, error) {
+func (d *Desk) HandOver(ctx context.Context, actor Actor, id string, overlap, lasts time.Duration, vets ...Vet) (Issued, error) {
 	if err := d.mayRotate(ctx, id); err != nil {
 		return Issued{}, err
 	}
-	return d.registry.HandOver(ctx, actor, id, overlap, lasts)
+	return d.registry.HandOver(ctx, actor, id, overlap, lasts, vets...)
 }
 
 // mayRotate returns an error if the person may not rotate a token.

@@ -63,7 +63,8 @@ func (r *Registry) CreateHandedOver(ctx context.Context, actor storage.Actor, ed
 
 // HandOver makes a link to a token that rotates it once it is opened, within lasts. Until
 // then the token keeps working, and after that for overlap. An earlier link ends.
-func (r *Registry) HandOver(ctx context.Context, actor storage.Actor, id string, overlap, lasts time.Duration) (Issued, error) {
+// vets examine the record as it was.
+func (r *Registry) HandOver(ctx context.Context, actor storage.Actor, id string, overlap, lasts time.Duration, vets ...Vet) (Issued, error) {
 	if err := errors.Join(checkOverlap(overlap), checkHandover(lasts)); err != nil {
 		return Issued{}, err
 	}
@@ -76,7 +77,7 @@ func (r *Registry) HandOver(ctx context.Context, actor storage.Actor, id string,
 		if err := r.checkChangeable(record); err != nil {
 			return err
 		}
-		if err := r.rotatable(record); err != nil {
+		if err := r.rotatableFor(ctx, vets)(record); err != nil {
 			return err
 		}
 		first := record.Handover != nil && record.Handover.First && record.Handover.OpenedAt.IsZero()

@@ -266,7 +266,8 @@ type SignIn struct {
 
 // Problem is the content of the page "error".
 type Problem struct {
-	Text, URL string
+	// URL leads on. Button says where to; "Back" if it is empty.
+	Text, URL, Button string
 	// Typed is what was typed, which would otherwise be lost.
 	Typed string
 }

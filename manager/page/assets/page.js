@@ -67,6 +67,27 @@ function showBulk() {
 document.addEventListener("change", showBulk);
 showBulk();
 
+// A form that changes something is sent once. Its buttons are disabled only afterwards, since
+// the one that was pressed is part of what is sent.
+function sending(form, is) {
+	form.toggleAttribute("data-sending", is);
+	for (const button of form.querySelectorAll("button:not([type=button])")) {
+		if (is ? button.disabled : !button.hasAttribute("data-paused")) continue;
+		button.disabled = is;
+		button.toggleAttribute("data-paused", is);
+	}
+}
+document.addEventListener("submit", (event) => {
+	const form = event.target;
+	if (form.method !== "post" || form.target || event.defaultPrevented) return;
+	if (form.hasAttribute("data-sending")) { event.preventDefault(); return; }
+	form.toggleAttribute("data-sending", true);
+	setTimeout(() => sending(form, true));
+	setTimeout(() => sending(form, false), 20000); // no answer came, or somebody has stopped it
+});
+// Back shows the page as it was left.
+addEventListener("pageshow", () => { for (const form of document.forms) sending(form, false); });
+
 // later calls do at the latest wait milliseconds after the last call.
 function later(wait, run) {
 	let timer;
