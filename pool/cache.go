@@ -93,7 +93,7 @@ func (s *Cache) Start(mayBeginEmpty bool) error {
 		s.Store.running.Go(s.Store.UseLog.Run)
 		s.Store.running.Go(s.Store.Recorder.Run)
 		if sweeper := s.Store.sweeper; sweeper != nil {
-			s.Store.running.Go(func(ctx context.Context) { s.Store.sweep(ctx, sweeper) })
+			s.Store.running.Go(func(ctx context.Context) { s.Store.sweep(ctx, sweeper, time.Now) })
 		}
 	})
 	s.startMirrors()

@@ -35,6 +35,11 @@ var ErrExchanged = errors.New("the JWT has been exchanged before")
 // expired, so that its holder learns that it has.
 const keptAfterEnd = time.Hour
 
+// keptAfterJWT is how long the record of a token is kept after its JWT has expired, if the
+// JWT can be exchanged only once. Without the record, it could be exchanged again by a
+// gateway whose clock is that much behind, or was ahead when the record was deleted.
+const keptAfterJWT = 7 * 24 * time.Hour
+
 // Exchange issues a short-lived token for a JWT that has been verified, with the fields
 // that edit sets, as far as the policy allows them. There are no exemptions, and the
 // token cannot wait for somebody's approval. Its record vanishes some time after it has
@@ -47,7 +52,7 @@ func (r *Registry) Exchange(ctx context.Context, origin Origin, edit token.Edit,
 	mark := func(_ context.Context, record *token.Record) error {
 		record.Issuer, record.ID = origin.Issuer, origin.ID
 		record.VanishesAt = record.ExpiresAt.Add(keptAfterEnd)
-		if until := origin.Until.UTC().Truncate(time.Second).Add(time.Second); until.After(record.VanishesAt) {
+		if until := origin.Until.UTC().Truncate(time.Second).Add(keptAfterJWT); origin.ID != "" && until.After(record.VanishesAt) {
 			record.VanishesAt = until
 		}
 		if rules := r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope); rules != "" {

@@ -107,17 +107,46 @@ func TestExchangeOnce(t *testing.T) {
 	}
 }
 
-// TestRecordOutlivesJWT: the record is kept until the JWT has expired for certain, and
-// for some time after the token has.
+// TestRecordOutlivesJWT: the record is kept for some time after the token has expired. If
+// the JWT can be exchanged only once, it is kept for a week after that has expired, in case
+// a clock is wrong.
 func TestRecordOutlivesJWT(t *testing.T) {
 	r, now := newRegistry(t)
 	origin := jwt(r, "")
 	if record := exchange(t, r, origin).Record; !record.VanishesAt.Equal(record.ExpiresAt.Add(keptAfterEnd)) {
 		t.Errorf("vanishes at %s, expires at %s", record.VanishesAt, record.ExpiresAt)
 	}
-	origin.Until = now.Add(20*time.Hour + time.Millisecond)
-	if record := exchange(t, r, origin).Record; record.VanishesAt.Before(origin.Until) {
+	origin.ID, origin.Until = token.IDFrom([32]byte{1}), now.Add(20*time.Hour)
+	if record := exchange(t, r, origin).Record; record.VanishesAt.Before(origin.Until.Add(7 * 24 * time.Hour)) {
 		t.Errorf("vanishes at %s, the JWT expires at %s", record.VanishesAt, origin.Until)
+	}
+}
+
+// TestClockThatWasWrong: a JWT that was exchanged is not exchanged again, although the clock
+// was days ahead for a while, in which records were deleted, or is days behind.
+func TestClockThatWasWrong(t *testing.T) {
+	r, now := newRegistry(t)
+	sweep := func() {
+		t.Helper()
+		if _, err := r.store.(storage.Sweeper).Sweep(t.Context(), *now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	origin := jwt(r, token.IDFrom([32]byte{1}))
+	origin.Until = now.Add(6 * time.Hour)
+	exchange(t, r, origin)
+	for _, ahead := range []time.Duration{8 * time.Hour, 6 * 24 * time.Hour} {
+		*now = now.Add(ahead)
+		sweep()
+		*now = now.Add(-ahead)
+		if _, err := tryExchange(t, r, origin, nil); !errors.Is(err, ErrExchanged) {
+			t.Errorf("after the clock was ahead by %s: %v", ahead, err)
+		}
+	}
+	*now = now.Add(8 * 24 * time.Hour)
+	sweep()
+	if _, err := r.Show(t.Context(), origin.ID); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("the record is still there after a week: %v", err)
 	}
 }
 

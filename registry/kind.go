@@ -20,7 +20,7 @@ func (r *Registry) checkKind(ctx context.Context, record *token.Record) error {
 	}
 	isExternal := record.Kind == token.KindExternal
 	var others []*token.Record
-	query := storage.Query{Owner: record.Owner}
+	query := storage.Query{Owner: record.Owner, Alive: true}
 	for {
 		page, err := r.storedPage(ctx, query)
 		if err != nil {

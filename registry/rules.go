@@ -136,7 +136,7 @@ func (r *Registry) reserve(ctx context.Context, record *token.Record) (release f
 // countAlive counts the owner's other tokens that are neither expired nor revoked, up
 // to about enough.
 func (r *Registry) countAlive(ctx context.Context, except *token.Record, enough int) (alive int, err error) {
-	query := storage.Query{Owner: except.Owner, Limit: storage.MaxPageSize}
+	query := storage.Query{Owner: except.Owner, Alive: true, Limit: storage.MaxPageSize}
 	for {
 		page, err := r.storedPage(ctx, query)
 		if err != nil {

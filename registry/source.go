@@ -68,7 +68,7 @@ func (r *Registry) expect(old, new *token.Record) {
 // Tokens that are expired or revoked do not count.
 func (r *Registry) People(ctx context.Context) (map[string]string, error) {
 	people := make(map[string]string)
-	err := r.eachRecord(ctx, storage.Query{}, func(record *token.Record) error {
+	err := r.eachRecord(ctx, storage.Query{Alive: true}, func(record *token.Record) error {
 		if !r.isAlive(record) {
 			return nil
 		}

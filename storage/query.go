@@ -65,6 +65,9 @@ type Query struct {
 	// unless it is nil. WithoutEnded leaves out those that were and have ended.
 	Exchanged    *bool
 	WithoutEnded bool
+	// Alive leaves out all tokens that are expired or revoked. The index answers that
+	// without reading records.
+	Alive bool
 	// Judge knows which tokens are suspended. With one, State can be
 	// token.StateSuspended, and the list of active tokens has no suspended ones.
 	Judge Judge
@@ -195,6 +198,8 @@ func (q *Query) matchJudge(r *token.Record) bool {
 // belong in the list: there, suspended tokens are active.
 func (q *Query) InState(state token.State) bool {
 	switch {
+	case q.Alive && (state == token.StateExpired || state == token.StateRevoked):
+		return false
 	case q.State == token.StateSuspended:
 		return q.Judge != nil && state == token.StateActive
 	case q.State != "":

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/notice"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -20,9 +21,7 @@ const pageSize = 200
 func (w *Watch) scan(ctx context.Context, last progress, now time.Time) (progress, error) {
 	next := last
 	next.ScannedAt = now
-	if gap := now.Sub(last.ScannedAt); gap < 0 || gap > gapOfClock || last.SteadySince.IsZero() {
-		next.SteadySince = now
-	}
+	next.SteadySince = background.SteadySince(last.SteadySince, last.ScannedAt, now)
 	if err := w.scanExpiring(ctx, &next, last, now); err != nil {
 		return last, err
 	}

@@ -64,8 +64,6 @@ const (
 	// The bounds of the time between two scans. It is longest with many tokens: a scan
 	// takes at most a hundredth of the time.
 	minEvery, maxEvery, rest = time.Minute, time.Hour, 100
-	// gapOfClock is the time between two scans that suggests that the clock was set.
-	gapOfClock = 3 * time.Hour
 	// keepMarks is how long it is remembered what was published, beyond the time when it
 	// could come up again, in case the clock is set back.
 	keepMarks = 7 * 24 * time.Hour
