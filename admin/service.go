@@ -60,7 +60,7 @@ func (c *call) noDeadline() {
 }
 
 func (c *call) importRecords() (int, any, error) {
-	parameters, err := c.parameters("restore", "check", "line")
+	parameters, err := c.parameters("restore", "check", "line", "exported_at")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -75,6 +75,11 @@ func (c *call) importRecords() (int, any, error) {
 	if text := parameters.Get("line"); text != "" {
 		if options.FirstLine, err = strconv.Atoi(text); err != nil || options.FirstLine < 1 {
 			return 0, nil, registry.InvalidError{Field: "line", Err: fmt.Errorf("invalid line %q: expected the number of the first line, from 1", text)}
+		}
+	}
+	if text := parameters.Get("exported_at"); text != "" {
+		if options.ExportedAt, err = time.Parse(time.RFC3339, text); err != nil {
+			return 0, nil, registry.InvalidError{Field: "exported_at", Err: fmt.Errorf("invalid time %q: expected one such as 2027-01-31T12:00:00Z", text)}
 		}
 	}
 	c.noDeadline()

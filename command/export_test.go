@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,21 +95,6 @@ func TestExportContinuedElsewhere(t *testing.T) {
 	}
 }
 
-// TestImportOfAMixture: a file that is from two stores is no export, even if its numbers
-// add up.
-func TestImportOfAMixture(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set(admin.VersionHeader, "1")
-		fmt.Fprint(w, `{"imported":1,"lines":3,"records":1,"header":{"format":2,"store":"ONE"},"end":{"store":"TWO","records":1}}`)
-	}))
-	defer server.Close()
-	c := &client{address: strings.TrimPrefix(server.URL, "http://"), out: new(bytes.Buffer), err: new(bytes.Buffer)}
-	i := &importing{client: c, query: url.Values{}}
-	if err := i.run(strings.NewReader("{}\n"), true); err == nil || !strings.Contains(err.Error(), "begins with one store and ends with another") {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestProgress(t *testing.T) {
 	clock := time.Unix(0, 0)
 	var out bytes.Buffer
@@ -130,29 +114,5 @@ func TestProgress(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("terminal %v: %q", terminal, out.String())
 		}
-	}
-}
-
-// TestImportWaitsForTheStore: a store that is away for a moment does not end an import.
-func TestImportWaitsForTheStore(t *testing.T) {
-	calls := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(admin.VersionHeader, "1")
-		if calls++; calls <= 3 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprint(w, `{"error":"the token store is unavailable"}`)
-			return
-		}
-		fmt.Fprint(w, `{"imported":1,"lines":1,"records":1}`)
-	}))
-	defer server.Close()
-	c := &client{address: strings.TrimPrefix(server.URL, "http://"), out: new(bytes.Buffer), err: new(bytes.Buffer)}
-	i := &importing{client: c, query: url.Values{}, pause: time.Microsecond}
-	if err := i.run(strings.NewReader("{}\n"), false); err != nil || i.total.Imported != 1 || calls != 4 {
-		t.Errorf("%d calls, %+v, %v", calls, i.total, err)
-	}
-	calls = -100
-	if err := i.run(strings.NewReader("{}\n"), false); err == nil || err.Error() != "the token store is unavailable" || calls != -100+busyTries {
-		t.Errorf("%d calls, %v", calls+100, err)
 	}
 }

@@ -31,7 +31,9 @@ What already exists is skipped, so an interrupted import can be repeated. A toke
 that was imported before, and that nobody has changed here since, is replaced by a
 later version of itself. A token that is revoked in the export is revoked here too.
 Everything else stays as it is here, and is listed. Tokens and accounts that were
-deleted from this store are left out unless --restore is set.`,
+deleted from this store are left out unless --restore is set. So are those that may
+have been, if the export is older than this store's audit trail, which then does
+not say so any more.`,
 		Args: noArguments("records are read from standard input, as in `caddy jira-token import < tokens.ndjson`"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			i := &importing{client: c, query: url.Values{}, pause: time.Second}
@@ -45,7 +47,7 @@ deleted from this store are left out unless --restore is set.`,
 			return i.report(check)
 		}),
 	}
-	cmd.Flags().Bool("restore", false, "Also import tokens and accounts that were deleted from this store")
+	cmd.Flags().Bool("restore", false, "Also import tokens and accounts that were, or may have been, deleted from this store")
 	cmd.Flags().Bool("check", false, "Only check the export, and say what an import would do")
 	return cmd
 }
@@ -150,6 +152,9 @@ func (i *importing) all(in io.Reader, size int64, what string, check bool, wante
 				return err
 			}
 			i.add(result)
+			if result.Header != nil { // which the other parts do not have
+				query.Set("exported_at", result.Header.At.UTC().Format(time.RFC3339))
+			}
 			if seen != nil {
 				seen(p, result)
 			}

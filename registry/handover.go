@@ -204,6 +204,13 @@ func (r *Registry) refuseHandover(ctx context.Context, actor storage.Actor, curr
 	if state == HandoverSuspended {
 		return refused
 	}
+	last, alarms, err := r.lastChangeAndAlarms(ctx, current.ID)
+	if err != nil {
+		return err
+	}
+	if last == ActionImport {
+		return r.alarmImported(ctx, actor, current, state, alarms)
+	}
 	record, err := r.change(ctx, actor, ActionHandoverAlarm, current.ID, 0, func(record *token.Record) error {
 		if record.Handover == nil || record.Handover.Digest != current.Handover.Digest || record.Handover.Alarms >= token.MaxHandoverAlarms {
 			return errUnchanged
@@ -218,6 +225,24 @@ func (r *Registry) refuseHandover(ctx context.Context, actor storage.Actor, curr
 	}
 	refused.Record = record
 	return refused
+}
+
+// alarmImported records an alarm about the link of a token that nobody has changed since
+// it was imported. It does not count it in the record, which would then no longer be what
+// was imported, so that later versions of it could not be. alarms is how many the trail has.
+func (r *Registry) alarmImported(ctx context.Context, actor storage.Actor, current *token.Record, state HandoverState, alarms int) error {
+	refused := HandoverError{Record: current, State: state}
+	if alarms >= token.MaxHandoverAlarms {
+		return refused
+	}
+	alarmed := *current
+	handover := *current.Handover
+	handover.Alarms += alarms + 1
+	alarmed.Handover = &handover
+	if err := r.store.AddEvents(ctx, r.event(actor, ActionHandoverAlarm, current, &alarmed)); err != nil {
+		return err
+	}
+	return HandoverError{Record: &alarmed, State: state, Alarm: true}
 }
 
 // HandoverView is the JSON for a hand-over link.

@@ -74,6 +74,9 @@ type ImportOptions struct {
 	// FirstLine is the number of the first line, or 0, which means 1: an export can be
 	// imported in parts.
 	FirstLine int
+	// ExportedAt is when the export was made, if what is imported does not begin with its
+	// header.
+	ExportedAt time.Time
 	// Vet, if set, examines each record.
 	Vet Vet
 	// Documents says how to import documents, by their kinds. Others are left out.
@@ -107,7 +110,7 @@ const ActionImportBegun = "import_begun"
 // It stops at a line that cannot be imported. The result counts what was imported, even
 // if the import fails.
 func (r *Registry) Import(ctx context.Context, actor storage.Actor, reader io.Reader, options ImportOptions) (ImportResult, error) {
-	i := &importer{registry: r, actor: actor, options: options, line: max(options.FirstLine, 1) - 1}
+	i := &importer{registry: r, actor: actor, options: options, line: max(options.FirstLine, 1) - 1, exportedAt: options.ExportedAt}
 	decoder := json.NewDecoder(reader)
 	err := i.readAll(ctx, decoder)
 	if err == nil {
@@ -128,6 +131,11 @@ type importer struct {
 	line     int
 	batch    []numbered
 	result   ImportResult
+	// exportedAt is when the export was made; zero if that is not known.
+	exportedAt time.Time
+	// forgotten is set once lookBack has found that the audit trail does not go back to
+	// then.
+	forgotten, lookedBack bool
 }
 
 // numbered is a record and its line.
@@ -202,7 +210,7 @@ func (i *importer) begin(ctx context.Context, header *ExportHeader) error {
 	if header.Format != exportFormat {
 		return fmt.Errorf("the export has format %d, but this version reads format %d: use the version that wrote it, or a later one", header.Format, exportFormat)
 	}
-	i.result.Header = header
+	i.result.Header, i.exportedAt = header, header.At
 	if err := i.comparePolicies(ctx, header.Policy); err != nil {
 		return err
 	}
@@ -291,12 +299,15 @@ const importsAtOnce = 64
 
 // flush imports the records that have been read.
 func (i *importer) flush(ctx context.Context) error {
+	if err := i.lookBack(ctx); err != nil {
+		return err
+	}
 	outcomes := make([]outcome, len(i.batch))
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(importsAtOnce)
 	for at, next := range i.batch {
 		group.Go(func() (err error) {
-			if outcomes[at], err = i.registry.importRecord(working, i.actor, next.record, i.options); err != nil {
+			if outcomes[at], err = i.record(working, next.record); err != nil {
 				return fmt.Errorf("line %d: %w", next.line, err)
 			}
 			return nil

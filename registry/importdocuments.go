@@ -32,7 +32,7 @@ func (i *importer) document(ctx context.Context, from exportedDocument) error {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
-	why, err := i.applyDocument(ctx, name, data)
+	why, err := i.applyDocument(ctx, name, data, kind.Quiet)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
@@ -66,8 +66,11 @@ func (i *importer) leftOut(kind string) {
 const deletedHere = "it was deleted here"
 
 // applyDocument stores a document, unless there is another one here or it was deleted. In
-// that case it returns why the document was left out.
-func (i *importer) applyDocument(ctx context.Context, name storage.DocumentName, data json.RawMessage) (why string, err error) {
+// that case it returns why the document was left out. Quiet ones are changed without events.
+func (i *importer) applyDocument(ctx context.Context, name storage.DocumentName, data json.RawMessage, quiet bool) (why string, err error) {
+	if err := i.lookBack(ctx); err != nil {
+		return "", err
+	}
 	store := i.registry.store
 	known, err := store.Document(ctx, name)
 	if err == nil && sameData(known.Data, data) {
@@ -88,6 +91,8 @@ func (i *importer) applyDocument(ctx context.Context, name storage.DocumentName,
 		return "", err
 	case isNew && last != "" && !i.options.Restore:
 		return deletedHere, nil
+	case isNew && i.forgotten && !quiet && !i.options.Restore:
+		return maybeDeleted, nil
 	case !isNew && last != ActionImport:
 		return "there is another one here", nil
 	}

@@ -152,3 +152,83 @@ func rotatedByLink(t *testing.T, r *Registry) Issued {
 	}
 	return issued
 }
+
+// TestOldExport: what was deleted stays deleted also after retention has removed the event
+// that says so: then an export that is older cannot be told from one with new tokens.
+func TestOldExport(t *testing.T) {
+	r, now := newRegistry(t)
+	deleted, _ := create(t, r, map[string]any{"owner": "alice", "name": "deleted"})
+	create(t, r, map[string]any{"owner": "alice", "name": "stays"})
+	putDocument(t, r, "account", "bi", `{"sealed":"here"}`)
+	export := exported(t, r)
+	if err := r.Delete(t.Context(), admin, deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	putDocument(t, r, "account", "bi", "")
+	newest, err := r.store.RawEvents(t.Context(), storage.EventID{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.store.RemoveEvents(t.Context(), newest[len(newest)-1].ID, 100); n == 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	otherEvent(t, r, deleted.ID) // the trail never loses its newest event
+	if n, err := r.store.RemoveEvents(t.Context(), newest[len(newest)-1].ID, 100); n == 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	const left = `0 new, 0 later, 1 same, 0 deleted, 0 documents, 2 left`
+	for _, check := range []bool{true, false} {
+		got := importInto(t, r, export, ImportOptions{Check: check})
+		if !strings.HasPrefix(got, left) || strings.Count(got, "this store's audit trail no longer goes back to when the export was made") != 2 {
+			t.Errorf("imported: %s", got)
+		}
+	}
+	// The parts of an export, and files of earlier versions, have no header.
+	header, rest, _ := strings.Cut(export, "\n")
+	if got := importInto(t, r, rest, ImportOptions{Check: true}); !strings.HasPrefix(got, left) {
+		t.Errorf("without a header: %s", got)
+	}
+	*now = time.Now().Add(2 * time.Hour) // the trail goes back further than that
+	const recent = `1 new, 0 later, 1 same, 0 deleted, 1 documents, 0 left []`
+	if got := importInto(t, r, rest, ImportOptions{Check: true, ExportedAt: *now}); got != recent {
+		t.Errorf("a part of a recent export: %s", got)
+	}
+	recentHeader, _, _ := strings.Cut(exported(t, r), "\n")
+	if got := importInto(t, r, recentHeader+"\n"+rest, ImportOptions{Check: true}); got != recent {
+		t.Errorf("a recent export, below %s: %s", header, got)
+	}
+	if got := importInto(t, r, export, ImportOptions{Restore: true}); got != recent {
+		t.Errorf("restored: %s", got)
+	}
+}
+
+// TestAlarmAboutImportedLink: whoever clicks a link that ended when its token was imported
+// causes an alarm, but does not keep later versions of the token from being imported.
+func TestAlarmAboutImportedLink(t *testing.T) {
+	from, now := newRegistry(t)
+	to, _ := newRegistry(t)
+	issued := rotatedByLink(t, from)
+	export := exported(t, from)
+	importInto(t, to, export, ImportOptions{})
+	for range token.MaxHandoverAlarms {
+		wantShut(t, to, issued.Link, HandoverEnded, true)
+	}
+	wantShut(t, to, issued.Link, HandoverEnded, false)
+	alarms := 0
+	if err := to.eachEvent(t.Context(), EventQuery{TokenID: issued.Record.ID, Actions: []string{ActionHandoverAlarm}}, func(Event) { alarms++ }); err != nil || alarms != token.MaxHandoverAlarms {
+		t.Errorf("%d alarms in the trail, %v", alarms, err)
+	}
+	if got := importInto(t, to, export, ImportOptions{}); got != "0 new, 0 later, 1 same, 0 deleted, 0 documents, 0 left []" {
+		t.Errorf("repeated: %s", got)
+	}
+	*now = now.Add(time.Minute)
+	if _, err := from.Disable(t.Context(), admin, issued.Record.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := importInto(t, to, exported(t, from), ImportOptions{}); got != "0 new, 1 later, 0 same, 0 deleted, 0 documents, 0 left []" {
+		t.Errorf("a later version: %s", got)
+	}
+	if record, err := to.Show(t.Context(), issued.Record.ID); err != nil || record.Status != token.StatusDisabled {
+		t.Errorf("%+v, %v", record, err)
+	}
+}

@@ -29,12 +29,14 @@ const (
 	recordKept
 )
 
-func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
+// record imports a record.
+func (i *importer) record(ctx context.Context, record *token.Record) (outcome, error) {
+	r := i.registry
 	existing, err := r.store.Get(ctx, record.ID)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		ended := r.endLink(record, nil)
-		o, err := r.importNew(ctx, actor, record, options)
+		o, err := i.recordNew(ctx, record)
 		o.linkEnded = ended && o.kind == recordImported
 		return o, err
 	case errors.Is(err, storage.ErrDamaged):
@@ -54,7 +56,7 @@ func (r *Registry) importRecord(ctx context.Context, actor storage.Actor, record
 	case same:
 		return outcome{kind: recordUnchanged}, nil
 	}
-	o, err := r.importLater(ctx, actor, existing, record, options)
+	o, err := i.recordLater(ctx, existing, record)
 	o.linkEnded = ended && o.kind == recordUpdated
 	return o, err
 }
@@ -77,24 +79,27 @@ func (r *Registry) endLink(record *token.Record, known *token.Handover) bool {
 	return record.Handover != link
 }
 
-func (r *Registry) importNew(ctx context.Context, actor storage.Actor, record *token.Record, options ImportOptions) (outcome, error) {
-	if !options.Restore {
-		last, err := r.lastChange(ctx, record.ID)
-		if err != nil || last == ActionDelete || last == storage.ActionDamaged {
+func (i *importer) recordNew(ctx context.Context, record *token.Record) (outcome, error) {
+	if !i.options.Restore {
+		last, err := i.registry.lastChange(ctx, record.ID)
+		switch {
+		case err != nil || last == ActionDelete || last == storage.ActionDamaged:
 			return outcome{kind: recordDeleted}, err
+		case last == "" && i.forgotten:
+			return outcome{kind: recordKept, why: maybeDeleted}, nil
 		}
 	}
-	if options.Check {
+	if i.options.Check {
 		return outcome{kind: recordImported}, nil
 	}
-	return outcome{kind: recordImported}, r.apply(ctx, actor, ActionImport, nil, record)
+	return outcome{kind: recordImported}, i.registry.apply(ctx, i.actor, ActionImport, nil, record)
 }
 
-// importLater replaces a record by a later version of itself. Only a record that nobody
+// recordLater replaces a record by a later version of itself. Only a record that nobody
 // has changed here since it was imported is the same token's past: otherwise the change
 // that was made here, such as a revocation, would be lost. A revocation there is permanent,
 // so it holds here too, whatever else has happened.
-func (r *Registry) importLater(ctx context.Context, actor storage.Actor, existing, record *token.Record, options ImportOptions) (outcome, error) {
+func (i *importer) recordLater(ctx context.Context, existing, record *token.Record) (outcome, error) {
 	revoked := record.Status == token.StatusRevoked
 	switch {
 	case !existing.CreatedAt.Equal(record.CreatedAt) || existing.Kind != record.Kind:
@@ -106,19 +111,19 @@ func (r *Registry) importLater(ctx context.Context, actor storage.Actor, existin
 	case existing.Status == token.StatusRevoked:
 		return outcome{kind: recordKept, why: "it is revoked here"}, nil
 	}
-	last, err := r.lastChange(ctx, record.ID)
+	last, err := i.registry.lastChange(ctx, record.ID)
 	later := last == ActionImport && existing.Version < record.Version
 	switch {
 	case err != nil:
 		return outcome{}, err
 	case !later && !revoked:
 		return outcome{kind: recordKept, why: "it has changed here since it was imported, and in the export too: delete one of them"}, nil
-	case options.Check:
+	case i.options.Check:
 		return outcome{kind: recordUpdated}, nil
 	case !later:
-		return outcome{kind: recordUpdated}, r.importRevocation(ctx, actor, record)
+		return outcome{kind: recordUpdated}, i.registry.importRevocation(ctx, i.actor, record)
 	}
-	return outcome{kind: recordUpdated}, r.apply(ctx, actor, ActionImport, existing, record)
+	return outcome{kind: recordUpdated}, i.registry.apply(ctx, i.actor, ActionImport, existing, record)
 }
 
 // importRevocation revokes a token that was revoked where it comes from, and leaves
@@ -136,8 +141,21 @@ func (r *Registry) importRevocation(ctx context.Context, actor storage.Actor, fr
 // trail has none, or storage.ActionDamaged if that can no longer be read. Other events about the token, such as those about its requests, are no
 // changes, whoever caused them.
 func (r *Registry) lastChange(ctx context.Context, id string) (action string, err error) {
-	err = r.eachEvent(ctx, EventQuery{TokenID: id, Actions: changesOfTokens}, func(event Event) { action = event.Action })
+	action, _, err = r.lastChangeAndAlarms(ctx, id)
 	return action, err
+}
+
+// lastChangeAndAlarms also returns how many alarms there have been since about the token's
+// hand-over link. An alarm changes nothing about what the token can do.
+func (r *Registry) lastChangeAndAlarms(ctx context.Context, id string) (action string, alarms int, err error) {
+	err = r.eachEvent(ctx, EventQuery{TokenID: id, Actions: changesOfTokens}, func(event Event) {
+		if event.Action == ActionHandoverAlarm {
+			alarms++
+		} else {
+			action, alarms = event.Action, 0
+		}
+	})
+	return action, alarms, err
 }
 
 func sameJSON(a, b any) (bool, error) {

@@ -52,7 +52,7 @@ func importInto(t *testing.T, r *Registry, export string, options ImportOptions)
 	for _, skipped := range result.Skipped {
 		whys = append(whys, skipped.Why)
 	}
-	if _, ok := result.NotMoved["handover"]; ok != strings.Contains(export, "handover") || len(result.NotMoved) > 1 {
+	if _, ok := result.NotMoved["handover"]; ok != strings.Contains(export, `"kind":"handover"`) || len(result.NotMoved) > 1 {
 		t.Errorf("not moved: %v", result.NotMoved)
 	}
 	return fmt.Sprintf("%d new, %d later, %d same, %d deleted, %d documents, %d left %q", result.Imported, result.Updated, result.Unchanged, result.Deleted, result.Documents, result.Left, whys)
