@@ -127,20 +127,6 @@ func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit
 	_, _ = w.Write([]byte(h.sentenceOf(typed, v.person(), before))) // the browser may be gone
 }
 
-// typed returns the values of a form.
-func (h *Handler) typed(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		if errors.As(err, new(*http.MaxBytesError)) {
-			h.problem(w, r, http.StatusRequestEntityTooLarge, "problem.long")
-		} else {
-			h.problem(w, r, http.StatusBadRequest, "problem.form")
-		}
-		return nil, false
-	}
-	return r.PostForm, true
-}
-
 // showForm shows the form, with an error beside the input that it is about.
 func (h *Handler) showForm(w http.ResponseWriter, r *http.Request, v *visit, form page.TokenForm, err error) {
 	status, notice := http.StatusOK, (*page.Notice)(nil)

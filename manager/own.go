@@ -126,8 +126,7 @@ func (h *Handler) refuseOwn(w http.ResponseWriter, r *http.Request, v *visit, va
 	described, isDescribed := errors.AsType[accounts.Error](err)
 	switch {
 	case errors.Is(err, token.ErrUnavailable):
-		status, notice.Text = http.StatusServiceUnavailable, h.say("problem.store")
-		h.render(w, r, status, "error", v, page.Frame{Title: h.say("problem.title"), Section: page.SectionOwn, Content: page.Problem{Text: notice.Text, URL: mounted(r).base + "own"}})
+		h.problem(w, r, http.StatusServiceUnavailable, "problem.store")
 		return
 	case isInvalid && (invalid.Field == "user" || invalid.Field == "secret" || invalid.Field == "expires_at"):
 		wrong[invalid.Field] = invalid.Error()

@@ -59,7 +59,14 @@ func (h *Handler) problem(w http.ResponseWriter, r *http.Request, status int, ke
 }
 
 func (h *Handler) trouble(w http.ResponseWriter, r *http.Request, status int, text string) {
-	h.render(w, r, status, "error", nil, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: text, URL: mounted(r).base}})
+	h.fail(w, r, status, nil, text)
+}
+
+// fail writes a page that says what went wrong, with what was typed. Where it helps to wait,
+// the form can be sent again.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, v *visit, text string) {
+	again := status == http.StatusServiceUnavailable || status == http.StatusBadGateway || status == http.StatusTooManyRequests
+	h.render(w, r, status, "error", v, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: text, URL: mounted(r).base, Kept: h.kept(r, again)}})
 }
 
 // failed writes a page for an error.

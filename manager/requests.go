@@ -160,10 +160,6 @@ func (h *Handler) decideRequest(w http.ResponseWriter, r *http.Request, v *visit
 	case refused && failed.Status != http.StatusServiceUnavailable && failed.Status != http.StatusNotFound:
 		// Somebody else has decided, perhaps, or the token has changed.
 		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason")}, &page.Notice{Tone: page.ToneBad, Text: h.say("held.not", failed.Message)})
-	case refused && failed.Status == http.StatusServiceUnavailable:
-		h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.title"), Section: page.SectionRequests, Content: page.Problem{
-			Text: h.say("problem.store"), URL: mounted(r).base + "requests/" + url.PathEscape(r.PathValue("id")), Typed: values.Get("reason"),
-		}})
 	default:
 		h.refused(w, r, v, err)
 	}

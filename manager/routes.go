@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 )
 
 // apiBase is where the JSON API is, below the mount.
@@ -32,7 +33,8 @@ func (h *Handler) newRoutes() (http.Handler, error) {
 		}
 	}
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.problem(w, r, http.StatusForbidden, "problem.origin")
+		// What another site has sent is not shown.
+		h.render(w, r, http.StatusForbidden, "error", nil, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: h.say("problem.origin"), URL: mounted(r).base}})
 	}))
 	return h.atMount(sameOrigin.Handler(mux)), nil
 }
@@ -63,7 +65,7 @@ func (h *Handler) person(serve forPerson) http.HandlerFunc {
 		case v == nil && r.Method == http.MethodGet:
 			http.Redirect(w, r, mounted(r).base+"signin?next="+next(r), http.StatusSeeOther) //nolint:gosec // the base is a path of this site
 		case v == nil:
-			h.problem(w, r, http.StatusUnauthorized, "problem.signin")
+			h.signInFirst(w, r)
 		case v.looksOnly && r.Method != http.MethodGet:
 			h.problem(w, r, http.StatusForbidden, "problem.looks")
 		default:

@@ -14,9 +14,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 )
 
-// maxForm is the maximum size of a form.
-const maxForm = 256 << 10
-
 func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) {
 	if v, err := h.visitOf(w, r); err == nil && v != nil {
 		http.Redirect(w, r, mounted(r).base+safeNext(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // see safeNext
@@ -51,8 +48,8 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	content := page.SignIn{Owner: page.Field{Value: r.PostFormValue("owner")}, Next: r.PostFormValue("next")}
+	r.Body = http.MaxBytesReader(w, r.Body, 4*maxForm) // a form that was kept is in it, encoded twice
+	content := page.SignIn{Owner: page.Field{Value: r.PostFormValue("owner")}, Next: r.PostFormValue("next"), Kept: h.carried(r)}
 	via, person, err := h.check(r, content.Owner.Value, r.PostFormValue("token"))
 	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
 		h.showSignIn(w, r, http.StatusForbidden, content, denied.Why)
@@ -62,7 +59,19 @@ func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
 		h.failed(w, r, err)
 		return
 	}
-	h.begin(w, r, via, person, content.Next)
+	if h.begin(w, r, via, person) {
+		h.goOn(w, r, content)
+	}
+}
+
+// goOn leads somebody who has just signed in to the page that was asked for, or back to the
+// form that was sent before.
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, content page.SignIn) {
+	if content.Kept == nil {
+		http.Redirect(w, r, mounted(r).base+safeNext(content.Next), http.StatusSeeOther) //nolint:gosec // see safeNext
+		return
+	}
+	h.render(w, r, http.StatusOK, "error", nil, page.Frame{Title: h.say("kept.signedin"), Content: page.Problem{Kept: content.Kept}})
 }
 
 // check returns whose credential it is, and the identity that says so.
@@ -139,27 +148,29 @@ func (h *Handler) backFromElsewhere(w http.ResponseWriter, r *http.Request) {
 		h.showSignIn(w, r, http.StatusBadGateway, page.SignIn{Next: remembered.Next}, h.say("signin.nonsense", way.Title()))
 		return
 	}
-	h.begin(w, r, candidate, person, remembered.Next)
+	if h.begin(w, r, candidate, person) {
+		h.goOn(w, r, page.SignIn{Next: remembered.Next})
+	}
 }
 
-// begin begins a session.
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Identity, person *identity.Person, to string) {
+// begin begins a session. It reports false if it has answered the request.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Identity, person *identity.Person) bool {
 	v, err := h.visit(r, person.Name, nameOf(via), nil)
 	if err == nil {
 		err = h.learn(r, v, via, person)
 	}
 	if err != nil {
 		h.failed(w, r, err)
-		return
+		return false
 	}
 	if err := h.sessions.Begin(r.Context(), w, mounted(r).cookies(), session.Session{
 		Person: person.Name, Via: nameOf(via), TokenID: person.TokenID, LooksOnly: person.LooksOnly,
 	}); err != nil {
 		h.failed(w, r, err)
-		return
+		return false
 	}
 	h.logger.Info("somebody has signed in to the token manager", zap.String("person", person.Name), zap.String("identity", nameOf(via)))
-	http.Redirect(w, r, mounted(r).base+safeNext(to), http.StatusSeeOther) //nolint:gosec // see safeNext
+	return true
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {

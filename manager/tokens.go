@@ -182,5 +182,5 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err 
 		h.problem(w, r, failed.Status, "problem.store")
 		return
 	}
-	h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: failed.Message, URL: mounted(r).base}})
+	h.fail(w, r, failed.Status, v, failed.Message)
 }

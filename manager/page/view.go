@@ -262,15 +262,32 @@ type SignIn struct {
 	WithToken    bool
 	Owner, Token Field
 	Next         string
+	// Kept is the form that was sent without a session; nil if there was none.
+	Kept *Kept
 }
 
 // Problem is the content of the page "error".
 type Problem struct {
 	// URL leads on. Button says where to; "Back" if it is empty.
 	Text, URL, Button string
-	// Typed is what was typed, which would otherwise be lost.
-	Typed string
+	// Kept is the form that was sent in vain; nil if there was none.
+	Kept *Kept
 }
+
+// Kept is a form that was sent in vain, without its secrets.
+type Kept struct {
+	// Typed is what was typed, for people.
+	Typed []Fact
+	// Action is where the form can be sent again, by a button; empty if that does not help.
+	Action, Button string
+	Fields         []KeptField
+	// To and Encoded are the path below the mount and the fields, to be sent along with a
+	// credential.
+	To, Encoded string
+}
+
+// KeptField is a field of a form.
+type KeptField struct{ Name, Value string }
 
 // OwnerList is the content of the page "owners".
 type OwnerList struct {
