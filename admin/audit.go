@@ -48,10 +48,7 @@ func (c *call) event() (int, any, error) {
 	return http.StatusOK, event, nil
 }
 
-var (
-	actionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	projectKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
-)
+var projectKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
 
 // eventQuery returns the query that selects the events for a list.
 func eventQuery(parameters url.Values, now time.Time) (registry.EventQuery, error) {
@@ -70,8 +67,8 @@ func eventQuery(parameters url.Values, now time.Time) (registry.EventQuery, erro
 	}
 	query.Actions = slices.DeleteFunc(query.Actions, func(action string) bool { return action == "" })
 	for _, action := range query.Actions {
-		if !actionName.MatchString(action) {
-			return query, registry.InvalidError{Field: "action", Err: fmt.Errorf("invalid action %.30q: expected one such as create, denied or write", action)}
+		if known := Actions(); !slices.Contains(known, action) {
+			return query, registry.InvalidError{Field: "action", Err: fmt.Errorf("unknown action %.30q: expected one of %s", action, strings.Join(known, ", "))}
 		}
 	}
 	for name, moment := range map[string]*time.Time{"since": &query.Since, "until": &query.Until} {

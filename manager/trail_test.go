@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	gotoken "go/token"
 	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,8 +119,9 @@ func TestLongTrail(t *testing.T) {
 	}
 }
 
-// TestEveryActionHasWords finds the actions of the audit trail in the source.
-func TestEveryActionHasWords(t *testing.T) {
+// TestEveryAction finds the actions of the audit trail in the source: each has words on the
+// page, can be asked for, and is documented.
+func TestEveryAction(t *testing.T) {
 	words, err := page.English()
 	if err != nil {
 		t.Fatal(err)
@@ -164,9 +168,25 @@ func TestEveryActionHasWords(t *testing.T) {
 	if len(actions) < 50 {
 		t.Errorf("only %d actions were found", len(actions))
 	}
+	documented, err := os.ReadFile("../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := admin.Actions()
 	for action, path := range actions {
 		if _, ok := words["event."+action]; !ok {
 			t.Errorf("%s: there are no words for the action %s", path, action)
+		}
+		if !slices.Contains(known, action) {
+			t.Errorf("%s: lists of events refuse the action %s", path, action)
+		}
+	}
+	for _, action := range known {
+		if actions[action] == "" {
+			t.Errorf("nothing records the action %s", action)
+		}
+		if !bytes.Contains(documented, []byte("`"+action+"`")) {
+			t.Errorf("docs/audit.md does not mention the action %s", action)
 		}
 	}
 }

@@ -33,6 +33,12 @@ type signingKey struct {
 	Sealed json.RawMessage `json:"sealed,omitempty"`
 }
 
+// The actions of the audit trail.
+const (
+	actionKeyCreate  = "session_key_create"
+	actionKeyReplace = "session_key_replace"
+)
+
 // keyLength is the length of a key in bytes.
 const keyLength = 32
 
@@ -103,9 +109,9 @@ func replaceKey(ctx context.Context, store storage.Documents, sealer Sealer, doc
 		return err
 	}
 	damaged := errors.Is(document.Err, storage.ErrDamaged)
-	action := "session_key_create"
+	action := actionKeyCreate
 	if document.Version > 0 || damaged {
-		action = "session_key_replace"
+		action = actionKeyReplace
 	}
 	err = store.ApplyDocument(ctx, storage.DocumentChange{
 		DocumentName: keyName, Version: document.Version, Damaged: damaged, Data: data,
