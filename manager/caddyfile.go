@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -43,6 +44,9 @@ func (h *Handler) readIdentity(d *caddyfile.Dispenser) error {
 		return d.Err("missing the kind of identity: expected jira, oidc, atlassian, placeholder or token")
 	}
 	name := d.Val()
+	if _, err := caddy.GetModule(identity.Namespace + "." + name); err != nil {
+		return d.Errf("unknown identity %q: expected jira, oidc, atlassian, placeholder, token or another one that is compiled in", name)
+	}
 	module, err := caddyfile.UnmarshalModule(d, identity.Namespace+"."+name)
 	if err != nil {
 		return err
