@@ -50,9 +50,10 @@ func (c *call) newHandover(text json.RawMessage) (*handover, error) {
 	return h, err
 }
 
-// view returns the view of an issued token, with its link.
-func (h *handover) view(r *registry.Registry, issued registry.Issued) Token {
-	view := r.ViewIssued(issued)
+// viewIssued returns the view of an issued token, with its link if that was asked for.
+func (c *call) viewIssued(issued registry.Issued, h *handover) Token {
+	view := c.app.Registry().ViewIssued(issued)
+	view.GatewayURL, _ = PublicURL(c.app) // "" if it is not known
 	if h != nil && view.Handover != nil {
 		view.Handover.URL = h.base + registry.HandoverPath + issued.Link.Reveal()
 	}

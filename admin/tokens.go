@@ -34,7 +34,7 @@ func (c *call) create() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	view := handover.view(c.app.Registry(), issued)
+	view := c.viewIssued(issued, handover)
 	view.ConfineCheck = check.result
 	return http.StatusCreated, view, nil
 }
@@ -127,7 +127,7 @@ func (c *call) rotate() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, handover.view(c.app.Registry(), issued), nil
+	return http.StatusOK, c.viewIssued(issued, handover), nil
 }
 
 func (c *call) disable() (int, any, error) {

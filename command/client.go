@@ -23,10 +23,14 @@ import (
 // client talks to the admin API of a running Caddy.
 type client struct {
 	address string
-	json    bool
-	csv     bool
-	out     io.Writer
-	err     io.Writer
+	// place are the flags that say where the gateway is, to be repeated in hints.
+	place string
+	json  bool
+	csv   bool
+	// width is the maximum width of tables.
+	width int
+	out   io.Writer
+	err   io.Writer
 }
 
 // run returns a cobra RunE that calls f with a client.
@@ -42,6 +46,7 @@ func run(f func(*client, *cobra.Command, []string) error) func(*cobra.Command, [
 			return fmt.Errorf("--output: invalid format %q: expected text or json", output)
 		}
 		c := &client{json: output == "json", csv: output == "csv", out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
+		c.width = widthOf(c.out)
 		if c.json {
 			c.out = &jsonWriter{Writer: c.out}
 		}
@@ -77,6 +82,9 @@ func (c *client) cutSecrets(cmd *cobra.Command, args []string) []string {
 	}
 	return safe
 }
+
+// hint returns a command that the user can run next, for the same gateway.
+func (c *client) hint(args string) string { return "caddy jira-token " + args + c.place }
 
 // change changes a token and prints the result.
 func (c *client) change(method, path string, fields map[string]any, done string) error {

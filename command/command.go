@@ -22,7 +22,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "jira-token",
-		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|approvals|delete|owners|transfer|audit|explain|check|account|notify|export|import",
+		Usage: "create|list|show|update|rotate|disable|enable|revoke|approve|reject|approvals|delete|owners|transfer|audit|explain|trust|check|account|notify|export|import",
 		Short: "Manages API tokens for Jira",
 		Long: `
 Manages the API tokens of the jira_tokens app in a running Caddy, through its
@@ -97,7 +97,7 @@ func createCommand() *cobra.Command {
 				return aboutOwner(cmd, err)
 			}
 			return c.print(view, func(w io.Writer) {
-				printNewToken(w, view, "Created")
+				c.printNewToken(w, view, "Created")
 				for _, warning := range view.Warnings {
 					c.progress("Warning: %s.", warning)
 				}
@@ -230,7 +230,7 @@ func rotateCommand() *cobra.Command {
 			if view.Token == "" {
 				done = "Made a link that rotates"
 			}
-			return c.print(view, func(w io.Writer) { printNewToken(w, view, done) })
+			return c.print(view, func(w io.Writer) { c.printNewToken(w, view, done) })
 		}),
 	}
 	cmd.Flags().String("overlap", "", "How long the old token continues to work, such as 24h (default: not at all)")

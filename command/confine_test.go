@@ -18,7 +18,7 @@ func TestNewTokenShowsWhatItSees(t *testing.T) {
 		ConfineCheck: &admin.ConfineCheck{Jira: "https://acme.atlassian.net", Issues: &issues},
 	}
 	var out strings.Builder
-	printNewToken(&out, view, "Created")
+	new(client).printNewToken(&out, view, "Created")
 	text := strings.Join(strings.Fields(out.String()), " ")
 	for _, want := range []string{"sees 2 projects (ACME, OPS); hidden: internal-comments", "sees now 1,234,567 issues"} {
 		if !strings.Contains(text, want) {

@@ -30,6 +30,11 @@ func (c *client) find(cmd *cobra.Command) (err error) {
 	address, _ := cmd.Flags().GetString("address")
 	file, _ := cmd.Flags().GetString("config")
 	adapter, _ := cmd.Flags().GetString("adapter")
+	for _, name := range []string{"address", "config", "adapter"} {
+		if value, _ := cmd.Flags().GetString(name); value != "" {
+			c.place += " --" + name + " " + shellQuote(value)
+		}
+	}
 	if address != "" || file == "" {
 		c.address, err = caddycmd.DetermineAdminAPIAddress(address, nil, "", "")
 		return err

@@ -32,7 +32,7 @@ func setHandover(cmd *cobra.Command, fields map[string]any) error {
 }
 
 // printLink prints the link of a hand-over, and what to do with it.
-func printLink(w io.Writer, view admin.Token) {
+func (c *client) printLink(w io.Writer, view admin.Token) {
 	fmt.Fprintf(w, "\n  %s\n\n", view.Handover.URL)
 	fmt.Fprintf(w, "Send this link to %s, and only to them. It can be opened until %s,\n", view.Owner, until(view.Handover.ExpiresAt))
 	fmt.Fprintln(w, "and shows the token once, to whoever opens it first. Just looking at the page does not use it up.")
@@ -40,7 +40,7 @@ func printLink(w io.Writer, view admin.Token) {
 		fmt.Fprintln(w, "Until then, the old token keeps working.")
 	}
 	fmt.Fprintln(w, "The link will not be shown here again.")
-	fmt.Fprintf(w, "\nIf they find it already opened, somebody else has the token. Then:\n\n  caddy jira-token revoke %s\n", view.ID)
+	fmt.Fprintf(w, "\nIf they find it already opened, somebody else has the token. Then:\n\n  %s\n", c.hint("revoke "+view.ID))
 }
 
 // handoverText describes the last hand-over of a token; "" if there was none.

@@ -46,7 +46,7 @@ func TestPrintLink(t *testing.T) {
 		Record:   &token.Record{ID: "0123456789", Owner: "eve@client.example", Name: "handed"},
 	}
 	var out strings.Builder
-	printNewToken(&out, view, "Created")
+	new(client).printNewToken(&out, view, "Created")
 	for _, want := range []string{"\n  " + view.Handover.URL + "\n", "Send this link to eve@client.example", "in 1 hour", "caddy jira-token revoke 0123456789"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
@@ -61,7 +61,7 @@ func TestPrintLink(t *testing.T) {
 
 	view.StateReason = ""
 	out.Reset()
-	printNewToken(&out, view, "Made a link that rotates")
+	new(client).printNewToken(&out, view, "Made a link that rotates")
 	if !strings.HasPrefix(out.String(), "Made a link that rotates token 0123456789:") || !strings.Contains(out.String(), "the old token keeps working") {
 		t.Errorf("a rotation:\n%s", out.String())
 	}

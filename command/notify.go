@@ -42,16 +42,16 @@ func listReceiversCommand() *cobra.Command {
 			if len(answer.Receivers) == 0 {
 				c.progress("No webhooks: notices are Caddy events and log lines only.")
 			}
-			return c.print(answer, func(w io.Writer) { printReceivers(w, answer) })
+			return c.print(answer, func(w io.Writer) { printReceivers(w, c.width, answer) })
 		}),
 	}
 }
 
-func printReceivers(w io.Writer, answer admin.Receivers) {
+func printReceivers(w io.Writer, width int, answer admin.Receivers) {
 	if len(answer.Receivers) == 0 {
 		return
 	}
-	lines := [][]string{{"NAME", "STATE", "WAITING", "DELIVERED", "DROPPED", "LAST SUCCESS", "LAST ANSWER"}}
+	lines := [][]string{{"NAME", "STATE", "WAITING", "DELIVERED", "DROPPED", "LAST SUCCESS", "LAST ERROR"}}
 	for _, r := range answer.Receivers {
 		last := "-"
 		if !r.LastSuccess.IsZero() {
@@ -65,7 +65,7 @@ func printReceivers(w io.Writer, answer admin.Receivers) {
 			r.Name, r.State, strconv.Itoa(r.Waiting), strconv.FormatUint(r.Delivered, 10), strconv.FormatUint(r.Dropped, 10), last, problem,
 		})
 	}
-	printTable(w, lines, 0, 6)
+	printTable(w, width, lines, 0, 6)
 }
 
 func testReceiversCommand() *cobra.Command {

@@ -36,7 +36,7 @@ func ownersCommand() *cobra.Command {
 				c.progress("No owners.")
 				return nil
 			}
-			return c.print(list, func(w io.Writer) { printOwners(w, list.Owners) })
+			return c.print(list, func(w io.Writer) { printOwners(w, c.width, list.Owners) })
 		}),
 	}
 	cmd.Flags().String("state", "", "Only owners in this state: active, inactive or unknown")
@@ -45,12 +45,12 @@ func ownersCommand() *cobra.Command {
 	return cmd
 }
 
-func printOwners(w io.Writer, owners []admin.Owner) {
+func printOwners(w io.Writer, width int, owners []admin.Owner) {
 	lines := [][]string{{"OWNER", "KIND", "STATE", "ACTIVE", "OTHER", "CONFIRMED", "GROUPS"}}
 	for _, owner := range owners {
 		lines = append(lines, ownerCells(owner))
 	}
-	printTable(w, lines, 0, len(lines[0])-1)
+	printTable(w, width, lines, 0, len(lines[0])-1)
 }
 
 func ownerCells(owner admin.Owner) []string {

@@ -17,7 +17,7 @@ import (
 
 // printNewToken prints a new token, which cannot be shown again, and a command to
 // try it.
-func printNewToken(w io.Writer, view admin.Token, done string) {
+func (c *client) printNewToken(w io.Writer, view admin.Token, done string) {
 	fmt.Fprintf(w, "%s token %s:\n\n", done, view.ID)
 	var rows [][]string
 	if view.State != token.StateActive {
@@ -33,7 +33,7 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 	}
 	printWrapped(w, rows)
 	if view.Token == "" && view.Handover != nil {
-		printLink(w, view)
+		c.printLink(w, view)
 		return
 	}
 	fmt.Fprintf(w, "\n  %s\n\n", view.Token)
@@ -41,10 +41,16 @@ func printNewToken(w io.Writer, view admin.Token, done string) {
 		fmt.Fprintf(w, "The old token stops working %s.\n", when(view.PreviousUntil))
 	}
 	if view.State == token.StatePending {
-		fmt.Fprintf(w, "It works once somebody has approved it:\n\n  caddy jira-token approve %s\n\n", view.ID)
+		fmt.Fprintf(w, "It works once somebody has approved it:\n\n  %s\n\n", c.hint("approve "+view.ID))
 	}
-	fmt.Fprintln(w, "Save it now: it will not be shown again. To try it, with your gateway's URL:")
-	fmt.Fprintf(w, "\n  curl -u %s https://GATEWAY/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token))
+	gateway := view.GatewayURL
+	if gateway == "" {
+		fmt.Fprintln(w, "Save it now: it will not be shown again. To try it, with your gateway's URL:")
+		gateway = "https://GATEWAY"
+	} else {
+		fmt.Fprintln(w, "Save it now: it will not be shown again. To try it:")
+	}
+	fmt.Fprintf(w, "\n  curl -u %s %s/rest/api/2/myself\n", shellQuote(view.Owner+":"+view.Token), gateway)
 }
 
 // limitsOf says, by the labels of fields, what the policy leaves of them.
@@ -185,7 +191,7 @@ func (r *rows) add(tokens []json.RawMessage) error {
 			return fmt.Errorf("reading the response of the admin API: %w", err)
 		}
 	}
-	printRows(r.c.out, views, r.count == 0 && len(views) > 0)
+	printRows(r.c.out, r.c.width, views, r.count == 0 && len(views) > 0)
 	r.count += len(views)
 	return nil
 }

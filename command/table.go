@@ -3,19 +3,35 @@ package command
 import (
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/term"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// screen is the maximum width of tables, in columns.
+// screen is the width of text that is wrapped, in columns.
 const screen = 100
 
+// widthOf returns the maximum width of tables on w, in columns: that of the terminal. In a
+// file or a pipe, nothing is cut.
+func widthOf(w io.Writer) int {
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+		return screen
+	}
+	return math.MaxInt32
+}
+
 // printRows prints a page of a list, with a header if requested.
-func printRows(w io.Writer, views []admin.Token, header bool) {
+func printRows(w io.Writer, width int, views []admin.Token, header bool) {
 	var lines [][]string
 	if header {
 		lines = append(lines, []string{"ID", "OWNER", "NAME", "SCOPE", "STATE", "EXPIRES", "LAST USED"})
@@ -23,20 +39,20 @@ func printRows(w io.Writer, views []admin.Token, header bool) {
 	for _, view := range views {
 		lines = append(lines, cells(view))
 	}
-	printTable(w, lines, 1, 2) // the show command prints owner and name in full
+	printTable(w, width, lines, 1, 2) // the show command prints owner and name in full
 }
 
 // leastWidth is how much of a column that may be cut is shown in any case.
 const leastWidth = 5
 
-// printTable prints lines in columns. The columns a and b share the width that the
-// others leave, and may be cut. If the others leave none, lines are longer than the screen.
-func printTable(w io.Writer, lines [][]string, a, b int) {
+// printTable prints lines in columns, at most width wide. The columns a and b share the
+// width that the others leave, and may be cut. If the others leave none, lines are wider.
+func printTable(w io.Writer, width int, lines [][]string, a, b int) {
 	if len(lines) == 0 {
 		return
 	}
 	widths := make([]int, len(lines[0]))
-	left := screen - 2*(len(widths)-1)
+	left := width - 2*(len(widths)-1)
 	for i := range widths {
 		for _, line := range lines {
 			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))

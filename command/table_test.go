@@ -16,11 +16,21 @@ func TestWideTable(t *testing.T) {
 	for _, wide := range []int{screen - 5, screen - 4, screen - 3, screen, 3 * screen} {
 		for _, cell := range []string{"", "x", "owner@example.com"} {
 			var out strings.Builder
-			printTable(&out, [][]string{{"ID", "OWNER", "NAME"}, {strings.Repeat("i", wide), cell, cell}}, 1, 2)
+			printTable(&out, screen, [][]string{{"ID", "OWNER", "NAME"}, {strings.Repeat("i", wide), cell, cell}}, 1, 2)
 			if !strings.Contains(out.String(), strings.Repeat("i", wide)) {
 				t.Errorf("%d, %q: the first column was cut:\n%s", wide, cell, out.String())
 			}
 		}
+	}
+}
+
+// TestUncutTable: outside a terminal, nothing is cut.
+func TestUncutTable(t *testing.T) {
+	long := admin.Token{State: token.StateActive, Record: &token.Record{ID: "0123456789", Owner: strings.Repeat("o", 200), Name: strings.Repeat("n", 100)}}
+	var out strings.Builder
+	printRows(&out, widthOf(&out), []admin.Token{long}, true)
+	if !strings.Contains(out.String(), long.Owner+"  "+long.Name) {
+		t.Errorf("cut:\n%s", out.String())
 	}
 }
 
@@ -40,11 +50,11 @@ func TestTablesFitTheScreen(t *testing.T) {
 	}
 	past := time.Now().Add(-50 * time.Hour)
 	var out strings.Builder
-	printRows(&out, []admin.Token{long, short, damaged}, true)
-	printRows(&out, []admin.Token{short}, false)
+	printRows(&out, screen, []admin.Token{long, short, damaged}, true)
+	printRows(&out, screen, []admin.Token{short}, false)
 	printToken(&out, long)
 	printToken(&out, damaged)
-	printOwners(&out, []admin.Owner{{Owner: strings.Repeat("ö", 254), Kind: "external", State: "inactive", Groups: []string{strings.Repeat("g", 200)}}, {Owner: "bob", Kind: "user", State: "active"}})
+	printOwners(&out, screen, []admin.Owner{{Owner: strings.Repeat("ö", 254), Kind: "external", State: "inactive", Groups: []string{strings.Repeat("g", 200)}}, {Owner: "bob", Kind: "user", State: "active"}})
 	printAccounts(&out, []admin.Account{
 		{Name: "default", Source: "configuration", State: "valid"},
 		{Name: "old", Source: "store", State: admin.StateExpiring, ExpiresAt: &past, Jira: "https://jira.example.com", ValidatedAs: "svc", Kind: "basic"},

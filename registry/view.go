@@ -20,6 +20,9 @@ type View struct {
 	// StateReason says why the token has its state, for administrators; empty if
 	// there is nothing to say.
 	StateReason string
+	// GatewayURL is under which address users reach the gateway, if that is known. It is
+	// set only when the token is created or rotated.
+	GatewayURL string
 	// Limits are what the policy leaves of fields.
 	Limits []policy.Limit
 	// Choices are the fields that the gateway has chosen, and Warnings what the
@@ -53,6 +56,7 @@ type ConfineCheck struct {
 type kept struct {
 	ID            string          `json:"id"`
 	Token         string          `json:"token,omitempty"`
+	GatewayURL    string          `json:"gateway_url,omitempty"`
 	State         token.State     `json:"state"`
 	StateReason   string          `json:"state_reason,omitempty"`
 	Limits        []policy.Limit  `json:"limited_by_policy,omitempty"`
@@ -76,7 +80,7 @@ type kept struct {
 // MarshalJSON implements json.Marshaler. It leaves out the digests.
 func (v View) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(kept{
-		ID: v.ID, Token: v.Token, State: v.State, StateReason: v.StateReason, Limits: v.Limits, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		ID: v.ID, Token: v.Token, GatewayURL: v.GatewayURL, State: v.State, StateReason: v.StateReason, Limits: v.Limits, Choices: v.Choices, Warnings: v.Warnings, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 		RotatedAt: v.RotatedAt, PreviousUntil: v.PreviousUntil, Issuer: v.Issuer, VanishesAt: v.VanishesAt, Handover: v.Handover, LastUsed: v.LastUsed, ConfineCheck: v.ConfineCheck,
 		Error: v.Error, Version: v.Version,
 	})
@@ -104,7 +108,7 @@ func (v *View) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return err
 	}
-	*v = View{Token: kept.Token, State: kept.State, StateReason: kept.StateReason, Limits: kept.Limits, Choices: kept.Choices, Warnings: kept.Warnings, Handover: kept.Handover, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
+	*v = View{Token: kept.Token, GatewayURL: kept.GatewayURL, State: kept.State, StateReason: kept.StateReason, Limits: kept.Limits, Choices: kept.Choices, Warnings: kept.Warnings, Handover: kept.Handover, LastUsed: kept.LastUsed, ConfineCheck: kept.ConfineCheck, Error: kept.Error, Record: &token.Record{
 		ID: kept.ID, CreatedAt: kept.CreatedAt, UpdatedAt: kept.UpdatedAt,
 		RotatedAt: kept.RotatedAt, PreviousUntil: kept.PreviousUntil, Issuer: kept.Issuer, VanishesAt: kept.VanishesAt, Version: kept.Version,
 	}}
