@@ -37,6 +37,7 @@ var never = map[string][]string{
 	"manager":   {"pool", "command", "rest"},
 
 	"manager/page": {"*"},
+	"samples":      {"*"},
 }
 
 // neverDirectly lists dependencies that must be indirect: the command knows the

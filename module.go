@@ -262,7 +262,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.held = approvals.New(approvals.Options{Store: tokens.Store, Keys: keys, PublicURL: a.PublicAddress(), Notices: a})
-	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, PublicURL: a.PublicAddress(), Trust: a.trusted, Logger: a.logger})
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, Jiras: a.jiraURLs, PublicURL: a.PublicAddress(), Trust: a.trusted, Logger: a.logger})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/samples"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -27,6 +28,19 @@ func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t
 		title = "shown.link.title"
 	}
 	h.render(w, r, http.StatusCreated, "shown", v, page.Frame{Title: h.say(title, t.Name), Section: page.SectionMine, Content: content})
+}
+
+// samples returns ready lines for clients.
+func (h *Handler) samples(t admin.Token, gateway string) []page.Sample {
+	values := samples.Values{Gateway: gateway, Owner: t.Owner, Token: t.Token}
+	for _, upstream := range h.app.Jiras() {
+		values.Jiras = append(values.Jiras, upstream.URL)
+	}
+	var shown []page.Sample
+	for _, sample := range samples.For(values) {
+		shown = append(shown, page.Sample(sample))
+	}
+	return shown
 }
 
 // gatewayURL returns the URL that clients use, and whether the page's scripts may send

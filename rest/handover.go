@@ -57,7 +57,7 @@ func (a *API) openHandover() handler.Endpoint {
 			if wantsJSON(r) {
 				return reply(w, http.StatusOK, newShown(issued))
 			}
-			return a.writePage(w, http.StatusOK, openedPage(issued, a.baseURL(call)))
+			return a.writePage(w, http.StatusOK, a.openedPage(issued, a.baseURL(call)))
 		},
 	}
 }
@@ -112,12 +112,12 @@ func handoverEnded(refused registry.HandoverError) *handler.EndpointError {
 	opened := refused.Record.Handover.OpenedAt
 	switch refused.State {
 	case registry.HandoverOpened:
-		failed.Message = "This link was already opened, on " + opened.UTC().Format("2006-01-02 15:04 UTC") + ", and shows its token only once. " +
+		failed.Message = "This link was already opened, on " + exactly(opened) + ", and shows its token only once. " +
 			"If that was not you, tell whoever sent you the link at once: somebody else may have the token."
 	case registry.HandoverSuspended:
 		failed.Reason = handler.ReasonConflict
 		failed.Message = "The token of this link is suspended. Ask an administrator; the link can still be opened until " +
-			refused.Record.Handover.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC") + " if that changes."
+			exactly(refused.Record.Handover.ExpiresAt) + " if that changes."
 	default:
 		failed.Message = "This link has ended. Ask whoever sent it to you for a new one."
 	}

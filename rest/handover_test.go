@@ -121,8 +121,8 @@ func TestUnknownHandover(t *testing.T) {
 	}
 }
 
-// TestHandoverPage: the page escapes what people have written, runs nothing, and loads
-// nothing.
+// TestHandoverPage: the page escapes what people have written, runs nothing but its own
+// script, and loads nothing.
 func TestHandoverPage(t *testing.T) {
 	g := newGateway(t)
 	g.PublicURL = "https://jira.example.com/'\"<b>"
@@ -132,6 +132,12 @@ func TestHandoverPage(t *testing.T) {
 	open := g.call("POST", pathOf(issued.Link), "", token.Token{})
 	for _, w := range []answer{look, open} {
 		text := w.Body.String()
+		before, script, _ := strings.Cut(text, "<script>")
+		script, after, _ := strings.Cut(script, "</script>")
+		if w == look && script != "" || w == open && script != pageJS {
+			t.Errorf("the script:\n%s", script)
+		}
+		text = before + after
 		for _, bad := range []string{"<script", "<img", "<b>", "<root>", "javascript:", "http-equiv", "href="} {
 			if strings.Contains(text, bad) {
 				t.Errorf("the page contains %q:\n%s", bad, text)
@@ -140,7 +146,7 @@ func TestHandoverPage(t *testing.T) {
 		_, style, _ := strings.Cut(text, "<style>")
 		style, _, _ = strings.Cut(style, "</style>")
 		header := w.Header()
-		if policy := header.Get("Content-Security-Policy"); policy != policyOf(style) || !strings.HasPrefix(policy, "default-src 'none';") {
+		if policy := header.Get("Content-Security-Policy"); policy != policyOf(style, pageJS) || !strings.HasPrefix(policy, "default-src 'none';") {
 			t.Errorf("policy %s", policy)
 		}
 		if header.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(header.Get("X-Robots-Tag"), "noindex") || header.Get("Content-Type") != "text/html; charset=utf-8" {
@@ -154,6 +160,42 @@ func TestHandoverPage(t *testing.T) {
 	}
 	if strings.Contains(open.Body.String(), "<form") {
 		t.Error("the page of the token has a form")
+	}
+}
+
+// TestOpenedHandoverPage: whoever opens a link has no other page, so this one says all that
+// it takes to use the token: the token, the user name, Jira's address, and ready lines.
+func TestOpenedHandoverPage(t *testing.T) {
+	for site, search := range map[string]string{"https://acme.atlassian.net": "/rest/api/3/search/jql", "https://jira.internal": "/rest/api/2/search"} {
+		g := newGateway(t)
+		g.Jiras = func() []string { return []string{site} }
+		issued := g.handOver(nil)
+		look := g.call("GET", pathOf(issued.Link), "", token.Token{}).Body.String()
+		for _, later := range []string{"curl", "Python", "Copy", "<pre", "gateway.example"} {
+			if strings.Contains(look, later) {
+				t.Errorf("before it is opened, the page says %q:\n%s", later, look)
+			}
+		}
+		page := g.call("POST", pathOf(issued.Link), "", token.Token{}).Body.String()
+		secret := regexp.MustCompile(`jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}`).FindString(page)
+		for _, want := range []string{
+			`<code id="secret">` + secret + `</code>`, `data-copy="secret"`, "Jira’s address</dt><dd><code id=\"row-1\">https://gateway.example/jira</code>", "User name</dt><dd><code id=\"row-0\">eve@client.example</code>",
+			"curl", "Python", "JavaScript", "Java", "Power BI", "Tableau", "MCP client", "GitHub Actions", search, "1/self",
+		} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page lacks %q:\n%s", want, page)
+			}
+		}
+	}
+}
+
+// TestOpenedHandoverOfPendingToken: the page says that the token does not work yet.
+func TestOpenedHandoverOfPendingToken(t *testing.T) {
+	g := newGateway(t)
+	issued := g.create(nil)
+	issued.Record.Status = token.StatusPending
+	if p := g.openedPage(issued, "https://gateway.example"); !strings.Contains(p.Warning, "does not work yet") {
+		t.Errorf("warning %q", p.Warning)
 	}
 }
 

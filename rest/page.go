@@ -7,48 +7,67 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/samples"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// plainPage is a page, without scripts.
+// plainPage is a page that stands alone. Everything on it works without its script.
 type plainPage struct {
 	Title string
 	// Text is a paragraph below the title.
 	Text string
-	Rows []row
+	// Warning, if set, is a message above everything that one could act on.
+	Warning string
 	// Secret is shown once, with ready lines for using it.
 	Secret string
-	Usage  []row
+	Rows   []row
+	// Usage says how to use the secret, and Lines are what to paste into a client.
+	Usage string
+	Lines []samples.Sample
 	// Button, if set, is the label of a button that opens the link.
 	Button string
 	// Note is a paragraph at the end.
-	Note  string
-	Style template.CSS
+	Note   string
+	Style  template.CSS
+	Script template.JS
 }
 
-type row struct{ Label, Text string }
+// row is something that the page says about a token. Copied text is in a code element.
+type row struct {
+	Label, Text string
+	Copied      bool
+}
 
 var (
 	//go:embed page.html
 	pageHTML string
 	//go:embed page.css
 	pageCSS string
+	//go:embed page.js
+	pageJS string
 
 	plainTemplate = template.Must(template.New("page").Parse(pageHTML))
 )
 
-// policyOf allows a page nothing but its own style, and its form to be sent to itself.
-func policyOf(style string) string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// policyOf allows a page nothing but its own style and script, and its form to be sent to
+// itself.
+func policyOf(style, script string) string {
+	return "default-src 'none'; style-src '" + hashOf(style) + "'; script-src '" + hashOf(script) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
+
+// hashOf returns the source expression for an inline element (CSP Level 3, section 2.3.1).
+func hashOf(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // setPageHeaders keeps a page out of frames, caches, search engines and Referer headers.
 func setPageHeaders(header http.Header) {
-	header.Set("Content-Security-Policy", policyOf(pageCSS))
+	header.Set("Content-Security-Policy", policyOf(pageCSS, pageJS))
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("X-Robots-Tag", "noindex, nofollow, noarchive")
 	header.Set("X-Frame-Options", "DENY")
@@ -57,7 +76,7 @@ func setPageHeaders(header http.Header) {
 }
 
 func renderPage(p plainPage) ([]byte, error) {
-	p.Style = template.CSS(pageCSS) //nolint:gosec // G203: it is a constant
+	p.Style, p.Script = template.CSS(pageCSS), template.JS(pageJS) //nolint:gosec // G203: they are constants
 	var text bytes.Buffer
 	if err := plainTemplate.Execute(&text, p); err != nil {
 		return nil, err
@@ -77,22 +96,16 @@ func (a *API) writePage(w http.ResponseWriter, status int, p plainPage) error {
 	return nil
 }
 
-// offerPage asks for a click before the link is opened.
+// exactly returns a time for people, as all pages write it.
+func exactly(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// offerPage asks for a click before the link is opened: it says who made it, for whom and
+// what it does.
 func offerPage(record *token.Record) plainPage {
-	by := "Somebody who manages this gateway"
-	if record.Handover.By != "" {
-		by = record.Handover.By
-	}
 	p := plainPage{
-		Title: "An API token for Jira",
-		Text:  by + " made this token for " + record.Owner + ". If that is you, show it now: this works once.",
-		Rows: []row{
-			{"For", record.Owner},
-			{"Name", record.Name},
-			{"What it does", record.Sentence()},
-			{"The token ends", endText(record)},
-			{"This link ends", record.Handover.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC")},
-		},
+		Title:  "An API token for Jira",
+		Text:   maker(record) + " made this token for " + record.Owner + ". If that is you, show it now: this works once.",
+		Rows:   []row{{Label: "Name", Text: record.Name}, {Label: "What it does", Text: record.Sentence()}, {Label: "This link ends", Text: exactly(record.Handover.ExpiresAt)}},
 		Button: "Show the token, once",
 		Note:   "Have a safe place ready for it, such as a password manager: after this, neither this link nor anybody else can show it again.",
 	}
@@ -105,12 +118,12 @@ func offerPage(record *token.Record) plainPage {
 	return p
 }
 
-// endText says exactly when a token ends: its sentence has only the day.
-func endText(record *token.Record) string {
-	if record.ExpiresAt.IsZero() {
-		return "never"
+// maker returns who made a link.
+func maker(record *token.Record) string {
+	if record.Handover.By != "" {
+		return record.Handover.By
 	}
-	return record.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC")
+	return "Somebody who manages this gateway"
 }
 
 func overlapText(record *token.Record) string {
@@ -120,19 +133,35 @@ func overlapText(record *token.Record) string {
 	return ", which stops working at once"
 }
 
-// openedPage shows the token.
-func openedPage(issued registry.Issued, base string) plainPage {
-	secret := issued.Token.Reveal()
-	return plainPage{
+// openedPage shows the token, and how to use it with the Jira at this URL.
+func (a *API) openedPage(issued registry.Issued, base string) plainPage {
+	record, secret := issued.Record, issued.Token.Reveal()
+	p := plainPage{
 		Title:  "The token, this once",
 		Text:   "Save it now: it cannot be shown again.",
 		Secret: secret,
-		Rows:   []row{{"User name", issued.Record.Owner}, {"What it does", issued.Record.Sentence()}},
-		Usage: []row{
-			{"Where Jira's API asks for", "user name " + issued.Record.Owner + ", and the token as the password or API token"},
-			{"Or as a header", "Authorization: Bearer " + secret},
-			{"What it may do, at any time", "curl -H 'Authorization: Bearer …' " + base + handler.EndpointsPath + version + "self"},
+		Rows: []row{
+			{Label: "User name", Text: record.Owner, Copied: true}, {Label: "Jira’s address", Text: base, Copied: true},
+			{Label: "What it does", Text: record.Sentence()},
 		},
-		Note: "If somebody else may have seen it, rotate or revoke it.",
+		Usage: "Give a program the address, the user name, and the token where it asks for an API token or a password. Others take the token alone, as a bearer token or personal access token.",
+		Lines: a.linesFor(record.Owner, secret, base),
+		Note:  "If somebody else may have seen the token, tell whoever sent you the link: it can be replaced at any time.",
 	}
+	if record.Status == token.StatusPending {
+		p.Warning = "It does not work yet: an administrator must approve it first."
+	}
+	return p
+}
+
+// linesFor returns ready lines for clients. The last are for asking what the token may do.
+func (a *API) linesFor(owner, secret, base string) []samples.Sample {
+	values := samples.Values{Gateway: base, Owner: owner, Token: secret}
+	if a.Jiras != nil {
+		values.Jiras = a.Jiras()
+	}
+	return append(samples.For(values), samples.Sample{
+		ID: "self", Name: "Ask what the token may do, and when it ends",
+		Lines: "curl --header " + samples.InShell("Authorization: Bearer "+secret) + " " + samples.InShell(base+handler.EndpointsPath+version+"self"),
+	})
 }

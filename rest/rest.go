@@ -50,6 +50,8 @@ type Options struct {
 	// Jira returns the Jira with this base URL, as a gateway reaches it, or the only one
 	// if url is empty.
 	Jira func(url string) (accounts.Jira, error)
+	// Jiras returns the base URLs of all of them.
+	Jiras func() []string
 	// PublicURL is the gateway's address as its users know it, without a slash at the
 	// end; empty if it is not configured.
 	PublicURL string

@@ -219,7 +219,13 @@ func TestPageHandover(t *testing.T) {
 	mallory.Go(path)
 	carol.Follow("button", "Show the token, once")
 	tok := s.shown(carol, "carol")
+	carol.Shows("Jira’s address", s.origin(), "curl --user", "Power BI", "GitHub Actions")
+	carol.Click("button", "Copy: curl")
+	carol.Wait("✓ Copy")
 	axe.Check(carol, "the link, opened")
+	carol.Width(320)
+	fits(t, carol)
+	axe.CheckTouch(carol, "the link, opened, on a phone")
 	if a, _ := s.works(tok); a.status != http.StatusOK {
 		t.Errorf("the token: %s", a)
 	}

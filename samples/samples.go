@@ -1,56 +1,68 @@
-package manager
+// Package samples writes ready lines for clients: what somebody who has just got a token
+// pastes into a shell, a program or a form. The token manager and hand-over links show
+// them.
+package samples
 
 import (
 	"bytes"
 	"encoding/json"
 	"net/url"
 	"strings"
-
-	"github.com/jiratokens/caddy-jira-tokens/admin"
-	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 )
 
 // recently is a query that also Jira Cloud answers, which refuses those without a limit.
 const recently = "created >= -30d ORDER BY created DESC"
 
-// samples are ready lines for clients, with the owner, the URL and the token filled in.
-func (h *Handler) samples(t admin.Token, gateway string) []page.Sample {
+// Values are what the lines are about.
+type Values struct {
+	// Gateway is the URL that clients use for Jira, without a final slash.
+	Gateway string
+	// Owner is the user name, and Token the whole token.
+	Owner, Token string
+	// Jiras are the base URLs of the Jiras behind the gateway: Cloud's search has
+	// another path.
+	Jiras []string
+}
+
+// Sample is the ready lines for one client.
+type Sample struct{ ID, Name, Text, Lines string }
+
+// For returns the lines for all clients.
+func For(v Values) []Sample {
 	search := "/rest/api/2/search"
-	if h.isCloud() {
+	if allCloud(v.Jiras) {
 		search = "/rest/api/3/search/jql"
 	}
 	values := map[string]string{
-		"url": gateway, "search": search, "address": gateway + search, "owner": t.Owner, "token": t.Token, "credentials": t.Owner + ":" + t.Token,
+		"url": v.Gateway, "search": search, "address": v.Gateway + search, "owner": v.Owner, "token": v.Token, "credentials": v.Owner + ":" + v.Token,
 		"jql": recently, "condition": "jql=" + recently,
 		"query": search + "?fields=summary&jql=" + strings.ReplaceAll(url.QueryEscape(recently), "+", "%20"),
 	}
-	samples := make([]page.Sample, len(clients))
+	samples := make([]Sample, len(clients))
 	for i, client := range clients {
 		var fill []string
 		for name, value := range values {
 			// Owners can have any name: it must not end a text in somebody's shell or program.
 			fill = append(fill, "{"+name+"}", client.quote(value), "{"+name+"|plain}", value)
 		}
-		samples[i] = page.Sample{
-			ID: client.id, Name: client.name, Text: h.say("sample." + client.id), Lines: strings.NewReplacer(fill...).Replace(client.lines),
-		}
+		samples[i] = Sample{ID: client.id, Name: client.name, Text: client.text, Lines: strings.NewReplacer(fill...).Replace(client.lines)}
 	}
 	return samples
 }
 
-// isCloud reports whether all gateways are in front of Jira Cloud.
-func (h *Handler) isCloud() bool {
-	for _, upstream := range h.app.Jiras() {
-		site, err := url.Parse(upstream.URL)
+// allCloud reports whether all of these are Jira Cloud's.
+func allCloud(jiras []string) bool {
+	for _, address := range jiras {
+		site, err := url.Parse(address)
 		if err != nil || !strings.HasSuffix(site.Hostname(), ".atlassian.net") {
 			return false
 		}
 	}
-	return len(h.app.Jiras()) > 0
+	return len(jiras) > 0
 }
 
-// inShell returns text in quotes for a POSIX shell.
-func inShell(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+// InShell returns text in quotes for a POSIX shell.
+func InShell(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // inProgram returns text in quotes for JSON, YAML, Python, JavaScript and Java.
 func inProgram(text string) string {
@@ -65,16 +77,17 @@ func inProgram(text string) string {
 
 func plainly(text string) string { return text }
 
-// clients are the programs for which the page shows lines. In them, {name} is a value in
-// the quotes of the language, and {name|plain} the value itself.
+// clients are the programs that there are lines for. In them, {name} is a value in the
+// quotes of the language, and {name|plain} the value itself. The text says what to do with
+// the lines.
 var clients = []struct {
-	id, name string
-	quote    func(string) string
-	lines    string
+	id, name, text string
+	quote          func(string) string
+	lines          string
 }{
-	{"curl", "curl", inShell, `curl --user {credentials} --get {address} \
+	{"curl", "curl", "Lists the issues of the last 30 days.", InShell, `curl --user {credentials} --get {address} \
   --data-urlencode {condition} --data fields=summary`},
-	{"python", "Python", inProgram, `import requests
+	{"python", "Python", "", inProgram, `import requests
 
 answer = requests.get(
     {address},
@@ -85,14 +98,14 @@ answer = requests.get(
 answer.raise_for_status()
 for issue in answer.json()["issues"]:
     print(issue["key"], issue["fields"]["summary"])`},
-	{"javascript", "JavaScript", inProgram, `const credentials = Buffer.from({credentials}).toString("base64");
+	{"javascript", "JavaScript", "", inProgram, `const credentials = Buffer.from({credentials}).toString("base64");
 const query = new URLSearchParams({ jql: {jql}, fields: "summary" });
 const response = await fetch({address} + "?" + query, {
   headers: { Authorization: "Basic " + credentials },
 });
 if (!response.ok) throw new Error(await response.text());
 for (const issue of (await response.json()).issues) console.log(issue.key, issue.fields.summary);`},
-	{"java", "Java", inProgram, `import java.net.URI;
+	{"java", "Java", "", inProgram, `import java.net.URI;
 import java.net.http.*;
 import java.util.Base64;
 
@@ -104,9 +117,9 @@ public class Issues {
         System.out.println(HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body());
     }
 }`},
-	{"powerbi", "Power BI", plainly, `{url}{query}`},
-	{"tableau", "Tableau", plainly, `{url}`},
-	{"mcp", "MCP client", inProgram, `{
+	{"powerbi", "Power BI", "In Power BI Desktop or Excel, choose Get data, Web, and enter this address. When it asks for credentials, choose Basic, for the whole site, with the owner as user name and the token as password.", plainly, `{url}{query}`},
+	{"tableau", "Tableau", "In a Jira connector or web data connector, enter this address as the Jira server, and choose Basic, with the owner as user name and the token as password.", plainly, `{url}`},
+	{"mcp", "MCP client", "For the configuration of the program in which the agent runs. Other servers call these variables by other names.", inProgram, `{
   "mcpServers": {
     "jira": {
       "command": "npx",
@@ -119,7 +132,7 @@ public class Issues {
     }
   }
 }`},
-	{"github", "GitHub Actions", inProgram, `- name: Ask Jira
+	{"github", "GitHub Actions", "Save the token as the secret JIRA_TOKEN of the repository first, and then use it in a step.", inProgram, `- name: Ask Jira
   env:
     JIRA_USER: {owner}
     JIRA_TOKEN: ${{ secrets.JIRA_TOKEN }}

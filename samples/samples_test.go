@@ -1,0 +1,60 @@
+package samples
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// linesFor returns the lines for all clients, by ID.
+func linesFor(v Values) map[string]string {
+	lines := make(map[string]string)
+	for _, sample := range For(v) {
+		lines[sample.ID] = sample.Lines
+	}
+	return lines
+}
+
+const secret = "jt_0123456789_0123456789012345678901234567890123456789"
+
+// TestHostileOwners: whoever copies the lines runs nothing that an owner's name says.
+func TestHostileOwners(t *testing.T) {
+	for _, owner := range []string{`x'; echo pwned; '`, `x"); import os #`, "$(id)`id`", `back\slash`, `<b>&amp;`, "ü 🦊", "two\nlines", "{token}", "{owner|plain}"} {
+		lines := linesFor(Values{Gateway: "https://jira.example.com", Owner: owner, Token: secret})
+		shell := strings.Replace(lines["curl"], "curl", `printf '%s\n'`, 1)
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", shell).Output()
+		if err != nil || !strings.Contains(string(out), "\n"+owner+":"+secret+"\n") {
+			t.Errorf("%q: the shell reads %q, %v", owner, out, err)
+		}
+		var config struct {
+			MCPServers map[string]struct{ Env map[string]string }
+		}
+		if err := json.Unmarshal([]byte(lines["mcp"]), &config); err != nil || config.MCPServers["jira"].Env["JIRA_EMAIL"] != owner {
+			t.Errorf("%q: %v: %s", owner, err, lines["mcp"])
+		}
+		for client, quoted := range map[string]string{"python": inProgram(owner), "javascript": inProgram(owner + ":" + secret), "java": inProgram(owner + ":" + secret)} {
+			if !strings.Contains(lines[client], quoted) {
+				t.Errorf("%q: %s has %s", owner, client, lines[client])
+			}
+		}
+	}
+}
+
+// TestSearchOfTheJira: Cloud has another search than Data Center, and a gateway may be in
+// front of both.
+func TestSearchOfTheJira(t *testing.T) {
+	const cloud, dataCenter = "/rest/api/3/search/jql", "/rest/api/2/search"
+	for want, jiras := range map[string][][]string{
+		cloud:      {{"https://acme.atlassian.net"}, {"https://acme.atlassian.net", "https://other.atlassian.net"}},
+		dataCenter: {nil, {"https://jira.internal"}, {"https://acme.atlassian.net", "https://jira.internal"}, {"https://acme.atlassian.net.evil.example"}, {"::"}},
+	} {
+		for _, jiras := range jiras {
+			for _, sample := range For(Values{Gateway: "https://jira.example.com", Owner: "alice", Token: secret, Jiras: jiras}) {
+				if sample.ID != "tableau" && sample.ID != "mcp" && !strings.Contains(sample.Lines, "https://jira.example.com"+want) && !strings.Contains(sample.Lines, want+"?") {
+					t.Errorf("%v: %s: %s", jiras, sample.ID, sample.Lines)
+				}
+			}
+		}
+	}
+}
