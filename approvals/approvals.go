@@ -69,6 +69,8 @@ type Keeper struct {
 	// creating is held for a budget while its pending requests are counted and another is
 	// added. Nodes that do so at the same moment can exceed maxPending by one each.
 	creating locks
+	// using is held for a request while its approval is used up.
+	using locks
 
 	mu sync.Mutex
 	// full maps budgets with maxPending requests to when to count them again.
@@ -77,7 +79,7 @@ type Keeper struct {
 
 // New returns a Keeper.
 func New(options Options) *Keeper {
-	return &Keeper{Options: options, now: time.Now, creating: newLocks(), full: make(map[string]time.Time)}
+	return &Keeper{Options: options, now: time.Now, creating: newLocks(), using: newLocks(), full: make(map[string]time.Time)}
 }
 
 // answer returns what the sender of a request learns about it.
@@ -121,14 +123,22 @@ func (k *Keeper) Check(ctx context.Context, request *handler.HeldRequest) (handl
 }
 
 // Use implements handler.Approvals.
-func (k *Keeper) Use(ctx context.Context, request *handler.HeldRequest, approval handler.Approval) (used bool, err error) {
+func (k *Keeper) Use(ctx context.Context, request *handler.HeldRequest, approval handler.Approval, admit func() error) (used bool, err error) {
 	name, fingerprint := slotOf(request)
+	release, err := k.using.acquire(ctx, name.ID)
+	if err != nil {
+		return false, err
+	}
+	defer release()
 	known, err := k.read(ctx, name)
 	if err != nil {
 		return false, err
 	}
 	if known.ID != approval.ID || known.Fingerprint != fingerprint || known.Stamp != stampOf(request.Record) || known.stateAt(k.now()) != StateApproved {
 		return false, nil
+	}
+	if err := admit(); err != nil {
+		return false, err
 	}
 	actor := clientOf(request)
 	_, err = k.change(ctx, known, ActionUse, actor, "", func(d *document) {

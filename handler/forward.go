@@ -54,10 +54,7 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 	response := d.confined.ownAnswer(out)
 	own := response != nil
 	if !own {
-		if err := t.admitChange(r.Context(), d); err != nil {
-			return nil, err
-		}
-		if err := t.writeBegins(r, d); err != nil {
+		if err := t.admitChange(r, d); err != nil {
 			return nil, err
 		}
 		if response, err = t.deliver(out, d.Access); err != nil {

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -143,13 +142,21 @@ func (h *held) restore(out *http.Request) {
 }
 
 // admitChange decides whether a request that changes something may be forwarded now: it
-// must be approved, if it is held, and within the token's limit on writes. It is called
-// last, so that what the gateway refuses is neither shown to anybody nor counted. The
-// approval is used up before the request is forwarded: if Jira does not answer, nobody
-// knows whether it has made the change.
-func (t *Transport) admitChange(ctx context.Context, d *Decision) error {
+// must be approved, if it is held, within the token's limit on writes, and recorded, if
+// that is required. It is called last, so that what the gateway refuses is neither shown
+// to anybody nor counted. The approval is used up before the request is forwarded: if Jira
+// does not answer, nobody knows whether it has made the change. It is used up last, so that
+// nobody has to approve again what the gateway did not send.
+func (t *Transport) admitChange(r *http.Request, d *Decision) error {
+	ctx := r.Context()
+	admit := func() error {
+		if err := t.takeWrite(ctx, d); err != nil {
+			return err
+		}
+		return t.writeBegins(r, d)
+	}
 	if d.held == nil || d.held.passed {
-		return t.takeWrite(ctx, d)
+		return admit()
 	}
 	d.held.request.Jira, d.held.request.BaseURL = t.URL, d.publicURL
 	approval, err := t.app.Approvals().Check(ctx, d.held.request)
@@ -159,11 +166,14 @@ func (t *Transport) admitChange(ctx context.Context, d *Decision) error {
 	if approval.State != ApprovalApproved {
 		return deniedError{awaits(approval)}
 	}
-	if err := t.takeWrite(ctx, d); err != nil {
-		return err
-	}
-	d.held.passed, err = t.app.Approvals().Use(ctx, d.held.request, approval)
+	var refused error
+	d.held.passed, err = t.app.Approvals().Use(ctx, d.held.request, approval, func() error {
+		refused = admit()
+		return refused
+	})
 	switch {
+	case refused != nil:
+		return refused
 	case err != nil:
 		return notApproved(err)
 	case d.held.passed:

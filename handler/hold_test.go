@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,10 +41,15 @@ func (a *approvalsInMemory) Check(_ context.Context, r *HeldRequest) (Approval, 
 	return *a.known[a.key(r)], nil
 }
 
-func (a *approvalsInMemory) Use(_ context.Context, r *HeldRequest, _ Approval) (bool, error) {
+func (a *approvalsInMemory) Use(_ context.Context, r *HeldRequest, _ Approval, admit func() error) (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	approved := a.known[a.key(r)].State == ApprovalApproved
+	if approved {
+		if err := admit(); err != nil {
+			return false, err
+		}
+	}
 	delete(a.known, a.key(r))
 	return approved && a.use == nil, a.use
 }
@@ -240,6 +246,29 @@ func TestHeldFailsClosed(t *testing.T) {
 		if answer.StatusCode != test.status || answer.Header.Get(headerReason) != string(test.reason) || len(x.seen) > 0 {
 			t.Errorf("%s: %d %v, %d reached Jira", name, answer.StatusCode, answer.Header, len(x.seen))
 		}
+	}
+}
+
+// TestHeldAndStrictTrail: a change that could not be recorded does not use its approval up,
+// and what did not pass because of another one is not recorded as begun.
+func TestHeldAndStrictTrail(t *testing.T) {
+	x, approvals := newHeldExchange(t)
+	trail := x.recorded()
+	wantHeld(t, "pending", x.sent("POST", commentPath, `{}`))
+	approvals.decide(ApprovalApproved)
+	trail.failure = token.ErrUnavailable
+	for range 2 {
+		if answer := x.sent("POST", commentPath, `{}`); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get(headerReason) != string(ReasonStoreUnavailable) || len(x.seen) > 0 {
+			t.Errorf("%d %v, %d reached Jira", answer.StatusCode, answer.Header, len(x.seen))
+		}
+	}
+	trail.failure, trail.events = nil, nil
+	if answer := x.sent("POST", commentPath, `{}`); answer.StatusCode != http.StatusCreated || len(x.seen) != 1 {
+		t.Errorf("%d %v, %d reached Jira", answer.StatusCode, answer.Header, len(x.seen))
+	}
+	wantHeld(t, "the next one", x.sent("POST", commentPath, `{}`))
+	if want := []string{"begins", "wrote 201", "denied approval_required"}; !slices.Equal(trail.events, want) {
+		t.Errorf("recorded %q, want %q", trail.events, want)
 	}
 }
 
