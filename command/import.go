@@ -73,6 +73,8 @@ type part struct {
 	lines int
 	text  []byte
 	end   int64 // where it ends in the file
+	// repeated is set if it was sent more than once.
+	repeated bool
 }
 
 // run imports an export. If it can be read twice, it is checked first, and parts that
@@ -92,9 +94,11 @@ func (i *importing) run(in io.Reader, check bool) error {
 	if err != nil {
 		return fmt.Errorf("reading standard input: %w", err)
 	}
-	pending := make(map[int]bool) // first lines of the parts that change something
+	pending := make(map[int]admin.ImportResult) // the parts that change something, by their first lines
 	err = i.all(file, size, "Checking", true, nil, func(p part, r admin.ImportResult) {
-		pending[p.line] = r.Imported+r.Updated+r.Documents > 0 || r.Header != nil
+		if r.Imported+r.Updated+r.Documents > 0 || r.Header != nil {
+			pending[p.line] = admin.ImportResult{Imported: r.Imported, Updated: r.Updated, Documents: r.Documents}
+		}
 	})
 	if err != nil || check {
 		return err
@@ -107,9 +111,14 @@ func (i *importing) run(in io.Reader, check bool) error {
 		return fmt.Errorf("reading standard input: %w", err)
 	}
 	i.total = admin.ImportResult{}
-	err = i.all(file, size, "Importing", false, func(p part) bool { return pending[p.line] }, nil)
+	var done admin.ImportResult
+	err = i.all(file, size, "Importing", false, func(p part) bool { _, ok := pending[p.line]; return ok }, func(p part, r admin.ImportResult) {
+		if p.repeated { // what the first attempt has imported is no longer new
+			r = pending[p.line]
+		}
+		done.Imported, done.Updated, done.Documents = done.Imported+r.Imported, done.Updated+r.Updated, done.Documents+r.Documents
+	})
 	// What was not sent again is known from the check.
-	done := i.total
 	i.total = checked
 	i.total.Imported, i.total.Updated, i.total.Documents = done.Imported, done.Updated, done.Documents
 	if err != nil {
@@ -147,7 +156,7 @@ func (i *importing) all(in io.Reader, size int64, what string, check bool, wante
 			break
 		}
 		if wanted == nil || wanted(p) {
-			result, err := i.send(query, p)
+			result, err := i.send(query, &p)
 			if err != nil {
 				return err
 			}
@@ -193,7 +202,7 @@ func readPart(lines *bufio.Reader, next part) (part, error) {
 // busyTries is how often a part is sent while the store cannot be used.
 const busyTries = 6
 
-func (i *importing) send(query url.Values, p part) (result admin.ImportResult, err error) {
+func (i *importing) send(query url.Values, p *part) (result admin.ImportResult, err error) {
 	query.Set("line", strconv.Itoa(p.line))
 	var response *http.Response
 	for tries := 1; ; tries++ {
@@ -204,6 +213,7 @@ func (i *importing) send(query url.Values, p part) (result admin.ImportResult, e
 		}
 		// The store is away or busy for a moment: what was imported is passed over.
 		time.Sleep(i.pause * time.Duration(tries))
+		p.repeated = true
 	}
 	if err != nil {
 		return result, err

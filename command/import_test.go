@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -76,5 +78,38 @@ func TestImportWaitsForTheStore(t *testing.T) {
 	calls = -100
 	if err := i.run(strings.NewReader("{}\n"), false); err == nil || err.Error() != "the token store is unavailable" || calls != -100+busyTries {
 		t.Errorf("%d calls, %v", calls+100, err)
+	}
+}
+
+// TestImportCountsWhatWasInterrupted: what an attempt that failed has imported counts as
+// imported.
+func TestImportCountsWhatWasInterrupted(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(admin.VersionHeader, "1")
+		const end = `"end":{"records":3},"lines":3,"records":3,"header":{"format":2}}`
+		switch calls++; calls {
+		case 1: // the check
+			fmt.Fprint(w, `{"imported":2,"unchanged":1,`+end)
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"error":"the token store is unavailable; 1 records before it were imported"}`)
+		default:
+			fmt.Fprint(w, `{"imported":1,"unchanged":2,`+end)
+		}
+	}))
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "tokens.ndjson")
+	if err := os.WriteFile(path, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	i := importingFrom(server)
+	if err := i.run(file, false); err != nil || i.total.Imported != 2 || i.total.Unchanged != 1 {
+		t.Errorf("%+v, %v", i.total, err)
 	}
 }
