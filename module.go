@@ -21,6 +21,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/manager"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/pool"
@@ -368,6 +369,9 @@ func (c *Cache) check() error {
 func (a *App) Start() error {
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
 		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
+	}
+	for _, problem := range manager.Misplaced(a.ctx) {
+		a.logger.Warn(problem)
 	}
 	if err := a.checkConsentJiras(); err != nil {
 		return err

@@ -1,0 +1,97 @@
+package manager
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// Misplaced says what is wrong with where a configuration has token managers: nobody gets
+// to those behind a gateway that takes all requests, and those below a path only know it if it
+// was removed before.
+func Misplaced(ctx caddy.Context) []string {
+	value, err := ctx.AppIfConfigured("http")
+	if err != nil {
+		return nil
+	}
+	app, ok := value.(*caddyhttp.App)
+	if !ok {
+		return nil
+	}
+	var p placement
+	for _, server := range app.Servers {
+		p.routes(server.Routes, surroundings{})
+	}
+	return p.problems
+}
+
+type placement struct{ problems []string }
+
+// surroundings are what a route inherits of those that it is in, or that come before it.
+type surroundings struct {
+	// path is the first path that requests must have; "" for all.
+	path string
+	// stripped is set if something was removed from the beginning of the path.
+	stripped bool
+	// taken is set if a reverse_proxy, such as that of a gateway, has taken all requests.
+	taken bool
+}
+
+// routes looks at routes, and reports whether a reverse_proxy in them takes all requests
+// that get there.
+func (p *placement) routes(routes caddyhttp.RouteList, outer surroundings) (taken bool) {
+	here := outer
+	for _, route := range routes {
+		inner := here
+		if inner.path == "" {
+			inner.path = pathOf(route)
+		}
+		for _, h := range route.Handlers {
+			switch h := h.(type) {
+			case *caddyhttp.Subroute:
+				inner.taken = p.routes(h.Routes, inner) || inner.taken
+			case *rewrite.Rewrite:
+				inner.stripped = inner.stripped || h.StripPathPrefix != ""
+			case *reverseproxy.Handler:
+				inner.taken = true
+			case *Handler:
+				p.manager(inner)
+			}
+		}
+		if len(route.MatcherSets) == 0 {
+			here.taken, here.stripped = inner.taken, inner.stripped
+		}
+	}
+	return here.taken
+}
+
+// pathOf returns the first path that a route matches; "" if it matches all.
+func pathOf(route caddyhttp.Route) string {
+	for _, set := range route.MatcherSets {
+		for _, matcher := range set {
+			if paths, ok := matcher.(*caddyhttp.MatchPath); ok && len(*paths) > 0 && strings.Trim((*paths)[0], "/*") != "" {
+				return (*paths)[0]
+			}
+		}
+	}
+	return ""
+}
+
+func (p *placement) manager(at surroundings) {
+	why := ""
+	switch {
+	case at.taken:
+		why = "nobody can get to jira_token_manager, since a reverse_proxy or jira_gateway before it takes all requests: put it into `handle_path /tokens* { … }`"
+	case at.path != "" && !at.stripped:
+		why = "jira_token_manager is below " + at.path + " and does not know it, so its links lead nowhere: use handle_path instead of handle or a matcher"
+	default:
+		return
+	}
+	if !slices.Contains(p.problems, why) {
+		p.problems = append(p.problems, why)
+	}
+}
