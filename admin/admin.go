@@ -248,6 +248,10 @@ func answer(w http.ResponseWriter, r *http.Request, serve endpoint) error {
 func (c *call) answer(serve endpoint) error {
 	status, answer, err := serve(c)
 	if err != nil {
+		if loading, ok := errors.AsType[registry.LoadingError](err); ok {
+			c.w.Header().Set("Retry-After", "2")
+			err = loading // without what it was needed for
+		}
 		return withoutTokens(apiError(err))
 	}
 	if status == 0 {

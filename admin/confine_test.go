@@ -16,11 +16,13 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/notice/post"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 	"github.com/jiratokens/caddy-jira-tokens/trust"
@@ -74,7 +76,7 @@ func newApp(t *testing.T) (*app, *fakejira.Server) {
 		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
 	})
 	t.Cleanup(set.Close)
-	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, set.Names)
+	r := registry.New(catalog.New(store, nil, background.New(t.Context())), cache, storage.NewUseLog(store, func(int, error) {}), nil, set.Names)
 	return &app{t: t, registry: r, accounts: set, jiras: []handler.Jira{jiraAt(t, site)}}, site
 }
 

@@ -12,7 +12,7 @@ import (
 
 // owners lists the owners that have tokens.
 func (c *call) owners() (int, any, error) {
-	parameters, err := c.parameters("state", "group", "search")
+	parameters, err := c.parameters("state", "group", "search", "limit")
 	if err != nil {
 		return 0, nil, err
 	}
@@ -20,12 +20,15 @@ func (c *call) owners() (int, any, error) {
 	if query.State != "" && !slices.Contains(registry.OwnerStates(), query.State) {
 		return 0, nil, registry.InvalidError{Field: "state", Err: fmt.Errorf("invalid state %q of an owner: expected active, inactive or unknown", query.State)}
 	}
-	c.noDeadline() // all records are read
-	owners, damaged, err := c.app.Registry().Owners(c.Context(), query)
+	if query.Limit, err = limit(parameters.Get("limit")); err != nil {
+		return 0, nil, err
+	}
+	c.noDeadline() // there can be a hundred thousand
+	page, err := c.app.Registry().Owners(c.Context(), query)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, OwnerList{append([]Owner{}, owners...), damaged}, nil
+	return http.StatusOK, OwnerList{Owners: append([]Owner{}, page.Owners...), Total: page.Total, Damaged: page.Damaged}, nil
 }
 
 // owner returns the owner in the path. If that is a whole token, it drops the secret.

@@ -84,6 +84,8 @@ type TokenPage struct {
 // OwnerList is a list of owners.
 type OwnerList struct {
 	Owners []Owner `json:"owners"`
+	// Total is how many there are, if a limit leaves some out.
+	Total int `json:"total,omitempty"`
 	// Damaged counts the tokens that are left out because their records are damaged,
 	// so that their owners are unknown.
 	Damaged int `json:"damaged,omitempty"`

@@ -25,6 +25,9 @@ func (h *Handler) as(r *http.Request, v *visit) client {
 type answerError struct {
 	Status  int
 	Message string `json:"error"`
+	// again is after how many seconds the same request may succeed; empty if the answer
+	// does not say so.
+	again string
 }
 
 func (e answerError) Error() string { return e.Message }
@@ -51,7 +54,7 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 	response := &recorded{header: make(http.Header), status: http.StatusOK}
 	c.endpoints.ServeHTTP(response, r)
 	if response.status >= http.StatusMultipleChoices { // a redirect: the path was not clean
-		failed := answerError{Status: response.status}
+		failed := answerError{Status: response.status, again: response.header.Get("Retry-After")}
 		if json.Unmarshal(response.body.Bytes(), &failed) != nil || failed.Message == "" {
 			return errors.New("the endpoint " + path + " has answered without saying why it failed")
 		}

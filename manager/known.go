@@ -92,7 +92,7 @@ func (h *Handler) countMatches(r *http.Request, v *visit, typed typed, about url
 	if err := h.as(r, v).call(http.MethodPost, "jira/matches", nil, encoded(fields), &count); err != nil {
 		failed, ok := errors.AsType[answerError](err)
 		if !ok {
-			failed = answerError{http.StatusBadGateway, h.say("problem.failed")}
+			failed = answerError{Status: http.StatusBadGateway, Message: h.say("problem.failed")}
 		}
 		return failed
 	}

@@ -107,7 +107,7 @@ func (h *Handler) healthNumber(base string, said admin.Overview) page.Number {
 		bad(page.ToneWarn, h.say("overview.groups", groups.Error))
 	}
 	if !said.Health.Policy.OK {
-		bad(page.ToneWarn, h.say("overview.policy", said.Health.Policy.Error))
+		bad(page.ToneWarn, said.Health.Policy.Error)
 	}
 	if len(said.Accounts) == 0 {
 		bad(page.ToneBad, h.say("accounts.none.title"))

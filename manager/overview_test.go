@@ -4,13 +4,16 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -85,5 +88,49 @@ func TestStoreAway(t *testing.T) {
 		want(t, "a decision", http.StatusServiceUnavailable, "nothing was done", "what was &lt;typed&gt;")
 	if page := root.post("/tokens/all/whose", map[string][]string{"token": {"0123456789"}}); page.status != http.StatusServiceUnavailable || !strings.Contains(page.body, "nothing was done") {
 		t.Errorf("whose is this: %d", page.status)
+	}
+}
+
+// slow is a store that has answered the first page of all tokens, and does not go on.
+type slow struct{ storage.Store }
+
+func (s slow) List(ctx context.Context, query storage.Query) (storage.Page, error) {
+	if query.Cursor != "" {
+		<-ctx.Done()
+		return storage.Page{}, ctx.Err()
+	}
+	page, err := s.Store.List(ctx, query)
+	if err == nil && query.Limit == storage.MaxPageSize {
+		last := page.Records[len(page.Records)-1]
+		page.Next = storage.Key(last.CreatedAt, last.ID)
+	}
+	return page, err
+}
+
+// TestTokensBeingRead: while the gateway is still reading the tokens, pages that need all of
+// them say so and how far it is, and load again by themselves.
+func TestTokensBeingRead(t *testing.T) {
+	a := newApp(t)
+	a.create(t, map[string]any{"owner": "alice", "name": "one"})
+	ctx, cancel := context.WithCancel(t.Context())
+	running := background.New(ctx)
+	defer running.Wait()
+	defer cancel()
+	a.registry = registry.New(catalog.New(slow{a.store}, nil, running), storage.NewCache(t.Context(), a.store, options), storage.NewUseLog(a.store, func(int, error) {}), a.people, a.accounts.Names)
+	root := newBrowser(t, serve(t, a, new(header)), "root")
+	root.get("/tokens/all").want(t, "the newest tokens", http.StatusOK, "one")
+	var asking sync.WaitGroup
+	for _, path := range []string{"overview", "all?sort=name", "owners"} {
+		asking.Go(func() {
+			page := root.get("/tokens/" + path)
+			page.want(t, path, http.StatusServiceUnavailable, "the list is being read: 1 so far", "loads again by itself")
+			if page.header.Get("Refresh") == "" {
+				t.Errorf("%s is not asked for again", path)
+			}
+		})
+	}
+	asking.Wait()
+	if answer := root.get("/tokens/api/v1/overview"); answer.status != http.StatusServiceUnavailable || answer.header.Get("Retry-After") == "" {
+		t.Errorf("the JSON API: %d, %v", answer.status, answer.header)
 	}
 }

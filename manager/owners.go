@@ -3,6 +3,7 @@ package manager
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
@@ -22,6 +23,7 @@ func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 	pass(asked, query, "state", "group")
 	search, _ := token.CutSecrets(strings.TrimSpace(asked.Get("q")))
 	pass(url.Values{"search": {search}}, query, "search")
+	query.Set("limit", strconv.Itoa(maxOwners))
 	var found admin.OwnerList
 	err := h.as(r, v).call(http.MethodGet, "owners", query, nil, &found)
 	frame := page.Frame{Title: h.say("nav.owners"), Section: page.SectionOwners, Notice: h.done(r)}
@@ -43,8 +45,8 @@ func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 		}
 		content.Filters = append(content.Filters, page.Filter{Text: text, URL: to(string(state)), Current: content.State == string(state)})
 	}
-	content.More = len(found.Owners) > maxOwners
-	for _, owner := range found.Owners[:min(len(found.Owners), maxOwners)] {
+	content.Total = found.Total
+	for _, owner := range found.Owners {
 		content.Rows = append(content.Rows, h.ownerRow(r, owner))
 	}
 	content.Damaged = found.Damaged

@@ -171,6 +171,14 @@ const mostWaiting = 100
 // waiting returns how many requests wait for a decision, for the navigation; empty if
 // none does.
 func (h *Handler) waiting(r *http.Request, v *visit) string {
+	if v.waiting == nil {
+		text := h.countWaiting(r, v)
+		v.waiting = &text
+	}
+	return *v.waiting
+}
+
+func (h *Handler) countWaiting(r *http.Request, v *visit) string {
 	pending, err := v.desk.List(r.Context(), registry.Query{Query: storage.Query{State: token.StatePending, Limit: mostWaiting}})
 	n := len(pending.Records)
 	if err == nil {

@@ -178,6 +178,11 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err 
 		h.failed(w, r, err)
 		return
 	}
+	if failed.again != "" { // the list is being read
+		w.Header().Set("Refresh", failed.again)
+		h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.reading"), Content: page.Problem{Text: h.say("problem.reading.text", failed.Message)}})
+		return
+	}
 	if failed.Status == http.StatusServiceUnavailable {
 		h.problem(w, r, failed.Status, "problem.store")
 		return

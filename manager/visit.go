@@ -26,6 +26,8 @@ type visit struct {
 	looksOnly bool
 	// newID is the ID of a token that the visitor creates; empty for a random one.
 	newID string
+	// waiting is what Handler.waiting returns, once it has counted.
+	waiting *string
 }
 
 func (v *visit) person() string { return v.desk.Person() }

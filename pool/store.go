@@ -108,6 +108,11 @@ func (s *Store) Census(ctx context.Context, query storage.CensusQuery) (*storage
 	return s.catalog.Census(ctx, query)
 }
 
+// Owners implements storage.Finder.
+func (s *Store) Owners(ctx context.Context, query storage.CensusQuery, text string) ([]storage.OwnerTally, int, error) {
+	return s.catalog.Owners(ctx, query, text)
+}
+
 // ExpiryCounter counts tokens that expire, or is nil if the store cannot.
 func (s *Store) ExpiryCounter() storage.ExpiryCounter { return s.expiries }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -128,7 +129,7 @@ func TestClockThatWasWrong(t *testing.T) {
 	r, now := newRegistry(t)
 	sweep := func() {
 		t.Helper()
-		if _, err := r.store.(storage.Sweeper).Sweep(t.Context(), *now); err != nil {
+		if _, err := r.store.(*catalog.Catalog).Store.(storage.Sweeper).Sweep(t.Context(), *now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -224,7 +225,7 @@ func TestListLeavesOutEnded(t *testing.T) {
 	r, now := newRegistry(t)
 	create(t, r, map[string]any{"owner": "alice", "name": "expires", "expires_at": "1h"})
 	exchange(t, r, jwt(r, ""))
-	*now = now.Add(2 * time.Hour)
+	*now = now.Add(time.Hour + time.Second) // none has vanished
 	living := exchange(t, r, jwt(r, "")).Record
 	yes, no := true, false
 	for _, c := range []struct {
@@ -243,8 +244,8 @@ func TestListLeavesOutEnded(t *testing.T) {
 			t.Errorf("%+v lists %d, %v, want %d", c.query, len(page.Records), err, c.want)
 		}
 	}
-	owners, _, err := r.Owners(t.Context(), OwnerQuery{Search: "ci"})
-	if err != nil || len(owners) != 1 || owners[0].Tokens[token.StateActive] != 1 || owners[0].Tokens[token.StateExpired] != 0 {
+	owners, err := r.Owners(t.Context(), OwnerQuery{Search: "ci"})
+	if err != nil || len(owners.Owners) != 1 || owners.Owners[0].Tokens[token.StateActive] != 1 || owners.Owners[0].Tokens[token.StateExpired] != 0 {
 		t.Errorf("owners %+v, %v", owners, err)
 	}
 	view := r.View(living)

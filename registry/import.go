@@ -295,7 +295,7 @@ func (i *importer) skip(line int, what, why string) {
 
 // importsAtOnce is how many records are written concurrently; the file store
 // batches such writes.
-const importsAtOnce = 64
+const importsAtOnce = 256
 
 // flush imports the records that have been read.
 func (i *importer) flush(ctx context.Context) error {

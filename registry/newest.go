@@ -44,7 +44,8 @@ func (r *Registry) NewestEvents(ctx context.Context, query EventQuery) (EventPag
 	if n.first.IsZero() {
 		n.first = time.UnixMilli(0)
 	}
-	n.query.Cursor, n.query.Limit = "", storage.MaxPageSize
+	// A span with far more events than the page needs is given up early.
+	n.query.Cursor, n.query.Limit = "", min(4*n.size, storage.MaxPageSize)
 	return n.page(ctx)
 }
 

@@ -40,14 +40,16 @@ type Overview struct {
 	} `json:"denials"`
 }
 
+// errNoFinder cannot happen at a gateway: it has a catalog of every store.
+var errNoFinder = fmt.Errorf("%w: it cannot count tokens", storage.ErrUnavailable)
+
 // Overview counts what there is.
 func (r *Registry) Overview(ctx context.Context) (*Overview, error) {
 	query := storage.CensusQuery{Now: r.now(), Judge: r, Expiring: overviewExpiring, Unused: overviewUnused}
-	count := r.count
-	if r.finder != nil {
-		count = r.finder.Census
+	if r.finder == nil {
+		return nil, errNoFinder
 	}
-	census, err := count(ctx, query)
+	census, err := r.finder.Census(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("counting tokens: %w", err)
 	}
@@ -61,36 +63,4 @@ func (r *Registry) Overview(ctx context.Context) (*Overview, error) {
 	}
 	view.Denials.Day, view.Denials.Week = denials[0], denials[1]
 	return view, nil
-}
-
-// count takes a census of a store that cannot do so, by reading all records.
-func (r *Registry) count(ctx context.Context, query storage.CensusQuery) (*storage.Census, error) {
-	census := storage.NewCensus(query)
-	page := storage.Query{Limit: storage.MaxPageSize}
-	for {
-		found, err := r.storedPage(ctx, page)
-		if err != nil {
-			return nil, err
-		}
-		views, err := r.Views(ctx, found.Records...)
-		if err != nil {
-			return nil, err
-		}
-		for _, view := range views {
-			counted := storage.Counted{State: view.State, Scope: view.Scope, Exchanged: view.Exchanged(), Since: view.CreatedAt, ExpiresAt: view.ExpiresAt}
-			if view.NotBefore.After(counted.Since) {
-				counted.Since = view.NotBefore
-			}
-			if view.LastUsed != nil {
-				counted.UsedAt = view.LastUsed.At
-			}
-			census.Add(counted)
-		}
-		if n := len(found.Damaged); n > 0 {
-			census.States[token.StateDamaged] += n
-		}
-		if page.Cursor = found.Next; page.Cursor == "" {
-			return census, nil
-		}
-	}
 }

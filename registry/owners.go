@@ -1,11 +1,10 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -56,45 +55,92 @@ type OwnerQuery struct {
 	Group string
 	// Search limits the list to owners with this text in their name, ignoring case.
 	Search string
+	// Limit is the maximum number of owners to return. 0 means no limit.
+	Limit int
 }
 
-// Owners returns the owners that have tokens, ordered by name, and the number of
-// tokens that could not be counted because their records are damaged. It reads all
-// records, page by page, and needs memory only for the owners.
-func (r *Registry) Owners(ctx context.Context, query OwnerQuery) (owners []OwnerView, damaged int, err error) {
-	text := token.Fold(query.Search)
-	tallies := make(map[string]*tally)
-	err = r.eachRecord(ctx, storage.Query{}, func(record *token.Record) error {
-		if name := token.Fold(record.Owner); strings.Contains(name, text) && !r.hasEnded(record) {
-			if tallies[name] == nil {
-				tallies[name] = &tally{owner: record.Owner, kind: record.Kind, counts: make(map[token.State]int, 1)}
-			}
-			tallies[name].add(record.Kind, r.State(record))
-		}
-		return nil
-	}, func(storage.DamagedError) { damaged++ })
+// OwnerPage is a list of owners.
+type OwnerPage struct {
+	// Owners are the owners, in the order of their names, and Total is their number, if
+	// there are more.
+	Owners []OwnerView
+	Total  int
+	// Damaged is the number of tokens that could not be counted because their records are
+	// damaged.
+	Damaged int
+}
+
+// Owners returns the owners that have tokens.
+func (r *Registry) Owners(ctx context.Context, query OwnerQuery) (page OwnerPage, err error) {
+	if r.finder == nil {
+		return page, errNoFinder
+	}
+	var tallies []storage.OwnerTally
+	tallies, page.Damaged, err = r.finder.Owners(ctx, storage.CensusQuery{Now: r.now(), Judge: r}, query.Search)
 	if err != nil {
-		return nil, 0, err
+		return page, fmt.Errorf("listing owners: %w", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(tallies)) {
-		view := r.viewOwner(tallies[name])
-		if (query.State == "" || view.State == query.State) && (query.Group == "" || slices.Contains(view.Groups, query.Group)) {
-			owners = append(owners, view)
+	listed := tallies[:0]
+	for _, t := range tallies {
+		if r.matchOwner(&t, &query) {
+			listed = append(listed, t)
 		}
 	}
-	return owners, damaged, nil
+	if query.Limit > 0 && len(listed) > query.Limit {
+		page.Total, listed = len(listed), listed[:query.Limit]
+	}
+	spelled, err := r.spellings(ctx, listed)
+	if err != nil {
+		return page, err
+	}
+	for i := range listed {
+		t := &listed[i]
+		page.Owners = append(page.Owners, r.viewOwner(cmp.Or(spelled[t.Newest], t.Owner), t))
+	}
+	return page, nil
+}
+
+// matchOwner reports whether an owner is in the state and the group that query asks for.
+func (r *Registry) matchOwner(t *storage.OwnerTally, query *OwnerQuery) bool {
+	if query.State == "" && query.Group == "" {
+		return true
+	}
+	person := r.owners.Person(t.Owner)
+	state, _ := r.ownerState(person, t.Kind)
+	return (query.State == "" || state == query.State) && (query.Group == "" || slices.Contains(person.Groups, query.Group))
+}
+
+// spellings returns the names of those owners that are not spelled as in their tallies, by
+// the IDs of their newest tokens.
+func (r *Registry) spellings(ctx context.Context, tallies []storage.OwnerTally) (map[string]string, error) {
+	var ids []string
+	for _, t := range tallies {
+		if t.Respelled {
+			ids = append(ids, t.Newest)
+		}
+	}
+	names := make(map[string]string, len(ids))
+	for some := range slices.Chunk(ids, storage.MaxPageSize) {
+		found, err := r.store.Records(ctx, some)
+		if err != nil {
+			return nil, fmt.Errorf("listing owners: %w", err)
+		}
+		for _, record := range found.Records {
+			names[record.ID] = record.Owner
+		}
+	}
+	return names, nil
 }
 
 // Owner returns an owner. It returns an error that wraps storage.ErrNotFound if there are no
 // tokens of that name, and nothing else is known about it.
 func (r *Registry) Owner(ctx context.Context, name string) (OwnerView, error) {
-	t := &tally{owner: name, kind: token.KindUser, counts: make(map[token.State]int)}
-	found := false
+	t, found := new(storage.OwnerTally), false
 	err := r.eachRecord(ctx, storage.Query{Owner: name}, func(record *token.Record) error {
 		if !found {
-			t.owner, t.kind, found = record.Owner, record.Kind, true
+			name, t.Kind, found = record.Owner, record.Kind, true
 		}
-		t.add(record.Kind, r.State(record))
+		t.Add(record.Kind, r.State(record))
 		return nil
 	}, func(storage.DamagedError) { found = true })
 	if err != nil {
@@ -103,27 +149,15 @@ func (r *Registry) Owner(ctx context.Context, name string) (OwnerView, error) {
 	if person := r.owners.Person(name); !found && len(person.Groups) == 0 && person.ConfirmedAt.IsZero() {
 		return OwnerView{}, noTokensError{name}
 	}
-	return r.viewOwner(t), nil
+	return r.viewOwner(name, t), nil
 }
 
-// tally counts the tokens of one owner.
-type tally struct {
-	owner  string
-	kind   token.Kind
-	counts map[token.State]int
-}
-
-func (t *tally) add(kind token.Kind, state token.State) {
-	t.counts[state]++
-	t.kind = min(t.kind, kind) // user before external before service
-}
-
-func (r *Registry) viewOwner(t *tally) OwnerView {
-	person := r.owners.Person(t.owner)
-	state, why := r.ownerState(person, t.kind)
+func (r *Registry) viewOwner(name string, t *storage.OwnerTally) OwnerView {
+	person := r.owners.Person(name)
+	state, why := r.ownerState(person, t.Kind)
 	return OwnerView{
-		Owner: t.owner, Kind: t.kind.String(), Groups: append([]string{}, person.Groups...), State: state, StateReason: why,
-		Tokens: t.counts, Rules: person.Rights.Rules(), LastConfirmed: person.ConfirmedAt,
+		Owner: name, Kind: t.Kind.String(), Groups: append([]string{}, person.Groups...), State: state, StateReason: why,
+		Tokens: t.States(), Rules: person.Rights.Rules(), LastConfirmed: person.ConfirmedAt,
 	}
 }
 

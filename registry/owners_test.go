@@ -19,12 +19,12 @@ import (
 // ownersOf lists owners as "name kind state groups counts".
 func ownersOf(t *testing.T, r *Registry, query OwnerQuery) []string {
 	t.Helper()
-	owners, _, err := r.Owners(t.Context(), query)
+	page, err := r.Owners(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
 	texts := []string{}
-	for _, owner := range owners {
+	for _, owner := range page.Owners {
 		texts = append(texts, fmt.Sprint(token.Fold(owner.Owner), " ", owner.Kind, " ", owner.State, " ", owner.Groups, " ", owner.Tokens))
 	}
 	return texts
@@ -70,9 +70,9 @@ func TestOwners(t *testing.T) {
 			t.Errorf("%+v: got %q, want %q", test.query, got, test.want)
 		}
 	}
-	owners, _, err := r.Owners(t.Context(), OwnerQuery{Search: "bea"})
-	if err != nil || owners[0].Rules != "group bi and everyone" || !owners[0].LastConfirmed.IsZero() {
-		t.Errorf("%+v, %v", owners, err)
+	page, err := r.Owners(t.Context(), OwnerQuery{Search: "bea"})
+	if err != nil || page.Owners[0].Rules != "group bi and everyone" || !page.Owners[0].LastConfirmed.IsZero() {
+		t.Errorf("%+v, %v", page, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -30,7 +33,13 @@ func newRegistry(t *testing.T) (*Registry, *time.Time) {
 		}
 	})
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Second})
-	r := New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, func() []string { return []string{"default", "reporting"} })
+	ctx, cancel := context.WithCancel(context.Background()) // until the end of the test
+	running := background.New(ctx)
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	r := New(catalog.New(store, nil, running), cache, storage.NewUseLog(store, func(int, error) {}), nil, func() []string { return []string{"default", "reporting"} })
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	r.now = func() time.Time { return now }
 	return r, &now

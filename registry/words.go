@@ -28,6 +28,10 @@ const (
 // MaxPageSize is the maximum number of records or events in a page.
 const MaxPageSize = storage.MaxPageSize
 
+// LoadingError reports that the tokens are still being read, so that they cannot be counted
+// or sorted yet.
+type LoadingError = storage.LoadingError
+
 // ErrBadCursor is returned for a cursor of another list.
 var ErrBadCursor = storage.ErrBadCursor
 

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -14,7 +16,24 @@ type Finder interface {
 	Find(ctx context.Context, query Query) (Page, error)
 	// Census counts tokens.
 	Census(ctx context.Context, query CensusQuery) (*Census, error)
+	// Owners counts the tokens of each owner whose name has a text in it, ignoring case,
+	// in the order of their names. It also returns the number of damaged records: nobody
+	// knows whose they are.
+	Owners(ctx context.Context, query CensusQuery, text string) (owners []OwnerTally, damaged int, err error)
 }
+
+// LoadingError reports that a Finder is still reading the tokens.
+type LoadingError struct {
+	// Read is the number of tokens that it has read so far.
+	Read int
+}
+
+func (e LoadingError) Error() string {
+	return fmt.Sprintf("the list is being read: %d so far; try again in a few seconds", e.Read)
+}
+
+// Unwrap returns ErrUnavailable.
+func (LoadingError) Unwrap() error { return ErrUnavailable }
 
 // CensusQuery says what to count.
 type CensusQuery struct {
@@ -28,7 +47,6 @@ type CensusQuery struct {
 
 // Census holds numbers of tokens.
 type Census struct {
-	query CensusQuery
 	// States counts tokens by state, without those that were exchanged for JWTs and have
 	// ended.
 	States map[token.State]int
@@ -41,43 +59,32 @@ type Census struct {
 	Expiring, Unused, NeverUsed int
 }
 
-// NewCensus returns a census without any tokens.
-func NewCensus(query CensusQuery) *Census {
-	return &Census{query: query, States: make(map[token.State]int), Scopes: make(map[token.Scope]int)}
-}
-
-// Counted is what a census needs to know about a token.
-type Counted struct {
-	State     token.State
-	Scope     token.Scope
-	Exchanged bool
-	// Since is when the token was created, or became valid if that is later.
-	Since time.Time
-	// ExpiresAt and UsedAt are zero if the token does not expire or was never used.
-	ExpiresAt, UsedAt time.Time
+// OwnerTally counts the tokens of one owner, without those that were exchanged for JWTs
+// and have ended.
+type OwnerTally struct {
+	// Owner is the case-folded name, and Newest the ID of the newest token. Respelled
+	// means that this token spells the name differently.
+	Owner     string
+	Newest    string
+	Respelled bool
+	// Kind is the kind of owner: user if any of the tokens is for a user.
+	Kind   token.Kind
+	counts [8]uint32 // by the place in token.States
 }
 
 // Add counts a token.
-func (c *Census) Add(t Counted) {
-	now := c.query.Now
-	if t.Exchanged && !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
-		return
+func (t *OwnerTally) Add(kind token.Kind, state token.State) {
+	t.counts[slices.Index(token.States(), state)]++
+	t.Kind = min(t.Kind, kind) // user before external before service
+}
+
+// States returns the numbers of tokens by state.
+func (t *OwnerTally) States() map[token.State]int {
+	states := make(map[token.State]int, 1)
+	for i, state := range token.States() {
+		if n := t.counts[i]; n > 0 {
+			states[state] = int(n)
+		}
 	}
-	c.States[t.State]++
-	switch t.State {
-	case token.StateActive:
-		c.Scopes[t.Scope]++
-	case token.StateNotYetValid, token.StateSuspended:
-	default:
-		return
-	}
-	if !t.Exchanged && !t.ExpiresAt.IsZero() && t.ExpiresAt.After(now) && !t.ExpiresAt.After(now.Add(c.query.Expiring)) {
-		c.Expiring++
-	}
-	if t.UsedAt.IsZero() {
-		c.NeverUsed++
-	}
-	if !later(t.Since, t.UsedAt).After(now.Add(-c.query.Unused)) {
-		c.Unused++
-	}
+	return states
 }

@@ -26,9 +26,8 @@ type Query struct {
 	// Owner limits the list to one owner's tokens, ignoring case.
 	Owner string
 	// State limits the list to tokens that are in this state at Now. Without one,
-	// Expires and Unused list the tokens that work or will work: those that are active
-	// or not yet valid. Finding tokens
-	// in token.StateDamaged requires reading every record; their pages have
+	// Expires, Unused and NeverUsed list the tokens that work or will work: those that
+	// are active or not yet valid. Finding tokens in token.StateDamaged requires reading every record; their pages have
 	// MaxPageSize, whatever Limit says. token.StateSuspended needs a Judge.
 	State token.State
 	// Account limits the list to tokens that use this account. Finding them requires
@@ -204,7 +203,7 @@ func (q *Query) InState(state token.State) bool {
 		return q.Judge != nil && state == token.StateActive
 	case q.State != "":
 		return state == q.State
-	case len(q.Expires) > 0 || !q.Unused.IsZero():
+	case len(q.Expires) > 0 || !q.Unused.IsZero() || q.NeverUsed:
 		return state == token.StateActive || state == token.StateNotYetValid
 	}
 	return true

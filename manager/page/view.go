@@ -294,9 +294,9 @@ type OwnerList struct {
 	Search, State, Group string
 	Filters              []Filter
 	Rows                 []OwnerRow
-	// More is set if there are others. Damaged counts the tokens whose owners are
-	// unknown.
-	More    bool
+	// Total is how many there are, if not all are listed. Damaged counts the tokens whose
+	// owners are unknown.
+	Total   int
 	Damaged int
 }
 

@@ -14,11 +14,13 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/time/rate"
 
+	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
+	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -116,7 +118,7 @@ func (w *world) newNode() *node {
 	}
 	options := storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minute, ReadTimeout: time.Minute}
 	directory := registry.NewDirectory(rules, nil)
-	tokens := registry.New(w.store, storage.NewCache(w.t.Context(), w.store, options), storage.NewUseLog(w.store, func(int, error) {}), directory, func() []string { return []string{"default"} })
+	tokens := registry.New(catalog.New(w.store, nil, background.New(w.t.Context())), storage.NewCache(w.t.Context(), w.store, options), storage.NewUseLog(w.store, func(int, error) {}), directory, func() []string { return []string{"default"} })
 	core, log := observer.New(zapcore.InfoLevel)
 	own := mirrors{KindOwner: storage.NewMirror(w.store, KindOwner, options), KindRefresh: storage.NewMirror(w.store, KindRefresh, options)}
 	k := New(w.store, own, tokens, directory, Options{Interval: time.Hour, Keep: 24 * time.Hour}, zap.New(core))
@@ -185,9 +187,9 @@ func (n *node) want(record *token.Record, says string) {
 // state returns the state of an owner as it is listed.
 func (n *node) state(name string) registry.OwnerView {
 	n.world.t.Helper()
-	owners, _, err := n.registry.Owners(n.world.t.Context(), registry.OwnerQuery{Search: name})
-	if err != nil || len(owners) != 1 {
-		n.world.t.Fatalf("%s: %+v, %v", name, owners, err)
+	page, err := n.registry.Owners(n.world.t.Context(), registry.OwnerQuery{Search: name})
+	if err != nil || len(page.Owners) != 1 {
+		n.world.t.Fatalf("%s: %+v, %v", name, page.Owners, err)
 	}
-	return owners[0]
+	return page.Owners[0]
 }

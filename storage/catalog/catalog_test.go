@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -170,5 +171,61 @@ func findAll(t testing.TB, c *Catalog, q storage.Query) (ids []string) {
 		if q.Cursor = page.Next; q.Cursor == "" {
 			return ids
 		}
+	}
+}
+
+// TestCountsAreLists: each number of the overview is that of the tokens in the list it
+// links to, and the numbers of the owners add up to it.
+func TestCountsAreLists(t *testing.T) {
+	c := open(t)
+	now := time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
+	records, uses := storagetest.FilteredRecords(now)
+	for _, r := range records {
+		if err := c.Apply(t.Context(), storagetest.Create(r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SaveUses(t.Context(), uses); err != nil {
+		t.Fatal(err)
+	}
+	if !c.isReady(t.Context(), patience) {
+		t.Fatal(c.loading())
+	}
+	judge, week := suspends("other"), 7*24*time.Hour
+	query := storage.CensusQuery{Now: now, Judge: judge, Expiring: week, Unused: week}
+	census, err := c.Census(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type list struct {
+		counted int
+		query   storage.Query
+	}
+	lists := map[string]list{
+		"expiring":   {census.Expiring, storage.Query{Expires: []storage.Span{{After: now, Until: now.Add(week)}}}},
+		"unused":     {census.Unused, storage.Query{Unused: storage.Span{Until: now.Add(-week)}}},
+		"never used": {census.NeverUsed, storage.Query{NeverUsed: true}},
+	}
+	for _, state := range []token.State{token.StateActive, token.StatePending, token.StateSuspended, token.StateNotYetValid} {
+		lists[string(state)] = list{census.States[state], storage.Query{State: state}}
+	}
+	for name, list := range lists {
+		list.query.Now, list.query.Judge, list.query.WithoutEnded = now, judge, true
+		if found := findAll(t, c, list.query); len(found) != list.counted {
+			t.Errorf("%s: %d are counted and %d listed", name, list.counted, len(found))
+		}
+	}
+	owners, _, err := c.Owners(t.Context(), query, "OWNER")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := make(map[token.State]int)
+	for _, owner := range owners {
+		for state, n := range owner.States() {
+			sums[state] += n
+		}
+	}
+	if !maps.Equal(sums, census.States) {
+		t.Errorf("owners have %v, but there are %v", sums, census.States)
 	}
 }

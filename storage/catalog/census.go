@@ -24,13 +24,9 @@ func (c *Catalog) Census(ctx context.Context, query storage.CensusQuery) (*stora
 	defer c.mu.RUnlock()
 	scopes := make([]int, len(c.profiles))
 	for _, r := range c.rows {
-		p, ended := c.profiles[r.profile], r.expires != 0 && now >= r.expires
-		if r.isGone(now) || ended && p.exchanged {
+		state, counts := c.counted(r, now)
+		if !counts {
 			continue
-		}
-		state := r.state(now)
-		if state == isActive && r.suspended {
-			state = isSuspended
 		}
 		inState[state]++
 		if state == isActive {
@@ -40,13 +36,13 @@ func (c *Catalog) Census(ctx context.Context, query storage.CensusQuery) (*stora
 			continue
 		}
 		used := usedAt(r)
-		if r.expires != 0 && r.expires <= expiring && !p.exchanged {
+		if r.expires != 0 && r.expires <= expiring && !c.profiles[r.profile].exchanged {
 			census.Expiring++
 		}
 		if used == 0 {
 			census.NeverUsed++
 		}
-		if max(r.created, r.notBefore, used) <= unused {
+		if !c.profiles[r.profile].exchanged && max(r.created, r.notBefore, used) <= unused {
 			census.Unused++
 		}
 	}
@@ -65,4 +61,17 @@ func (c *Catalog) Census(ctx context.Context, query storage.CensusQuery) (*stora
 		census.States[token.StateDamaged] = n
 	}
 	return census, nil
+}
+
+// counted returns the state in which a row's token counts, and whether it does. The caller
+// holds mu.
+func (c *Catalog) counted(r *row, now int64) (state, bool) {
+	if r.isGone(now) || r.expires != 0 && now >= r.expires && c.profiles[r.profile].exchanged {
+		return 0, false
+	}
+	state := r.state(now)
+	if state == isActive && r.suspended {
+		state = isSuspended
+	}
+	return state, true
 }

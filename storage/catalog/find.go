@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -22,19 +21,6 @@ const (
 	// only if records change meanwhile, or suspensions do.
 	maxRounds = 10
 )
-
-// LoadingError reports that the catalog is still being read.
-type LoadingError struct {
-	// Read is the number of tokens that have been read so far.
-	Read int
-}
-
-func (e LoadingError) Error() string {
-	return fmt.Sprintf("the tokens are being read into memory, %d so far: try again in a few seconds", e.Read)
-}
-
-// Unwrap returns storage.ErrUnavailable.
-func (LoadingError) Unwrap() error { return storage.ErrUnavailable }
 
 // Find returns the page of records that query asks for.
 func (c *Catalog) Find(ctx context.Context, query storage.Query) (storage.Page, error) {
@@ -256,5 +242,5 @@ func (c *Catalog) loading() error {
 	if c.cause != nil && !errors.Is(c.cause, context.Canceled) {
 		return c.cause
 	}
-	return LoadingError{c.progress}
+	return storage.LoadingError{Read: c.progress}
 }

@@ -74,7 +74,7 @@ func (c *Catalog) newFilter(q *storage.Query) *filter {
 			f.states |= bit
 		}
 	}
-	f.every = q.State == "" && !q.Alive && len(q.Expires) == 0 && q.Unused.IsZero()
+	f.every = q.State == "" && !q.Alive && len(q.Expires) == 0 && q.Unused.IsZero() && !q.NeverUsed
 	f.readsUses = q.ReadsUses()
 	if q.Owner != "" {
 		f.owner = token.Fold(q.Owner) + "\x00"

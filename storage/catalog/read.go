@@ -364,7 +364,7 @@ func (c *Catalog) readUses(ctx context.Context) error {
 	ids, mark, err := c.follower.UsedSince(ctx, c.mark)
 	if errors.Is(err, storage.ErrTooOld) {
 		c.Restored() // read everything again
-		return LoadingError{}
+		return storage.LoadingError{}
 	}
 	if err != nil {
 		return err

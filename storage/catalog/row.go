@@ -62,6 +62,8 @@ type profile struct {
 	record token.Record
 	// exchanged is set for tokens that were exchanged for JWTs.
 	exchanged bool
+	// respelled is set if the record spells its owner differently from row.text.
+	respelled bool
 }
 
 // profileKey identifies a profile: a digest of its record.
@@ -79,8 +81,12 @@ func profileOf(r *token.Record) (profile, profileKey) {
 	if err != nil {
 		text = []byte(r.ID) // cannot happen: the record has been read as JSON
 	}
+	respelled := token.Fold(r.Owner) != r.Owner
+	if respelled {
+		text = append(text, '+')
+	}
 	sum := sha256.Sum256(text)
-	return profile{p, r.Exchanged()}, profileKey(sum[:16])
+	return profile{p, r.Exchanged(), respelled}, profileKey(sum[:16])
 }
 
 // newRow returns the row of a record, without what depends on the rest of the catalog.
@@ -101,13 +107,16 @@ func newRow(r *token.Record) row {
 // skeleton returns a record with what a storage.Judge looks at.
 func (r *row) skeleton(p *profile) *token.Record {
 	record := p.record
-	record.Owner = r.text[:strings.IndexByte(r.text, 0)]
+	record.Owner = r.owner()
 	record.CreatedAt, record.ExpiresAt = timeOf(r.created), timeOf(r.expires)
 	if r.rotated != 0 {
 		record.RotatedAt = time.Unix(int64(r.rotated), 0)
 	}
 	return &record
 }
+
+// owner returns the owner's case-folded name.
+func (r *row) owner() string { return r.text[:strings.IndexByte(r.text, 0)] }
 
 // state is a token.State as far as a record tells, as one bit.
 type state uint8

@@ -127,10 +127,11 @@ func Filtered(q storage.Query, r *token.Record, use time.Time) bool {
 	for _, wrong := range []bool{
 		q.Owner != "" && !strings.EqualFold(q.Owner, r.Owner),
 		q.State != "" && q.State != state,
-		q.State == "" && (q.Expires != nil || q.Unused != storage.Span{}) && !working,
+		q.State == "" && (q.Expires != nil || q.NeverUsed || q.Unused != storage.Span{}) && !working,
 		q.State == "" && q.WithoutEnded && ended,
 		q.Alive && (state == token.StateExpired || state == token.StateRevoked),
 		q.Expires != nil && (r.ExpiresAt.IsZero() || !within(q.Expires[0], r.ExpiresAt) || r.Issuer != ""),
+		q.Unused != storage.Span{} && r.Issuer != "",
 		q.Account != "" && q.Account != r.Account,
 		q.Scopes != nil && !slices.Contains(q.Scopes, r.Scope),
 		q.Kinds != nil && !slices.Contains(q.Kinds, r.Kind),
