@@ -55,7 +55,8 @@ type Catalog struct {
 
 	dirtyMu sync.Mutex
 	// dirty holds the ids of records that must be read again, each with a number that
-	// increases when the record changes once more.
+	// increases when the record changes once more. There are none before run begins.
+	begun   bool
 	dirty   map[string]uint64
 	changes uint64
 }
@@ -105,6 +106,9 @@ func rowID(id string) (key [idLength]byte) {
 func (c *Catalog) Changed(id string) {
 	c.dirtyMu.Lock()
 	defer c.dirtyMu.Unlock()
+	if !c.begun {
+		return // it will be read
+	}
 	c.changes++
 	c.dirty[id] = c.changes
 }

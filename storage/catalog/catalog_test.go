@@ -57,6 +57,29 @@ func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) storage.Store { return alwaysFinds{open(t)} })
 }
 
+// TestUnusedTakesNoMemory: until somebody asks for a list that needs the catalog, it keeps
+// nothing about what changes, however much that is, and nothing is missing afterwards.
+func TestUnusedTakesNoMemory(t *testing.T) {
+	c := open(t)
+	records, _ := storagetest.FilteredRecords(time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC))
+	for i, r := range records {
+		if err := c.Apply(t.Context(), storagetest.Create(r)); err != nil {
+			t.Fatal(err)
+		}
+		if i == len(records)/2 {
+			if n := len(c.dirty); n != 0 {
+				t.Errorf("it keeps %d changes that nobody has asked about", n)
+			}
+			if !c.isReady(t.Context(), patience) {
+				t.Fatal("it was not read")
+			}
+		}
+	}
+	if page, err := (alwaysFinds{c}).List(t.Context(), storage.Query{Limit: storage.MaxPageSize}); err != nil || len(page.Records) != len(records) {
+		t.Errorf("%d of %d tokens, %v", len(page.Records), len(records), err)
+	}
+}
+
 // TestDamagedAreNobodys: lists of an owner, such as those of people, do not name damaged
 // records of others.
 func TestDamagedAreNobodys(t *testing.T) {

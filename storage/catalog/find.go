@@ -216,7 +216,12 @@ func (c *Catalog) best(f *filter, order *order, after *place, n, distance int, w
 // isReady starts to read the catalog, if nothing has yet, and reports whether it can
 // answer, for which it waits.
 func (c *Catalog) isReady(ctx context.Context, wait time.Duration) bool {
-	c.begin.Do(func() { c.running.Go(c.run) })
+	c.begin.Do(func() {
+		c.dirtyMu.Lock()
+		c.begun = true
+		c.dirtyMu.Unlock()
+		c.running.Go(c.run)
+	})
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
