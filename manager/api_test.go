@@ -39,6 +39,25 @@ func TestAPI(t *testing.T) {
 	}
 }
 
+// TestDisabledByAdministratorToo: what an administrator disables although its owner has done
+// so before, its owner cannot enable.
+func TestDisabledByAdministratorToo(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(header))
+	alice, root := newBrowser(t, server, "alice"), newBrowser(t, server, "root")
+	path := "/tokens/api/v1/tokens/" + a.create(t, map[string]any{"owner": "alice", "name": "n"}).Record.ID
+	send := func(b *browser, do string) answer {
+		return b.do(http.MethodPost, path+"/"+do, strings.NewReader("{}"), http.Header{"Content-Type": {"application/json"}})
+	}
+	send(alice, "disable").want(t, "the owner", http.StatusOK, `"disabled"`)
+	send(root, "disable").want(t, "the administrator", http.StatusOK, `"disabled"`)
+	send(alice, "disable").want(t, "the owner again", http.StatusOK, `"disabled"`)
+	send(alice, "enable").want(t, "the owner enables it", http.StatusForbidden, "ask them to enable it")
+	send(root, "enable").want(t, "the administrator enables it", http.StatusOK, `"active"`)
+	send(alice, "disable").want(t, "the owner later", http.StatusOK, `"disabled"`)
+	send(alice, "enable").want(t, "the owner's own doing", http.StatusOK, `"active"`)
+}
+
 // TestAPIForPrograms: programs send an owner and a token, and need no session.
 func TestAPIForPrograms(t *testing.T) {
 	a := newApp(t)

@@ -175,7 +175,9 @@ func (r *Registry) renew(record *token.Record, overlap time.Duration) (token.Tok
 	return secret, nil
 }
 
-// Disable stops a token from working until it is enabled again.
+// Disable stops a token from working until it is enabled again. Disabling a token that its
+// owner or the gateway has disabled is recorded too, unless the owner does it: from then on,
+// the owner cannot enable it.
 func (r *Registry) Disable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
 	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled)
 }
@@ -191,12 +193,16 @@ func (r *Registry) Revoke(ctx context.Context, actor storage.Actor, id string) (
 	return r.setStatus(ctx, actor, ActionRevoke, id, token.StatusRevoked)
 }
 
-func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, id string, status token.Status) (*token.Record, error) {
+func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, id string, status token.Status, vets ...Vet) (*token.Record, error) {
 	return r.change(ctx, actor, action, id, 0, func(record *token.Record) error {
-		if record.Status == status {
-			return errUnchanged
+		if err := vetted(ctx, record, vets); err != nil {
+			return err
 		}
 		switch {
+		case record.Status == status && status == token.StatusDisabled:
+			return r.takeOver(ctx, actor, record)
+		case record.Status == status:
+			return errUnchanged
 		case record.Status == token.StatusRevoked:
 			return StateError{id, token.StateRevoked, "a revoked token cannot be used again; create a new one"}
 		case record.Status == token.StatusPending && status != token.StatusRevoked:
@@ -243,8 +249,12 @@ func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) e
 	return fmt.Errorf("token %s: %w", id, storage.ErrConflict)
 }
 
-// errUnchanged is returned by an edit that has nothing to change.
-var errUnchanged = errors.New("unchanged")
+// errUnchanged is returned by an edit that has nothing to change, and errRecordOnly by one
+// after which there must be an event even so.
+var (
+	errUnchanged  = errors.New("unchanged")
+	errRecordOnly = errors.New("unchanged, but to be recorded")
+)
 
 // attempts is the maximum number of attempts at a change, after conflicts.
 const attempts = 10
@@ -264,11 +274,13 @@ func (r *Registry) change(ctx context.Context, actor storage.Actor, action, id s
 		switch err := edit(&changed); {
 		case errors.Is(err, errUnchanged):
 			return old, nil
+		case errors.Is(err, errRecordOnly):
 		case err != nil:
 			return nil, err
-		}
-		if same, err := sameJSON(old, &changed); err != nil || same {
-			return old, err
+		default:
+			if same, err := sameJSON(old, &changed); err != nil || same {
+				return old, err
+			}
 		}
 		if changed.Version == token.MaxVersion {
 			return nil, fmt.Errorf("token %s has been changed %d times, which is the maximum: delete it and create a new one: %w", id, uint64(token.MaxVersion), storage.ErrConflict)

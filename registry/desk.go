@@ -316,18 +316,7 @@ func (d *Desk) Enable(ctx context.Context, actor Actor, id string) (*token.Recor
 	if _, err := d.Show(ctx, id); err != nil {
 		return nil, err
 	}
-	if !d.Manages() {
-		var disabled *Actor
-		err := d.registry.eachEvent(ctx, EventQuery{TokenID: id, Actions: []string{ActionDisable}}, func(event Event) { disabled = &event.Actor })
-		if err != nil {
-			return nil, err
-		}
-		// The gateway itself disables tokens that nobody uses.
-		if disabled == nil || disabled.Kind != storage.ActorSystem && !d.is(*disabled) {
-			return nil, ForbiddenError{"somebody who manages tokens has disabled it: ask them to enable it"}
-		}
-	}
-	return d.registry.Enable(ctx, actor, id)
+	return d.registry.setStatus(ctx, actor, ActionEnable, id, token.StatusActive, d.mayEnable)
 }
 
 // Revoke ends a token permanently.
@@ -396,7 +385,7 @@ func (d *Desk) mayDecide(ctx context.Context, id string) error {
 
 // is reports whether an actor is the person.
 func (d *Desk) is(actor Actor) bool {
-	return actor.Kind == storage.ActorOwner && token.Fold(actor.Name) == token.Fold(d.person)
+	return isOwner(actor, d.person)
 }
 
 // making are the actions with which a token begins.
