@@ -112,10 +112,15 @@ func (c *call) accountOfRecord(ctx context.Context, record *token.Record) (*jira
 // parsed.
 func vetConfinement(_ context.Context, record *token.Record) error {
 	if _, err := confine.NewView(record.Confine); err != nil {
-		// As in other errors, the part comes first: the command translates it to a flag.
-		return registry.InvalidError{Field: "confine", Err: fmt.Errorf("jql: %s", strings.TrimPrefix(err.Error(), "JQL: "))}
+		return registry.InvalidError{Field: "confine", Err: JQLError(err)}
 	}
 	return nil
+}
+
+// JQLError returns the error about a confinement whose JQL cannot be parsed. As in other
+// errors, the part comes first: the command translates it to a flag.
+func JQLError(err error) error {
+	return fmt.Errorf("jql: %s", strings.TrimPrefix(err.Error(), "JQL: "))
 }
 
 // jiraOf returns the Jira that an account is used with. It must be the only one.

@@ -42,7 +42,7 @@ func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Tok
 		OnBehalf: v.desk.Rights().OnBehalf() && before == nil, Manage: v.desk.Manages(), Template: r.URL.Query().Get("template"),
 		Fields: make(map[string]page.Field), HideComments: typed.ticked("hide_comments"), HoldWrites: typed.ticked("hold_writes"), Handover: typed.ticked("handover"),
 		Scopes: o.scopes(typed.text("scope")), Accounts: o.accounts(typed.text("account")), WithoutAsking: typed.ticked("without_asking"),
-		ConfineRequired: o.confineRule(), NetworksRule: o.networksRule(), Sentence: h.sentenceOf(typed, v.person(), before),
+		ConfineRequired: o.confineRule(), NetworksRule: o.networksRule(), Sentence: h.draftOf(typed, v.person(), before).sentence(h),
 	}
 	form.Expiries, form.ExpiryRule = o.expiries(typed.text("expires"))
 	for _, name := range formFields {
@@ -89,42 +89,6 @@ func (h *Handler) templates(r *http.Request) []page.Template {
 		}
 	}
 	return shown
-}
-
-// sentenceOf says what a token with what was typed could do, as far as it is valid.
-func (h *Handler) sentenceOf(typed typed, person string, before *admin.Token) string {
-	record := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive, CreatedAt: h.now()}
-	edit := typed.edit(person)
-	if before != nil {
-		changed := *before.Record
-		record, edit = &changed, typed.changes(*before)
-	}
-	for _, field := range token.Fields() {
-		if value, ok := edit[field.Name]; ok {
-			_ = field.Set(record, value, h.now()) // what is invalid is left out
-		}
-	}
-	return record.Sentence()
-}
-
-// describeToken answers with the sentence about what was typed.
-func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit) {
-	values, ok := h.typed(w, r)
-	if !ok {
-		return
-	}
-	typed := typed{values}
-	var before *admin.Token
-	if typed.text("id") != "" {
-		t, err := h.tokenNamed(r, v, typed.text("id"))
-		if err != nil {
-			h.refused(w, r, v, err)
-			return
-		}
-		before = &t
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(h.sentenceOf(typed, v.person(), before))) // the browser may be gone
 }
 
 // showForm shows the form, with an error beside the input that it is about.

@@ -1,9 +1,12 @@
 package manager
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,29 +84,76 @@ func TestTemplates(t *testing.T) {
 	newBrowser(t, server, "bea").get("/tokens/tokens/new?template=service").want(t, "bea", http.StatusOK, `value="service" checked`)
 }
 
+// describe returns what the page says about what was typed so far.
+func describe(t *testing.T, b *browser, form url.Values) described {
+	t.Helper()
+	answer := b.post("/tokens/tokens/sentence", form)
+	var said described
+	if err := json.Unmarshal([]byte(answer.body), &said); err != nil {
+		t.Fatalf("%d: %v: %s", answer.status, err, answer.body)
+	}
+	return said
+}
+
 // TestSentenceGrows: with a script as one types, and without one after a press of a button.
 func TestSentenceGrows(t *testing.T) {
 	a := newApp(t)
 	alice := newBrowser(t, serve(t, a, new(header)), "alice")
 	form := url.Values{"name": {"x"}, "scope": {"write"}, "projects": {"ACME"}, "deny_ip": {"192.0.2.0/24"}, "limit": {"nonsense"}, "expires": {"never"}}
-	const want = "Reads and changes issues of ACME, not from 192.0.2.0/24, without an end."
-	if said := alice.post("/tokens/tokens/sentence", form); said.body != want {
-		t.Errorf("said %q", said.body)
+	const want = "Reads and changes issues of ACME, not from 192.0.2.0/24, without an end. The limit of requests is not understood yet."
+	if said := describe(t, alice, form); said.Sentence != want {
+		t.Errorf("said %q", said.Sentence)
 	}
 	form.Set("do", "update")
 	updated := alice.post("/tokens/tokens/new", form)
-	updated.want(t, "update", http.StatusOK, `value="nonsense"`, `value="ACME"`)
+	updated.want(t, "update", http.StatusOK, `value="nonsense"`, `value="ACME"`, `class="wrong"`)
 	updated.wantText(t, "update", want)
 	if page, err := a.registry.List(t.Context(), registry.Query{}); err != nil || len(page.Records) > 0 {
 		t.Errorf("%d tokens, %v", len(page.Records), err)
 	}
 	id := a.create(t, map[string]any{"owner": "alice", "name": "held", "scope": "write", "exempt": "for the test", "hold_writes": true}).Record.ID
 	edited := url.Values{"id": {id}, "projects": {"OPS"}, "jql": {""}, "hide": {""}}
-	if said := alice.post("/tokens/tokens/sentence", edited); said.body != "Reads and changes issues of OPS, each change once somebody has approved it, without an end." {
-		t.Errorf("said %q", said.body)
+	if said := describe(t, alice, edited); said.Sentence != "Reads and changes issues of OPS, each change once somebody has approved it, without an end." {
+		t.Errorf("said %q", said.Sentence)
 	}
 	other := newBrowser(t, alice.server, "bea").post("/tokens/tokens/sentence", edited)
 	other.want(t, "about another's token", http.StatusNotFound)
+}
+
+// TestMistypedWhileTyping: what cannot be understood is not described as if it had been left
+// out, and the input says what is wrong.
+func TestMistypedWhileTyping(t *testing.T) {
+	alice := newBrowser(t, serve(t, newApp(t), new(header)), "alice")
+	for _, c := range []struct{ input, text, says, not string }{
+		{"expires_on", "tomorow", "The end is not understood yet.", "without an end"},
+		{"expires_on", "31.12.2026", "The end is not understood yet.", "until"},
+		{"expires_on", "2020-01-01", "That end is not possible.", "2020"},
+		{"not_before", "soon", "The beginning is not understood yet.", ""},
+		{"limit", "60", "The limit of requests is not understood yet.", ""},
+		{"limit_writes", "20 a day", "The limit of changes is not understood yet.", ""},
+		{"max_concurrent", "few", "The number of requests at the same time is not understood yet.", ""},
+		{"allow_ip", "203.0.113.0/99", "The networks are not understood yet.", ""},
+		{"deny_ip", "office", "The networks from which it does not work are not understood yet.", ""},
+		{"projects", "not/a/key", "What it may see is not understood yet.", "everything"},
+		{"jql", "project = ", "What it may see is not understood yet.", "everything"},
+	} {
+		form := url.Values{"name": {""}, "scope": {"read"}, "expires": {"30d"}, "projects": {""}, "jql": {""}}
+		form.Set(c.input, c.text)
+		said := describe(t, alice, form)
+		if !strings.Contains(said.Sentence, c.says) || c.not != "" && strings.Contains(said.Sentence, c.not) {
+			t.Errorf("%s %q: %q", c.input, c.text, said.Sentence)
+		}
+		form.Set("do", "update")
+		updated := alice.post("/tokens/tokens/new", form)
+		if wrong := said.Wrong[c.input]; wrong == "" && !slices.Contains(aboutJira, c.input) || strings.Contains(wrong, "--") {
+			t.Errorf("%s %q: the input says %q", c.input, c.text, wrong)
+		} else if !regexp.MustCompile(`id="` + c.input + `-about"><p class="wrong">[^<]`).MatchString(updated.body) {
+			t.Errorf("%s %q: nothing is beside the input after the button: %s", c.input, c.text, updated.text())
+		}
+		if said.Wrong["name"] != "" {
+			t.Errorf("nothing was typed as the name yet, but: %s", said.Wrong["name"])
+		}
+	}
 }
 
 // TestHoldStays: an owner cannot end that changes are held, and the form says so.

@@ -28,6 +28,7 @@ func (h *Handler) updateForm(w http.ResponseWriter, r *http.Request, v *visit, t
 	var wrong answerError
 	known.Go(func() { wrong = h.countMatches(r, v, typed, about, &form) })
 	known.Wait()
+	mark(&form, h.draftOf(typed, v.person(), before).typedMistakes(h))
 	if wrong.Status != 0 {
 		name, text := inputAbout(strings.TrimSuffix(wrong.Message, admin.WithoutAsking))
 		if shown, ok := form.Fields[name]; ok && wrong.Status == http.StatusBadRequest {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,30 +53,65 @@ func (e Edit) Version() (uint64, error) {
 // 0 is new, and all of its fields are checked. Every error is an InvalidError,
 // and leaves the record partly edited.
 func (e Edit) Apply(record *Record, now time.Time) error {
-	isNew := record.Version == 0
-	if err := e.checkNames(isNew); err != nil {
+	if err := e.checkNames(record.Version == 0); err != nil {
 		return err
 	}
-	for _, f := range fields {
-		if !e.Has(f.Name) {
-			continue
-		}
-		if f.CreateOnly && !isNew {
-			return InvalidError{f.Name, fmt.Errorf("the %s of a token cannot be changed: create a new token", f.Name)}
-		}
-		if err := f.set(record, e[f.Name], now); err != nil {
-			return InvalidError{f.Name, err}
-		}
-	}
-	for _, f := range fields {
-		if f.check == nil || !isNew && !e.Has(f.Name) {
-			continue // so that an expired token can be renamed
-		}
-		if err := f.check(record, now); err != nil {
-			return InvalidError{f.Name, err}
-		}
+	for fault := range e.faults(record, now) {
+		return fault.InvalidError
 	}
 	return nil
+}
+
+// Fault is something wrong with an edit.
+type Fault struct {
+	InvalidError
+	// Unclear is set if the value cannot be understood. The record is then left without it;
+	// otherwise the value is in the record, but cannot be used.
+	Unclear bool
+}
+
+// Faults applies an edit as Apply does, but goes on after an error, and returns all of them.
+func (e Edit) Faults(record *Record, now time.Time) (faults []Fault) {
+	for fault := range e.faults(record, now) {
+		// If a token would end in the past, both of its times are wrong for that reason.
+		faults = slices.DeleteFunc(faults, func(earlier Fault) bool { return earlier.Error() == fault.Error() })
+		faults = append(faults, fault)
+	}
+	return faults
+}
+
+// faults sets the edit's fields in record, and then checks them.
+func (e Edit) faults(record *Record, now time.Time) iter.Seq[Fault] {
+	return func(yield func(Fault) bool) {
+		isNew, unclear := record.Version == 0, make(map[string]bool)
+		for _, f := range fields {
+			if !e.Has(f.Name) {
+				continue
+			}
+			if err := f.edit(record, e[f.Name], now); err != nil {
+				unclear[f.Name] = true
+				if !yield(Fault{InvalidError{f.Name, err}, true}) {
+					return
+				}
+			}
+		}
+		for _, f := range fields {
+			if f.check == nil || unclear[f.Name] || !isNew && !e.Has(f.Name) {
+				continue // so that an expired token can be renamed
+			}
+			if err := f.check(record, now); err != nil && !yield(Fault{InvalidError{f.Name, err}, false}) {
+				return
+			}
+		}
+	}
+}
+
+// edit sets the field in a record, unless only new tokens can have it set.
+func (f Field) edit(record *Record, value json.RawMessage, now time.Time) error {
+	if f.CreateOnly && record.Version != 0 {
+		return fmt.Errorf("the %s of a token cannot be changed: create a new token", f.Name)
+	}
+	return f.set(record, value, now)
 }
 
 // checkNames rejects unknown field names: a misspelled restriction would

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"testing"
 	"time"
@@ -149,5 +150,26 @@ func TestEditRefuses(t *testing.T) {
 		if got, err := (Edit{"version": json.RawMessage(version)}).Version(); err == nil {
 			t.Errorf("version %s was accepted as %d", version, got)
 		}
+	}
+}
+
+// TestFaults: all that is wrong is found at once, each mistake once.
+func TestFaults(t *testing.T) {
+	edit, err := NewEdit(map[string]any{
+		"name": "", "owner": "alice", "limit": "60", "deny_ip": []string{"x"}, "expires_at": "2020-01-01", "not_before": "1h", "purpose": "fine",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := &Record{}
+	got := make(map[string]bool)
+	for _, fault := range edit.Faults(record, editNow) {
+		got[fault.Field] = fault.Unclear
+	}
+	if want := map[string]bool{"name": false, "limit": true, "deny_ip": true, "expires_at": false}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if record.Purpose != "fine" || record.Owner != "alice" {
+		t.Errorf("what is right was left out: %+v", record)
 	}
 }

@@ -11,14 +11,48 @@ import (
 // Sentence says in words what a token may do: "Reads issues of ACME and OPS, not internal
 // comments, from 203.0.113.0/24, until 24 February 2027." Everything that describes a
 // token to people uses it, so that they never read two descriptions that differ.
-func (r *Record) Sentence() string {
-	parts := []string{r.Scope.verbs() + " " + r.Confine.object() + r.Scope.besides()}
-	for _, part := range []string{r.heldText(), hiddenText(r.Confine.Hide), whereText(r.Networks), r.rateText(), r.whenText()} {
+func (r *Record) Sentence() string { return r.SentenceBut(nil) }
+
+// SentenceBut returns the sentence about a token of which some fields are not known yet. It
+// says nothing about these: in the place of what the token sees, there are three dots.
+func (r *Record) SentenceBut(unknown map[string]bool) string {
+	known, object := r.without(unknown), "…"
+	if !unknown["confine"] {
+		object = known.Confine.object() + r.Scope.besides()
+	}
+	parts := []string{r.Scope.verbs() + " " + object}
+	for _, part := range []string{known.heldText(), hiddenText(known.Confine.Hide), whereText(known.Networks), known.rateText(), known.whenText(!unknown["expires_at"])} {
 		if part != "" {
 			parts = append(parts, part)
 		}
 	}
 	return strings.Join(parts, ", ") + "."
+}
+
+// without returns a copy of a record without some of the fields that its sentence is about.
+func (r *Record) without(unknown map[string]bool) *Record {
+	known := *r
+	for field := range unknown {
+		switch field {
+		case "confine":
+			known.Confine = Confinement{}
+		case "allow_ip":
+			known.Networks.Allow = nil
+		case "deny_ip":
+			known.Networks.Deny = nil
+		case "limit":
+			known.Limit = Limit{}
+		case "limit_writes":
+			known.LimitWrites = Limit{}
+		case "max_concurrent":
+			known.MaxConcurrent = 0
+		case "not_before":
+			known.NotBefore = time.Time{}
+		case "expires_at":
+			known.ExpiresAt = time.Time{}
+		}
+	}
+	return &known
 }
 
 func (s Scope) verbs() string {
@@ -141,15 +175,21 @@ func (l Limit) bound(thing string) string {
 	return text
 }
 
-func (r *Record) whenText() string {
-	until := "without an end"
-	if !r.ExpiresAt.IsZero() {
-		until = "until " + r.dayText(r.ExpiresAt)
-	}
+// whenText says from when until when a token works. It does not speak of the end unless it
+// is known.
+func (r *Record) whenText(endKnown bool) string {
+	var parts []string
 	if !r.NotBefore.IsZero() {
-		until = "from " + r.dayText(r.NotBefore) + " " + until
+		parts = append(parts, "from "+r.dayText(r.NotBefore))
 	}
-	return until
+	switch {
+	case !endKnown:
+	case r.ExpiresAt.IsZero():
+		parts = append(parts, "without an end")
+	default:
+		parts = append(parts, "until "+r.dayText(r.ExpiresAt))
+	}
+	return strings.Join(parts, " ")
 }
 
 // dayText returns the day of a time, and also the time of day if the token is short-lived.

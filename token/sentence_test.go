@@ -52,3 +52,29 @@ func TestSentence(t *testing.T) {
 		}
 	}
 }
+
+// TestSentenceBut: what is not known yet must not read as if it were unlimited.
+func TestSentenceBut(t *testing.T) {
+	record := &Record{
+		Scope: ScopeWrite, Confine: Confinement{Projects: []Project{{Key: "ACME"}}, Hide: []string{"Margin"}}, Limit: Limit{Requests: 60, Period: time.Minute, Burst: 60},
+		LimitWrites: Limit{Requests: 2, Period: time.Minute, Burst: 2}, MaxConcurrent: 3,
+		NotBefore: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2027, 2, 24, 9, 5, 0, 0, time.UTC),
+		Networks: Networks{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Deny: []netip.Prefix{netip.MustParsePrefix("203.0.113.66/32")}},
+	}
+	for _, c := range []struct {
+		unknown []string
+		want    string
+	}{
+		{[]string{"confine", "allow_ip", "expires_at"}, "Reads and changes …, not from 203.0.113.66, at most 60 requests a minute, 2 changes a minute and 3 at a time, from 1 January 2027."},
+		{[]string{"deny_ip", "limit", "limit_writes", "max_concurrent", "not_before"}, "Reads and changes issues of ACME, not the field Margin, from 203.0.113.0/24, until 24 February 2027."},
+		{[]string{"name"}, record.Sentence()},
+	} {
+		unknown := make(map[string]bool)
+		for _, field := range c.unknown {
+			unknown[field] = true
+		}
+		if got := record.SentenceBut(unknown); got != c.want {
+			t.Errorf("%q: %s", c.unknown, got)
+		}
+	}
+}

@@ -126,6 +126,22 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 	}));
 }
 
+// What is wrong with an input is beside it.
+function showWrong(name, text) {
+	const input = document.getElementById(name), about = document.getElementById(name + "-about");
+	if (!input || !about) return;
+	if (text) input.setAttribute("aria-invalid", "true");
+	else input.removeAttribute("aria-invalid");
+	let shown = about.querySelector(".wrong");
+	if (!text) { shown?.remove(); return; }
+	if (!shown) {
+		shown = document.createElement("p");
+		shown.className = "wrong";
+		about.prepend(shown);
+	}
+	if (shown.textContent !== text) shown.textContent = text;
+}
+
 // The sentence beside the form grows as one types, and Jira is asked about projects, fields
 // and JQL. An answer that comes late, or would take away the focus, is dropped.
 for (const form of document.querySelectorAll("form[data-token-form]")) {
@@ -133,7 +149,8 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 	const describe = later(200, async () => {
 		const response = await fetch(form.dataset.tokenForm, { method: "POST", body: typed() }).catch(() => null);
 		if (!response || !response.ok) return;
-		const sentence = await response.text();
+		const { sentence, wrong } = await response.json();
+		for (const [name, text] of Object.entries(wrong)) showWrong(name, text);
 		for (const out of form.querySelectorAll("[data-sentence]")) if (out.textContent !== sentence) out.textContent = sentence;
 	});
 	let asking = new AbortController();

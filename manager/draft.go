@@ -1,0 +1,135 @@
+package manager
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/confine"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
+)
+
+// draft is the token that somebody is typing, as far as it can be understood.
+type draft struct {
+	typed  typed
+	record *token.Record
+	faults []token.Fault
+}
+
+// draftOf returns what was typed as a token: a new one, or before with changes.
+func (h *Handler) draftOf(typed typed, person string, before *admin.Token) draft {
+	record, edit := &token.Record{Scope: token.ScopeRead, Status: token.StatusActive, CreatedAt: h.now()}, typed.edit(person)
+	if before != nil {
+		changed := *before.Record
+		record, edit = &changed, typed.changes(*before)
+	}
+	d := draft{typed: typed, record: record, faults: edit.Faults(record, h.now())}
+	if _, err := confine.NewView(record.Confine); err != nil {
+		d.faults = append(d.faults, token.Fault{InvalidError: token.InvalidError{Field: "confine", Err: admin.JQLError(err)}, Unclear: true})
+	}
+	return d
+}
+
+// sentence says what the token could do, and which of it is not understood yet.
+func (d draft) sentence(h *Handler) string {
+	unknown := make(map[string]bool)
+	var remarks []string
+	for _, fault := range d.faults {
+		unknown[fault.Field] = true
+		key := "draft.impossible." + fault.Field
+		if fault.Unclear {
+			key = "draft.unclear." + fault.Field
+		}
+		if remark, err := h.pages.Words().Say(key); err == nil { // the sentence does not speak of all fields
+			remarks = append(remarks, remark)
+		}
+	}
+	return strings.Join(append([]string{d.record.SentenceBut(unknown)}, remarks...), " ")
+}
+
+// mistake is what is wrong with what was typed into an input.
+type mistake struct{ input, text string }
+
+// mistakes returns all that is known to be wrong.
+func (d draft) mistakes(h *Handler) []mistake {
+	found := make([]mistake, len(d.faults))
+	for i, fault := range d.faults {
+		found[i].input, found[i].text = d.typed.inputAbout(fault.Field + ": " + fault.Error())
+		if empty, err := h.pages.Words().Say("draft.empty." + found[i].input); err == nil && d.typed.text(found[i].input) == "" {
+			found[i].text = empty
+		}
+	}
+	return found
+}
+
+// typedMistakes returns what is wrong with what was typed so far, by input. What was left
+// empty may be typed later.
+func (d draft) typedMistakes(h *Handler) map[string]string {
+	wrong := make(map[string]string)
+	for _, mistake := range d.mistakes(h) {
+		if d.typed.text(mistake.input) != "" {
+			wrong[mistake.input] = mistake.text
+		}
+	}
+	return wrong
+}
+
+// described is what there is to say about a token while it is typed.
+type described struct {
+	Sentence string `json:"sentence"`
+	// Wrong says what is wrong with what was typed into an input, or is empty.
+	Wrong map[string]string `json:"wrong"`
+}
+
+// aboutJira are the inputs that Jira is asked about, too.
+var aboutJira = []string{"projects", "jql", "hide"}
+
+// describeToken answers with the sentence about what was typed, and says what is wrong.
+func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, ok := h.typed(w, r)
+	if !ok {
+		return
+	}
+	typed := typed{values}
+	var before *admin.Token
+	if typed.text("id") != "" {
+		t, err := h.tokenNamed(r, v, typed.text("id"))
+		if err != nil {
+			h.refused(w, r, v, err)
+			return
+		}
+		before = &t
+	}
+	draft := h.draftOf(typed, v.person(), before)
+	answer, wrong := described{draft.sentence(h), make(map[string]string)}, draft.typedMistakes(h)
+	for _, input := range formFields {
+		if typed.Has(input) && !slices.Contains(aboutJira, input) {
+			answer.Wrong[input] = wrong[input]
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // the browser may be gone
+}
+
+// inputAbout returns the name of the input that an error is about, such as
+// "expires_at: it is in the past", and what is wrong.
+func (t typed) inputAbout(message string) (name, text string) {
+	name, text = inputAbout(message)
+	if name == "expires" && t.text("expires_on") != "" {
+		name = "expires_on"
+	}
+	return name, text
+}
+
+// mark puts what is wrong beside the inputs of a form.
+func mark(form *page.TokenForm, wrong map[string]string) {
+	for input, text := range wrong {
+		if shown, ok := form.Fields[input]; ok {
+			shown.Wrong = text
+			form.Fields[input] = shown
+		}
+	}
+}
