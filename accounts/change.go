@@ -320,13 +320,17 @@ func (e *Edit) target(url string) Target {
 	return t
 }
 
+// ScopedHint ends errors about a credential of Jira Cloud that may be a scoped one, for the
+// command.
+const ScopedHint = " If it is a scoped API token or a service account's, add --scoped."
+
 // identify asks a Jira who an account is.
 func identify(ctx context.Context, account *jira.Account, at Jira, edit Edit) (jira.Identity, error) {
 	identity, err := jira.Identify(ctx, at.Transport, at.URL, account)
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page {
 		hint := ""
 		if edit.Cloud != "" && !account.ByCloudID() {
-			hint = " If it is a scoped API token or a service account's, add --scoped."
+			hint = ScopedHint
 		}
 		return identity, token.InvalidError{Field: "secret", Err: fmt.Errorf("nothing was saved: %s: %w%s", at.URL, refused, hint)}
 	}
@@ -337,7 +341,7 @@ func identify(ctx context.Context, account *jira.Account, at Jira, edit Edit) (j
 		return identity, token.InvalidError{Field: "owner", Err: fmt.Errorf("nothing was saved: %s says that the credential is %s's, not %s's: an owner's own account must be the owner's, by account ID, email address, user name or key",
 			at.URL, token.Printable(identity.User, maxUser), edit.Owner)}
 	}
-	isCloud := identity.Deployment == "Cloud"
+	isCloud := identity.Deployment == jira.DeploymentCloud
 	switch {
 	case identity.Deployment == "":
 	case edit.Cloud != "" && !isCloud:

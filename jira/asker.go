@@ -18,7 +18,8 @@ type Asker struct {
 	// Transport sends the questions. URL is Jira's base URL.
 	Transport http.RoundTripper
 	URL       string
-	Account   *Account
+	// Account is nil for questions that Jira answers to anybody.
+	Account *Account
 }
 
 // askTimeout bounds the wait for Jira.
@@ -103,19 +104,23 @@ func (a Asker) send(ctx context.Context, method, uri string, body []byte) (*http
 }
 
 func (a Asker) request(ctx context.Context, method, uri string, body []byte) (*http.Request, error) {
-	base, err := a.Account.BaseURL(ctx, a.Transport, a.URL)
-	if err != nil {
-		return nil, err
-	}
-	authorization, err := a.Account.Authorization(ctx)
-	if err != nil {
-		return nil, err
+	base, authorization := a.URL, ""
+	if a.Account != nil {
+		var err error
+		if base, err = a.Account.BaseURL(ctx, a.Transport, a.URL); err != nil {
+			return nil, err
+		}
+		if authorization, err = a.Account.Authorization(ctx); err != nil {
+			return nil, err
+		}
 	}
 	request, err := http.NewRequestWithContext(ctx, method, base+uri, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", authorization)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "caddy-jira-tokens")
 	if body != nil {

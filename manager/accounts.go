@@ -3,6 +3,7 @@ package manager
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
@@ -173,6 +174,12 @@ func (h *Handler) checkAccount(w http.ResponseWriter, r *http.Request, v *visit)
 	h.accountPage(w, r, v, notice)
 }
 
+// The products of which a Jira can be, as members of an account's JSON: Data Center is called
+// jira there.
+const productCloud, productJira = "cloud", "jira"
+
+var products = []string{productCloud, productJira}
+
 // accountKinds are the kinds of credentials that can be typed.
 var accountKinds = []accounts.Kind{accounts.KindBasic, accounts.KindBearer, accounts.KindOAuth}
 
@@ -188,6 +195,9 @@ func (h *Handler) accountForm(values url.Values) page.AccountForm {
 	for _, url := range h.jiraURLs() {
 		form.Jiras = append(form.Jiras, page.Choice{Value: url, Text: url, Chosen: url == values.Get("jira")})
 	}
+	for _, product := range products {
+		form.Products = append(form.Products, page.Choice{Value: product, Text: h.say("account.product." + product), Chosen: values.Get("product") == product})
+	}
 	return form
 }
 
@@ -196,7 +206,11 @@ func (h *Handler) newAccount(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.trouble(w, r, http.StatusConflict, why)
 		return
 	}
-	h.showAccountForm(w, r, v, http.StatusOK, h.accountForm(url.Values{"kind": {"basic"}}), nil)
+	product := productJira
+	if h.isCloud(r.Context()) {
+		product = productCloud
+	}
+	h.showAccountForm(w, r, v, http.StatusOK, h.accountForm(url.Values{"kind": {"basic"}, "product": {product}}), nil)
 }
 
 // addAccount saves a new account, once Jira has accepted it.
@@ -207,21 +221,16 @@ func (h *Handler) addAccount(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	edit := accountEdit(values)
 	edit["name"] = strings.TrimSpace(values.Get("name"))
-	edit[jiraMember(values.Get("jira"))] = values.Get("jira")
+	product := values.Get("product")
+	if !slices.Contains(products, product) {
+		product = productJira
+	}
+	edit[product] = values.Get("jira")
 	if err := h.as(r, v).call(http.MethodPost, "accounts", nil, edit, nil); err != nil {
 		h.showAccountForm(w, r, v, http.StatusBadRequest, h.accountForm(values), err)
 		return
 	}
 	http.Redirect(w, r, mounted(r).base+"accounts?done=account", http.StatusSeeOther)
-}
-
-// jiraMember returns the member of an account's JSON for a Jira: those of Jira Cloud are
-// below atlassian.net.
-func jiraMember(address string) string {
-	if u, err := url.Parse(address); err == nil && strings.HasSuffix(strings.ToLower(u.Hostname()), ".atlassian.net") {
-		return "cloud"
-	}
-	return "jira"
 }
 
 // accountEdit returns the JSON of a credential that was typed.
@@ -256,14 +265,32 @@ func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *vis
 		if failed.Status == http.StatusServiceUnavailable {
 			frame.Notice.Text = h.say("problem.store")
 		}
-		field, text, _ := strings.Cut(failed.Message, ": ")
-		fields := map[string]*page.Field{"name": &form.Name, "account_name": &form.Name, "user": &form.User, "secret": &form.Secret, "expires_at": &form.Expires}
-		if to := fields[field]; to != nil {
-			to.Wrong, frame.Notice.Text = text, h.say("form.wrong")
-		}
+		h.markAccount(&form, frame.Notice, failed)
 	}
 	frame.Content = form
 	h.render(w, r, status, "accountform", v, frame)
+}
+
+// markAccount puts what an endpoint has said about an account beside the field that it is
+// about.
+func (h *Handler) markAccount(form *page.AccountForm, notice *page.Notice, failed answerError) {
+	message, mayBeScoped := strings.CutSuffix(failed.Message, accounts.ScopedHint)
+	field, text, _ := strings.Cut(message, ": ")
+	if mayBeScoped {
+		text += " " + h.say("account.scoped.try")
+	}
+	fields := map[string]*page.Field{
+		"name": &form.Name, "account_name": &form.Name, "user": &form.User, "secret": &form.Secret, "expires_at": &form.Expires,
+		productCloud: &form.Product, productJira: &form.Product,
+	}
+	to := fields[field]
+	if to == nil {
+		return
+	}
+	if to == &form.Product {
+		text = h.say("account.product.not." + field)
+	}
+	to.Wrong, notice.Text = text, h.say("form.wrong")
 }
 
 // replaceForm returns the form for a new credential of the account in the path. It reports

@@ -24,9 +24,15 @@ const bearer = "hunter2-bearer"
 // withJira gives an app a Jira Data Center and accounts that the store keeps.
 func withJira(t *testing.T, a *app) *httptest.Server {
 	t.Helper()
-	site := httptest.NewServer(fakejira.New(fakejira.Options{Dress: fakejira.DataCenter, Accounts: []fakejira.Account{{User: "pat", Bearer: bearer}}}))
-	t.Cleanup(site.Close)
-	a.jiras = []handler.Jira{{URL: site.URL, Transport: http.DefaultTransport}}
+	return withJiraOf(t, a, fakejira.Options{Dress: fakejira.DataCenter, Accounts: []fakejira.Account{{User: "pat", Bearer: bearer}}})
+}
+
+// withJiraOf is as withJira, with another Jira.
+func withJiraOf(t *testing.T, a *app, site fakejira.Options) *httptest.Server {
+	t.Helper()
+	jiraSite := httptest.NewServer(fakejira.New(site))
+	t.Cleanup(jiraSite.Close)
+	a.jiras = []handler.Jira{{URL: jiraSite.URL, Transport: http.DefaultTransport}}
 	keys, err := accounts.NewKeys([]string{encryptionKey})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +43,35 @@ func withJira(t *testing.T, a *app) *httptest.Server {
 	})
 	t.Cleanup(a.accounts.Close)
 	a.registry = registry.New(a.store, storage.NewCache(t.Context(), a.store, options), storage.NewUseLog(a.store, func(int, error) {}), a.people, a.accounts.TokenAccounts)
-	return site
+	return jiraSite
+}
+
+// TestAccountOfCloud: Jira Cloud need not be below atlassian.net, and what is chosen wrongly
+// is said in the page's words.
+func TestAccountOfCloud(t *testing.T) {
+	a := newApp(t)
+	site := withJiraOf(t, a, fakejira.Options{Accounts: []fakejira.Account{{User: "svc@example.com", Secret: "hunter2-secret"}}})
+	root := newBrowser(t, serve(t, a, new(header)), "root")
+	root.get("/tokens/account").want(t, "the form", http.StatusOK, `value="cloud" checked`)
+	form := url.Values{"name": {"bot"}, "jira": {site.URL}, "product": {"jira"}, "kind": {"basic"}, "user": {"svc@example.com"}, "secret": {"hunter2-secret"}}
+	wrong := root.post("/tokens/account", form)
+	wrong.want(t, "the other product", http.StatusBadRequest, `value="jira" checked`, `value="bot"`)
+	wrong.wantText(t, "the other product", "Nothing was saved: it says that it is Jira Cloud. Choose that.")
+	form.Set("product", "cloud")
+	form.Set("secret", "wrong")
+	refused := root.post("/tokens/account", form)
+	refused.wantText(t, "a wrong secret", "tick the box for that")
+	form.Set("secret", "hunter2-secret")
+	root.post("/tokens/account", form).want(t, "add", http.StatusSeeOther)
+	again := root.post("/tokens/account", form)
+	again.want(t, "again", http.StatusConflict)
+	for what, answer := range map[string]answer{"the other product": wrong, "a wrong secret": refused, "again": again} {
+		if strings.Contains(answer.text(), "--") || strings.Contains(answer.text(), "caddy jira-token") || strings.Contains(answer.text(), "give it as") {
+			t.Errorf("%s: the page speaks of the command: %s", what, answer.text())
+		}
+	}
+	created := root.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"30d"}})
+	created.want(t, "the lines for clients", http.StatusCreated, "/rest/api/3/search/jql")
 }
 
 func TestAccounts(t *testing.T) {
@@ -45,7 +79,7 @@ func TestAccounts(t *testing.T) {
 	site := withJira(t, a)
 	server := serve(t, a, new(header))
 	alice, root := newBrowser(t, server, "alice"), newBrowser(t, server, "root")
-	form := url.Values{"name": {"bot"}, "jira": {site.URL}, "kind": {"bearer"}, "secret": {"wrong-secret"}, "expires_at": {"30d"}}
+	form := url.Values{"name": {"bot"}, "jira": {site.URL}, "product": {"jira"}, "kind": {"bearer"}, "secret": {"wrong-secret"}, "expires_at": {"30d"}}
 	root.get("/tokens/account").want(t, "the form", http.StatusOK, "Validate &amp; save", site.URL)
 	refused := root.post("/tokens/account", form)
 	refused.want(t, "a wrong secret", http.StatusBadRequest, "nothing was saved", `value="bot"`, `value="30d"`, `value="bearer" checked`)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 )
 
 // client calls the endpoints of the JSON API as a visitor, without a network between.
@@ -20,6 +21,9 @@ type client struct {
 func (h *Handler) as(r *http.Request, v *visit) client {
 	return client{h.endpoints, r, v}
 }
+
+// commandHints are the parts of errors that say what to type in a shell.
+var commandHints = regexp.MustCompile("[;:] to list [^;]*, run: caddy jira-token [^;]*| with `caddy jira-token [^`]*`")
 
 // answerError is an error that an endpoint has answered with.
 type answerError struct {
@@ -58,6 +62,7 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 		if json.Unmarshal(response.body.Bytes(), &failed) != nil || failed.Message == "" {
 			return errors.New("the endpoint " + path + " has answered without saying why it failed")
 		}
+		failed.Message = commandHints.ReplaceAllString(failed.Message, "")
 		return failed
 	}
 	switch answer := answer.(type) {

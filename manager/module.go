@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -45,8 +46,10 @@ type Handler struct {
 	public     *url.URL
 	routes     http.Handler
 	endpoints  http.Handler // of the JSON API: see callerIn
-	now        func() time.Time
-	logger     *zap.Logger
+	// deployments are what Jiras have said that they are, by URL.
+	deployments *sync.Map
+	now         func() time.Time
+	logger      *zap.Logger
 }
 
 // App is what the manager needs of the jira_tokens app.

@@ -3,6 +3,7 @@ package manager
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -13,6 +14,7 @@ const apiBase = "/api/v1"
 
 // newRoutes returns the handler of everything below the mount.
 func (h *Handler) newRoutes() (http.Handler, error) {
+	h.deployments = new(sync.Map)
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/{file}", h.pages.Assets())
 	mux.HandleFunc("GET /signin", h.signInPage)

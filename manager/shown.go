@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -15,7 +16,7 @@ func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t
 	gateway, mayTry := h.gatewayURL(r)
 	content := page.Shown{
 		ID: t.ID, Name: t.Name, Owner: t.Owner, Sentence: t.Sentence(), Ends: h.moment(t.ExpiresAt),
-		Token: t.Token, Gateway: gateway, MayTry: mayTry, Samples: h.samples(t, gateway), Rotated: rotated, Pending: t.State == token.StatePending,
+		Token: t.Token, Gateway: gateway, MayTry: mayTry, Samples: h.samples(r.Context(), t, gateway), Rotated: rotated, Pending: t.State == token.StatePending,
 	}
 	if t.PreviousUntil.After(h.now()) {
 		content.OldUntil = h.moment(t.PreviousUntil)
@@ -31,13 +32,9 @@ func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t
 }
 
 // samples returns ready lines for clients.
-func (h *Handler) samples(t admin.Token, gateway string) []page.Sample {
-	values := samples.Values{Gateway: gateway, Owner: t.Owner, Token: t.Token}
-	for _, upstream := range h.app.Jiras() {
-		values.Jiras = append(values.Jiras, upstream.URL)
-	}
+func (h *Handler) samples(ctx context.Context, t admin.Token, gateway string) []page.Sample {
 	var shown []page.Sample
-	for _, sample := range samples.For(values) {
+	for _, sample := range samples.For(samples.Values{Gateway: gateway, Owner: t.Owner, Token: t.Token, Cloud: h.isCloud(ctx)}) {
 		shown = append(shown, page.Sample(sample))
 	}
 	return shown

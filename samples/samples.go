@@ -22,6 +22,8 @@ type Values struct {
 	// Jiras are the base URLs of the Jiras behind the gateway: Cloud's search has
 	// another path.
 	Jiras []string
+	// Cloud is set if the Jiras have said that they are Jira Cloud, whatever their URLs.
+	Cloud bool
 }
 
 // Sample is the ready lines for one client.
@@ -30,7 +32,7 @@ type Sample struct{ ID, Name, Text, Lines string }
 // For returns the lines for all clients.
 func For(v Values) []Sample {
 	search := "/rest/api/2/search"
-	if allCloud(v.Jiras) {
+	if v.Cloud || allCloud(v.Jiras) {
 		search = "/rest/api/3/search/jql"
 	}
 	values := map[string]string{

@@ -67,6 +67,8 @@ func TestFirstLook(t *testing.T) {
 	p.Follow("link", "See what it changes")
 	p.Shows("and a grinder")
 	shoot("request")
+	p.Follow("button", "Approve this change")
+	p.Shows("The change is approved")
 	p.Go(base + "tokens/new?template=bi")
 	p.Fill("Name", "Tableau, sales")
 	p.Fill("Projects", "DEMO")

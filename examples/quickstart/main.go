@@ -50,6 +50,9 @@ func run(ctx context.Context, place *place, getenv func(string) string, out io.W
 		return err
 	}
 	defer unlock()
+	if err := settings.createSecrets(ctx, place); err != nil {
+		return err
+	}
 	standIn, err := settings.startStandIn(out)
 	if err != nil {
 		return err

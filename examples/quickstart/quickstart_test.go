@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -223,6 +224,7 @@ func TestWholeProgram(t *testing.T) {
 			}
 		}
 	}
+	visitPages(t, printed)
 	address := regexp.MustCompile(`gateway +(http://\S+)`).FindStringSubmatch(printed)[1]
 
 	// A second one reports the conflict in one line and leaves the first alone.
@@ -244,6 +246,15 @@ func TestWholeProgram(t *testing.T) {
 	if response, err := http.Get(address); err == nil {
 		response.Body.Close()
 		t.Error("the gateway is still there after the end")
+	}
+}
+
+// checkIssues runs a line that lists issues.
+func checkIssues(t *testing.T, line string) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "sh", "-c", html.UnescapeString(line)).Output()
+	if err != nil || !strings.Contains(string(output), `"DEMO-`) {
+		t.Errorf("%s: %v: no issues in %s", line, err, output)
 	}
 }
 

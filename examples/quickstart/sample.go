@@ -81,10 +81,11 @@ var sample = []sampleToken{
 	},
 	// The policy wants it approved.
 	{fields: map[string]any{"owner": alice, "name": "nightly sync", "scope": "write", "purpose": "closes what was deployed", "expires_at": "90d"}},
-	// Each of its changes waits for somebody.
+	// Each of its changes waits for somebody. It belongs to somebody else than whoever looks at
+	// the page, since nobody approves their own changes.
 	{
 		fields: map[string]any{
-			"owner": manager, "name": "AI agent", "scope": "write", "hold_writes": true, "expires_at": "30d", "limit": "60/m",
+			"owner": "triage-agent", "kind": "service", "name": "AI agent", "responsible": alice, "scope": "write", "hold_writes": true, "expires_at": "30d", "limit": "60/m",
 			"confine": map[string]any{"projects": []string{"DEMO"}},
 		},
 		uses: [][2]string{{http.MethodPut, "/rest/api/2/issue/DEMO-1"}},

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 )
@@ -21,6 +22,11 @@ type settings struct {
 	user string
 	// secret is the password, API token or personal access token.
 	secret string
+	// encryptionKey encrypts the accounts that the store keeps.
+	encryptionKey string
+	// personPassword is with what alice signs in to the page, and personHash is its hash. They
+	// are empty in front of a real Jira.
+	personPassword, personHash string
 	// redis is the URL of the store; empty for a file.
 	redis string
 }
@@ -94,6 +100,10 @@ func parseAccount(text string) (user string, err error) {
 // standIn is the stand-in for Jira, which runs in this process, or nothing.
 type standIn struct{ server *fakejira.Server }
 
+// standInPeople are the people who have an account in the stand-in, so that they can connect
+// it on the page.
+var standInPeople = []fakejira.Account{{User: manager, Secret: "secret-of-demo"}, {User: alice, Secret: "secret-of-alice"}}
+
 // startStandIn starts the stand-in for Jira unless there is a real Jira.
 func (s *settings) startStandIn(out io.Writer) (standIn, error) {
 	if !s.standIn {
@@ -103,7 +113,10 @@ func (s *settings) startStandIn(out io.Writer) (standIn, error) {
 	if err != nil {
 		return standIn{}, err
 	}
-	server := fakejira.New(fakejira.Options{})
+	// Recent issues, as the lines that the page gives ask for those of the last 30 days.
+	server := fakejira.New(fakejira.Options{Began: time.Now().AddDate(0, 0, -7), Accounts: append([]fakejira.Account{
+		{User: s.user, Secret: s.secret},
+	}, standInPeople...)})
 	if s.jira, err = server.StartAt(address); err != nil {
 		return standIn{}, fmt.Errorf("starting the stand-in for Jira: %w", err)
 	}

@@ -208,10 +208,11 @@ func (t *tour) print(out io.Writer) {
 		store = "Redis"
 	}
 	fmt.Fprint(out, "\nThe gateway is running. Ctrl-C stops everything.\n\n")
+	// As links to tokens name the gateway: the page can try tokens at its own origin.
+	site := "http://" + strings.Replace(g.address, "127.0.0.1", "localhost", 1)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		// As links to tokens name the gateway: the page can try tokens at its own origin.
-		{"page", "http://" + strings.Replace(g.address, "127.0.0.1", "localhost", 1) + pagePath + "/"},
+		{"page", site + pagePath + "/"},
 		{"sign in", "as " + manager + ", with the token " + t.signIn},
 		{"gateway", "http://" + g.address},
 		{"Jira", jira},
@@ -226,7 +227,12 @@ func (t *tour) print(out io.Writer) {
 	}
 	_ = table.Flush() // out is the terminal
 	if g.settings.standIn {
-		fmt.Fprint(out, "\nOn the page are sample tokens of other people: one waits for approval, and so does a change by an AI agent.\n")
+		fmt.Fprint(out, "\nOn the page are sample tokens of other people: one waits for your approval, and so does a change by an AI agent.\n")
+		fmt.Fprintf(out, "Somebody who manages no tokens sees less: open %s%s/ as %s, with the password %s.\n", site, personPagePath, alice, g.settings.personPassword)
+		fmt.Fprint(out, "To try tokens that work as their owner, connect an account under \"My Jira account\":\n")
+		for _, person := range standInPeople {
+			fmt.Fprintf(out, "  Jira knows %s by the API token %s\n", person.User, person.Secret)
+		}
 	}
 	fmt.Fprintf(out, "\nThe tokens belong to %s and expire in %d days. Paste into another terminal:\n", owner, lifetime)
 	for _, p := range t.pastes() {

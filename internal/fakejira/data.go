@@ -9,7 +9,7 @@ import (
 // and the configured number of generated ones, and the project OPS, so that an
 // unrestricted search finds more than DEMO.
 func newSite(options Options) *site {
-	began := time.Date(2025, time.January, 6, 9, 0, 0, 0, time.UTC)
+	began := options.Began.UTC()
 	s := &site{attachments: map[int]*attachment{}, nextID: 10_000, started: began}
 
 	ada := &user{name: "ada", key: "JIRAUSER10100", accountID: "5b10ada0c3d94f1e8a6b7c01", email: "ada@example.com", display: "Ada Byron"}
@@ -94,7 +94,7 @@ func newSite(options Options) *site {
 	story.parent, part.parent = &epic.issueRef, &story.issueRef
 	story.points, task.points = 5, 1
 	story.labels, bug.labels = []string{"coffee", "kitchen"}, []string{"kitchen", "danger"}
-	bug.due = "2025-02-01"
+	bug.due = began.AddDate(0, 0, 26).Format(time.DateOnly)
 	bug.voters = []*user{ada}
 	story.comments = []*comment{
 		{s.newID(), ben, ben, plain("The red one is the quiet one."), began.AddDate(0, 0, 1), began.AddDate(0, 0, 1)},

@@ -8,7 +8,10 @@
 // needs credentials, and paths are parsed the way Tomcat parses them.
 package fakejira
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Dress is the Jira product that the stand-in imitates.
 type Dress int
@@ -102,6 +105,8 @@ type Options struct {
 	AttachmentInMemory int
 	// AttachmentLimit is the maximum size of an attachment in bytes. Default: 1 GiB.
 	AttachmentLimit int64
+	// Began is when the first issue was created. Default: 6 January 2025
+	Began time.Time
 	// RecordLimit is the maximum number of recorded requests; the oldest are
 	// dropped first. Default: 10,000.
 	RecordLimit int
@@ -155,6 +160,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.AttachmentLimit <= 0 {
 		o.AttachmentLimit = 1 << 30
+	}
+	if o.Began.IsZero() {
+		o.Began = time.Date(2025, time.January, 6, 9, 0, 0, 0, time.UTC)
 	}
 	if o.RecordLimit <= 0 {
 		o.RecordLimit = 10_000

@@ -380,9 +380,10 @@ type AccountForm struct {
 	// new one.
 	Account, Back, Jira string
 	Name, User          Field
-	Jiras, Kinds        []Choice
-	Scoped              bool
-	Secret, Expires     Field
+	// Products are Jira Cloud and Data Center.
+	Jiras, Products, Kinds   []Choice
+	Scoped                   bool
+	Product, Secret, Expires Field
 }
 
 // Trail is the content of the page "trail".
