@@ -121,7 +121,7 @@ func (c *call) approveRequest() (int, any, error) {
 	if c.visitor != nil {
 		view, _, err := c.app.Held().Show(c.Context(), c.id())
 		if err == nil {
-			err = c.visitor.Desk.MayApproveChanges(c.Context(), view.TokenID)
+			err = c.visitor.Desk.MayDecide(c.Context(), view.TokenID)
 		}
 		if err != nil {
 			return 0, nil, err

@@ -226,18 +226,6 @@ func (k *Keeper) isPending(found storage.Document) bool {
 	return json.Unmarshal(found.Data, &known) == nil && known.State == StatePending && k.now().Before(known.ExpiresAt)
 }
 
-// Waiting returns how many requests of all tokens wait for a decision. It counts up to
-// most.
-func (k *Keeper) Waiting(ctx context.Context, most int) (n int, err error) {
-	err = k.each(ctx, "", func(found storage.Document) bool {
-		if k.isPending(found) {
-			n++
-		}
-		return n < most
-	})
-	return n, err
-}
-
 // isFull reports whether a budget had maxPending requests a moment ago.
 func (k *Keeper) isFull(budget string) bool {
 	k.mu.Lock()

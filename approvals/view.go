@@ -65,15 +65,20 @@ type Query struct {
 	// in a state.
 	TokenID, Owner string
 	State          handler.ApprovalState
+	// Limit is the maximum length of the list, at most 1000. 0 is 1000.
+	Limit int
 }
 
 // maxListed is the maximum length of a list.
 const maxListed = 1000
 
-// List returns held requests in the order of their tokens, at most 1000. more reports
-// whether there are others.
+// List returns held requests in the order of their tokens. more reports whether there are
+// others.
 func (k *Keeper) List(ctx context.Context, query Query) (views []View, more bool, err error) {
-	now := k.now()
+	now, most := k.now(), maxListed
+	if query.Limit > 0 {
+		most = min(most, query.Limit)
+	}
 	budget, err := k.budgetOf(ctx, query.TokenID)
 	if err != nil {
 		return nil, false, err
@@ -83,7 +88,7 @@ func (k *Keeper) List(ctx context.Context, query Query) (views []View, more bool
 		if s.ID == "" || query.TokenID != "" && s.TokenID != query.TokenID || query.State != "" && s.stateAt(now) != query.State || query.Owner != "" && token.Fold(s.Owner) != token.Fold(query.Owner) {
 			return true
 		}
-		if more = len(views) == maxListed; !more {
+		if more = len(views) == most; !more {
 			views = append(views, s.view(now))
 		}
 		return !more

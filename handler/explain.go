@@ -106,6 +106,15 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 	return e, nil
 }
 
+// StepNames returns the names that steps of explanations can have.
+func StepNames() []string {
+	names := []string{"outbound", "jira", "endpoint"}
+	for _, step := range steps {
+		names = append(names, step.name)
+	}
+	return names
+}
+
 // explainSteps takes steps and explains them. It reports whether all of them passed.
 func (h *Handler) explainSteps(r *http.Request, d *Decision, taken []step, e *Explanation) bool {
 	for _, step := range taken {

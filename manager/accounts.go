@@ -156,7 +156,7 @@ func (h *Handler) checkAccount(w http.ResponseWriter, r *http.Request, v *visit)
 	var checked admin.CheckResults
 	err := h.as(r, v).call(http.MethodPost, "accounts/"+url.PathEscape(r.PathValue("name"))+"/check", accountQuery(r), nil, &checked)
 	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
-		h.accountPage(w, r, v, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+		h.accountPage(w, r, v, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
 		return
 	} else if err != nil {
 		h.refused(w, r, v, err)
@@ -261,7 +261,7 @@ func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *vis
 		return
 	default:
 		status = failed.Status
-		frame.Notice = &page.Notice{Tone: page.ToneBad, Text: failed.Message}
+		frame.Notice = &page.Notice{Tone: page.ToneBad, Text: failed.plain()}
 		if failed.Status == http.StatusServiceUnavailable {
 			frame.Notice.Text = h.say("problem.store")
 		}
@@ -290,7 +290,15 @@ func (h *Handler) markAccount(form *page.AccountForm, notice *page.Notice, faile
 	if to == &form.Product {
 		text = h.say("account.product.not." + field)
 	}
-	to.Wrong, notice.Text = text, h.say("form.wrong")
+	input := field
+	switch to {
+	case &form.Name:
+		input = "name"
+	case &form.Product:
+		input = "product"
+	}
+	to.Wrong = text
+	*notice = *h.wrong([]string{input}, map[string]string{input: text})
 }
 
 // replaceForm returns the form for a new credential of the account in the path. It reports
@@ -406,7 +414,7 @@ func (h *Handler) removeAccount(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	err = h.as(r, v).call(http.MethodDelete, "accounts/"+url.PathEscape(account.Name), accountQuery(r), nil, nil)
 	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
-		h.askRemove(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+		h.askRemove(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
 		return
 	} else if err != nil {
 		h.refused(w, r, v, err)

@@ -90,10 +90,16 @@ func (h *Handler) askAction(w http.ResponseWriter, r *http.Request, v *visit) {
 }
 
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, v *visit, status int, t admin.Token, a page.Action, notice *page.Notice) {
-	h.render(w, r, status, "confirm", v, page.Frame{
-		Title: a.Question, Section: page.SectionMine, Notice: notice,
-		Content: page.Confirm{ID: t.ID, Version: t.Version, Action: a, Button: h.say("action.button", a.Button, t.Name)},
-	})
+	content := page.Confirm{ID: t.ID, Version: t.Version, Action: a, Button: h.say("action.button", a.Button, t.Name)}
+	if a.Name == "approve" || a.Name == "reject" {
+		verdict, err := h.verdict(r, v, t)
+		if err != nil {
+			h.refused(w, r, v, err)
+			return
+		}
+		content.Verdict = &verdict
+	}
+	h.render(w, r, status, "confirm", v, page.Frame{Title: a.Question, Section: page.SectionMine, Notice: notice, Content: content})
 }
 
 // takeAction does what was asked about.
@@ -139,7 +145,7 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 				h.askAgain(w, r, v, now, a)
 				return
 			}
-			notice := &page.Notice{Tone: page.ToneBad, Text: failed.Message}
+			notice := &page.Notice{Tone: page.ToneBad, Text: failed.plain()}
 			if unavailable(err) {
 				notice.Text = h.say("problem.store")
 			}

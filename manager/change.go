@@ -18,7 +18,7 @@ func (h *Handler) editToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	h.showForm(w, r, v, h.form(r, v, typedOf(t), &t), nil)
+	h.renderForm(w, r, v, http.StatusOK, h.form(r, v, typedOf(t), &t), nil)
 }
 
 // changeToken changes a token as was typed, unless it has changed since the form was shown.
@@ -58,7 +58,7 @@ func (h *Handler) changeToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		}
 	}
 	if err != nil {
-		h.showForm(w, r, v, h.form(r, v, typed, &before), err)
+		h.refuseForm(w, r, v, typed, &before, err)
 		return
 	}
 	http.Redirect(w, r, mounted(r).base+"tokens/"+url.PathEscape(before.ID)+"?done=change", http.StatusSeeOther)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 )
 
 // client calls the endpoints of the JSON API as a visitor, without a network between.
@@ -36,6 +37,25 @@ type answerError struct {
 
 func (e answerError) Error() string { return e.Message }
 
+// plain returns the message without the name of the field of the API that it begins with, for
+// pages on which it is beside what it is about, or on which nothing is called that.
+func (e answerError) plain() string {
+	if name, text, ok := strings.Cut(e.Message, ": "); ok && apiField.MatchString(name) {
+		return text
+	}
+	return e.Message
+}
+
+// apiField is the form of names of fields of the API.
+var apiField = regexp.MustCompile(`^[a-z_]+$`)
+
+// ruleNames are the parts of texts that name rules, and say where they are written.
+var ruleNames = regexp.MustCompile(`; rule: [^;]*`)
+
+// withoutRules returns a text without the names of rules, which mean nothing to people who do
+// not manage tokens.
+func withoutRules(text string) string { return ruleNames.ReplaceAllString(text, "") }
+
 // call calls an endpoint with a JSON body, unless body is nil. It writes the answer to
 // answer if that is an io.Writer, and otherwise decodes it into answer, unless that is nil.
 // The error is an answerError.
@@ -61,6 +81,9 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 		failed := answerError{Status: response.status, again: response.header.Get("Retry-After")}
 		if json.Unmarshal(response.body.Bytes(), &failed) != nil || failed.Message == "" {
 			return errors.New("the endpoint " + path + " has answered without saying why it failed")
+		}
+		if !c.v.desk.Manages() {
+			failed.Message = withoutRules(failed.Message)
 		}
 		failed.Message = commandHints.ReplaceAllString(failed.Message, "")
 		return failed

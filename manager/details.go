@@ -1,8 +1,10 @@
 package manager
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
@@ -40,6 +42,24 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	content := page.TokenDetails{TokenRow: h.row(t), Actions: h.actions(t, v)}
 	if t.State != token.StateDamaged {
 		content.Facts = h.facts(t)
+	}
+	if v.desk.Manages() && t.State != token.StateDamaged {
+		content.State.Reason = t.StateReason // with the names of rules
+	}
+	if t.State == token.StatePending && v.desk.Manages() {
+		verdict, err := h.verdict(r, v, t)
+		if err != nil {
+			h.refused(w, r, v, err)
+			return
+		}
+		content.Verdict = &verdict
+		if verdict.MayNot != "" {
+			content.Actions = slices.DeleteFunc(content.Actions, func(a page.Action) bool { return a.Name == "approve" || a.Name == "reject" })
+		}
+	}
+	if content.Held, err = h.heldOf(r, v, t.ID); err != nil {
+		h.refused(w, r, v, err)
+		return
 	}
 	events, err := h.trailOf(r, v, t.ID)
 	if err != nil {
@@ -136,15 +156,12 @@ func (h *Handler) probe(r *http.Request, v *visit, t admin.Token) (page.Probe, e
 	if probe.Path == "" || t.State == token.StateDamaged {
 		return probe, nil
 	}
-	question := url.Values{"token": {t.ID}, "path": {probe.Path}}
+	question := url.Values{"token": {t.ID}, "path": {pastedPath(probe.Path)}}
 	pass(url.Values{"method": {probe.Method}, "from": {probe.Address}}, question, "method", "from")
 	var answer admin.Explanations
 	err := h.as(r, v).call(http.MethodGet, "explain", question, nil, &answer)
 	if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
-		_, probe.Wrong = inputAbout(failed.Message)
-		if probe.Wrong == "" {
-			probe.Wrong = failed.Message
-		}
+		probe.Wrong = failed.plain()
 		return probe, nil
 	}
 	for _, gateway := range answer.Gateways {
@@ -157,14 +174,21 @@ func (h *Handler) probe(r *http.Request, v *visit, t admin.Token) (page.Probe, e
 	return probe, err
 }
 
+// pastedPath returns the path and the query of what was typed, which can be a whole URL: people
+// paste addresses.
+func pastedPath(text string) string {
+	pasted, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || pasted.Scheme != "https" && pasted.Scheme != "http" || pasted.Host == "" {
+		return text
+	}
+	return cmp.Or(pasted.EscapedPath(), "/") + strings.TrimSuffix("?"+pasted.RawQuery, "?")
+}
+
 // probeAnswer says in words what a gateway would do with a request.
 func (h *Handler) probeAnswer(gateway admin.Explanation) page.ProbeAnswer {
 	at := page.ProbeAnswer{Passes: gateway.Allowed}
 	for _, step := range gateway.Steps {
-		name := step.Step
-		if words, err := h.pages.Words().Say("step." + name); err == nil {
-			name = words
-		}
+		name := h.say("step." + step.Step)
 		shown := page.Step{Name: name, Text: step.Detail, State: page.State{Word: h.say("probe.passes"), Tone: page.ToneGood}}
 		if !step.Passed {
 			shown.State = page.State{Word: h.say("probe.refused"), Tone: page.ToneBad}

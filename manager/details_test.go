@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/jiratokens/caddy-jira-tokens/handler"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 )
 
 func TestChart(t *testing.T) {
@@ -46,4 +49,29 @@ func TestEverythingAboutAToken(t *testing.T) {
 	}).Record
 	alice.get("/tokens/tokens/"+full.ID).wantText(t, "its page", "192.0.2.0/24", "60/m", "5/d", "Requests at the same time 2",
 		"wait until somebody approves them", "Does not work before", "for the test", "ACME", "Margin")
+}
+
+// TestEveryStepHasAWord: what a request fails at is never called by its name for programs.
+func TestEveryStepHasAWord(t *testing.T) {
+	words, err := page.English()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range handler.StepNames() {
+		if _, err := words.Say("step." + step); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPastedAddress: people paste what they see in the address bar.
+func TestPastedAddress(t *testing.T) {
+	for pasted, want := range map[string]string{
+		"https://acme.atlassian.net/browse/DEMO-1": "/browse/DEMO-1", " http://jira.example.com/rest/api/2/search?jql=a%20%3D%20b ": "/rest/api/2/search?jql=a%20%3D%20b",
+		"https://jira.example.com": "/", "/rest/api/2/myself": "/rest/api/2/myself", "nonsense": "nonsense", "ftp://x/y": "ftp://x/y",
+	} {
+		if got := pastedPath(pasted); got != want {
+			t.Errorf("%q: %q, want %q", pasted, got, want)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type draft struct {
 	typed  typed
 	record *token.Record
 	faults []token.Fault
+	// missing is set if it was not said what the token may see.
+	missing error
 }
 
 // draftOf returns what was typed as a token: a new one, or before with changes.
@@ -27,6 +30,9 @@ func (h *Handler) draftOf(typed typed, person string, before *admin.Token) draft
 		record, edit = &changed, typed.changes(*before)
 	}
 	d := draft{typed: typed, record: record, faults: edit.Faults(record, h.now())}
+	if before == nil && typed.leavesOpen() {
+		d.missing = errors.New("projects: " + h.say("draft.missing.projects"))
+	}
 	if _, err := confine.NewView(record.Confine); err != nil {
 		d.faults = append(d.faults, token.Fault{InvalidError: token.InvalidError{Field: "confine", Err: admin.JQLError(err)}, Unclear: true})
 	}
@@ -47,6 +53,10 @@ func (d draft) sentence(h *Handler) string {
 			remarks = append(remarks, remark)
 		}
 	}
+	if d.missing != nil {
+		unknown["projects"] = true
+		remarks = append(remarks, h.say("draft.missing.confine"))
+	}
 	return strings.Join(append([]string{d.record.SentenceBut(unknown)}, remarks...), " ")
 }
 
@@ -55,8 +65,12 @@ type mistake struct{ input, text string }
 
 // mistakes returns all that is known to be wrong.
 func (d draft) mistakes(h *Handler) []mistake {
-	found := make([]mistake, len(d.faults))
-	for i, fault := range d.faults {
+	faults := d.faults
+	if d.missing != nil {
+		faults = append(slices.Clone(faults), token.Fault{InvalidError: token.InvalidError{Field: "confine", Err: d.missing}})
+	}
+	found := make([]mistake, len(faults))
+	for i, fault := range faults {
 		found[i].input, found[i].text = d.typed.inputAbout(fault.Field + ": " + fault.Error())
 		if empty, err := h.pages.Words().Say("draft.empty." + found[i].input); err == nil && d.typed.text(found[i].input) == "" {
 			found[i].text = empty

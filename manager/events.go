@@ -2,12 +2,17 @@ package manager
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // events returns events in words.
@@ -33,11 +38,69 @@ func (h *Handler) event(event admin.Event) page.Event {
 	if event.Count > 1 {
 		shown.Count = h.say("event.times", event.Count)
 	}
+	if inner[event.Action] {
+		shown.About = ""
+	}
 	for _, change := range event.Changes {
-		shown.Change = append(shown.Change, page.Change{Field: fieldWords(change.Field), Old: readable(change.Old), New: readable(change.New)})
+		shown.Change = append(shown.Change, page.Change{Field: h.fieldName(change.Field), Old: valueWords(change.Field, change.Old), New: valueWords(change.Field, change.New)})
 	}
 	return shown
 }
+
+// inner are the actions about things of the gateway that have only names for programs.
+var inner = map[string]bool{"policy_loaded": true, "session_key_create": true, "session_key_replace": true, "session_forget": true}
+
+// fieldName returns what the form calls a field of a token, or its name as words.
+func (h *Handler) fieldName(field string) string {
+	input := field
+	if other, ok := inputOf[field]; ok {
+		input = other
+	}
+	if text, err := h.pages.Words().Say("field." + input); err == nil {
+		return text
+	}
+	return fieldWords(field)
+}
+
+// valueWords returns the value of a field of an event for people: never JSON.
+func valueWords(field string, value json.RawMessage) string {
+	if field == "confine" && len(value) > 0 && string(value) != "null" {
+		for _, known := range token.Fields() {
+			var record token.Record
+			if known.Name == field && known.Set(&record, value, time.Time{}) == nil {
+				return record.Confine.String()
+			}
+		}
+	}
+	var decoded any
+	if text := readable(value); text != string(value) || json.Unmarshal(value, &decoded) != nil {
+		return text
+	}
+	return flat(decoded)
+}
+
+// flat returns a decoded value as "name: value, other: value".
+func flat(value any) string {
+	switch value := value.(type) {
+	case map[string]any:
+		parts := make([]string, 0, len(value))
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			parts = append(parts, fieldWords(name)+": "+flat(value[name]))
+		}
+		return strings.Join(parts, ", ")
+	case []any:
+		parts := make([]string, len(value))
+		for i, item := range value {
+			parts[i] = flat(item)
+		}
+		return strings.Join(parts, ", ")
+	}
+	text, _ := plain(value, false)
+	return text
+}
+
+// process is the number of a gateway's process, in its name.
+var process = regexp.MustCompile(` \(process \d+\)$`)
 
 // request says which request an event is about, and what became of it.
 func (h *Handler) request(event admin.Event) string {
@@ -86,6 +149,9 @@ func (h *Handler) actor(actor admin.Actor) string {
 		} else {
 			name = actor.Kind
 		}
+	}
+	if node := process.ReplaceAllString(name, ""); actor.Kind == "system" && node != name {
+		name = h.say("actor.gateway", node)
 	}
 	if actor.Address != "" {
 		return h.say("actor.from", name, actor.Address)

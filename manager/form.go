@@ -2,7 +2,6 @@ package manager
 
 import (
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
-	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -18,13 +16,15 @@ import (
 var templates = []struct {
 	name  string
 	chose url.Values
+	// wantsProjects means that what it may see must be said.
+	wantsProjects bool
 }{
-	{"bi", url.Values{"scope": {"read"}, "expires": {"90d"}, "hide_comments": {"true"}}},
-	{"script", url.Values{"scope": {"write"}, "expires": {"90d"}}},
-	{"service", url.Values{"scope": {"write"}, "expires": {"90d"}, "kind": {"service"}}},
+	{"bi", url.Values{"scope": {"read"}, "expires": {"90d"}, "hide_comments": {"true"}}, true},
+	{"script", url.Values{"scope": {"write"}, "expires": {"90d"}}, true},
+	{"service", url.Values{"scope": {"write"}, "expires": {"90d"}, "kind": {"service"}}, false},
 	{"agent", url.Values{
 		"scope": {"write"}, "expires": {"30d"}, "hide_comments": {"true"}, "hold_writes": {"true"}, "limit": {"60/m"}, "limit_writes": {"20/d"},
-	}},
+	}, true},
 }
 
 // handoverSpans are how long a hand-over link can be opened.
@@ -39,7 +39,7 @@ func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Tok
 	}
 	form := page.TokenForm{
 		Number:   number, // a form that is shown again is the same: it may have made its token after all
-		OnBehalf: v.desk.Rights().OnBehalf() && before == nil, Manage: v.desk.Manages(), Template: r.URL.Query().Get("template"),
+		OnBehalf: v.desk.Rights().OnBehalf() && before == nil, Manage: v.desk.Manages(), Template: typed.text("template"), WantsProjects: typed.wantsProjects(), Everything: typed.ticked("everything"), External: typed.text("kind") == token.KindExternal.String(),
 		Fields: make(map[string]page.Field), HideComments: typed.ticked("hide_comments"), HoldWrites: typed.ticked("hold_writes"), Handover: typed.ticked("handover"),
 		Scopes: o.scopes(typed.text("scope")), Accounts: o.accounts(typed.text("account")), WithoutAsking: typed.ticked("without_asking"),
 		ConfineRequired: o.confineRule(), NetworksRule: o.networksRule(), Sentence: h.draftOf(typed, v.person(), before).sentence(h),
@@ -61,7 +61,7 @@ func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Tok
 		form.Address = address.String()
 	}
 	if before == nil {
-		form.Templates = h.templates(r)
+		form.Templates = h.templates(r, v)
 		if _, err := admin.PublicURL(h.app); err != nil {
 			form.NoHandover = h.say("offer.forbidden", err.Error())
 		}
@@ -74,33 +74,25 @@ func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Tok
 	return form
 }
 
-// formFields are the inputs of the form that hold a text.
+// formFields are the inputs of the form that hold a text or one of several values, in the
+// order in which they are shown.
 var formFields = []string{
-	"owner", "name", "purpose", "responsible", "exempt", "projects", "jql", "hide", "expires", "expires_on", "not_before", "allow_ip", "deny_ip",
-	"limit", "limit_writes", "max_concurrent", "kind", "scope", "account", "hold_writes", "handover", "handover_for",
+	"name", "kind", "owner", "responsible", "purpose", "scope", "hold_writes", "account", "projects", "jql", "hide", "expires", "expires_on", "allow_ip", "deny_ip",
+	"not_before", "limit", "limit_writes", "max_concurrent", "exempt", "handover", "handover_for",
 }
 
-func (h *Handler) templates(r *http.Request) []page.Template {
+func (h *Handler) templates(r *http.Request, v *visit) []page.Template {
 	shown := make([]page.Template, len(templates))
 	for i, template := range templates {
 		shown[i] = page.Template{
 			Name: template.name, Title: h.say("template." + template.name), Text: h.say("template." + template.name + ".text"),
 			URL: mounted(r).base + "tokens/new?template=" + template.name,
 		}
+		if template.chose.Has("kind") && !v.desk.Rights().OnBehalf() {
+			shown[i].Forbidden = h.say("template.forbidden")
+		}
 	}
 	return shown
-}
-
-// showForm shows the form, with an error beside the input that it is about.
-func (h *Handler) showForm(w http.ResponseWriter, r *http.Request, v *visit, form page.TokenForm, err error) {
-	status, notice := http.StatusOK, (*page.Notice)(nil)
-	if failed, ok := errors.AsType[answerError](err); ok {
-		status, notice = failed.Status, h.refusal(&form, failed)
-	} else if err != nil {
-		h.failed(w, r, err)
-		return
-	}
-	h.renderForm(w, r, v, status, form, notice)
 }
 
 func (h *Handler) renderForm(w http.ResponseWriter, r *http.Request, v *visit, status int, form page.TokenForm, notice *page.Notice) {
@@ -109,27 +101,6 @@ func (h *Handler) renderForm(w http.ResponseWriter, r *http.Request, v *visit, s
 		frame.Title = h.say("edit.title", form.Name)
 	}
 	h.render(w, r, status, "new", v, frame)
-}
-
-// refusal puts the error of an endpoint beside the input that it is about, and returns what
-// to say above the form.
-func (h *Handler) refusal(form *page.TokenForm, failed answerError) *page.Notice {
-	if failed.Status == http.StatusServiceUnavailable {
-		return &page.Notice{Tone: page.ToneBad, Text: h.say("form.store")}
-	}
-	message, unasked := strings.CutSuffix(failed.Message, admin.WithoutAsking)
-	message = strings.TrimSuffix(message, registry.ExemptHint)
-	form.MayNotAsk = unasked || form.WithoutAsking
-	name, text := inputAbout(message)
-	if name == "expires" && form.Fields["expires_on"].Used() {
-		name = "expires_on"
-	}
-	if shown, ok := form.Fields[name]; ok {
-		shown.Wrong = text
-		form.Fields[name] = shown
-		return &page.Notice{Tone: page.ToneBad, Text: h.say("form.wrong")}
-	}
-	return &page.Notice{Tone: page.ToneBad, Text: message}
 }
 
 // inputAbout returns the name of the input that an error is about, such as

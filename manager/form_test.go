@@ -75,11 +75,15 @@ func TestEveryFieldOnThePage(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	server := serve(t, newApp(t), new(header))
 	alice := newBrowser(t, server, "alice")
-	alice.get("/tokens/tokens/new?template=agent").wantText(t, "an agent", "Reads and changes everything that its account sees in Jira, each change once somebody has approved it, not internal comments, at most 60 requests a minute and 20 changes a day, until")
-	alice.get("/tokens/tokens/new?template=bi").wantText(t, "a BI tool", "Reads everything that its account sees in Jira, not internal comments, until")
+	alice.get("/tokens/tokens/new?template=agent").wantText(t, "an agent", "Reads and changes …, each change once somebody has approved it, not internal comments, at most 60 requests a minute and 20 changes a day, until", "What it may see is still to be said.")
+	alice.get("/tokens/tokens/new?template=bi").wantText(t, "a BI tool", "Reads …, not internal comments, until")
 	service := alice.get("/tokens/tokens/new?template=service")
 	if strings.Contains(service.body, `name="kind"`) {
 		t.Error("alice is offered tokens for services")
+	}
+	service.wantText(t, "a service for alice", "Service or CI Not for you", "Ask somebody who manages tokens")
+	if strings.Contains(service.body, "template=service") {
+		t.Error("alice can choose the template for services")
 	}
 	newBrowser(t, server, "bea").get("/tokens/tokens/new?template=service").want(t, "bea", http.StatusOK, `value="service" checked`)
 }
@@ -270,4 +274,69 @@ func TestBadInput(t *testing.T) {
 	}
 	alice.post("/tokens/tokens/new", url.Values{"name": {strings.Repeat("x", maxForm)}}).want(t, "a huge form", http.StatusRequestEntityTooLarge, "nothing was done")
 	alice.post("/tokens/tokens/new", nil).want(t, "an empty form", http.StatusBadRequest, "Something is not right yet")
+}
+
+// TestTemplateWantsProjects: a template that speaks of projects does not make a token that
+// sees everything, unless somebody says so.
+func TestTemplateWantsProjects(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	for _, template := range []string{"bi", "script", "agent"} {
+		form := url.Values{"template": {template}, "name": {"n"}, "scope": {"read"}, "expires": {"30d"}, "projects": {""}, "everything": {""}}
+		open := alice.post("/tokens/tokens/new", form)
+		open.want(t, template, http.StatusBadRequest, `href="#projects"`, `name="everything"`)
+		open.wantText(t, template, "Name the projects that it may see", "Reads …")
+		form["everything"] = []string{"", "true"}
+		if said := describe(t, alice, form); !strings.Contains(said.Sentence, "Reads everything that its account sees") {
+			t.Errorf("%s: %s", template, said.Sentence)
+		}
+		alice.post("/tokens/tokens/new", form).want(t, template+" that sees everything", http.StatusCreated)
+		form["everything"] = []string{""}
+		form.Set("projects", "ACME")
+		form.Set("without_asking", "true")
+		alice.post("/tokens/tokens/new", form).want(t, template+" for a project", http.StatusCreated)
+	}
+	alice.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"30d"}}).want(t, "no template", http.StatusCreated)
+}
+
+// TestTemplateKeepsTyped: what was typed before a template is chosen stays.
+func TestTemplateKeepsTyped(t *testing.T) {
+	alice := newBrowser(t, serve(t, newApp(t), new(header)), "alice")
+	alice.get("/tokens/tokens/new").want(t, "the form", http.StatusOK, `formaction="/tokens/tokens/new?template=agent"`, `name="do" value="template"`)
+	chosen := alice.post("/tokens/tokens/new?template=agent", url.Values{"do": {"template"}, "name": {"my agent"}, "purpose": {"triage"}, "scope": {"read"}, "projects": {"ACME"}})
+	chosen.want(t, "chosen", http.StatusOK, `value="my agent"`, `value="triage"`, `value="ACME"`, `value="60/m"`, `name="template" value="agent"`)
+	chosen.wantText(t, "chosen", "Reads and changes issues of ACME, each change once somebody has approved it, not internal comments")
+}
+
+// TestAllMistakes: above a form that was refused is a list of all mistakes, with links to
+// their inputs, and it has the focus.
+func TestAllMistakes(t *testing.T) {
+	alice := newBrowser(t, serve(t, newApp(t), new(header)), "alice")
+	refused := alice.post("/tokens/tokens/new", url.Values{"name": {""}, "scope": {"read"}, "expires": {"30d"}, "expires_on": {"tomorow"}, "limit": {"60"}, "jql": {"project ="}})
+	refused.want(t, "several", http.StatusBadRequest, `role="alert" id="wrong" tabindex="-1" autofocus`)
+	last := 0
+	for _, input := range []string{"name", "jql", "expires_on", "limit"} {
+		at := strings.Index(refused.body, `<a href="#`+input+`">`)
+		if at < last || !strings.Contains(refused.body, `id="`+input+`"`) {
+			t.Errorf("no link to %s, or not in the order of the form:\n%s", input, refused.text())
+		}
+		last = at
+		if !regexp.MustCompile(`id="` + input + `-about"><p class="wrong">[^<]`).MatchString(refused.body) {
+			t.Errorf("nothing is beside %s", input)
+		}
+	}
+	refused.wantText(t, "several", "Name: Give the token a name.")
+	if strings.Contains(refused.text(), "got 0") {
+		t.Error("an empty name is counted")
+	}
+	// What only the endpoint knows is in the list, too.
+	alice.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"365d"}}).want(t, "too long", http.StatusForbidden, `<a href="#expires">`)
+}
+
+// TestNeededForOutsiders: what an outside person's token needs is not called optional.
+func TestNeededForOutsiders(t *testing.T) {
+	root := newBrowser(t, serve(t, newApp(t), new(header)), "root")
+	root.get("/tokens/tokens/new").want(t, "for a user", http.StatusOK, `Responsible <span class="subtle unless-external">`)
+	external := root.post("/tokens/tokens/new", url.Values{"do": {"update"}, "kind": {"external"}, "owner": {"eve@partner.example"}, "name": {"n"}, "scope": {"read"}, "expires": {"30d"}})
+	external.want(t, "for an outside person", http.StatusOK, ">Responsible</label>", ">Purpose</label>")
 }

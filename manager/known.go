@@ -38,7 +38,7 @@ func (h *Handler) updateForm(w http.ResponseWriter, r *http.Request, v *visit, t
 			form.Matches = h.say("known.unasked", text)
 		}
 	}
-	h.showForm(w, r, v, form, nil)
+	h.renderForm(w, r, v, http.StatusOK, form, nil)
 }
 
 // findProjects finds the projects that can be added.

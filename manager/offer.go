@@ -90,7 +90,7 @@ func (o offer) scopes(chosen string) []page.Choice {
 	for i, scope := range scopes {
 		choices[i] = page.Choice{Value: scope.String(), Text: o.h.say("scope." + scope.String()), Hint: o.h.say("scope." + scope.String() + ".hint"), Chosen: scope.String() == chosen}
 		if v := o.violation(func(r *token.Record) { r.Scope = scope }); about(v, "scope", "owner") {
-			o.forbid(&choices[i], o.h.say("offer.forbidden", v.String()))
+			o.forbid(&choices[i], o.h.say("offer.forbidden", withoutRules(v.String())))
 		} else if rules := o.rights.NeedsApproval(scope); rules != "" {
 			choices[i].Hint += " " + o.h.say("offer.approval")
 		}
@@ -150,7 +150,7 @@ func (o offer) expiries(chosen string) (choices []page.Choice, rule string) {
 			o.rights.Complete(r, func(field string) bool { return field == "expires_at" })
 		})
 		if about(v, "expires_at") {
-			rule = v.String()
+			rule = withoutRules(v.String())
 			if !o.foreign {
 				choice.Forbidden = o.h.say("offer.not")
 			}
@@ -168,7 +168,7 @@ func (o offer) confineRule() string {
 	if !about(v, "confine") {
 		return ""
 	}
-	return v.String()
+	return withoutRules(v.String())
 }
 
 // networksRule says that the policy limits the networks; empty if it does not.

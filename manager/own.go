@@ -142,6 +142,9 @@ func (h *Handler) refuseOwn(w http.ResponseWriter, r *http.Request, v *visit, va
 		h.failed(w, r, err)
 		return
 	}
+	if len(wrong) > 0 {
+		notice = h.wrong([]string{"user", "secret", "expires_at"}, wrong)
+	}
 	h.renderOwn(w, r, v, status, func(own *page.OwnAccount) {
 		own.Typing = true
 		own.Kinds = h.ownKinds(accounts.Kind(values.Get("kind")))

@@ -3,6 +3,7 @@ package manager
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -47,12 +48,17 @@ func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	content.Total = found.Total
 	for _, owner := range found.Owners {
-		content.Rows = append(content.Rows, h.ownerRow(r, owner))
+		row := h.ownerRow(r, owner)
+		row.Rules = places.ReplaceAllString(row.Rules, "")
+		content.Rows = append(content.Rows, row)
 	}
 	content.Damaged = found.Damaged
 	frame.Content = content
 	h.render(w, r, status, "owners", v, frame)
 }
+
+// places say where rules are written. An owner's own page has them.
+var places = regexp.MustCompile(` \([^()]*:\d+\)`)
 
 func (h *Handler) ownerRow(r *http.Request, owner admin.Owner) page.OwnerRow {
 	row := page.OwnerRow{
@@ -159,7 +165,7 @@ func (h *Handler) revokeOwner(w http.ResponseWriter, r *http.Request, v *visit) 
 	var result admin.OwnerResult
 	err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(name)+"/revoke", nil, nil, &result)
 	if failed, ok := err.(answerError); ok && failed.Status != http.StatusServiceUnavailable { //nolint:errorlint // client returns it as it is
-		h.askEnd(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.Message})
+		h.askEnd(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
 		return
 	} else if err != nil {
 		h.refused(w, r, v, err)
@@ -228,7 +234,7 @@ func (h *Handler) askGive(w http.ResponseWriter, r *http.Request, v *visit, stat
 			content.Nothing = preview.Changed == 0
 			content.Stranger = h.isStranger(r, v, to)
 		case ok && failed.Status != http.StatusServiceUnavailable:
-			status, content.To.Wrong = failed.Status, strings.TrimPrefix(failed.Message, "to: ")
+			status, content.To.Wrong = failed.Status, failed.plain()
 		default:
 			h.refused(w, r, v, err)
 			return
@@ -259,7 +265,7 @@ func (h *Handler) transferOwner(w http.ResponseWriter, r *http.Request, v *visit
 	var result admin.OwnerResult
 	err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(name)+"/transfer", nil, map[string]any{"to": to}, &result)
 	if failed, ok := err.(answerError); ok && failed.Status != http.StatusServiceUnavailable { //nolint:errorlint // client returns it as it is
-		h.askGive(w, r, v, failed.Status, to, page.Field{Value: values.Get("typed"), Wrong: failed.Message})
+		h.askGive(w, r, v, failed.Status, to, page.Field{Value: values.Get("typed"), Wrong: failed.plain()})
 		return
 	} else if err != nil {
 		h.refused(w, r, v, err)

@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-
-	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/approvals"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
-	"github.com/jiratokens/caddy-jira-tokens/registry"
-	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -29,7 +25,18 @@ func (h *Handler) requests(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	content := page.Requests{TokenList: page.TokenList{Rows: h.rows(found.Tokens)}}
+	var content page.Requests
+	for _, t := range found.Tokens {
+		waiting := page.PendingToken{TokenRow: h.row(t)}
+		if t.State != token.StateDamaged {
+			var err error
+			if waiting.Verdict, err = h.verdict(r, v, t); err != nil {
+				h.refused(w, r, v, err)
+				return
+			}
+		}
+		content.Tokens = append(content.Tokens, waiting)
+	}
 	if found.Next != "" {
 		content.Next = mounted(r).base + "requests?" + url.Values{"cursor": {found.Next}}.Encode()
 	}
@@ -43,7 +50,9 @@ func (h *Handler) requests(w http.ResponseWriter, r *http.Request, v *visit) {
 		}
 		slices.SortStableFunc(held.Approvals, func(a, b admin.Approval) int { return a.RequestedAt.Compare(b.RequestedAt) })
 		for _, request := range held.Approvals {
-			content.Held = append(content.Held, h.heldRow(request))
+			row := h.heldRow(request)
+			row.MayDecide = h.mayDecide(r.Context(), v, request.TokenID)
+			content.Held = append(content.Held, row)
 		}
 		content.MoreHeld = held.More
 	}
@@ -83,6 +92,13 @@ func (h *Handler) heldPage(w http.ResponseWriter, r *http.Request, v *visit, sta
 	content := page.Held{
 		HeldRow: h.heldRow(held.Approval), Pending: held.State == approvals.StatePending, Reason: reason,
 		Parts: held.Request.Parts, Size: held.Request.Size, Digest: held.Request.Digest, Body: token.Visible(bodyText(held.Body)),
+	}
+	if content.Pending {
+		var err error
+		if content.MayNot, err = v.mayNotDecide(r.Context(), held.TokenID); err != nil && !errors.Is(err, token.ErrNotFound) {
+			h.refused(w, r, v, err)
+			return
+		}
 	}
 	title := held.Request.Method + " " + held.Request.URI
 	if held.Comparison != nil {
@@ -156,44 +172,11 @@ func (h *Handler) decideRequest(w http.ResponseWriter, r *http.Request, v *visit
 	case err == nil:
 		http.Redirect(w, r, mounted(r).base+"requests?done="+verdict+"-change", http.StatusSeeOther) //nolint:gosec // a path of this site: verdict is one of two words
 	case refused && failed.Status == http.StatusBadRequest:
-		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason"), Wrong: failed.Message}, nil)
+		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason"), Wrong: failed.plain()}, nil)
 	case refused && failed.Status != http.StatusServiceUnavailable && failed.Status != http.StatusNotFound:
 		// Somebody else has decided, perhaps, or the token has changed.
-		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason")}, &page.Notice{Tone: page.ToneBad, Text: h.say("held.not", failed.Message)})
+		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason")}, &page.Notice{Tone: page.ToneBad, Text: h.say("held.not", failed.plain())})
 	default:
 		h.refused(w, r, v, err)
 	}
-}
-
-// mostWaiting is how far the number in the navigation is counted.
-const mostWaiting = 100
-
-// waiting returns how many requests wait for a decision, for the navigation; empty if
-// none does.
-func (h *Handler) waiting(r *http.Request, v *visit) string {
-	if v.waiting == nil {
-		text := h.countWaiting(r, v)
-		v.waiting = &text
-	}
-	return *v.waiting
-}
-
-func (h *Handler) countWaiting(r *http.Request, v *visit) string {
-	pending, err := v.desk.List(r.Context(), registry.Query{Query: storage.Query{State: token.StatePending, Limit: mostWaiting}})
-	n := len(pending.Records)
-	if err == nil {
-		var held int
-		held, err = h.app.Held().Waiting(r.Context(), mostWaiting)
-		n += held
-	}
-	switch {
-	case err != nil: // the page itself says what is wrong
-		h.logger.Debug("cannot count the requests that wait", zap.Error(err))
-		return ""
-	case n == 0:
-		return ""
-	case n >= mostWaiting:
-		return strconv.Itoa(mostWaiting-1) + "+"
-	}
-	return strconv.Itoa(n)
 }

@@ -40,20 +40,27 @@ func TestHeldChanges(t *testing.T) {
 	second := a.hold(t, agent, `{"fields":{"summary":"another"}}`)
 	own := a.hold(t, ofRoot, `{"fields":{"summary":"own"}}`)
 
-	root.get("/tokens/requests").want(t, "the list", http.StatusOK, `<span class="count">3</span>`, "ACME-1?notify=&lt;b&gt;", "agent &lt;i&gt;", "for alice")
+	eve.get("/tokens/requests").want(t, "the list", http.StatusOK, `<span class="count">3</span>`)
+	root.get("/tokens/requests").want(t, "the list", http.StatusOK, `<span class="count">2</span>`, "ACME-1?notify=&lt;b&gt;", "agent &lt;i&gt;", "for alice")
 	root.get("/tokens/requests/"+first).want(t, "a change", http.StatusOK, "PUT", "&lt;script&gt;alert(1)", "Approve this change", "for alice")
 	for _, path := range []string{"", "/" + first} {
 		alice.get("/tokens/requests"+path).want(t, "for alice", http.StatusForbidden)
 	}
 	alice.post("/tokens/requests/"+first, url.Values{"verdict": {"approve"}}).want(t, "alice decides", http.StatusForbidden)
-	root.post("/tokens/requests/"+own, url.Values{"verdict": {"approve"}, "reason": {"typed before"}}).want(t, "one's own", http.StatusForbidden, "nobody approves", "typed before")
+	root.post("/tokens/requests/"+own, url.Values{"verdict": {"approve"}, "reason": {"typed before"}}).want(t, "one's own", http.StatusForbidden, "nobody approves")
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}}).want(t, "no reason", http.StatusBadRequest, "say why", "Approve this change")
+	ownPage := root.get("/tokens/requests/" + own)
+	ownPage.wantText(t, "one's own change", "You cannot decide about it: nobody approves or rejects their own tokens")
+	if strings.Contains(ownPage.body, "Approve this change") {
+		t.Error("one's own change can be approved")
+	}
+	root.get("/tokens/tokens/"+agent.ID).want(t, "the token's page", http.StatusOK, `href="/tokens/requests/`+first+`"`)
 	long := strings.Repeat("x", 5000)
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}, "reason": {long}}).want(t, "a long reason", http.StatusBadRequest, long)
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"delete"}}).want(t, "no verdict", http.StatusBadRequest)
 
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}, "reason": {"not <now>"}}).want(t, "reject", http.StatusSeeOther)
-	root.get("/tokens/requests?done=reject-change").want(t, "afterwards", http.StatusOK, "is rejected", `<span class="count">2</span>`)
+	root.get("/tokens/requests?done=reject-change").want(t, "afterwards", http.StatusOK, "is rejected", `<span class="count">1</span>`)
 	late := eve.post("/tokens/requests/"+first, url.Values{"verdict": {"approve"}, "reason": {"typed before"}})
 	late.want(t, "decided meanwhile", http.StatusConflict, "Nothing was done", "is rejected", "not &lt;now&gt;", "root from")
 	if strings.Contains(late.body, "Approve this change") {
@@ -98,6 +105,42 @@ func TestReadableDifferences(t *testing.T) {
 		before, old, new, after := middle(pair[0], pair[1])
 		if before+old+after != pair[0] || before+new+after != pair[1] {
 			t.Errorf("%q: %q %q %q %q", pair, before, old, new, after)
+		}
+	}
+}
+
+// TestPendingTokens: whoever decides sees what about, and whoever may not sees why.
+func TestPendingTokens(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(header))
+	alice, root, eve := newBrowser(t, server, "alice"), newBrowser(t, server, "root"), newBrowser(t, server, "eve")
+	made := alice.post("/tokens/tokens/new", url.Values{"name": {"nightly"}, "purpose": {"closes issues"}, "scope": {"write"}, "expires": {"30d"}})
+	made.wantText(t, "made", "“nightly” is made, and waits for approval")
+	if strings.Contains(made.text(), "is ready") {
+		t.Error("a token that does not work yet is called ready")
+	}
+	ofAlice := secretPattern.FindString(made.body)[3:13]
+	ofRoot := secretPattern.FindString(root.post("/tokens/tokens/new", url.Values{"name": {"of root"}, "scope": {"write"}, "expires": {"30d"}, "exempt": {"the auditors want it"}}).body)[3:13]
+
+	list := root.get("/tokens/requests")
+	list.want(t, "the list of root", http.StatusOK, `<span class="count">1</span>`, "tokens/"+ofAlice+"/approve")
+	list.wantText(t, "the list of root", "Owner alice", "closes issues", "Asked for by alice from 127.0.0.1", "Why it waits The policy wants tokens with “Read and change” approved (rule everyone", "You cannot decide about it: nobody approves")
+	if strings.Contains(list.body, "tokens/"+ofRoot+"/approve") {
+		t.Error("root's own token can be approved")
+	}
+	for _, path := range []string{"", "/approve", "/reject"} {
+		root.get("/tokens/tokens/"+ofAlice+path).wantText(t, "alice's token"+path, "Reads and changes everything", "Asked for by alice from 127.0.0.1", "The policy wants tokens with")
+	}
+	eve.get("/tokens/tokens/"+ofRoot+"/approve").wantText(t, "an exemption", "It is to be exempt from the policy, because: the auditors want it")
+	own := root.get("/tokens/tokens/" + ofRoot)
+	own.wantText(t, "root's own", "You cannot decide about it")
+	if strings.Contains(own.body, "/approve") {
+		t.Error("root's own token can be approved on its page")
+	}
+	// Where a rule is written means nothing to people who do not manage.
+	for _, path := range []string{"tokens", "tokens/" + ofAlice, "tokens/new"} {
+		if page := alice.get("/tokens/" + path); strings.Contains(page.text(), "rule:") || strings.Contains(page.text(), "rule ") {
+			t.Errorf("%s names rules to alice: %s", path, page.text())
 		}
 	}
 }

@@ -25,6 +25,10 @@ func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t
 		content.HandoverURL, content.HandoverEnds, content.Samples = t.Handover.URL, h.moment(t.Handover.ExpiresAt), nil
 	}
 	title := "shown.title"
+	switch t.State {
+	case token.StatePending, token.StateNotYetValid, token.StateSuspended:
+		title += "." + string(t.State)
+	}
 	if content.HandoverURL != "" {
 		title = "shown.link.title"
 	}

@@ -26,7 +26,7 @@ func TestReadyLines(t *testing.T) {
 	a := newApp(t)
 	bea := newBrowser(t, serve(t, a, new(header)), "bea")
 	for site, search := range map[string]string{"https://acme.atlassian.net": "/rest/api/3/search/jql", "https://jira.internal": "/rest/api/2/search"} {
-		a.jiras = []handler.Jira{{URL: site}}
+		a.jiras = []handler.Jira{{URL: site, Transport: http.NewFileTransport(http.Dir(t.TempDir()))}} // does not say what it is
 		created := bea.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"7d"}})
 		created.want(t, "create", http.StatusCreated, "curl", "Python", "JavaScript", "Java", "Power BI", "Tableau", "MCP client", "GitHub Actions")
 		secret := secretPattern.FindString(created.body)

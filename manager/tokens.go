@@ -131,7 +131,7 @@ func (h *Handler) rows(tokens []admin.Token) []page.TokenRow {
 }
 
 func (h *Handler) row(t admin.Token) page.TokenRow {
-	row := page.TokenRow{ID: t.ID, Name: t.Name, Owner: t.Owner, State: h.state(t.State, t.StateReason)}
+	row := page.TokenRow{ID: t.ID, Name: t.Name, Owner: t.Owner, State: h.state(t.State, withoutRules(t.StateReason))}
 	if t.State == token.StateDamaged {
 		row.State.Reason = t.Error
 		if row.Name == "" {
@@ -157,7 +157,7 @@ func (h *Handler) mayNotCreate(v *visit) string {
 	}) {
 		return ""
 	}
-	return h.say("tokens.forbidden", rights.Violation(candidate(v.person(), token.ScopeRead)).String())
+	return h.say("tokens.forbidden", withoutRules(rights.Violation(candidate(v.person(), token.ScopeRead)).String()))
 }
 
 // done is the message after something was done: the page was led to with its key.
@@ -187,5 +187,5 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err 
 		h.problem(w, r, failed.Status, "problem.store")
 		return
 	}
-	h.fail(w, r, failed.Status, v, failed.Message)
+	h.fail(w, r, failed.Status, v, failed.plain())
 }

@@ -96,7 +96,7 @@ func (h *Handler) explained(frame *page.Frame, err error) (status int, ok bool) 
 	if !ok || failed.Status != http.StatusBadRequest {
 		return 0, false
 	}
-	frame.Notice = &page.Notice{Tone: page.ToneBad, Text: failed.Message}
+	frame.Notice = &page.Notice{Tone: page.ToneBad, Text: failed.plain()}
 	return failed.Status, true
 }
 

@@ -136,6 +136,22 @@ func (t typed) projects() []string {
 	return keys
 }
 
+// wantsProjects reports whether the chosen template wants it said what the token may see.
+func (t typed) wantsProjects() bool {
+	for _, template := range templates {
+		if template.name == t.text("template") {
+			return template.wantsProjects
+		}
+	}
+	return false
+}
+
+// leavesOpen reports whether it was not said what the token may see, although the template
+// wants it.
+func (t typed) leavesOpen() bool {
+	return t.wantsProjects() && len(t.projects()) == 0 && t.text("jql") == "" && !t.ticked("everything")
+}
+
 // hidden returns the fields to hide.
 func (t typed) hidden() []string {
 	var hide []string

@@ -210,7 +210,7 @@ func (d *Desk) checkHold(ctx context.Context, before, changed *token.Record) err
 	if !before.HoldWrites || changed.HoldWrites {
 		return nil
 	}
-	err := d.mayDecide(ctx, before.ID)
+	err := d.MayDecide(ctx, before.ID)
 	if _, ok := errors.AsType[ForbiddenError](err); ok {
 		return ForbiddenError{"the changes of this token must be approved; only somebody who manages tokens, and has neither made nor changed this one, can switch that off"}
 	}
@@ -334,7 +334,7 @@ func (d *Desk) change(ctx context.Context, actor Actor, id string, change func(c
 // Approve makes a pending token work. It takes somebody else than the owner and whoever
 // asked for the token.
 func (d *Desk) Approve(ctx context.Context, actor Actor, id string, verdict Verdict) (*token.Record, error) {
-	if err := d.mayDecide(ctx, id); err != nil {
+	if err := d.MayDecide(ctx, id); err != nil {
 		return nil, err
 	}
 	return d.registry.Approve(ctx, actor, id, verdict)
@@ -342,20 +342,15 @@ func (d *Desk) Approve(ctx context.Context, actor Actor, id string, verdict Verd
 
 // Reject ends a pending token permanently.
 func (d *Desk) Reject(ctx context.Context, actor Actor, id string, verdict Verdict) (*token.Record, error) {
-	if err := d.mayDecide(ctx, id); err != nil {
+	if err := d.MayDecide(ctx, id); err != nil {
 		return nil, err
 	}
 	return d.registry.Reject(ctx, actor, id, verdict)
 }
 
-// MayApproveChanges returns an error unless the person may approve held changes of a
-// token, which its owner, whoever is responsible for it and whoever has made it may not.
-func (d *Desk) MayApproveChanges(ctx context.Context, id string) error {
-	return d.mayDecide(ctx, id)
-}
-
-// mayDecide returns an error unless the person may approve or reject a pending token.
-func (d *Desk) mayDecide(ctx context.Context, id string) error {
+// MayDecide returns an error unless the person may approve or reject a pending token, or its
+// held changes, which its owner, whoever is responsible for it and whoever has made it may not.
+func (d *Desk) MayDecide(ctx context.Context, id string) error {
 	if err := d.mustManage("approve or reject tokens"); err != nil {
 		return err
 	}
@@ -393,6 +388,9 @@ var making = []string{ActionCreate, ActionImport, ActionExchange}
 
 // asking are the actions of whoever has asked for a token, or has seen it.
 var asking = []string{ActionCreate, ActionUpdate, ActionTransfer, ActionImport, ActionRotate, ActionHandover, ActionExchange}
+
+// Asking returns the actions with which somebody asks for a token, or for what it is.
+func Asking() []string { return slices.Clone(asking) }
 
 // Events returns a page of the audit trail: of everything for those with manage, and of
 // a token that the person may see for others.

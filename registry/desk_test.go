@@ -313,14 +313,14 @@ func TestDeskHoldsChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, "whoever is responsible", root.MayApproveChanges(t.Context(), service.Record.ID))
-	if err := eve.MayApproveChanges(t.Context(), service.Record.ID); err != nil {
+	wantRefused(t, "whoever is responsible", root.MayDecide(t.Context(), service.Record.ID))
+	if err := eve.MayDecide(t.Context(), service.Record.ID); err != nil {
 		t.Errorf("somebody else: %v", err)
 	}
 	if _, err := r.Rotate(t.Context(), person("eve"), service.Record.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, "whoever knows the secret", eve.MayApproveChanges(t.Context(), service.Record.ID))
+	wantRefused(t, "whoever knows the secret", eve.MayDecide(t.Context(), service.Record.ID))
 	for name, desk := range map[string]*Desk{"root": root, "eve": eve} {
 		_, err := desk.Update(t.Context(), person(name), service.Record.ID, edit(t, map[string]any{"hold_writes": false}))
 		wantRefused(t, name+" ends that its changes are held", err)
@@ -348,7 +348,7 @@ func TestDeskAsksTheTrail(t *testing.T) {
 	if n, err := r.store.RemoveEvents(t.Context(), created, 1); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	wantRefused(t, "whoever created it", root.MayApproveChanges(t.Context(), issued.Record.ID))
+	wantRefused(t, "whoever created it", root.MayDecide(t.Context(), issued.Record.ID))
 }
 
 func TestDeskAsksNothingAsSomebodyElse(t *testing.T) {

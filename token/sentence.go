@@ -14,10 +14,11 @@ import (
 func (r *Record) Sentence() string { return r.SentenceBut(nil) }
 
 // SentenceBut returns the sentence about a token of which some fields are not known yet. It
-// says nothing about these: in the place of what the token sees, there are three dots.
+// says nothing about these: in the place of what the token sees, there are three dots. Of the
+// confinement, only "projects" can be unknown.
 func (r *Record) SentenceBut(unknown map[string]bool) string {
 	known, object := r.without(unknown), "…"
-	if !unknown["confine"] {
+	if !unknown["confine"] && !unknown["projects"] {
 		object = known.Confine.object() + r.Scope.besides()
 	}
 	parts := []string{r.Scope.verbs() + " " + object}

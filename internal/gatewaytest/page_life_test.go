@@ -108,6 +108,7 @@ func TestPageApproval(t *testing.T) {
 	alice, root := s.as("alice"), s.as("root")
 	alice.Go("/tokens/tokens/new?template=script")
 	alice.Fill("Name", "nightly sync")
+	alice.Click("checkbox", "Everything that the account sees")
 	alice.Follow("button", "Create token")
 	alice.Shows("somebody who manages tokens must approve it first")
 	tok := s.shown(alice, "alice")
@@ -132,6 +133,7 @@ func TestPageApproval(t *testing.T) {
 	// Nobody approves what they have asked for themselves.
 	root.Go("/tokens/tokens/new?template=script")
 	root.Fill("Name", "of root's own")
+	root.Click("checkbox", "Everything that the account sees")
 	root.Follow("button", "Create token")
 	own := s.shown(root, "root")
 	if a, _ := s.works(own); a.reason() == "token_pending" {

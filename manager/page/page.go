@@ -65,6 +65,8 @@ type Notice struct {
 	Text string
 	// More are further lines, shown as a list.
 	More []string
+	// Links lead to the inputs that something is wrong with.
+	Links []Hint
 }
 
 // Tone says how a message or a state is tinted. The words say the same.

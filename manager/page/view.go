@@ -89,6 +89,11 @@ type TokenForm struct {
 	// Template is the name of the chosen one, or empty as long as none is.
 	Template string
 
+	// WantsProjects asks for projects, unless Everything is chosen.
+	WantsProjects, Everything bool
+	// External is set for a token of an outside person.
+	External bool
+
 	// Fields are the inputs that hold a text, by name.
 	Fields map[string]Field
 	// OnBehalf offers tokens for others, Manage exemptions from the policy.
@@ -120,7 +125,11 @@ type TokenForm struct {
 }
 
 // Template is a kind of token to start from.
-type Template struct{ Name, Title, Text, URL string }
+type Template struct {
+	Name, Title, Text, URL string
+	// Forbidden says why it cannot be chosen; empty if it can.
+	Forbidden string
+}
 
 // Shown is the content of the page "shown": a token, or the link to one.
 type Shown struct {
@@ -141,9 +150,21 @@ type Shown struct {
 // Sample is ready lines for a client.
 type Sample struct{ ID, Name, Text, Lines string }
 
+// Verdict is what somebody looks at who decides about a token that waits for approval.
+type Verdict struct {
+	Sentence string
+	Facts    []Fact
+	// MayNot says why the reader cannot decide; empty if the reader can.
+	MayNot string
+}
+
 // TokenDetails is the content of the page "token".
 type TokenDetails struct {
 	TokenRow
+	// Verdict is set if the token waits, for people who manage. Held are its changes that
+	// wait.
+	Verdict *Verdict
+	Held    []HeldRow
 	Facts   []Fact
 	Actions []Action
 	Events  []Event
@@ -253,6 +274,8 @@ type Confirm struct {
 	Action  Action
 	// Button is the action's, with the name of what it is done to.
 	Button string
+	// Verdict is set if the question is whether a token is approved.
+	Verdict *Verdict
 }
 
 // SignIn is the content of the page "signin".
@@ -401,10 +424,17 @@ type Trail struct {
 
 // Requests is the content of the page "requests": the tokens and the changes that wait.
 type Requests struct {
-	TokenList
-	Held []HeldRow
+	Tokens         []PendingToken
+	Previous, Next string
+	Held           []HeldRow
 	// MoreHeld is set if there are more changes than those.
 	MoreHeld bool
+}
+
+// PendingToken is a token in a list that waits for approval.
+type PendingToken struct {
+	TokenRow
+	Verdict Verdict
 }
 
 // HeldRow is a held change in a list.
@@ -413,6 +443,8 @@ type HeldRow struct {
 	TokenID, Token, Owner string
 	State                 State
 	Asked, Ends           Moment
+	// MayDecide means that the reader can decide about it.
+	MayDecide bool
 	// DecidedBy, Decided and Why are set once somebody has decided.
 	DecidedBy, Why string
 	Decided        Moment
@@ -421,8 +453,10 @@ type HeldRow struct {
 // Held is the content of the page "request": a held change.
 type Held struct {
 	HeldRow
-	// Pending means that it can be decided.
+	// Pending means that it can be decided. MayNot says why the reader cannot do that; empty
+	// if the reader can.
 	Pending     bool
+	MayNot      string
 	Differences []Difference
 	// NotCompared says why what Jira has now is not known; empty if it is.
 	NotCompared string
