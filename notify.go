@@ -94,6 +94,7 @@ type notices struct {
 
 // provisionNotices prepares finding and publishing notices.
 func (a *App) provisionNotices(ctx caddy.Context) error {
+	a.registry.OnPending(func(record *token.Record) { a.Notify(due.TokenPending(record, a.PublicAddress())) })
 	app, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("loading the events app: %w", err)

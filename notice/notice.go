@@ -15,6 +15,7 @@ import (
 const (
 	TokenExpiring     = "jira_tokens.token.expiring"
 	TokenUnused       = "jira_tokens.token.unused"
+	TokenPending      = "jira_tokens.token.pending"
 	AccountExpiring   = "jira_tokens.account.expiring"
 	AccountFailing    = "jira_tokens.account.failing"
 	AccountRecovered  = "jira_tokens.account.recovered"
@@ -26,7 +27,7 @@ const (
 // Types returns all types of notices.
 func Types() []string {
 	return []string{
-		TokenExpiring, TokenUnused, AccountExpiring, AccountFailing, AccountRecovered, ApprovalRequested, TrailCheckpoint, Test,
+		TokenExpiring, TokenUnused, TokenPending, AccountExpiring, AccountFailing, AccountRecovered, ApprovalRequested, TrailCheckpoint, Test,
 	}
 }
 

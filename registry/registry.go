@@ -28,6 +28,9 @@ type Registry struct {
 	accounts func() []string
 	now      func() time.Time
 	source   Source // nil if there is none
+	// pending is called with each token that begins to wait for approval; nil if nobody wants
+	// to know.
+	pending func(*token.Record)
 
 	// creating is held while an owner's tokens are counted and another is created.
 	// Gateways that share a store each have their own: two that create a token at
@@ -136,8 +139,21 @@ func (r *Registry) apply(ctx context.Context, actor storage.Actor, action string
 		return err
 	}
 	r.expect(old, new)
+	if r.pending != nil && action != ActionImport && waits(new) && !waits(old) {
+		r.pending(new)
+	}
 	return nil
 }
+
+// waits reports whether a token waits for approval. It does not if it is nil.
+func waits(record *token.Record) bool {
+	return record != nil && record.Status == token.StatusPending
+}
+
+// OnPending sets what is called with each token that begins to wait for approval here, except
+// for those that are imported. It must be called before the registry is used, and must not
+// block.
+func (r *Registry) OnPending(pending func(*token.Record)) { r.pending = pending }
 
 // commit makes a change in the store and updates this node's cache.
 func (r *Registry) commit(ctx context.Context, change storage.Change) error {

@@ -150,14 +150,6 @@ type Shown struct {
 // Sample is ready lines for a client.
 type Sample struct{ ID, Name, Text, Lines string }
 
-// Verdict is what somebody looks at who decides about a token that waits for approval.
-type Verdict struct {
-	Sentence string
-	Facts    []Fact
-	// MayNot says why the reader cannot decide; empty if the reader can.
-	MayNot string
-}
-
 // TokenDetails is the content of the page "token".
 type TokenDetails struct {
 	TokenRow
@@ -420,98 +412,6 @@ type Trail struct {
 	Exports        []Hint
 	// Proof says up to where the trail is proven.
 	Proof State
-}
-
-// Requests is the content of the page "requests": the tokens and the changes that wait.
-type Requests struct {
-	Tokens         []PendingToken
-	Previous, Next string
-	Held           []HeldRow
-	// MoreHeld is set if there are more changes than those.
-	MoreHeld bool
-}
-
-// PendingToken is a token in a list that waits for approval.
-type PendingToken struct {
-	TokenRow
-	Verdict Verdict
-}
-
-// HeldRow is a held change in a list.
-type HeldRow struct {
-	ID, Method, URI, Jira string
-	TokenID, Token, Owner string
-	State                 State
-	Asked, Ends           Moment
-	// MayDecide means that the reader can decide about it.
-	MayDecide bool
-	// DecidedBy, Decided and Why are set once somebody has decided.
-	DecidedBy, Why string
-	Decided        Moment
-}
-
-// Held is the content of the page "request": a held change.
-type Held struct {
-	HeldRow
-	// Pending means that it can be decided. MayNot says why the reader cannot do that; empty
-	// if the reader can.
-	Pending     bool
-	MayNot      string
-	Differences []Difference
-	// NotCompared says why what Jira has now is not known; empty if it is.
-	NotCompared string
-	// Body is the request's body, Size its length and Digest its SHA-256. Parts are the
-	// parts of a form.
-	Body, Digest string
-	Size         int
-	Parts        []string
-	// Reason is what was typed.
-	Reason Field
-}
-
-// Difference is a field that a change would change. Before and After are what the old and
-// the new text have in common.
-type Difference struct{ Field, ID, Before, Old, New, After string }
-
-// AllTokens is the content of the page "all".
-type AllTokens struct {
-	TokenList
-	Groups []FilterGroup
-	Typed  []TypedFilter
-	// AnyTyped is set if one of those has a value.
-	AnyTyped bool
-	// Whose is what was typed to find out whose token something is.
-	Whose Field
-	// Query selects the list. More means that it does not fit on the page.
-	Query string
-	More  bool
-}
-
-// FilterGroup is filters of which one is set.
-type FilterGroup struct {
-	Label   string
-	Filters []Filter
-}
-
-// TypedFilter is a filter whose value is typed. Without leads to the list without it.
-type TypedFilter struct{ Name, Label, Value, Without string }
-
-// Bulk is the content of the page "bulk": a question before several tokens are changed.
-type Bulk struct {
-	// Do is the action.
-	Do   string
-	Rows []TokenRow
-	// Versions are those of the rows.
-	Versions   []uint64
-	Extensions []Choice
-	// More says that there are more tokens than can be changed together; empty if not.
-	More string
-
-	Question, Consequence, Button string
-	// Typed is what must be typed to confirm, and Confirmed what was.
-	Typed     string
-	Confirmed Field
-	Danger    bool
 }
 
 // Overview is the content of the page "overview".

@@ -9,8 +9,27 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
+// TokenPending returns the notice that a token waits for approval. publicURL is where the
+// gateway is; it can be empty.
+func TokenPending(record *token.Record, publicURL string) notice.Notice {
+	data, why := tokenData(record, publicURL), "the policy wants that"
+	if record.Exempt != "" {
+		data["exempt"] = record.Exempt
+		why = "it is to be exempt from the policy"
+	}
+	return notice.Notice{
+		Type: notice.TokenPending, Subject: "tokens/" + record.ID, Data: data,
+		Sentence: fmt.Sprintf("The token %q (%s) of %s waits for approval: %s. Approve or reject it on the page, or with `caddy jira-token approve %s`.",
+			record.Name, record.ID, record.Owner, why, record.ID),
+	}
+}
+
 // tokenData returns what a notice says about a token.
 func (w *Watch) tokenData(record *token.Record) map[string]any {
+	return tokenData(record, w.PublicURL)
+}
+
+func tokenData(record *token.Record, publicURL string) map[string]any {
 	data := map[string]any{
 		"token_id": record.ID, "owner": record.Owner, "name": record.Name, "scope": record.Scope.String(),
 		"created_at": record.CreatedAt.UTC().Format(time.RFC3339),
@@ -21,8 +40,8 @@ func (w *Watch) tokenData(record *token.Record) map[string]any {
 	if record.Responsible != "" {
 		data["responsible"] = record.Responsible
 	}
-	if w.PublicURL != "" {
-		data["public_url"] = w.PublicURL
+	if publicURL != "" {
+		data["public_url"] = publicURL
 	}
 	return data
 }

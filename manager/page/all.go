@@ -1,0 +1,42 @@
+package page
+
+// AllTokens is the content of the page "all".
+type AllTokens struct {
+	TokenList
+	Groups []FilterGroup
+	Typed  []TypedFilter
+	// AnyTyped is set if one of those has a value.
+	AnyTyped bool
+	// Whose is what was typed to find out whose token something is.
+	Whose Field
+	// Query selects the list. More means that it does not fit on the page.
+	Query string
+	More  bool
+}
+
+// FilterGroup is filters of which one is set.
+type FilterGroup struct {
+	Label   string
+	Filters []Filter
+}
+
+// TypedFilter is a filter whose value is typed. Without leads to the list without it.
+type TypedFilter struct{ Name, Label, Value, Without string }
+
+// Bulk is the content of the page "bulk": a question before several tokens are changed.
+type Bulk struct {
+	// Do is the action.
+	Do   string
+	Rows []TokenRow
+	// Versions are those of the rows.
+	Versions   []uint64
+	Extensions []Choice
+	// More says that there are more tokens than can be changed together; empty if not.
+	More string
+
+	Question, Consequence, Button string
+	// Typed is what must be typed to confirm, and Confirmed what was.
+	Typed     string
+	Confirmed Field
+	Danger    bool
+}
