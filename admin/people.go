@@ -102,7 +102,7 @@ func ForPeople(app App, visitor func(*http.Request) (*Visitor, error)) http.Hand
 			case needed == noRight:
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method " + r.Method + " is not allowed here")})
 			case person.LooksOnly && r.Method != http.MethodGet:
-				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("with this token you can only look: use one of scope admin to change anything")})
+				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("with this token you can only look: use one of scope admin, without a limit_writes, to change anything")})
 			case needed == manage && !person.Desk.Manages():
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("a rule with manage is needed; no rule for " + person.Desk.Person() + " has it")})
 			default:

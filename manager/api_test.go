@@ -72,6 +72,7 @@ func TestAPIForPrograms(t *testing.T) {
 	}
 	writer := a.create(t, map[string]any{"owner": "root", "name": "writer", "scope": "admin", "exempt": "for the test"})
 	reader := a.create(t, map[string]any{"owner": "root", "name": "reader", "limit": "4/m"})
+	bounded := a.create(t, map[string]any{"owner": "root", "name": "bounded", "scope": "admin", "exempt": "for the test", "limit_writes": "1/d"})
 	alice := a.create(t, map[string]any{"owner": "alice", "name": "no manager"})
 	target := "tokens/" + alice.Record.ID
 
@@ -84,6 +85,7 @@ func TestAPIForPrograms(t *testing.T) {
 		t.Errorf("used: %q", a.used)
 	}
 	send(http.MethodPost, target+"/disable", "root", reader.Token.Reveal()).want(t, "changing with a token that reads", http.StatusForbidden, "can only look")
+	send(http.MethodPost, target+"/disable", "root", bounded.Token.Reveal()).want(t, "changing beyond the limit of writes", http.StatusForbidden, "can only look")
 	send(http.MethodPost, target+"/disable", "root", writer.Token.Reveal()).want(t, "changing", http.StatusOK, `"disabled"`)
 	send(http.MethodPost, target+"/disable", "root", alice.Token.Reveal()).want(t, "with somebody else's token", http.StatusUnauthorized, "not the name of an owner")
 	refused := send(http.MethodGet, "tokens", "alice", alice.Token.Reveal())

@@ -16,8 +16,8 @@ func init() {
 }
 
 // Token signs in people with the name of an owner and one of the owner's tokens, if the
-// policy gives the owner the right to manage. With a token of another scope than admin, they
-// can look, but change nothing. The session ends with the token.
+// policy gives the owner the right to manage. With a token of another scope than admin, or with
+// a limit_writes of its own, they can look, but change nothing. The session ends with the token.
 type Token struct{ app App }
 
 // CaddyModule returns the Caddy module information.
@@ -60,8 +60,12 @@ func (t *Token) Check(ctx context.Context, credential Credential) (*Person, erro
 	return &Person{Name: record.Owner, TokenID: record.ID, LooksOnly: LooksOnly(record)}, nil
 }
 
-// LooksOnly reports whether whoever signs in with the token can change nothing.
-func LooksOnly(record *token.Record) bool { return record.Scope != token.ScopeAdmin }
+// LooksOnly reports whether whoever signs in with the token can change nothing: it is not of
+// scope admin, or may make only so many changes, which a token that is created here would
+// double.
+func LooksOnly(record *token.Record) bool {
+	return record.Scope != token.ScopeAdmin || record.LimitWrites != token.Limit{} && record.LimitWrites != token.Unlimited
+}
 
 // Admits returns a DeniedError unless the owner of a token can sign in with it now, from an
 // address. Groups that an identity provider has told give no right to: whoever the provider
