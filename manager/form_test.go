@@ -303,6 +303,10 @@ func TestTemplateWantsProjects(t *testing.T) {
 func TestTemplateKeepsTyped(t *testing.T) {
 	alice := newBrowser(t, serve(t, newApp(t), new(header)), "alice")
 	alice.get("/tokens/tokens/new").want(t, "the form", http.StatusOK, `formaction="/tokens/tokens/new?template=agent"`, `name="do" value="template"`)
+	// The Enter key presses the first button of a form.
+	if buttons := regexp.MustCompile(`<button[^>]* form="token"[^>]*>`).FindAllString(alice.get("/tokens/tokens/new").body, -1); len(buttons) < 2 || !strings.Contains(buttons[0], `value="update"`) {
+		t.Errorf("the Enter key presses %q", buttons)
+	}
 	chosen := alice.post("/tokens/tokens/new?template=agent", url.Values{"do": {"template"}, "name": {"my agent"}, "purpose": {"triage"}, "scope": {"read"}, "projects": {"ACME"}})
 	chosen.want(t, "chosen", http.StatusOK, `value="my agent"`, `value="triage"`, `value="ACME"`, `value="60/m"`, `name="template" value="agent"`)
 	chosen.wantText(t, "chosen", "Reads and changes issues of ACME, each change once somebody has approved it, not internal comments")
