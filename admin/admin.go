@@ -252,10 +252,16 @@ func (c *call) answer(serve endpoint) error {
 			c.w.Header().Set("Retry-After", "2")
 			err = loading // without what it was needed for
 		}
+		if c.visitor != nil {
+			return withoutTokens(errorFor(c.visitor, err))
+		}
 		return withoutTokens(apiError(err))
 	}
 	if status == 0 {
 		return nil
+	}
+	if c.visitor != nil {
+		answer = c.answerFor(c.visitor, answer)
 	}
 	w := c.w
 	w.Header().Set("Content-Type", "application/json")

@@ -62,6 +62,12 @@ func configured() map[string]*jira.Account {
 // DEMO and OPS.
 func newApp(t *testing.T) (*app, *fakejira.Server) {
 	t.Helper()
+	return newAppFor(t, nil)
+}
+
+// newAppFor returns an app whose owners have rights.
+func newAppFor(t *testing.T, owners *registry.Directory) (*app, *fakejira.Server) {
+	t.Helper()
 	site := fakejira.New(fakejira.Options{Dress: fakejira.DataCenter, Issues: 1500})
 	store := filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())
 	t.Cleanup(func() { _ = store.Close() })
@@ -76,7 +82,7 @@ func newApp(t *testing.T) (*app, *fakejira.Server) {
 		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
 	})
 	t.Cleanup(set.Close)
-	r := registry.New(catalog.New(store, nil, background.New(t.Context())), cache, storage.NewUseLog(store, func(int, error) {}), nil, set.Names)
+	r := registry.New(catalog.New(store, nil, background.New(t.Context())), cache, storage.NewUseLog(store, func(int, error) {}), owners, set.Names)
 	return &app{t: t, registry: r, accounts: set, jiras: []handler.Jira{jiraAt(t, site)}}, site
 }
 

@@ -128,7 +128,7 @@ func (c *call) explain() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	question := handler.Question{Record: record, Method: parameters.Get("method"), URI: parameters.Get("path")}
+	question := handler.Question{Record: record, Method: parameters.Get("method"), URI: parameters.Get("path"), ForHolder: c.visitor != nil && !c.visitor.Desk.Manages()}
 	if from := parameters.Get("from"); from != "" {
 		if question.Address, err = netip.ParseAddr(from); err != nil {
 			return 0, nil, registry.InvalidError{Field: "from", Err: fmt.Errorf("invalid address %q: expected an IP address such as 203.0.113.7", from)}

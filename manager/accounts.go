@@ -274,7 +274,7 @@ func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *vis
 // markAccount puts what an endpoint has said about an account beside the field that it is
 // about.
 func (h *Handler) markAccount(form *page.AccountForm, notice *page.Notice, failed answerError) {
-	message, mayBeScoped := strings.CutSuffix(failed.Message, accounts.ScopedHint)
+	message, mayBeScoped := strings.CutSuffix(failed.Message, admin.Plain(accounts.ScopedHint))
 	field, text, _ := strings.Cut(message, ": ")
 	if mayBeScoped {
 		text += " " + h.say("account.scoped.try")

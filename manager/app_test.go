@@ -66,13 +66,19 @@ var options = storage.CacheOptions{Size: 100, TTL: time.Minute, Grace: time.Minu
 
 func newApp(t testing.TB) *app {
 	t.Helper()
+	return newAppWith(t, &policy.Config{
+		Everyone: &policy.Rule{Scopes: []string{"read", "write"}, Approval: []string{"write"}, MaxLifetime: policy.Span(90 * 24 * time.Hour)},
+		Groups:   []policy.Rule{{Group: "bi", OnBehalf: true}, {Group: "admins", Manage: true, OnBehalf: true}},
+	})
+}
+
+// newAppWith returns an app with another policy.
+func newAppWith(t testing.TB, config *policy.Config) *app {
+	t.Helper()
 	store := &awayStore{Store: filestore.New(filepath.Join(t.TempDir(), "tokens.db"), zap.NewNop())}
 	t.Cleanup(func() { _ = store.Close() })
 	members := map[string]policy.Group{"bi": {Members: []string{"bea"}}, "admins": {Members: []string{"root", "eve"}}}
-	rules, err := policy.New(&policy.Config{
-		Everyone: &policy.Rule{Scopes: []string{"read", "write"}, Approval: []string{"write"}, MaxLifetime: policy.Span(90 * 24 * time.Hour)},
-		Groups:   []policy.Rule{{Group: "bi", OnBehalf: true}, {Group: "admins", Manage: true, OnBehalf: true}},
-	}, policy.Surroundings{Groups: members, Account: func(string) bool { return true }})
+	rules, err := policy.New(config, policy.Surroundings{Groups: members, Account: func(string) bool { return true }})
 	if err != nil {
 		t.Fatal(err)
 	}

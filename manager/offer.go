@@ -42,10 +42,13 @@ type offer struct {
 	foreign bool
 	// manages is set if whoever types may know what the policy allows others.
 	manages bool
+	// person is whoever types, and mine are the person's rights.
+	person string
+	mine   *policy.Rights
 }
 
 func (h *Handler) offerFor(v *visit, typed typed, before *admin.Token) offer {
-	o := offer{h: h, owner: typed.owner(v.person()), before: before, manages: v.desk.Manages(), scope: token.ScopeRead}
+	o := offer{h: h, owner: typed.owner(v.person()), before: before, manages: v.desk.Manages(), scope: token.ScopeRead, person: v.person(), mine: v.desk.Rights()}
 	if scope, err := token.ParseScope(typed.text("scope")); err == nil {
 		o.scope = scope
 	}
@@ -84,13 +87,21 @@ func (o offer) forbid(choice *page.Choice, why string) {
 	choice.Forbidden = why
 }
 
+// why says how the policy forbids something: to people who manage, with what it allows.
+func (o offer) why(v *policy.Violation) string {
+	if o.manages {
+		return withoutRules(v.String())
+	}
+	return v.Why
+}
+
 // scopes returns the scopes as choices. What the policy forbids says why.
 func (o offer) scopes(chosen string) []page.Choice {
 	choices := make([]page.Choice, len(scopes))
 	for i, scope := range scopes {
 		choices[i] = page.Choice{Value: scope.String(), Text: o.h.say("scope." + scope.String()), Hint: o.h.say("scope." + scope.String() + ".hint"), Chosen: scope.String() == chosen}
 		if v := o.violation(func(r *token.Record) { r.Scope = scope }); about(v, "scope", "owner") {
-			o.forbid(&choices[i], o.h.say("offer.forbidden", withoutRules(v.String())))
+			o.forbid(&choices[i], o.h.say("offer.forbidden", o.why(v)))
 		} else if rules := o.rights.NeedsApproval(scope); rules != "" {
 			choices[i].Hint += " " + o.h.say("offer.approval")
 		}
@@ -98,8 +109,17 @@ func (o offer) scopes(chosen string) []page.Choice {
 	return choices
 }
 
+// forAccounts returns the offer whose rights say which accounts are shown.
+func (o offer) forAccounts() offer {
+	if o.foreign && !o.manages {
+		o.rights, o.owner = o.mine, o.person
+	}
+	return o
+}
+
 // accounts returns the accounts that the token can name as choices. The names of those
-// that the policy forbids are not for everybody.
+// that the policy forbids are not for everybody, nor which ones it allows somebody else: for
+// others, people who do not manage choose among their own.
 func (o offer) accounts(chosen string) []page.Choice {
 	var choices []page.Choice
 	if o.before == nil {
@@ -113,7 +133,7 @@ func (o offer) accounts(chosen string) []page.Choice {
 				choice.Text = o.h.say("account.own.of", o.owner)
 			}
 		}
-		if about(o.violation(func(r *token.Record) { r.Account = name }), "account") {
+		if about(o.forAccounts().violation(func(r *token.Record) { r.Account = name }), "account") {
 			if !o.manages && !choice.Chosen {
 				continue
 			}
@@ -150,7 +170,7 @@ func (o offer) expiries(chosen string) (choices []page.Choice, rule string) {
 			o.rights.Complete(r, func(field string) bool { return field == "expires_at" })
 		})
 		if about(v, "expires_at") {
-			rule = withoutRules(v.String())
+			rule = o.why(v)
 			if !o.foreign {
 				choice.Forbidden = o.h.say("offer.not")
 			}
@@ -168,12 +188,12 @@ func (o offer) confineRule() string {
 	if !about(v, "confine") {
 		return ""
 	}
-	return withoutRules(v.String())
+	return o.why(v)
 }
 
 // networksRule says that the policy limits the networks; empty if it does not.
 func (o offer) networksRule() string {
-	if networks := o.rights.Networks(); networks != "" {
+	if networks := o.rights.Networks(); networks != "" && (o.manages || !o.foreign) {
 		return o.h.say("offer.networks", networks)
 	}
 	return ""

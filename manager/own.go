@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/accounts"
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -63,7 +64,7 @@ func (h *Handler) ownAccount(r *http.Request, v *visit, url string) (page.OwnAcc
 	}
 	row := h.accountRow(r, view)
 	own.Connected, own.State, own.Ends, own.As = true, row.State, row.Ends, view.ValidatedAs
-	own.State.Reason, _, _ = strings.Cut(own.State.Reason, "; connect it again") // which names the command
+	own.State.Reason = admin.Plain(own.State.Reason)
 	own.By = h.say("account.kind." + string(view.Kind))
 	if !view.ValidatedAt.IsZero() {
 		own.Validated = h.moment(view.ValidatedAt)
@@ -129,15 +130,15 @@ func (h *Handler) refuseOwn(w http.ResponseWriter, r *http.Request, v *visit, va
 		h.problem(w, r, http.StatusServiceUnavailable, "problem.store")
 		return
 	case isInvalid && (invalid.Field == "user" || invalid.Field == "secret" || invalid.Field == "expires_at"):
-		wrong[invalid.Field] = invalid.Error()
+		wrong[invalid.Field] = admin.Plain(invalid.Error())
 	case isInvalid:
-		wrong["secret"] = invalid.Error() // whose credential it is, or of what
+		wrong["secret"] = admin.Plain(invalid.Error()) // whose credential it is, or of what
 	case errors.As(err, new(accounts.TriesError)):
 		status, notice.Text = http.StatusTooManyRequests, h.say("own.tries")
 	case errors.As(err, new(accounts.UnreachableError)):
 		status, notice.Text = http.StatusBadGateway, h.say("own.unreachable")
 	case isDescribed:
-		status, notice.Text = http.StatusConflict, described.Text
+		status, notice.Text = http.StatusConflict, admin.Plain(described.Text)
 	default:
 		h.failed(w, r, err)
 		return

@@ -157,7 +157,7 @@ func (h *Handler) mayNotCreate(v *visit) string {
 	}) {
 		return ""
 	}
-	return h.say("tokens.forbidden", withoutRules(rights.Violation(candidate(v.person(), token.ScopeRead)).String()))
+	return h.say("tokens.forbidden", rights.Violation(candidate(v.person(), token.ScopeRead)).Why)
 }
 
 // done is the message after something was done: the page was led to with its key.
@@ -179,8 +179,10 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err 
 		return
 	}
 	if failed.again != "" { // the list is being read
-		w.Header().Set("Refresh", failed.again)
-		h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.reading"), Content: page.Problem{Text: h.say("problem.reading.text", failed.Message)}})
+		if r.Method == http.MethodGet { // a form is sent again by a button
+			w.Header().Set("Refresh", failed.again)
+		}
+		h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.reading"), Content: page.Problem{Text: h.say("problem.reading.text", failed.Message), Kept: h.kept(r, true)}})
 		return
 	}
 	if failed.Status == http.StatusServiceUnavailable {

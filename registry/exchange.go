@@ -56,7 +56,7 @@ func (r *Registry) Exchange(ctx context.Context, origin Origin, edit token.Edit,
 			record.VanishesAt = until
 		}
 		if rules := r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope); rules != "" {
-			return PolicyError{"scope", fmt.Errorf("a token of %s with the scope %s must be approved, and one for a JWT cannot wait for that; rule: %s", record.Owner, record.Scope, rules)}
+			return PolicyError{Field: "scope", Err: fmt.Errorf("a token of %s with the scope %s must be approved, and one for a JWT cannot wait for that; rule: %s", record.Owner, record.Scope, rules)}
 		}
 		return nil
 	}
@@ -66,7 +66,7 @@ func (r *Registry) Exchange(ctx context.Context, origin Origin, edit token.Edit,
 	}
 	if refused, ok := errors.AsType[PolicyError](err); ok {
 		// There are no exceptions here.
-		err = PolicyError{refused.Field, errors.New(strings.TrimSuffix(refused.Error(), ExemptHint))}
+		err = PolicyError{Field: refused.Field, Err: errors.New(strings.TrimSuffix(refused.Error(), ExemptHint)), Why: refused.Why}
 	}
 	return issued, err
 }

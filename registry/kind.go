@@ -46,7 +46,7 @@ func (r *Registry) checkKind(ctx context.Context, record *token.Record) error {
 	if isExternal {
 		why = fmt.Sprintf("%s is a %s with %s, not an external person: use --owner, or revoke what is left if that has changed", record.Owner, others[0].Kind, listed(others))
 	}
-	return PolicyError{"owner", errors.New(why + ExemptHint)}
+	return PolicyError{Field: "owner", Err: errors.New(why + ExemptHint)}
 }
 
 // isAlive reports whether a token is neither expired nor revoked.

@@ -126,18 +126,35 @@ func (r *Registry) stateAndReason(record *token.Record) (token.State, string) {
 	case state == token.StateActive && standing.Suspension != nil:
 		return token.StateSuspended, standing.Suspension.String()
 	case state == token.StatePending:
-		reason := "somebody must approve it"
+		rule := ""
 		if rules := standing.Rights.NeedsApproval(record.Scope); rules != "" {
-			reason += "; rule: " + rules
+			rule = "; rule: " + rules
 		}
-		if record.StatusReason != "" {
-			reason += "; " + record.StatusReason
-		}
-		return state, reason
+		return state, pendingReason(record, rule)
 	case state == token.StateDisabled && record.Unapproved:
 		return state, "somebody must approve it once it is enabled, because it was changed"
 	case state == token.StateActive && record.StatusReason == "":
 		return state, handoverReason(record, r.now())
 	}
 	return state, record.StatusReason
+}
+
+func pendingReason(record *token.Record, rule string) string {
+	reason := "somebody must approve it" + rule
+	if record.StatusReason != "" {
+		reason += "; " + record.StatusReason
+	}
+	return reason
+}
+
+// ReasonForHolder says why a token has its state to somebody who may not know the rules.
+func (r *Registry) ReasonForHolder(record *token.Record) string {
+	state, reason := r.stateAndReason(record)
+	switch state {
+	case token.StateSuspended:
+		return r.owners.Standing(record).Suspension.Why()
+	case token.StatePending:
+		return pendingReason(record, "")
+	}
+	return reason
 }

@@ -16,6 +16,9 @@ type PolicyError struct {
 	// Field is the JSON name of the field that the policy does not allow.
 	Field string
 	Err   error
+	// Why says the same to somebody who may not know the rules: what they allow, and where
+	// they are written. If it is empty, Err does.
+	Why string
 }
 
 func (e PolicyError) Error() string { return e.Err.Error() }
@@ -29,7 +32,7 @@ func forbidden(violation *policy.Violation) error {
 	if violation == nil {
 		return nil
 	}
-	return PolicyError{violation.Field, errors.New(violation.String() + ExemptHint)}
+	return PolicyError{Field: violation.Field, Err: errors.New(violation.String() + ExemptHint), Why: violation.Why}
 }
 
 // checkNew returns an error if the policy does not allow a new token.
@@ -42,10 +45,11 @@ func (r *Registry) checkNew(record *token.Record) error {
 		return forbidden(suspension.Violation)
 	}
 	why := suspension.String()
+	hint := ""
 	if record.Kind == token.KindUser && suspension.Responsible == "" {
-		why += "; if it is a service or an external person rather than a user, use --service or --external"
+		hint = "; if it is a service or an external person rather than a user, use --service or --external"
 	}
-	return PolicyError{"owner", errors.New(why)}
+	return PolicyError{Field: "owner", Err: errors.New(why + hint), Why: suspension.Why() + hint}
 }
 
 // checkResponsible returns an error if the person who is named as responsible for a
@@ -55,11 +59,11 @@ func (r *Registry) checkResponsible(ctx context.Context, record *token.Record) e
 		return nil
 	}
 	if person := r.owners.Person(record.Responsible); person.Inactive {
-		return PolicyError{"responsible", fmt.Errorf("%s %s: name somebody who is active", record.Responsible, person.why())}
+		return PolicyError{Field: "responsible", Err: fmt.Errorf("%s %s: name somebody who is active", record.Responsible, person.why())}
 	}
 	external, err := r.isExternal(ctx, record.Responsible)
 	if external {
-		err = PolicyError{"responsible", fmt.Errorf("%s is outside the organization: name somebody inside", record.Responsible)}
+		err = PolicyError{Field: "responsible", Err: fmt.Errorf("%s is outside the organization: name somebody inside", record.Responsible)}
 	}
 	return err
 }
@@ -123,8 +127,12 @@ func (r *Registry) reserve(ctx context.Context, record *token.Record) (release f
 	r.creating.Lock()
 	alive, err := r.countAlive(ctx, record, limit)
 	if err == nil && alive >= limit {
-		err = PolicyError{"owner", fmt.Errorf("%s has %d tokens that are neither expired nor revoked, and may have %d; rule: %s; revoke one that is no longer needed%s",
-			record.Owner, alive, limit, rule, ExemptHint)}
+		err = PolicyError{
+			Field: "owner",
+			Err: fmt.Errorf("%s has %d tokens that are neither expired nor revoked, and may have %d; rule: %s; revoke one that is no longer needed%s",
+				record.Owner, alive, limit, rule, ExemptHint),
+			Why: fmt.Sprintf("%s has %d tokens that are neither expired nor revoked, and may have %d; revoke one that is no longer needed", record.Owner, alive, limit),
+		}
 	}
 	if err != nil {
 		r.creating.Unlock()
