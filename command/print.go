@@ -327,19 +327,13 @@ func relative(d time.Duration) string {
 
 // length says roughly how long d is, or "" for less than a second.
 func length(d time.Duration) string {
-	d = d.Abs().Round(time.Second)
-	text := ""
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		if n := d.Round(unit.length) / unit.length; d >= unit.length {
-			text = fmt.Sprintf("%d %s", n, unit.name)
-			if n != 1 {
-				text += "s"
-			}
-			break
-		}
+	n, unit := token.Rounded(d)
+	name := map[time.Duration]string{time.Second: "second", time.Minute: "minute", time.Hour: "hour", 24 * time.Hour: "day"}[unit]
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + name
 	}
-	return text
+	return fmt.Sprintf("%d %ss", n, name)
 }

@@ -132,7 +132,7 @@ func printReport(w io.Writer, r proof.Report) {
 		fmt.Fprintf(w, "There are %d more findings.\n", r.More)
 	}
 	if r.OK {
-		fmt.Fprintf(w, "The audit trail is what was recorded: %d events", r.Size)
+		fmt.Fprintf(w, "The audit trail is what was recorded: %s", events(r.Size))
 		if r.Checked > 0 {
 			fmt.Fprintf(w, ", from %s to %s", r.First.UTC().Format("2006-01-02 15:04"), r.Last.UTC().Format("2006-01-02 15:04 UTC"))
 		}
@@ -361,8 +361,16 @@ old verifier key: afterwards, this gateway signs it as it is. The trail records 
 				return err
 			}
 			return c.print(answer, func(w io.Writer) {
-				fmt.Fprintf(w, "This gateway now signs the trail %s, which has %d events.\n", shown(answer.Trail), answer.Size)
+				fmt.Fprintf(w, "This gateway now signs the trail %s, which has %s.\n", shown(answer.Trail), events(answer.Size))
 			})
 		}),
 	}
+}
+
+// events returns the number with the noun.
+func events(n int64) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
 }

@@ -61,6 +61,12 @@ func (h *Handler) accountRow(r *http.Request, account admin.Account) page.Accoun
 	if account.User == "" {
 		row.User = account.ValidatedAs
 	}
+	if account.Source == accounts.SourceConfiguration {
+		row.Jira = strings.Join(h.jirasOf(account.Name), ", ")
+		if user, ok := h.checked.Load(account.Name); ok {
+			row.User, _ = user.(string)
+		}
+	}
 	if account.ExpiresAt != nil {
 		row.Ends = h.moment(*account.ExpiresAt)
 	}
@@ -68,6 +74,16 @@ func (h *Handler) accountRow(r *http.Request, account admin.Account) page.Accoun
 		row.From = h.say("account.stored")
 	}
 	return row
+}
+
+// jirasOf returns the base URLs of the Jiras that a configured account is used with.
+func (h *Handler) jirasOf(name string) (urls []string) {
+	for _, upstream := range h.app.Jiras() {
+		if (len(upstream.Accounts) == 0 || slices.Contains(upstream.Accounts, name)) && !slices.Contains(urls, upstream.URL) {
+			urls = append(urls, upstream.URL)
+		}
+	}
+	return urls
 }
 
 // accountState returns the lamp of an account, in words.
@@ -166,6 +182,9 @@ func (h *Handler) checkAccount(w http.ResponseWriter, r *http.Request, v *visit)
 	for _, result := range checked.Accounts {
 		if result.OK {
 			notice.More = append(notice.More, h.say("account.checked.ok", result.Jira, result.User))
+			if !r.URL.Query().Has("owner") {
+				h.checked.Store(r.PathValue("name"), result.User)
+			}
 			continue
 		}
 		notice.Tone = page.ToneBad

@@ -93,7 +93,7 @@ func TestAccounts(t *testing.T) {
 	root.post("/tokens/account", form).want(t, "add", http.StatusSeeOther)
 	root.post("/tokens/account", form).want(t, "add again", http.StatusConflict, `value="bot"`)
 	list := root.get("/tokens/accounts?done=account")
-	list.want(t, "the list", http.StatusOK, "bot", "Ends in 29 days", "kept by the gateway", "in the configuration", "is saved")
+	list.want(t, "the list", http.StatusOK, "bot", "Ends in 30 days", "kept by the gateway", "in the configuration", "is saved", "not checked yet", `data-label="Jira">`+site.URL)
 	details := root.get("/tokens/accounts/bot")
 	details.want(t, "an account", http.StatusOK, "Personal access token", "by root from 127.0.0.1", "Check now", "Replace credential")
 	root.get("/tokens/accounts/default").want(t, "of the configuration", http.StatusOK, "It is changed there", "Check now")

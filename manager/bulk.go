@@ -81,7 +81,10 @@ func (h *Handler) selectAll(r *http.Request, v *visit, s *selection, filter stri
 	if err != nil {
 		return answerError{Status: http.StatusBadRequest, Message: h.say("problem.form")}
 	}
-	query := listQuery(tokensAsked(asked))
+	if err := h.understood(asked, append([]string{"search", "q"}, listed...)...); err != nil {
+		return err
+	}
+	query := tokensAsked(asked)
 	query.Set("limit", strconv.Itoa(maxBulk))
 	for {
 		var found tokenPage

@@ -31,14 +31,14 @@ func (h *Handler) chart(days []admin.Activity) page.Chart {
 			Allowed: heightOf(day.Requests-denials, most), Denied: heightOf(denials, most), Sent: heightOf(day.Bytes, mostBytes),
 		}
 		bar.AllowedY, bar.DeniedY, bar.SentY = chartHeight-bar.Allowed, chartHeight-bar.Allowed-bar.Denied, chartHeight-bar.Sent
-		bar.Title = h.say("chart.day", bar.Day, bar.Requests, bar.Denials, bar.Bytes)
+		bar.Title = h.say("chart.day", bar.Day, h.count("chart.requests.n", int(bar.Requests)), bar.Denials, bar.Bytes) //nolint:gosec // G115: a day has fewer
 		c.Bars = append(c.Bars, bar)
 	}
 	if len(c.Bars) > 0 {
 		c.First, c.Last = c.Bars[0].Day, c.Bars[len(c.Bars)-1].Day
 	}
 	c.Most, c.MostBytes = strconv.FormatUint(most, 10), bytesText(mostBytes)
-	c.Summary = h.say("chart.summary", c.Requests, c.Denials, bytesText(c.Bytes))
+	c.Summary = h.say("chart.summary", h.count("chart.requests.n", int(c.Requests)), c.Denials, bytesText(c.Bytes)) //nolint:gosec // G115: 30 days have fewer
 	return c
 }
 

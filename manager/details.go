@@ -67,6 +67,7 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	content.Events = h.events(events)
+	content.Ended, content.EndedAt = h.endOf(t, events)
 	var activity []admin.Activity
 	if err := h.as(r, v).call(http.MethodGet, "tokens/"+url.PathEscape(t.ID)+"/activity", nil, nil, &activity); err != nil {
 		h.refused(w, r, v, err)
@@ -84,6 +85,17 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	h.render(w, r, http.StatusOK, "token", v, frame)
 }
 
+// endOf says who has revoked or disabled a token, and when, if its latest events tell.
+func (h *Handler) endOf(t admin.Token, events []admin.Event) (string, page.Moment) {
+	actions := map[token.State][]string{token.StateRevoked: {"revoke", "reject"}, token.StateDisabled: {"disable"}}[t.State]
+	for _, event := range events {
+		if slices.Contains(actions, event.Action) {
+			return h.say("token.ended", h.actionWords(event.Action), h.actor(event.Actor)), h.moment(event.At)
+		}
+	}
+	return "", page.Moment{}
+}
+
 // facts lists what is known about a token beside its sentence.
 func (h *Handler) facts(t admin.Token) []page.Fact {
 	facts := []page.Fact{
@@ -92,8 +104,10 @@ func (h *Handler) facts(t admin.Token) []page.Fact {
 		{Name: h.say("field.kind.short"), Text: h.say("kind." + t.Kind.String())},
 		{Name: h.say("field.account"), Text: t.Account},
 		{Name: h.say("fact.sees"), Text: t.Confine.String()},
-		{Name: h.say("column.ends"), Moment: h.moment(t.ExpiresAt)},
 		{Name: h.say("fact.created"), Moment: h.moment(t.CreatedAt)},
+	}
+	if t.State != token.StateRevoked {
+		facts = append(facts, page.Fact{Name: h.say("column.ends"), Moment: h.moment(t.ExpiresAt)})
 	}
 	for _, fact := range []page.Fact{
 		{Name: h.say("field.purpose"), Text: t.Purpose}, {Name: h.say("field.responsible"), Text: t.Responsible}, {Name: h.say("fact.exempt"), Text: t.Exempt},

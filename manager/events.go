@@ -12,6 +12,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -25,11 +26,16 @@ func (h *Handler) events(events []admin.Event) []page.Event {
 }
 
 func (h *Handler) event(event admin.Event) page.Event {
-	shown := page.Event{ID: event.ID, At: h.moment(event.At), Text: h.actionWords(event.Action), Actor: h.actor(event.Actor), About: event.Name, Request: h.request(event)}
+	shown := page.Event{ID: event.ID, At: h.moment(recordedAt(event)), Text: h.actionWords(event.Action), Actor: h.actor(event.Actor), About: event.Name, Request: h.request(event)}
 	if event.TokenID != "" {
 		shown.URL = "tokens/" + url.PathEscape(event.TokenID)
 		if shown.About == "" {
 			shown.About = event.TokenID
+		}
+	}
+	if shown.About != "" {
+		if text, err := h.pages.Words().Say("event." + event.Action + ".what"); err == nil {
+			shown.Text = text
 		}
 	}
 	if event.Owner != "" && event.Owner != event.Name {
@@ -101,6 +107,14 @@ func flat(value any) string {
 
 // process is the number of a gateway's process, in its name.
 var process = regexp.MustCompile(` \(process \d+\)$`)
+
+// recordedAt returns the time at which an event was recorded.
+func recordedAt(event admin.Event) time.Time {
+	if id, err := storage.ParseEventID(event.ID); err == nil {
+		return id.Time()
+	}
+	return event.At
+}
 
 // request says which request an event is about, and what became of it.
 func (h *Handler) request(event admin.Event) string {

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -47,7 +48,7 @@ var filterGroups = []struct {
 // excluded are the parameters that a filter cannot be combined with, by the filter's
 // parameter and value: choosing it removes them. Without a value, any is meant.
 var excluded = map[[2]string][]string{
-	{"state", "damaged"}:   {"kind", "account", "scope", "project", "network", "expiring", "unused", "never_used", "created_after", "created_before", "used_after", "used_before", "sort"},
+	{"state", "damaged"}:   {"kind", "account", "scope", "project", "network", "expiring", "unused", "never_used", "created_after", "created_before", "used_after", "used_before", "exchanged", "sort"},
 	{"state", "expired"}:   {"expiring"},
 	{"never_used", "true"}: {"unused", "used_after", "used_before"},
 	{"unused", ""}:         {"never_used"},
@@ -57,7 +58,7 @@ var excluded = map[[2]string][]string{
 type listFilter struct{ key, name, value string }
 
 // typedFilters are the filters whose values are typed.
-var typedFilters = []string{"owner", "account", "project", "network", "created_after", "created_before", "used_after", "used_before"}
+var typedFilters = []string{"owner", "account", "project", "network", "created_after", "created_before", "used_after", "used_before", "exchanged"}
 
 // listed are the parameters that a list of all tokens has besides the search.
 var listed = func() []string {
@@ -76,20 +77,13 @@ var listed = func() []string {
 // cut off.
 func tokensAsked(values url.Values) url.Values {
 	asked := url.Values{}
-	pass(values, asked, append([]string{"q"}, listed...)...)
+	pass(searchIn(values), asked, "search")
+	pass(values, asked, listed...)
 	for name := range asked {
 		text, _ := token.CutSecrets(strings.TrimSpace(asked.Get(name)))
 		asked.Set(name, text)
 	}
 	return asked
-}
-
-// listQuery returns the query of the admin API for a query of the page.
-func listQuery(asked url.Values) url.Values {
-	query := url.Values{}
-	pass(asked, query, listed...)
-	pass(url.Values{"search": asked["q"]}, query, "search")
-	return query
 }
 
 func (h *Handler) allTokens(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -110,11 +104,14 @@ func leaves(query url.Values, name, value string) string {
 // listTokens shows the list. whose is what was typed to find out whose token something is.
 func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, status int, whose page.Field, notice *page.Notice) {
 	asked := tokensAsked(r.URL.Query())
-	query := listQuery(asked)
+	query := without(asked)
 	query.Set("limit", "50")
 	pass(r.URL.Query(), query, "cursor")
 	var found tokenPage
-	err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found)
+	err := h.understood(r.URL.Query(), append([]string{"search", "q", "cursor", "done"}, listed...)...)
+	if err == nil {
+		err = h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found)
+	}
 	frame := page.Frame{Title: h.say("nav.all"), Section: page.SectionAll, Notice: notice}
 	if explained, ok := h.explained(&frame, err); !ok {
 		h.refused(w, r, v, err)
@@ -122,7 +119,7 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	} else if err != nil {
 		status = explained
 	}
-	content := page.AllTokens{TokenList: page.TokenList{Rows: h.rows(found.Tokens), Search: asked.Get("q"), Kept: make(map[string]string), Filtered: len(asked) > 0}, Whose: whose}
+	content := page.AllTokens{TokenList: page.TokenList{Rows: h.rows(found.Tokens), Search: asked.Get("search"), Kept: make(map[string]string), Filtered: len(asked) > 0}, Whose: whose}
 	for _, name := range listed {
 		if value := asked.Get(name); value != "" {
 			content.Kept[name] = value
@@ -130,11 +127,20 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	}
 	base := mounted(r).base + "all?"
 	content.Groups = h.filterGroups(base, asked)
+	for i, group := range content.Groups {
+		if i == 0 {
+			continue // the states can be seen anyway
+		}
+		for j, filter := range group.Filters {
+			if filter.Current && j > 0 {
+				content.Set = append(content.Set, page.Filter{Text: h.say("filter.is", group.Label, filter.Text), URL: group.Filters[0].URL})
+			}
+		}
+	}
 	for _, name := range typedFilters {
 		field := page.TypedFilter{Name: name, Label: h.say("filter.typed." + name), Value: asked.Get(name)}
 		if field.Value != "" {
-			content.AnyTyped = true
-			field.Without = base + without(asked, name).Encode()
+			content.Set = append(content.Set, page.Filter{Text: h.say("filter.is", field.Label, field.Value), URL: base + without(asked, name).Encode()})
 		}
 		content.Typed = append(content.Typed, field)
 	}
@@ -150,6 +156,31 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	content.More = content.Next != "" || content.Previous != ""
 	frame.Content = content
 	h.render(w, r, status, "all", v, frame)
+}
+
+// searchIn returns what a list is searched for. It is called q in older addresses.
+func searchIn(values url.Values) url.Values {
+	search := url.Values{}
+	pass(url.Values{"search": values["q"]}, search, "search")
+	pass(values, search, "search")
+	return search
+}
+
+// understood returns an error if a query has a parameter that a list does not have, or one
+// twice: to leave it out would list what nobody has asked for.
+func (h *Handler) understood(query url.Values, known ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case !slices.Contains(known, name):
+			name, _ = token.CutSecrets(name)
+			return answerError{Status: http.StatusBadRequest, Message: h.say("filter.unknown", name, strings.Join(slices.DeleteFunc(slices.Sorted(slices.Values(known)), func(name string) bool {
+				return slices.Contains([]string{"q", "cursor", "done", "format"}, name)
+			}), ", "))}
+		case len(query[name]) > 1:
+			return answerError{Status: http.StatusBadRequest, Message: h.say("filter.twice", name)}
+		}
+	}
+	return nil
 }
 
 // without returns a query without some parameters.

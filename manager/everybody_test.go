@@ -21,7 +21,7 @@ func TestAllTokensFilters(t *testing.T) {
 	a.create(t, map[string]any{"owner": "bob", "name": "later", "expires_at": "80d"})
 	a.create(t, map[string]any{"owner": "ci", "name": "bot", "kind": "service", "expires_at": "20d"})
 	for query, want := range map[string]string{
-		"": "soon later bot", "q=LATER": "later", "owner=ALICE": "soon", "kind=service": "bot", "kind=user": "soon later", "expiring=7d": "soon",
+		"": "soon later bot", "q=LATER": "later", "search=LATER": "later", "search=later&q=bot": "later", "owner=ALICE": "soon", "kind=service": "bot", "kind=user": "soon later", "expiring=7d": "soon",
 		"expiring=30d&kind=service": "bot", "state=revoked": "", "account=default": "soon later bot", "account=none": "", "unused=30d": "", "q=alice&state=active": "soon",
 		"scope=read": "soon later bot", "scope=admin": "", "never_used=true": "soon later bot", "project=ACME": "", "network=192.0.2.1": "", "created_before=1h": "", "created_after=1h": "soon later bot", "used_before=1d": "",
 	} {
@@ -50,9 +50,46 @@ func TestAllTokensFilters(t *testing.T) {
 	}
 	// Every chip keeps the other filters.
 	page := root.get("/tokens/all?q=x%26y&owner=%22%3E%3Cscript%3E&state=active&kind=user")
-	page.want(t, "chips", http.StatusOK, `kind=service&amp;owner=%22%3E%3Cscript%3E&amp;q=x%26y&amp;state=active`, `href="/tokens/all?kind=user&amp;owner=%22%3E%3Cscript%3E&amp;q=x%26y"`, `value="&#34;&gt;&lt;script&gt;"`)
+	page.want(t, "chips", http.StatusOK, `kind=service&amp;owner=%22%3E%3Cscript%3E&amp;search=x%26y&amp;state=active`, `href="/tokens/all?kind=user&amp;owner=%22%3E%3Cscript%3E&amp;search=x%26y"`, `value="&#34;&gt;&lt;script&gt;"`)
 	root.get("/tokens/all?state=sleeping&owner=kept").want(t, "a state that is none", http.StatusBadRequest, "invalid state", `value="kept"`)
 	root.get("/tokens/all?expiring=soon").want(t, "a time that is none", http.StatusBadRequest, "invalid length of time")
+}
+
+// TestMistypedFilters: a filter that does not exist lists nothing, and the page says so. To
+// leave it out would show everything, and "all of the list" would change everything.
+func TestMistypedFilters(t *testing.T) {
+	a := newApp(t)
+	root := newBrowser(t, serve(t, a, new(header)), "root")
+	id := a.create(t, map[string]any{"owner": "root", "name": "untouched"}).Record.ID
+	for _, path := range []string{
+		"all?stat=active", "all?State=active", "all?owner=bob&stat=", "all?state=revoked&state=active", "all?%3Cb%3E=x", "all?limit=1",
+		"owners?name=bob", "owners?state=active&state=unknown", "trail?tokens=x", "trail?owner=bob&owner=root", "trail/export?actions=denied", "tokens?stat=active",
+	} {
+		answer := root.get("/tokens/" + path)
+		answer.want(t, path, http.StatusBadRequest, "The", "filter", "othing is listed")
+		if strings.Contains(answer.body, "untouched") {
+			t.Errorf("%s lists tokens", path)
+		}
+	}
+	root.get("/tokens/all?stat=active").want(t, "what there is", http.StatusBadRequest, "There is no filter “stat”", "never_used", "search", "state")
+	for _, query := range []string{"stat=active", "state=active&state=revoked", "limit=1"} {
+		root.post("/tokens/all/bulk", url.Values{"do": {"revoke"}, "all": {query}}).want(t, "all of "+query, http.StatusBadRequest, "othing is listed")
+	}
+	if record, err := a.registry.Show(t.Context(), id); err != nil || record.Status != token.StatusActive {
+		t.Errorf("afterwards: %+v, %v", record, err)
+	}
+}
+
+// TestFiltersThatAreSet: they stand above the list, and lead to the list without them.
+func TestFiltersThatAreSet(t *testing.T) {
+	root := newBrowser(t, serve(t, newApp(t), new(header)), "root")
+	page := root.get("/tokens/all?state=active&kind=service&owner=bob&sort=name&never_used=true")
+	page.want(t, "set", http.StatusOK, "For: Services", "Owner: bob", "Order: Name", "Unused for: Never used",
+		`href="/tokens/all?kind=service&amp;never_used=true&amp;sort=name&amp;state=active" aria-current="true">Owner: bob`,
+		`href="/tokens/all?never_used=true&amp;owner=bob&amp;sort=name&amp;state=active" aria-current="true">For: Services`)
+	if strings.Contains(root.get("/tokens/all?state=active").body, "Filters that are set") {
+		t.Error("nothing is set but the state")
+	}
 }
 
 func TestWhoseIsThis(t *testing.T) {
@@ -94,7 +131,7 @@ func TestWhoseIsThis(t *testing.T) {
 	}
 	// A token in the address is cut from it, and no page has it.
 	cut := root.get("/tokens/all?state=active&q=" + secret)
-	if to := cut.header.Get("Location"); cut.status != http.StatusSeeOther || to != "/tokens/all?done=leaked&q="+id+"&state=active" {
+	if to := cut.header.Get("Location"); cut.status != http.StatusSeeOther || to != "/tokens/all?done=leaked&search="+id+"&state=active" {
 		t.Errorf("leads to %d %s", cut.status, to)
 	}
 	root.get("/tokens/all?done=leaked&q="+id).want(t, "afterwards", http.StatusOK, "found", "rotate that token")

@@ -46,6 +46,8 @@ type Handler struct {
 	public     *url.URL
 	routes     http.Handler
 	endpoints  http.Handler // of the JSON API: see callerIn
+	// checked are the Jira users of configured accounts, as of the last checks here.
+	checked *sync.Map
 	// deployments are what Jiras have said that they are, by URL.
 	deployments *sync.Map
 	now         func() time.Time

@@ -12,25 +12,25 @@ func (h *Handler) moment(t time.Time) page.Moment {
 	if t.IsZero() {
 		return page.Moment{}
 	}
-	distance := t.Sub(h.now())
 	key := "in."
-	if distance < 0 {
-		key, distance = "ago.", -distance
+	if t.Before(h.now()) {
+		key = "ago."
 	}
-	const day = 24 * time.Hour
+	const month, year = 30, 365 // in days
+	n, unit := token.Rounded(t.Sub(h.now()))
 	switch {
-	case distance < time.Minute:
+	case unit == time.Second:
 		return page.Moment{At: t, Words: h.say(key + "now")}
-	case distance < time.Hour:
-		return page.Moment{At: t, Words: h.count(key+"minutes", int(distance/time.Minute))}
-	case distance < 2*day:
-		return page.Moment{At: t, Words: h.count(key+"hours", int(distance/time.Hour))}
-	case distance < 90*day:
-		return page.Moment{At: t, Words: h.count(key+"days", int(distance/day))}
-	case distance < 730*day:
-		return page.Moment{At: t, Words: h.count(key+"months", int(distance/(30*day)))}
+	case unit == time.Minute:
+		return page.Moment{At: t, Words: h.count(key+"minutes", n)}
+	case unit == time.Hour:
+		return page.Moment{At: t, Words: h.count(key+"hours", n)}
+	case n < 3*month:
+		return page.Moment{At: t, Words: h.count(key+"days", n)}
+	case n < 2*year:
+		return page.Moment{At: t, Words: h.count(key+"months", (n+month/2)/month)}
 	}
-	return page.Moment{At: t, Words: h.count(key+"years", int(distance/(365*day)))}
+	return page.Moment{At: t, Words: h.count(key+"years", (n+year/2)/year)}
 }
 
 // tones are how states are tinted.

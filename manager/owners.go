@@ -22,11 +22,14 @@ func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 	asked := r.URL.Query()
 	query := url.Values{}
 	pass(asked, query, "state", "group")
-	search, _ := token.CutSecrets(strings.TrimSpace(asked.Get("q")))
+	search, _ := token.CutSecrets(strings.TrimSpace(searchIn(asked).Get("search")))
 	pass(url.Values{"search": {search}}, query, "search")
 	query.Set("limit", strconv.Itoa(maxOwners))
 	var found admin.OwnerList
-	err := h.as(r, v).call(http.MethodGet, "owners", query, nil, &found)
+	err := h.understood(asked, "search", "q", "state", "group", "done")
+	if err == nil {
+		err = h.as(r, v).call(http.MethodGet, "owners", query, nil, &found)
+	}
 	frame := page.Frame{Title: h.say("nav.owners"), Section: page.SectionOwners, Notice: h.done(r)}
 	status, ok := h.explained(&frame, err)
 	if !ok {
@@ -36,7 +39,7 @@ func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 	content := page.OwnerList{Search: search, Group: query.Get("group"), State: query.Get("state")}
 	to := func(state string) string {
 		values := url.Values{}
-		pass(url.Values{"q": {search}, "group": {content.Group}, "state": {state}}, values, "q", "group", "state")
+		pass(url.Values{"search": {search}, "group": {content.Group}, "state": {state}}, values, "search", "group", "state")
 		return mounted(r).base + "owners?" + values.Encode()
 	}
 	for _, state := range append([]registry.OwnerState{""}, registry.OwnerStates()...) {

@@ -74,7 +74,11 @@ func (h *Handler) myTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 	query := url.Values{"owner": {v.person()}, "kind": {"user"}, "limit": {"100"}}
 	pass(r.URL.Query(), query, "cursor", "state")
 	var found tokenPage
-	if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
+	err := h.understood(r.URL.Query(), "cursor", "state", "done")
+	if err == nil {
+		err = h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found)
+	}
+	if err != nil {
 		h.refused(w, r, v, err)
 		return
 	}
@@ -140,6 +144,7 @@ func (h *Handler) row(t admin.Token) page.TokenRow {
 		return row
 	}
 	row.Sentence, row.Ends = t.Sentence(), h.moment(t.ExpiresAt)
+	row.Over, row.Off = t.State == token.StateRevoked, t.State == token.StateDisabled
 	if t.Kind != token.KindUser {
 		row.Kind = h.say("kind." + t.Kind.String())
 	}

@@ -79,3 +79,21 @@ func TestAddressOfTheActor(t *testing.T) {
 		t.Errorf("the actor is %+v", last.Actor)
 	}
 }
+
+// TestEndedToken: the page of a revoked or disabled token says first who ended it, and no
+// list says that it ends in 30 days.
+func TestEndedToken(t *testing.T) {
+	a := newApp(t)
+	root := newBrowser(t, serve(t, a, new(header)), "root")
+	active := a.create(t, map[string]any{"owner": "bob", "name": "active", "expires_at": "30d"}).Record.ID
+	root.get("/tokens/tokens/"+active).want(t, "active", http.StatusOK, "Ends", "in 30 days")
+	for action, word := range map[string]string{"revoke": "Revoked", "disable": "Disabled"} {
+		id := a.create(t, map[string]any{"owner": action + "d", "name": "n", "expires_at": "30d"}).Record.ID
+		root.post("/tokens/tokens/"+id+"/"+action, url.Values{}).want(t, action, http.StatusSeeOther)
+		page, list := root.get("/tokens/tokens/"+id), root.get("/tokens/all?owner="+action+"d")
+		page.wantText(t, word, word+" by root from 127.0.0.1, just now (")
+		if revoked := action == "revoke"; revoked == strings.Contains(page.body+list.body, "in 30 days") || revoked == strings.Contains(list.body, "once it is enabled") {
+			t.Errorf("%s: %s", word, list.text())
+		}
+	}
+}

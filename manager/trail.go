@@ -52,7 +52,10 @@ func (h *Handler) trail(w http.ResponseWriter, r *http.Request, v *visit) {
 	pass(r.URL.Query(), query, "cursor")
 	base := mounted(r).base + "trail"
 	var found admin.EventPage
-	err := h.as(r, v).call(http.MethodGet, "audit", query, nil, &found)
+	err := h.understood(r.URL.Query(), append([]string{"cursor"}, trailFilters...)...)
+	if err == nil {
+		err = h.as(r, v).call(http.MethodGet, "audit", query, nil, &found)
+	}
 	frame := page.Frame{Title: h.say("nav.trail"), Section: page.SectionTrail}
 	status, ok := h.explained(&frame, err)
 	if !ok {
@@ -135,12 +138,16 @@ func (h *Handler) showEvent(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	content := page.EventDetails{Event: h.event(event), Raw: indented(event)}
+	content.At = h.moment(event.At)
+	if event.Count > 1 {
+		content.Until = h.moment(event.Until)
+	}
 	if proof, err := h.proof(r, v, event.ID); err != nil {
 		content.NoProof = err.Error()
 	} else {
 		content.Proof = string(proof)
 	}
-	h.render(w, r, http.StatusOK, "event", v, page.Frame{Title: content.Text, Section: page.SectionTrail, Content: content})
+	h.render(w, r, http.StatusOK, "event", v, page.Frame{Title: h.actionWords(event.Action), Section: page.SectionTrail, Content: content})
 }
 
 // indented returns an event as JSON for people.
@@ -175,6 +182,10 @@ func (h *Handler) eventProof(w http.ResponseWriter, r *http.Request, v *visit) {
 
 // exportTrail answers with all events that are asked for, oldest first, as a file.
 func (h *Handler) exportTrail(w http.ResponseWriter, r *http.Request, v *visit) {
+	if err := h.understood(r.URL.Query(), append([]string{"format"}, trailFilters...)...); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
 	query := eventsAsked(r)
 	query.Set("limit", strconv.Itoa(admin.MaxPageSize))
 	contentType, name := "application/x-ndjson", "trail.ndjson"

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/audit/proof"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -189,4 +191,32 @@ func TestEveryAction(t *testing.T) {
 			t.Errorf("docs/audit.md does not mention the action %s", action)
 		}
 	}
+}
+
+// TestTrailShowsWhatOrdersIt: denials that are alike become one event, which is recorded
+// later than the first of them was.
+func TestTrailShowsWhatOrdersIt(t *testing.T) {
+	h := newHandlerFor(t)
+	at := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
+	id := storage.EventID{Millis: at.Add(time.Minute).UnixMilli()}
+	shown := h.event(admin.Event{ID: id.String(), At: at, Until: at.Add(50 * time.Second), Count: 3, Action: "denied"})
+	if !shown.At.At.Equal(at.Add(time.Minute)) {
+		t.Errorf("shown at %s", shown.At.At)
+	}
+	held := h.event(admin.Event{ID: id.String(), At: at, Action: "approval_request", Name: "AI agent"})
+	if held.Text != "Held a change by" || h.actionWords("approval_request") != "Change held" {
+		t.Errorf("%q, %q", held.Text, h.actionWords("approval_request"))
+	}
+	if c := h.chart([]admin.Activity{{Counts: storage.Counts{Requests: 1, Denials: 1}}}); c.Summary != "1 request, 1 of them denied; 0 B from Jira." {
+		t.Error(c.Summary)
+	}
+}
+
+func newHandlerFor(t *testing.T) *Handler {
+	t.Helper()
+	pages, err := page.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Handler{pages: pages, logger: zap.NewNop(), now: time.Now}
 }

@@ -86,7 +86,7 @@ func (r *Rights) lifetimeViolation(record *token.Record) *Violation {
 	case record.ExpiresAt.Sub(since) > max.span+time.Minute:
 		return &Violation{
 			Field: "expires_at", rules: []*rule{r.maxLifetimeOf},
-			Why: "a token of " + record.Owner + " must expire within " + max.String() + " of being created or rotated, on " + since.Add(max.span).UTC().Format("2006-01-02 15:04 UTC") + " at the latest",
+			Why: "a token of " + record.Owner + " must expire within " + max.String() + " of being created or rotated, on " + token.FormatTime(since.Add(max.span)) + " at the latest",
 		}
 	}
 	return nil

@@ -152,7 +152,7 @@ func (p *Person) addSignIns(signIns []SignIn, said bool) {
 	}
 	p.ConfirmedAt = last
 	if lapsed {
-		p.Unknown, p.Why = true, "has not signed in since "+last.UTC().Format("2006-01-02 15:04 UTC")
+		p.Unknown, p.Why = true, "has not signed in since "+token.FormatTime(last)
 	}
 }
 

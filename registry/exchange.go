@@ -81,7 +81,7 @@ func (r *Registry) checkChangeable(record *token.Record) error {
 	if !record.Exchanged() {
 		return nil
 	}
-	return StateError{record.ID, record.State(r.now()), "it was exchanged for a JWT, so it can only be disabled or revoked; it vanishes by itself on " + record.VanishesAt.Format("2006-01-02 15:04 UTC")}
+	return StateError{record.ID, record.State(r.now()), "it was exchanged for a JWT, so it can only be disabled or revoked; it vanishes by itself on " + token.FormatTime(record.VanishesAt)}
 }
 
 // hasEnded reports whether the token was exchanged for a JWT and has expired.

@@ -273,9 +273,9 @@ func handoverReason(record *token.Record, now time.Time) string {
 	case h == nil || !h.First || !h.OpenedAt.IsZero():
 		return ""
 	case h.Waiting(now):
-		return "waiting to be handed over until " + h.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")
+		return "waiting to be handed over until " + token.FormatTime(h.ExpiresAt)
 	}
-	return "nobody has it: its hand-over link ended unopened on " + h.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC") + "; make another with rotate --handover"
+	return "nobody has it: its hand-over link ended unopened on " + token.FormatTime(h.ExpiresAt) + "; make another with rotate --handover"
 }
 
 // handoverChange is what the audit trail shows of a hand-over.

@@ -62,7 +62,7 @@ func TestHandover(t *testing.T) {
 		t.Fatalf("issued %v %v", issued.Token, issued.Link)
 	}
 	view := r.View(issued.Record)
-	if view.State != token.StateActive || view.StateReason != "waiting to be handed over until 2026-11-21 13:00 UTC" || view.Handover.State != HandoverWaiting {
+	if view.State != token.StateActive || view.StateReason != "waiting to be handed over until 21 November 2026, 13:00 UTC" || view.Handover.State != HandoverWaiting {
 		t.Errorf("view %s, %q, %+v", view.State, view.StateReason, view.Handover)
 	}
 	for range 3 {

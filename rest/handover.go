@@ -112,12 +112,12 @@ func handoverEnded(refused registry.HandoverError) *handler.EndpointError {
 	opened := refused.Record.Handover.OpenedAt
 	switch refused.State {
 	case registry.HandoverOpened:
-		failed.Message = "This link was already opened, on " + exactly(opened) + ", and shows its token only once. " +
+		failed.Message = "This link was already opened, on " + token.FormatTime(opened) + ", and shows its token only once. " +
 			"If that was not you, tell whoever sent you the link at once: somebody else may have the token."
 	case registry.HandoverSuspended:
 		failed.Reason = handler.ReasonConflict
 		failed.Message = "The token of this link is suspended. Ask an administrator; the link can still be opened until " +
-			exactly(refused.Record.Handover.ExpiresAt) + " if that changes."
+			token.FormatTime(refused.Record.Handover.ExpiresAt) + " if that changes."
 	default:
 		failed.Message = "This link has ended. Ask whoever sent it to you for a new one."
 	}

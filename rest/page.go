@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
-	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -96,16 +95,13 @@ func (a *API) writePage(w http.ResponseWriter, status int, p plainPage) error {
 	return nil
 }
 
-// exactly returns a time for people, as all pages write it.
-func exactly(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
-
 // offerPage asks for a click before the link is opened: it says who made it, for whom and
 // what it does.
 func offerPage(record *token.Record) plainPage {
 	p := plainPage{
 		Title:  "An API token for Jira",
 		Text:   maker(record) + " made this token for " + record.Owner + ". If that is you, show it now: this works once.",
-		Rows:   []row{{Label: "Name", Text: record.Name}, {Label: "What it does", Text: record.Sentence()}, {Label: "This link ends", Text: exactly(record.Handover.ExpiresAt)}},
+		Rows:   []row{{Label: "Name", Text: record.Name}, {Label: "What it does", Text: record.Sentence()}, {Label: "This link ends", Text: token.FormatTime(record.Handover.ExpiresAt)}},
 		Button: "Show the token, once",
 		Note:   "Have a safe place ready for it, such as a password manager: after this, neither this link nor anybody else can show it again.",
 	}

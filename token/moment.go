@@ -41,6 +41,25 @@ func ParseSpan(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// FormatTime returns a time for people, as all pages and messages of states write it.
+func FormatTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// Rounded returns roughly how long d is, rounded to the nearest: in seconds below a minute,
+// in minutes below an hour, in hours below two days, or else in days.
+func Rounded(d time.Duration) (n int, unit time.Duration) {
+	const day = 24 * time.Hour
+	d = d.Abs()
+	for _, fits := range []struct {
+		unit time.Duration
+		n    int
+	}{{time.Second, 60}, {time.Minute, 60}, {time.Hour, 48}} {
+		if n := int(d.Round(fits.unit) / fits.unit); n < fits.n {
+			return n, fits.unit
+		}
+	}
+	return int(d.Round(day) / day), day
+}
+
 // FormatSpan returns a length of time as ParseSpan accepts it: in days if it is a number of
 // them.
 func FormatSpan(d time.Duration) string {

@@ -40,3 +40,21 @@ func TestFormatSpan(t *testing.T) {
 		}
 	}
 }
+
+// TestRounded: a token that was made a second ago ends in the time that was asked for.
+func TestRounded(t *testing.T) {
+	const day = 24 * time.Hour
+	for d, want := range map[time.Duration]struct {
+		n    int
+		unit time.Duration
+	}{
+		0: {0, time.Second}, 400 * time.Millisecond: {0, time.Second}, 59 * time.Second: {59, time.Second}, 59600 * time.Millisecond: {1, time.Minute},
+		time.Hour - time.Second: {1, time.Hour}, 59*time.Minute + 29*time.Second: {59, time.Minute}, 90 * time.Minute: {2, time.Hour},
+		day - time.Second: {24, time.Hour}, 47 * time.Hour: {47, time.Hour}, 2*day - time.Second: {2, day}, 30*day - time.Second: {30, day}, -30*day + time.Second: {30, day},
+		79*day + 11*time.Hour: {79, day}, 79*day + 13*time.Hour: {80, day},
+	} {
+		if n, unit := Rounded(d); n != want.n || unit != want.unit {
+			t.Errorf("%s is %d of %s, want %d of %s", d, n, unit, want.n, want.unit)
+		}
+	}
+}

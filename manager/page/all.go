@@ -5,8 +5,9 @@ type AllTokens struct {
 	TokenList
 	Groups []FilterGroup
 	Typed  []TypedFilter
-	// AnyTyped is set if one of those has a value.
-	AnyTyped bool
+	// Set are the filters that are set besides the state. They lead to the list without
+	// them.
+	Set []Filter
 	// Whose is what was typed to find out whose token something is.
 	Whose Field
 	// Query selects the list. More means that it does not fit on the page.
@@ -20,8 +21,8 @@ type FilterGroup struct {
 	Filters []Filter
 }
 
-// TypedFilter is a filter whose value is typed. Without leads to the list without it.
-type TypedFilter struct{ Name, Label, Value, Without string }
+// TypedFilter is a filter whose value is typed.
+type TypedFilter struct{ Name, Label, Value string }
 
 // Bulk is the content of the page "bulk": a question before several tokens are changed.
 type Bulk struct {

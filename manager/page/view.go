@@ -36,7 +36,10 @@ type TokenRow struct {
 	Sentence string
 	State    State
 	Ends     Moment
-	Used     Use
+	// Over means that it will never work again, and Off that it only works again if
+	// somebody enables it.
+	Over, Off bool
+	Used      Use
 }
 
 // Hint is a sentence that leads somewhere, such as to the tokens that end soon.
@@ -157,6 +160,10 @@ type TokenDetails struct {
 	// wait.
 	Verdict *Verdict
 	Held    []HeldRow
+	// Ended says what ended it or switched it off, and who did that; empty if nobody did
+	// lately. EndedAt is when.
+	Ended   string
+	EndedAt Moment
 	Facts   []Fact
 	Actions []Action
 	Events  []Event
@@ -236,7 +243,9 @@ type Step struct {
 
 // Event is an event of the trail, in words.
 type Event struct {
-	ID    string
+	ID string
+	// At is when it was recorded, which is what orders events: several requests that are
+	// alike are recorded as one event, later than they were.
 	At    Moment
 	Text  string
 	Actor string
@@ -250,6 +259,9 @@ type Event struct {
 // EventDetails is the content of the page "event".
 type EventDetails struct {
 	Event
+	// Until is when the last of several requests was, At when the first was; zero for
+	// one.
+	Until Moment
 	// Raw is the event as JSON.
 	Raw string
 	// Proof proves that the event is in the trail. If it is empty, NoProof says why.

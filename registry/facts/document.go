@@ -90,7 +90,7 @@ func (o owner) facts(refresh refresh, keep time.Duration, now time.Time) (regist
 	}
 	lapses := said.ConfirmedAt.Add(keep)
 	if !now.Before(lapses) {
-		said.Unknown, said.Why = true, "has not been confirmed by Jira since "+said.ConfirmedAt.UTC().Format("2006-01-02 15:04 UTC")
+		said.Unknown, said.Why = true, "has not been confirmed by Jira since "+token.FormatTime(said.ConfirmedAt)
 		return said, time.Time{}
 	}
 	said.Groups = o.Groups

@@ -14,12 +14,8 @@ function localTimes(root) {
 }
 localTimes(document);
 
-// On a phone, filters that are not set are folded away.
-function fold(root) {
-	if (!matchMedia("(max-width: 640px)").matches) return;
-	for (const details of root.querySelectorAll("details[data-closed-on-phone]")) details.open = false;
-}
-fold(document);
+// Where not all sections fit, the current one is in sight.
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 // Copy buttons.
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -58,14 +54,31 @@ for (const button of document.querySelectorAll("[data-theme-switch]")) {
 	});
 }
 
-// The bar for several tokens appears once one is selected.
+// The bar for several tokens appears once one is selected, and says how many are. One box
+// selects all on the page.
 function showBulk() {
+	const boxes = [...document.querySelectorAll("input[form=bulk][name=id]")];
+	const selected = boxes.filter((box) => box.checked).length;
+	const all = document.querySelector("input[form=bulk][name=all]");
 	for (const bar of document.querySelectorAll("[data-bulk]")) {
-		bar.hidden = !document.querySelector("input[form=bulk][type=checkbox]:checked");
+		const lead = bar.querySelector("[data-one]");
+		lead.textContent = all?.checked ? lead.dataset.all : say(selected === 1 ? lead.dataset.one : lead.dataset.other, selected);
+		bar.hidden = !selected && !all?.checked;
+	}
+	for (const box of document.querySelectorAll("[data-select-page]")) {
+		box.closest("label").hidden = false;
+		box.checked = selected === boxes.length;
+		box.indeterminate = selected > 0 && !box.checked;
 	}
 }
-document.addEventListener("change", showBulk);
-showBulk();
+document.addEventListener("change", (event) => {
+	if (event.target.matches("[data-select-page]")) {
+		for (const box of document.querySelectorAll("input[form=bulk][name=id]")) box.checked = event.target.checked;
+	}
+	showBulk();
+});
+// Back shows the boxes as they were.
+addEventListener("pageshow", showBulk);
 
 // A form that changes something is sent once. Its buttons are disabled only afterwards, since
 // the one that was pressed is part of what is sent.
@@ -87,6 +100,11 @@ document.addEventListener("submit", (event) => {
 });
 // Back shows the page as it was left.
 addEventListener("pageshow", () => { for (const form of document.forms) sending(form, false); });
+
+// say returns a text in which each {} is replaced with the next value.
+function say(text, ...values) {
+	return text.replaceAll("{}", () => values.shift());
+}
 
 // later calls do at the latest wait milliseconds after the last call.
 function later(wait, run) {
@@ -119,7 +137,6 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 		const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-results]");
 		if (!found) return;
 		localTimes(found);
-		fold(found);
 		document.querySelector("[data-results]").replaceWith(document.adoptNode(found));
 		showBulk();
 		history.replaceState(null, "", url);
@@ -196,7 +213,7 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 
 // "Try it": the gateway is asked with the token that is shown.
 for (const form of document.querySelectorAll("form[data-try]")) {
-	const [out, body] = [form.querySelector("output"), form.querySelector("pre")];
+	const [out, body] = [form.querySelector("output"), form.querySelector("details")];
 	form.hidden = false;
 	for (const instead of document.querySelectorAll("[data-instead]")) instead.hidden = true;
 	form.addEventListener("submit", async (event) => {
@@ -211,8 +228,8 @@ for (const form of document.querySelectorAll("form[data-try]")) {
 			let answer = null;
 			try { answer = JSON.parse(text); } catch { /* shown as it is */ }
 			const says = answer && (response.ok ? answer.displayName || answer.name : (answer.errorMessages || []).join(" "));
-			out.textContent = response.status + (says ? ": " + says : "");
-			body.textContent = (answer ? JSON.stringify(answer, null, 2) : text).slice(0, 4000);
+			out.textContent = say(says ? form.dataset.says : form.dataset.answers, response.status, String(says).replace(/\.$/, ""));
+			body.querySelector("pre").textContent = answer ? JSON.stringify(answer, null, 2) : text;
 			body.hidden = false;
 		} catch (error) {
 			out.textContent = String(error);
