@@ -46,7 +46,8 @@ func TestPageTokenLife(t *testing.T) {
 		t.Errorf("the new token: %s", a)
 	}
 	p.Click("button", "Ask Jira who I am")
-	p.Wait(accountUser)
+	p.Wait("Jira answers 200: Service Account.")
+	p.Lacks(accountUser) // the body is folded
 
 	// The page is shown once: to reload it is to send the form again, which does nothing.
 	if status := p.Reload(); status != http.StatusConflict {
@@ -162,8 +163,10 @@ func TestPageBulk(t *testing.T) {
 	p.Shows("first", "second", "third", "kept")
 	p.Fill("Name, owner or ID", "alice")
 	p.WaitGone("kept")
-	p.Click("checkbox", "Select first")
-	p.Click("checkbox", "Select second")
+	p.Click("checkbox", "Select all 3 tokens on this page")
+	p.Wait("With 3 selected tokens:")
+	p.Click("checkbox", "Select third")
+	p.Wait("With 2 selected tokens:")
 	p.Follow("button", "Revoke…")
 	p.Shows("Revoke 2 tokens?", "This cannot be undone", "first", "second")
 	p.Lacks("third", "kept")
