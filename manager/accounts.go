@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -171,7 +172,7 @@ func accountTitle(h *Handler, account admin.Account) string {
 func (h *Handler) checkAccount(w http.ResponseWriter, r *http.Request, v *visit) {
 	var checked admin.CheckResults
 	err := h.as(r, v).call(http.MethodPost, "accounts/"+url.PathEscape(r.PathValue("name"))+"/check", accountQuery(r), nil, &checked)
-	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
+	if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict {
 		h.accountPage(w, r, v, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
 		return
 	} else if err != nil {
@@ -272,7 +273,7 @@ func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *vis
 	if form.Account != "" {
 		frame.Title = h.say("account.replace.title", form.Account)
 	}
-	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	failed, ok := errors.AsType[answerError](err)
 	switch {
 	case err == nil:
 	case !ok:
@@ -432,7 +433,7 @@ func (h *Handler) removeAccount(w http.ResponseWriter, r *http.Request, v *visit
 		return
 	}
 	err = h.as(r, v).call(http.MethodDelete, "accounts/"+url.PathEscape(account.Name), accountQuery(r), nil, nil)
-	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
+	if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict {
 		h.askRemove(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
 		return
 	} else if err != nil {

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -140,7 +141,7 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	var changed admin.Token
 	if err := h.as(r, v).call(http.MethodPost, "tokens/"+url.PathEscape(t.ID)+"/"+a.Name, nil, body, &changed); err != nil {
-		if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
+		if failed, ok := errors.AsType[answerError](err); ok {
 			if now, err := h.token(r, v); err == nil && version != 0 && now.Version != version {
 				h.askAgain(w, r, v, now, a)
 				return

@@ -117,7 +117,7 @@ func (h *Handler) selectThese(r *http.Request, v *visit, s *selection, ids, vers
 		}
 		var t admin.Token
 		err := h.as(r, v).call(http.MethodGet, "tokens/"+url.PathEscape(id), nil, nil, &t)
-		failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+		failed, ok := errors.AsType[answerError](err)
 		switch {
 		case err == nil:
 			s.tokens = append(s.tokens, t)

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,7 +52,7 @@ func (h *Handler) changeToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		edit["check"] = []byte("false")
 	}
 	err = h.as(r, v).call(http.MethodPatch, "tokens/"+url.PathEscape(before.ID), nil, edit, nil)
-	if failed, ok := err.(answerError); ok && failed.Status == http.StatusConflict { //nolint:errorlint // client returns it as it is
+	if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict {
 		if now, err := h.token(r, v); err == nil && now.Version != before.Version {
 			h.showStale(w, r, v, typed, now)
 			return
@@ -75,7 +76,7 @@ func (t typed) version() uint64 {
 }
 
 func unavailable(err error) bool {
-	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	failed, ok := errors.AsType[answerError](err)
 	return ok && failed.Status == http.StatusServiceUnavailable
 }
 

@@ -1,9 +1,9 @@
 package manager
 
 import (
-	"fmt"
 	"strconv"
-	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -27,7 +27,7 @@ func (h *Handler) chart(days []admin.Activity) page.Chart {
 	for i, day := range days {
 		denials := min(day.Denials, day.Requests)
 		bar := page.Bar{
-			X: i * barStep, Day: dayText(day.Day.String()), Requests: day.Requests, Denials: day.Denials, Bytes: bytesText(day.Bytes),
+			X: i * barStep, Day: day.Day.Time().Format("2 January"), Requests: day.Requests, Denials: day.Denials, Bytes: bytesText(day.Bytes),
 			Allowed: heightOf(day.Requests-denials, most), Denied: heightOf(denials, most), Sent: heightOf(day.Bytes, mostBytes),
 		}
 		bar.AllowedY, bar.DeniedY, bar.SentY = chartHeight-bar.Allowed, chartHeight-bar.Allowed-bar.Denied, chartHeight-bar.Sent
@@ -50,26 +50,5 @@ func heightOf(n, most uint64) int {
 	return max(2, int(float64(n)/float64(most)*(chartHeight-4)))
 }
 
-// dayText returns a day such as 2026-11-27 for people.
-func dayText(day string) string {
-	at, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		return day
-	}
-	return at.Format("2 January")
-}
-
 // bytesText returns a size for people.
-func bytesText(n uint64) string {
-	const step = 1000
-	if n < step {
-		return strconv.FormatUint(n, 10) + " B"
-	}
-	size, units := float64(n), "kMGTPE"
-	unit := -1
-	for size >= step && unit < len(units)-1 {
-		size /= step
-		unit++
-	}
-	return fmt.Sprintf("%.3g %cB", size, units[unit])
-}
+func bytesText(n uint64) string { return humanize.SIWithDigits(float64(n), 2, "B") }

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -174,7 +175,7 @@ func (h *Handler) probe(r *http.Request, v *visit, t admin.Token) (page.Probe, e
 	pass(url.Values{"method": {probe.Method}, "from": {probe.Address}}, question, "method", "from")
 	var answer admin.Explanations
 	err := h.as(r, v).call(http.MethodGet, "explain", question, nil, &answer)
-	if failed, ok := err.(answerError); ok { //nolint:errorlint // client returns it as it is
+	if failed, ok := errors.AsType[answerError](err); ok {
 		probe.Wrong = failed.plain()
 		return probe, nil
 	}

@@ -24,7 +24,7 @@ func TestChart(t *testing.T) {
 	if n := strings.Count(page.body, `class="hover"`); n != 2*30 {
 		t.Errorf("%d bars", n)
 	}
-	for text, n := range map[string]uint64{"0 B": 0, "999 B": 999, "1 kB": 1000, "12.3 GB": 12_345_678_901, "18.4 EB": 1<<64 - 1} {
+	for text, n := range map[string]uint64{"0 B": 0, "999 B": 999, "1 kB": 1000, "12.34 GB": 12_345_678_901, "18.44 EB": 1<<64 - 1} {
 		if got := bytesText(n); got != text {
 			t.Errorf("%d bytes are %q", n, got)
 		}

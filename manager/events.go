@@ -200,7 +200,7 @@ func readableSent(value json.RawMessage) string {
 }
 
 // plain returns a value of Jira's as text. It reports false if there is no better text
-// than its JSON, or, if the whole value must be told, none that tells it.
+// than its JSON, or, if whole is set, none that says everything.
 func plain(value any, whole bool) (string, bool) {
 	switch value := value.(type) {
 	case nil:

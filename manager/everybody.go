@@ -235,7 +235,7 @@ func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	pasted := strings.TrimSpace(values.Get("token"))
 	id, done := pasted, ""
-	if presented, ok := tokenIn(pasted); ok {
+	if presented, part, ok := token.Find(pasted); ok {
 		id = presented.ID()
 		record, err := h.app.Registry().Lookup(r.Context(), presented)
 		switch {
@@ -249,15 +249,15 @@ func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		default:
 			done = "?done=whose-current"
 		}
-	} else if _, after, ok := strings.Cut(pasted, tokenPrefix); ok { // it is cut off
-		id, done = after[:min(len(after), idLength)], "?done=whose-part"
+	} else if part != "" {
+		id, done = part, "?done=whose-part"
 	}
 	if !token.ValidID(id) {
 		h.listTokens(w, r, v, http.StatusBadRequest, page.Field{Wrong: h.say("whose.none")}, nil)
 		return
 	}
 	if err := h.as(r, v).call(http.MethodGet, "tokens/"+id, nil, nil, nil); err != nil {
-		failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+		failed, ok := errors.AsType[answerError](err)
 		if !ok || failed.Status != http.StatusNotFound {
 			h.refused(w, r, v, err)
 			return
@@ -266,25 +266,4 @@ func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	http.Redirect(w, r, mounted(r).base+"tokens/"+id+done, http.StatusSeeOther) //nolint:gosec // a path of this site: id is a token's ID
-}
-
-// The beginning of tokens, and the length of their IDs.
-const (
-	tokenPrefix = "jt_"
-	idLength    = 10
-)
-
-// tokenIn returns the first whole token in a text, such as a line of a script.
-func tokenIn(text string) (token.Token, bool) {
-	for at := 0; ; {
-		next := strings.Index(text[at:], tokenPrefix)
-		if next < 0 {
-			return token.Token{}, false
-		}
-		at += next
-		if found, err := token.Parse(text[at:min(len(text), at+token.Length)]); err == nil {
-			return found, true
-		}
-		at += len(tokenPrefix)
-	}
 }

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -167,7 +168,7 @@ func (h *Handler) revokeOwner(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	var result admin.OwnerResult
 	err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(name)+"/revoke", nil, nil, &result)
-	if failed, ok := err.(answerError); ok && failed.Status != http.StatusServiceUnavailable { //nolint:errorlint // client returns it as it is
+	if failed, ok := errors.AsType[answerError](err); ok && failed.Status != http.StatusServiceUnavailable {
 		h.askEnd(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
 		return
 	} else if err != nil {
@@ -228,7 +229,7 @@ func (h *Handler) askGive(w http.ResponseWriter, r *http.Request, v *visit, stat
 	if to != "" {
 		var preview admin.OwnerResult
 		err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(owner.Owner)+"/transfer", nil, map[string]any{"to": to, "check": true}, &preview)
-		failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+		failed, ok := errors.AsType[answerError](err)
 		switch {
 		case err == nil:
 			content.Previewed, content.Typed, content.LeftOut = true, to, h.leftOut(preview)
@@ -250,7 +251,7 @@ func (h *Handler) askGive(w http.ResponseWriter, r *http.Request, v *visit, stat
 // isStranger reports whether nothing is known about an owner, whose name may be misspelled.
 func (h *Handler) isStranger(r *http.Request, v *visit, name string) bool {
 	err := h.as(r, v).call(http.MethodGet, "owners/"+url.PathEscape(name), nil, nil, nil)
-	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	failed, ok := errors.AsType[answerError](err)
 	return ok && failed.Status == http.StatusNotFound
 }
 
@@ -267,7 +268,7 @@ func (h *Handler) transferOwner(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	var result admin.OwnerResult
 	err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(name)+"/transfer", nil, map[string]any{"to": to}, &result)
-	if failed, ok := err.(answerError); ok && failed.Status != http.StatusServiceUnavailable { //nolint:errorlint // client returns it as it is
+	if failed, ok := errors.AsType[answerError](err); ok && failed.Status != http.StatusServiceUnavailable {
 		h.askGive(w, r, v, failed.Status, to, page.Field{Value: values.Get("typed"), Wrong: failed.plain()})
 		return
 	} else if err != nil {

@@ -167,7 +167,7 @@ func (h *Handler) decideRequest(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	path := "approvals/" + url.PathEscape(r.PathValue("id")) + "/" + verdict
 	err := h.as(r, v).call(http.MethodPost, path, nil, map[string]string{"reason": values.Get("reason")}, nil)
-	failed, refused := err.(answerError) //nolint:errorlint // client returns it as it is
+	failed, refused := errors.AsType[answerError](err)
 	switch {
 	case err == nil:
 		http.Redirect(w, r, mounted(r).base+"requests?done="+verdict+"-change", http.StatusSeeOther) //nolint:gosec // a path of this site: verdict is one of two words

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -178,7 +179,7 @@ func (h *Handler) done(r *http.Request) *page.Notice {
 
 // refused answers a page's request that an endpoint has refused.
 func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err error) {
-	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	failed, ok := errors.AsType[answerError](err)
 	if !ok {
 		h.failed(w, r, err)
 		return

@@ -3,6 +3,7 @@ package manager
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -95,7 +96,7 @@ func (h *Handler) explained(frame *page.Frame, err error) (status int, ok bool) 
 	if err == nil {
 		return http.StatusOK, true
 	}
-	failed, ok := err.(answerError) //nolint:errorlint // client returns it as it is
+	failed, ok := errors.AsType[answerError](err)
 	if !ok || failed.Status != http.StatusBadRequest {
 		return 0, false
 	}

@@ -126,20 +126,18 @@ func (r *Registry) Event(ctx context.Context, text string) (Event, error) {
 	if err != nil {
 		return Event{}, invalid("event", fmt.Errorf("invalid ID of an event: expected one such as 1795706778275-0"))
 	}
-	query := EventQuery{Since: time.UnixMilli(id.Millis), Until: time.UnixMilli(id.Millis + 1), Limit: storage.MaxPageSize}
-	for {
-		page, err := r.Events(ctx, query)
-		if err != nil {
-			return Event{}, err
+	var found *Event
+	query := EventQuery{Since: time.UnixMilli(id.Millis), Until: time.UnixMilli(id.Millis + 1)}
+	err = r.eachEvent(ctx, query, func(event Event) {
+		if event.ID == id.String() {
+			found = &event
 		}
-		for _, event := range page.Events {
-			if event.ID == id.String() {
-				return event, nil
-			}
-		}
-		if !page.More {
-			return Event{}, fmt.Errorf("the audit trail has no event %s, or no longer: %w", id, storage.ErrNotFound)
-		}
-		query.Cursor = page.Next
+	})
+	switch {
+	case err != nil:
+		return Event{}, err
+	case found == nil:
+		return Event{}, fmt.Errorf("the audit trail has no event %s, or no longer: %w", id, storage.ErrNotFound)
 	}
+	return *found, nil
 }

@@ -25,9 +25,10 @@ func DayOf(t time.Time) Day { return Day(t.Unix() / int64(24*time.Hour/time.Seco
 func (d Day) Oldest() Day { return d - DaysKept + 1 }
 
 // String returns the day in the form 2026-11-27.
-func (d Day) String() string {
-	return time.Unix(0, 0).UTC().AddDate(0, 0, int(d)).Format(time.DateOnly)
-}
+func (d Day) String() string { return d.Time().Format(time.DateOnly) }
+
+// Time returns the beginning of the day in UTC.
+func (d Day) Time() time.Time { return time.Unix(0, 0).UTC().AddDate(0, 0, int(d)) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (d Day) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

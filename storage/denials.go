@@ -74,11 +74,14 @@ func (l *denialLog) write(ctx context.Context, store Store, now time.Time) error
 		days[day][hour.Format("15")] = counts
 	}
 	var failure error
+	begun := false // whether a day has begun
 	for day, counts := range days {
-		if err := addDenials(ctx, store, day, counts); err != nil {
+		first, err := addDenials(ctx, store, day, counts)
+		if err != nil {
 			failure = err
 			continue
 		}
+		begun = begun || first
 		maps.DeleteFunc(hours, func(hour time.Time, _ DenialCounts) bool { return DayOf(hour) == day })
 	}
 	if failure != nil {
@@ -94,20 +97,20 @@ func (l *denialLog) write(ctx context.Context, store Store, now time.Time) error
 			l.hours[hour].add(counts)
 		}
 	}
-	if failure == nil && len(days) > 0 {
+	if failure == nil && begun {
 		failure = removeOldDenials(ctx, store, now)
 	}
 	return failure
 }
 
-// addDenials adds counts to the document of a day.
-func addDenials(ctx context.Context, store Store, day Day, counts map[string]DenialCounts) (err error) {
+// addDenials adds counts to the document of a day, and reports whether they are its first.
+func addDenials(ctx context.Context, store Store, day Day, counts map[string]DenialCounts) (first bool, err error) {
 	name := DocumentName{Kind: DenialsKind, ID: day.String()}
 	for range maxDenialAttempts {
 		var document Document
 		document, err = store.Document(ctx, name)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("counting denied requests: %w", err)
+		if first = errors.Is(err, ErrNotFound); err != nil && !first {
+			return false, fmt.Errorf("counting denied requests: %w", err)
 		}
 		sums := make(map[string]DenialCounts)
 		_ = json.Unmarshal(document.Data, &sums) // counts that cannot be read begin anew
@@ -119,16 +122,16 @@ func addDenials(ctx context.Context, store Store, day Day, counts map[string]Den
 		}
 		var data []byte
 		if data, err = json.Marshal(sums); err != nil {
-			return err
+			return false, err
 		}
 		if err = store.ApplyQuietly(ctx, DocumentChange{DocumentName: name, Version: document.Version, Data: data}); !errors.Is(err, ErrConflict) {
 			break
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("counting denied requests: %w", err)
+		return false, fmt.Errorf("counting denied requests: %w", err)
 	}
-	return nil
+	return first, nil
 }
 
 // removeOldDenials deletes the documents of days that no longer count. Several nodes may do
@@ -160,17 +163,16 @@ func (l *UseLog) Denials(ctx context.Context, spans ...time.Duration) ([]DenialC
 		return nil, fmt.Errorf("reading how many requests were denied: %w", err)
 	}
 	now, sums := l.now().UTC(), make([]DenialCounts, len(spans))
+	for i := range sums {
+		sums[i] = make(DenialCounts)
+	}
 	add := func(hour time.Time, counts DenialCounts) {
 		for i, span := range spans {
-			if sums[i] == nil {
-				sums[i] = make(DenialCounts)
-			}
 			if !hour.Before(now.Add(-span).Truncate(time.Hour)) {
 				sums[i].add(counts)
 			}
 		}
 	}
-	add(time.Time{}, nil)
 	for _, document := range page.Documents {
 		var hours map[string]DenialCounts
 		if json.Unmarshal(document.Data, &hours) != nil {

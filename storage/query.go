@@ -92,7 +92,8 @@ type Judge interface {
 // Sort is an order of a list. A minus sign before it reverses it.
 type Sort string
 
-// The orders. Tokens that come to the same place are listed newest first. Those that
+// The orders. Tokens that come to the same place are listed newest first, and those that
+// were created in the same second by their IDs. Those that
 // never expire and those that were never used come last, unless the order is reversed.
 const (
 	SortCreated Sort = "created"   // newest first

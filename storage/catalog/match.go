@@ -20,7 +20,7 @@ type filter struct {
 	now   int64
 	// states are those that are wanted.
 	states state
-	// every is set if the state does not matter, except to those that have ended.
+	// every is set if tokens in any state match, but for those that WithoutEnded leaves out.
 	every bool
 	// judged is set if suspended must be as given.
 	judged, suspended bool

@@ -51,7 +51,7 @@ func (c *Catalog) follow(ctx context.Context) {
 	c.mu.RUnlock()
 	switch {
 	case ready && !c.isOvergrown():
-		_ = c.settle(ctx, c.now().Sub(c.tidied(ctx)) >= usesEvery, nil) // the next list tells
+		_ = c.settle(ctx, false, nil) // the next list fails with the reason
 	case watched > 0 && !lost:
 		err := c.readAll(ctx, watched)
 		c.mu.Lock()
@@ -60,14 +60,6 @@ func (c *Catalog) follow(ctx context.Context) {
 		}
 		c.mu.Unlock()
 	}
-}
-
-func (c *Catalog) tidied(ctx context.Context) time.Time {
-	if !c.lock(ctx) {
-		return c.now()
-	}
-	defer c.unlock()
-	return c.tidiedAt
 }
 
 // isOvergrown reports whether most profiles are no longer used.
@@ -208,7 +200,7 @@ func (all *reading) profile(record *token.Record) uint32 {
 }
 
 // settle reads the records that have changed, so that the rows are current. If uses is
-// set, it also reads which tokens were used on other nodes. If judge is not nil, suspended
+// set, or was not for usesEvery, it also reads which tokens were used on other nodes. If judge is not nil, suspended
 // tokens are known as it says.
 func (c *Catalog) settle(ctx context.Context, uses bool, judge storage.Judge) error {
 	if !c.lock(ctx) {
@@ -224,10 +216,11 @@ func (c *Catalog) settle(ctx context.Context, uses bool, judge storage.Judge) er
 			return err
 		}
 	}
-	if c.now().Sub(c.tidiedAt) >= usesEvery {
+	due := c.now().Sub(c.tidiedAt) >= usesEvery
+	if due {
 		c.tidy()
 	}
-	if uses && c.follower != nil {
+	if (uses || due) && c.follower != nil {
 		if err := c.readUses(ctx); err != nil {
 			return err
 		}

@@ -15,8 +15,8 @@ import (
 // small: times are in milliseconds, 0 for none.
 type row struct {
 	id [idLength]byte
-	// status and suspended are of the last time that the record was read, and that the
-	// judge was asked.
+	// status is what the record said when it was last read, and suspended what the judge
+	// said when it was last asked.
 	status    status
 	suspended bool
 	// profile is everything else about the token that filters look at.
