@@ -34,7 +34,7 @@ func (h *Handler) draftOf(typed typed, person string, before *admin.Token) draft
 		d.missing = errors.New("projects: " + h.say("draft.missing.projects"))
 	}
 	if _, err := confine.NewView(record.Confine); err != nil {
-		d.faults = append(d.faults, token.Fault{InvalidError: token.InvalidError{Field: "confine", Err: admin.JQLError(err)}, Unclear: true})
+		d.faults = append(d.faults, token.Fault{Err: token.InvalidError{Field: "confine", Err: admin.JQLError(err)}, Unclear: true})
 	}
 	return d
 }
@@ -44,10 +44,10 @@ func (d draft) sentence(h *Handler) string {
 	unknown := make(map[string]bool)
 	var remarks []string
 	for _, fault := range d.faults {
-		unknown[fault.Field] = true
-		key := "draft.impossible." + fault.Field
+		unknown[fault.Err.Field] = true
+		key := "draft.impossible." + fault.Err.Field
 		if fault.Unclear {
-			key = "draft.unclear." + fault.Field
+			key = "draft.unclear." + fault.Err.Field
 		}
 		if remark, err := h.pages.Words().Say(key); err == nil { // the sentence does not speak of all fields
 			remarks = append(remarks, remark)
@@ -67,11 +67,11 @@ type mistake struct{ input, text string }
 func (d draft) mistakes(h *Handler) []mistake {
 	faults := d.faults
 	if d.missing != nil {
-		faults = append(slices.Clone(faults), token.Fault{InvalidError: token.InvalidError{Field: "confine", Err: d.missing}})
+		faults = append(slices.Clone(faults), token.Fault{Err: token.InvalidError{Field: "confine", Err: d.missing}})
 	}
 	found := make([]mistake, len(faults))
 	for i, fault := range faults {
-		found[i].input, found[i].text = d.typed.inputAbout(fault.Field + ": " + fault.Error())
+		found[i].input, found[i].text = d.typed.inputAbout(fault.Err.Field + ": " + fault.Err.Error())
 		if empty, err := h.pages.Words().Say("draft.empty." + found[i].input); err == nil && d.typed.text(found[i].input) == "" {
 			found[i].text = empty
 		}

@@ -82,7 +82,7 @@ func pathOf(route caddyhttp.Route) string {
 }
 
 func (p *placement) manager(at surroundings) {
-	why := ""
+	var why string
 	switch {
 	case at.taken:
 		why = "nobody can get to jira_token_manager, since a reverse_proxy or jira_gateway before it takes all requests: put it into `handle_path /tokens* { … }`"

@@ -83,8 +83,3 @@ func (r *Registry) checkChangeable(record *token.Record) error {
 	}
 	return StateError{record.ID, record.State(r.now()), "it was exchanged for a JWT, so it can only be disabled or revoked; it vanishes by itself on " + token.FormatTime(record.VanishesAt)}
 }
-
-// hasEnded reports whether the token was exchanged for a JWT and has expired.
-func (r *Registry) hasEnded(record *token.Record) bool {
-	return record.Exchanged() && !r.now().Before(record.ExpiresAt)
-}

@@ -137,7 +137,8 @@ func (a *API) openedPage(issued registry.Issued, base string) plainPage {
 		Text:   "Save it now: it cannot be shown again.",
 		Secret: secret,
 		Rows: []row{
-			{Label: "User name", Text: record.Owner, Copied: true}, {Label: "Jira’s address", Text: base, Copied: true},
+			{Label: "User name", Text: record.Owner, Copied: true},
+			{Label: "Jira’s address", Text: base, Copied: true},
 			{Label: "What it does", Text: record.Sentence()},
 		},
 		Usage: "Give a program the address, the user name, and the token where it asks for an API token or a password. Others take the token alone, as a bearer token or personal access token.",

@@ -57,14 +57,14 @@ func (e Edit) Apply(record *Record, now time.Time) error {
 		return err
 	}
 	for fault := range e.faults(record, now) {
-		return fault.InvalidError
+		return fault.Err
 	}
 	return nil
 }
 
 // Fault is something wrong with an edit.
 type Fault struct {
-	InvalidError
+	Err InvalidError
 	// Unclear is set if the value cannot be understood. The record is then left without it;
 	// otherwise the value is in the record, but cannot be used.
 	Unclear bool
@@ -74,7 +74,7 @@ type Fault struct {
 func (e Edit) Faults(record *Record, now time.Time) (faults []Fault) {
 	for fault := range e.faults(record, now) {
 		// If a token would end in the past, both of its times are wrong for that reason.
-		faults = slices.DeleteFunc(faults, func(earlier Fault) bool { return earlier.Error() == fault.Error() })
+		faults = slices.DeleteFunc(faults, func(earlier Fault) bool { return earlier.Err.Error() == fault.Err.Error() })
 		faults = append(faults, fault)
 	}
 	return faults

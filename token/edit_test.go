@@ -164,7 +164,7 @@ func TestFaults(t *testing.T) {
 	record := &Record{}
 	got := make(map[string]bool)
 	for _, fault := range edit.Faults(record, editNow) {
-		got[fault.Field] = fault.Unclear
+		got[fault.Err.Field] = fault.Unclear
 	}
 	if want := map[string]bool{"name": false, "limit": true, "deny_ip": true, "expires_at": false}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
