@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,11 +12,11 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
-// sweeps remembers the times up to which records were deleted.
-type sweeps []time.Time
+// sweeps counts how often records were deleted.
+type sweeps struct{ atomic.Int32 }
 
-func (s *sweeps) Sweep(_ context.Context, now time.Time) (int, error) {
-	*s = append(*s, now)
+func (s *sweeps) Sweep(context.Context, time.Time) (int, error) {
+	s.Add(1)
 	return 0, nil
 }
 
@@ -25,17 +26,18 @@ func TestNoSweepAfterJump(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())
 		s := &Store{logger: zap.NewNop(), breaker: storage.NewBreaker(ctx, nil, func(error) {})}
-		ahead, swept := time.Duration(0), new(sweeps)
+		var ahead atomic.Int64
+		swept := new(sweeps)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.sweep(ctx, swept, func() time.Time { return time.Now().Add(ahead) })
+			s.sweep(ctx, swept, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 		}()
-		during := func(d time.Duration) int {
-			*swept = nil
+		during := func(d time.Duration) int32 {
+			swept.Store(0)
 			time.Sleep(d)
 			synctest.Wait()
-			return len(*swept)
+			return swept.Load()
 		}
 		if n := during(time.Hour); n > 0 {
 			t.Errorf("%d sweeps in the first hour", n)
@@ -43,12 +45,13 @@ func TestNoSweepAfterJump(t *testing.T) {
 		if n := during(time.Hour); n != 60 {
 			t.Errorf("%d sweeps in the second hour, want 60", n)
 		}
-		for _, ahead = range []time.Duration{8 * time.Hour, 0, 10 * 24 * time.Hour, -time.Hour} {
+		for _, by := range []time.Duration{8 * time.Hour, 0, 10 * 24 * time.Hour, -time.Hour} {
+			ahead.Store(int64(by))
 			if n := during(time.Hour); n > 0 {
-				t.Errorf("the clock is ahead by %s: %d sweeps in the first hour", ahead, n)
+				t.Errorf("the clock is ahead by %s: %d sweeps in the first hour", by, n)
 			}
 			if n := during(10 * time.Minute); n != 10 {
-				t.Errorf("the clock is ahead by %s: %d sweeps afterwards, want 10", ahead, n)
+				t.Errorf("the clock is ahead by %s: %d sweeps afterwards, want 10", by, n)
 			}
 		}
 		end()
