@@ -40,8 +40,11 @@ type sampleToken struct {
 	uses [][2]string
 }
 
-// alice is the owner of most tokens of the sample.
-const alice = "alice@example.com"
+// The owners of most tokens of the sample, and of the one whose changes wait for somebody.
+const (
+	alice = "alice@example.com"
+	agent = "triage-agent"
+)
 
 // sample shows what there can be: on the page, everything has an example.
 var sample = []sampleToken{
@@ -85,7 +88,7 @@ var sample = []sampleToken{
 	// the page, since nobody approves their own changes.
 	{
 		fields: map[string]any{
-			"owner": "triage-agent", "kind": "service", "name": "AI agent", "responsible": alice, "scope": "write", "hold_writes": true, "expires_at": "30d", "limit": "60/m",
+			"owner": agent, "kind": "service", "name": "AI agent", "responsible": alice, "scope": "write", "hold_writes": true, "expires_at": "30d", "limit": "60/m",
 			"confine": map[string]any{"projects": []string{"DEMO"}},
 		},
 		uses: [][2]string{{http.MethodPut, "/rest/api/2/issue/DEMO-1"}},
