@@ -46,8 +46,8 @@ func TestPageTokenLife(t *testing.T) {
 		t.Errorf("the new token: %s", a)
 	}
 	p.Click("button", "Ask Jira who I am")
-	p.Wait("Jira answers 200: Service Account.")
-	p.Lacks(accountUser) // the body is folded
+	p.Wait("Jira answers 200: " + accountUser + ".")
+	p.Lacks("emailAddress") // the body is folded
 
 	// The page is shown once: to reload it is to send the form again, which does nothing.
 	if status := p.Reload(); status != http.StatusConflict {
