@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -92,6 +93,11 @@ func TestOverview(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	used, err := a.call((*call).create, "", `{"owner":"bob","name":"used"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.registry.Used(used.ID, netip.MustParseAddr("203.0.113.7"), "curl") // a moment ago
 	view, err := a.call((*call).create, "", `{"owner":"bob","name":"d"}`)
 	if err == nil {
 		_, err = a.call((*call).disable, view.ID, "")
@@ -105,7 +111,7 @@ func TestOverview(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := answer.(Overview)
-	if n := got.Tokens; n.States["active"] != 3 || n.States["disabled"] != 1 || len(n.States) != 2 || n.Expiring != 1 || n.Unused != 0 || n.NeverUsed != 3 || len(n.Denials.Week) != 0 {
+	if n := got.Tokens; n.States["active"] != 4 || n.States["disabled"] != 1 || len(n.States) != 2 || n.Expiring != 1 || n.Unused != 0 || n.NeverUsed != 3 || len(n.Denials.Week) != 0 {
 		t.Errorf("%+v", n)
 	}
 	if len(got.Accounts) == 0 || !got.Health.Store.OK {

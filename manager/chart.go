@@ -51,4 +51,4 @@ func heightOf(n, most uint64) int {
 }
 
 // bytesText returns a size for people.
-func bytesText(n uint64) string { return humanize.SIWithDigits(float64(n), 2, "B") }
+func bytesText(n uint64) string { return humanize.SIWithDigits(float64(n), 1, "B") }

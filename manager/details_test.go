@@ -19,12 +19,12 @@ func TestChart(t *testing.T) {
 	}
 	a.registry.Count(id, true, 0)
 	page := alice.get("/tokens/tokens/" + id)
-	page.wantText(t, "used", "10 requests, 1 of them denied; 2.25 MB from Jira.", "at most 10 a day")
-	page.want(t, "used", http.StatusOK, `class="bar-allowed"`, `class="bar-denied"`, `class="bar-sent"`, `<td class="end">10</td><td class="end">1</td><td class="end">2.25 MB</td>`)
+	page.wantText(t, "used", "10 requests, 1 of them denied; 2.2 MB from Jira.", "at most 10 a day")
+	page.want(t, "used", http.StatusOK, `class="bar-allowed"`, `class="bar-denied"`, `class="bar-sent"`, `<td class="end">10</td><td class="end">1</td><td class="end">2.2 MB</td>`)
 	if n := strings.Count(page.body, `class="hover"`); n != 2*30 {
 		t.Errorf("%d bars", n)
 	}
-	for text, n := range map[string]uint64{"0 B": 0, "999 B": 999, "1 kB": 1000, "12.34 GB": 12_345_678_901, "18.44 EB": 1<<64 - 1} {
+	for text, n := range map[string]uint64{"0 B": 0, "999 B": 999, "1 kB": 1000, "12.3 GB": 12_345_678_901, "18.4 EB": 1<<64 - 1} {
 		if got := bytesText(n); got != text {
 			t.Errorf("%d bytes are %q", n, got)
 		}

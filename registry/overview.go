@@ -49,6 +49,7 @@ func (r *Registry) Overview(ctx context.Context) (*Overview, error) {
 	if r.finder == nil {
 		return nil, errNoFinder
 	}
+	r.uses.Write(ctx) // so that tokens which were used a moment ago do not count as unused
 	census, err := r.finder.Census(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("counting tokens: %w", err)

@@ -41,7 +41,8 @@ type UseLog struct {
 	written func(tokens int, err error)
 	now     func() time.Time
 
-	mu sync.Mutex
+	writing sync.Mutex // held while something is written
+	mu      sync.Mutex
 	// noted holds the uses since the last write; unwritten holds those that are
 	// being written, or could not be written yet.
 	noted, unwritten map[string]Use
@@ -83,12 +84,12 @@ func (l *UseLog) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			l.write(ctx)
+			l.Write(ctx)
 		case <-l.activity.crowded:
-			l.write(ctx)
+			l.Write(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), useWriteTimeout)
-			l.write(last)
+			l.Write(last)
 			cancel()
 			return
 		}
@@ -99,9 +100,11 @@ func (l *UseLog) Run(ctx context.Context) {
 // exits.
 const useWriteTimeout = 5 * time.Second
 
-// write writes the noted uses and the counts of requests. If that fails, they are kept
+// Write writes the noted uses and the counts of requests. If that fails, they are kept
 // for the next time.
-func (l *UseLog) write(ctx context.Context) {
+func (l *UseLog) Write(ctx context.Context) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.mu.Lock()
 	used := len(l.noted)
 	batch := maps.Clone(l.unwritten)

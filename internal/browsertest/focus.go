@@ -43,12 +43,16 @@ func (p *Tab) TabTo(name string) {
 	const most = 200
 	for range most {
 		p.Press("Tab")
-		focus := p.Focused()
+		var focus Focus
+		p.waitUntil("a focus that can be seen", func() error { // the page may still be scrolling
+			focus = p.Focused()
+			if focus.Tag == "body" || focus.Visible {
+				return nil
+			}
+			return fmt.Errorf("the focus on the %s cannot be seen: %s", focus, focus.Why)
+		})
 		if focus.Tag == "body" {
 			continue // the end of the page: the browser's own controls are next
-		}
-		if !focus.Visible {
-			p.t.Errorf("%s: the focus on the %s cannot be seen: %s", p.Path(), focus, focus.Why)
 		}
 		if focus.Name == name {
 			return
