@@ -25,7 +25,7 @@ func (h *Handler) moment(t time.Time) page.Moment {
 		return page.Moment{At: t, Words: h.count(key+"minutes", n)}
 	case unit == time.Hour:
 		return page.Moment{At: t, Words: h.count(key+"hours", n)}
-	case n < 3*month:
+	case n <= 3*month: // tokens often get 90 days
 		return page.Moment{At: t, Words: h.count(key+"days", n)}
 	case n < 2*year:
 		return page.Moment{At: t, Words: h.count(key+"months", (n+month/2)/month)}
