@@ -17,7 +17,7 @@ import (
 var ownerTones = map[registry.OwnerState]page.Tone{registry.OwnerActive: page.ToneGood, registry.OwnerInactive: page.ToneBad, registry.OwnerUnknown: page.ToneQuiet}
 
 // maxOwners is how many owners a page lists. A search finds the others.
-const maxOwners = 200
+const maxOwners = 100
 
 func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 	asked := r.URL.Query()

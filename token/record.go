@@ -193,8 +193,11 @@ func CheckOwner(owner string) error {
 	if err := CheckText("owner", owner, MaxOwnerLength); err != nil {
 		return err
 	}
-	if strings.Contains(owner, ":") {
+	switch {
+	case strings.Contains(owner, ":"):
 		return fmt.Errorf("invalid owner %q: it must not contain a colon, which ends the user name in Basic authentication", owner)
+	case owner == ".", owner == "..":
+		return fmt.Errorf("invalid owner %q: paths such as owners/%s cannot name it", owner, owner)
 	}
 	return nil
 }

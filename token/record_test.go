@@ -51,12 +51,12 @@ func TestMatches(t *testing.T) {
 }
 
 func TestOwnersAndNames(t *testing.T) {
-	for _, owner := range []string{"a", "alice@example.com", "Jörg Müller", strings.Repeat("é", 254), "日本"} {
+	for _, owner := range []string{"a", "...", ".a", "alice@example.com", "Jörg Müller", strings.Repeat("é", 254), "日本"} {
 		if err := CheckOwner(owner); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, owner := range []string{"", "a:b", strings.Repeat("a", 255), "a\nb", "a\x00", " a", "a\u0085b", "\xff",
+	for _, owner := range []string{"", ".", "..", "a:b", strings.Repeat("a", 255), "a\nb", "a\x00", " a", "a\u0085b", "\xff",
 		"a\u202eb", "a\u2066b", "a\u200bb", "a\u2028b", "a\u2029b", "a\ufeffb", "a\u00adb", "a\u00a0b", "a\x1b[2Jb", "a\x7f", "a\ue000b", "a\U000e0041b"} {
 		if CheckOwner(owner) == nil {
 			t.Errorf("owner %q was accepted", owner)
