@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // TestOwnersCommand lists owners, and transfers and revokes all tokens of one.
@@ -19,10 +18,8 @@ func TestOwnersCommand(t *testing.T) {
 	if r.code != 0 || r.err != "" || strings.Count(r.out, "\n") != 4 {
 		t.Error(r)
 	}
-	for line := range strings.Lines(r.out) {
-		if utf8.RuneCountInString(line) > 101 {
-			t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
-		}
+	if !strings.Contains(r.out, strings.Repeat("o", 200)) { // it is no terminal, so nothing is cut
+		t.Error(r)
 	}
 	var list struct {
 		Owners []struct {

@@ -146,7 +146,7 @@ func TestTrailOfTwoGateways(t *testing.T) {
 	gateways := []*gateway{startGateway(t, o), startGateway(t, o)}
 	for i := range 6 {
 		gateways[i%2].issue(fmt.Sprint("owner ", i), "read")
-		if r := gateways[1-i%2].token("audit", "verify"); r.code != 0 || !strings.Contains(r.out, fmt.Sprintf("%d events", i+1)) {
+		if r := gateways[1-i%2].token("audit", "verify"); r.code != 0 || !strings.Contains(r.out, fmt.Sprintf(" recorded: %d event", i+1)) {
 			t.Fatalf("after %d events: %s", i+1, r)
 		}
 	}
