@@ -2,12 +2,8 @@ package gatewaytest
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,9 +15,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/child"
 	"github.com/jiratokens/caddy-jira-tokens/internal/freeport"
@@ -263,184 +256,6 @@ func lineWith(text, part string) string {
 	start := strings.LastIndexByte(text[:i], '\n') + 1
 	line, _, _ := strings.Cut(text[start:], "\n")
 	return line[:min(len(line), 1000)]
-}
-
-// guard records a secret that only the client may see.
-func (g *gateway) guard(owner, secret string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.tokens = append(g.tokens, secret,
-		base64.StdEncoding.EncodeToString([]byte(owner+":"+secret)),
-		base64.StdEncoding.EncodeToString([]byte(secret)))
-}
-
-// issued is a token as its owner sees it.
-type issued struct {
-	ID      string `json:"id"`
-	Token   string `json:"token"`
-	Owner   string `json:"owner"`
-	Name    string `json:"name"`
-	Scope   string `json:"scope"`
-	State   string `json:"state"`
-	Account string `json:"account"`
-	Version uint64 `json:"version"`
-}
-
-func (i issued) basic() string { return basic(i.Owner, i.Token) }
-
-func (i issued) bearer() string { return "Authorization: Bearer " + i.Token + "\r\n" }
-
-func basic(user, password string) string {
-	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) + "\r\n"
-}
-
-// issue creates a token through the admin API. fields are pairs of names and values.
-func (g *gateway) issue(owner, scope string, fields ...any) issued {
-	g.t.Helper()
-	i := g.decoy(owner, scope, fields...)
-	g.guard(i.Owner, i.Token)
-	return i
-}
-
-// decoy issues a token that the test itself puts where no secret belongs.
-func (g *gateway) decoy(owner, scope string, fields ...any) issued {
-	g.t.Helper()
-	body := map[string]any{"owner": owner, "name": "test", "scope": scope}
-	for i := 0; i < len(fields); i += 2 {
-		body[fields[i].(string)] = fields[i+1]
-	}
-	var made issued
-	g.call("POST", "/jira_tokens/tokens", body, http.StatusCreated, &made)
-	return made
-}
-
-// call sends a request to the admin API and checks the status.
-func (g *gateway) call(method, path string, body any, status int, into any) {
-	g.t.Helper()
-	text := []byte{}
-	if body != nil {
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			g.t.Fatal(err)
-		}
-	}
-	got, answer := g.adminCall(method, path, string(text))
-	if got != status {
-		g.t.Fatalf("%s %s: HTTP %d, want %d: %s", method, path, got, status, answer)
-	}
-	if into != nil {
-		if err := json.Unmarshal([]byte(answer), into); err != nil {
-			g.t.Fatalf("%s %s: %v in %s", method, path, err, answer)
-		}
-	}
-}
-
-// adminCall sends a request to the admin API.
-func (g *gateway) adminCall(method, path, body string) (status int, answer string) {
-	g.t.Helper()
-	status, answer, err := g.tryAdmin(method, path, body)
-	if err != nil {
-		g.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return status, answer
-}
-
-func (g *gateway) tryAdmin(method, path, body string) (status int, answer string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+g.admin+path, strings.NewReader(body))
-	if err != nil {
-		return 0, "", err
-	}
-	// A reload closes idle connections, and a POST on one of them is not retried.
-	request.Close = true
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err == nil {
-		checkDocumented(g.t, response, text)
-	}
-	return response.StatusCode, string(text), err
-}
-
-// result is the outcome of a command.
-type result struct {
-	out, err string
-	code     int
-}
-
-func (r result) String() string {
-	return fmt.Sprintf("exit status %d\nstdout: %s\nstderr: %s", r.code, r.out, r.err)
-}
-
-// token runs `caddy jira-token`.
-func (g *gateway) token(args ...string) result {
-	g.t.Helper()
-	return g.tokenWith("", args...)
-}
-
-// tokenWith runs `caddy jira-token` with text on standard input. It does so in this
-// process: with the race detector, starting a Caddy for each takes too long.
-func (g *gateway) tokenWith(input string, args ...string) result {
-	g.t.Helper()
-	return g.tokenReading(strings.NewReader(input), args...)
-}
-
-func (g *gateway) tokenReading(input io.Reader, args ...string) result {
-	g.t.Helper()
-	var out, errs bytes.Buffer
-	root := &cobra.Command{Use: "jira-token"}
-	caddycmd.Commands()["jira-token"].CobraFunc(root)
-	root.SetArgs(append(slices.Clone(args), "--address", g.admin))
-	root.SetIn(input)
-	root.SetOut(&out)
-	root.SetErr(&errs)
-	root.SilenceUsage = true
-	code := 0
-	if root.Execute() != nil {
-		code = 1
-	}
-	return result{out.String(), errs.String(), code}
-}
-
-// tokenCommand runs `caddy jira-token` in a process of its own, as people do.
-func (g *gateway) tokenCommand(args ...string) result {
-	g.t.Helper()
-	return g.run("", append(append([]string{"jira-token"}, args...), "--address", g.admin)...)
-}
-
-// run runs Caddy until it exits.
-func (g *gateway) run(input string, args ...string) result {
-	g.t.Helper()
-	var out, errs bytes.Buffer
-	cmd := g.command(args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &errs
-	timer := time.AfterFunc(2*patience, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		g.t.Fatal(err)
-	}
-	r := result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
-	if strings.Contains(r.err, "panic") || strings.Contains(r.err, "DATA RACE") {
-		g.t.Errorf("%q: %s", args, r)
-	}
-	return r
-}
-
-// reload loads the current Caddyfile. Caddy replaces its admin server while that is
-// still responding, and may reset the connection: in that case reload tries again.
-func (g *gateway) reload() result {
-	g.t.Helper()
-	for {
-		r := g.run("", "reload", "--config", g.caddyfile, "--adapter", "caddyfile", "--address", g.admin, "--force")
-		if r.code == 0 || !strings.Contains(r.err, "connection reset by peer") {
-			return r
-		}
-	}
 }
 
 // eventually retries until there is no error.
