@@ -307,7 +307,7 @@ func TestPendingRequestsAreBounded(t *testing.T) {
 	d.check(d.request("one more"))
 }
 
-// TestJWTsWaitTogether: another JWT is no other room for requests that wait, and those of
+// TestJWTsWaitTogether: another JWT makes no more room for requests that wait, and those of
 // each token are its own.
 func TestJWTsWaitTogether(t *testing.T) {
 	d := newDesk(t)

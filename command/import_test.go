@@ -44,7 +44,7 @@ func importingFrom(server *httptest.Server) *importing {
 	return &importing{client: c, query: url.Values{}, pause: time.Microsecond}
 }
 
-// TestImportOfAMixture: a file that is from two stores is no export, even if its numbers
+// TestImportOfAMixture: a file from two stores is not an export, even if its numbers
 // add up.
 func TestImportOfAMixture(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -109,7 +109,7 @@ func TestFormIsSentAtOnce(t *testing.T) {
 	}
 }
 
-// TestQuestionIsAnsweredTwice: a second click is no error, and rotates nothing again.
+// TestQuestionIsAnsweredTwice: a second click is not an error, and does not rotate the token again.
 func TestQuestionIsAnsweredTwice(t *testing.T) {
 	a := newApp(t)
 	alice := newBrowser(t, serve(t, a, new(header)), "alice")

@@ -29,7 +29,7 @@ func TestWithdrawnKey(t *testing.T) {
 }
 
 // TestAllKeysWithdrawn: an issuer whose key set has become empty, or has only keys that
-// cannot be used, has withdrawn its keys. A response that is no key set withdraws nothing.
+// cannot be used, has withdrawn its keys. A response that is not a key set withdraws nothing.
 func TestAllKeysWithdrawn(t *testing.T) {
 	for body, withdrawn := range map[string]bool{
 		`{"keys":[]}`: true, `{"keys":[{"kty":"future"}]}`: true, `{"keys":null}`: false, `{}`: false, `[]`: false, ``: false,

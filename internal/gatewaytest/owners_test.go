@@ -18,7 +18,7 @@ func TestOwnersCommand(t *testing.T) {
 	if r.code != 0 || r.err != "" || strings.Count(r.out, "\n") != 4 {
 		t.Error(r)
 	}
-	if !strings.Contains(r.out, strings.Repeat("o", 200)) { // it is no terminal, so nothing is cut
+	if !strings.Contains(r.out, strings.Repeat("o", 200)) { // the output is not a terminal, so nothing is cut
 		t.Error(r)
 	}
 	var list struct {

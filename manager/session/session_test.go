@@ -176,7 +176,7 @@ func TestForgedCookies(t *testing.T) {
 			t.Errorf("%s: %+v", what, found)
 		}
 	}
-	// What is signed for another purpose is no session.
+	// What is signed for another purpose is not a session.
 	w := httptest.NewRecorder()
 	if err := one.Remember(t.Context(), w, scope, Flow{Way: "0", State: "s"}); err != nil {
 		t.Fatal(err)
