@@ -1,6 +1,6 @@
 package admin
 
-// Actions are what events of the audit trail record, in the order of docs/audit.md.
+// Actions returns the actions that events of the audit trail can have.
 func Actions() []string {
 	return []string{
 		"create", "update", "rotate", "end_overlap", "disable", "enable", "revoke", "approve", "reject", "transfer", "delete",

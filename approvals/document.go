@@ -29,9 +29,9 @@ const (
 	StateExpired  = handler.ApprovalExpired
 )
 
-// Lengths of the parts of an ID. It is the token's Record.BudgetID, a dash, a part of the request's
-// digest, which names the document, and a random part, so that the ID of a request that
-// is sent again after it was used is another one.
+// Lengths of the parts of an ID. It is the token's Record.BudgetID, a dash, a part of the
+// request's digest, which names the document, and a random part, so that the ID of a
+// request that is sent again after it was used is another one.
 const (
 	slotLength  = 11
 	roundLength = 5

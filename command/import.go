@@ -31,9 +31,9 @@ What already exists is skipped, so an interrupted import can be repeated. A toke
 that was imported before, and that nobody has changed here since, is replaced by a
 later version of itself. A token that is revoked in the export is revoked here too.
 Everything else stays as it is here, and is listed. Tokens and accounts that were
-deleted from this store are left out unless --restore is set. So are those that may
-have been, if the export is older than this store's audit trail, which then does
-not say so any more.`,
+deleted from this store are left out unless --restore is set. If the export is older
+than this store's audit trail, those that may have been deleted are left out too: the
+trail can no longer tell.`,
 		Args: noArguments("records are read from standard input, as in `caddy jira-token import < tokens.ndjson`"),
 		RunE: run(func(c *client, cmd *cobra.Command, _ []string) error {
 			i := &importing{client: c, query: url.Values{}, pause: time.Second}

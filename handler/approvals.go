@@ -18,9 +18,10 @@ type Approvals interface {
 	Check(ctx context.Context, request *HeldRequest) (Approval, error)
 	// Use uses up the approval of a request, which must not be forwarded before. It
 	// reports whether the request may pass: of several at once, on whatever node, only
-	// one may. Before that it calls admit, unless the request may not pass: of several at
-	// once on one node, for one only. If admit returns an error, so does Use, and the
-	// approval is as good as before. After any other error, it may be used up or not.
+	// one may. It calls admit right before that, unless the request may not pass. Calls on
+	// one node take turns, so that admit is not called for a request whose approval was
+	// just used up. If admit returns an error, so does Use, and the approval is as good as
+	// before. After any other error, it may be used up or not.
 	Use(ctx context.Context, request *HeldRequest, approval Approval, admit func() error) (bool, error)
 }
 

@@ -46,8 +46,8 @@ func Identify(ctx context.Context, transport http.RoundTripper, site string, acc
 // DeploymentCloud is what Jira Cloud calls itself.
 const DeploymentCloud = "Cloud"
 
-// Deployment asks the Jira at site, as nobody in particular, what it is: Cloud, Server or Data
-// Center.
+// Deployment asks the Jira at site, without credentials, which product it is: Cloud, Server
+// or Data Center.
 func Deployment(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
 	var server struct {
 		DeploymentType string `json:"deploymentType"`

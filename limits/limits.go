@@ -33,11 +33,10 @@ func NewCounters(running *background.Group, shared Shared, asked func(err error)
 	return &Counters{rates: newRates(running, shared, asked), failures: newFailures()}
 }
 
-// Limits are the limits of one configuration, with the counters.
+// Limits are the limits of one configuration, with the counters. Requests count by
+// Record.BudgetID: by token, except for exchanged tokens.
 type Limits struct {
 	*Counters
-
-	// Requests count by Record.BudgetID, that is, by token, except for exchanged tokens.
 
 	// Token is the default rate limit, for tokens without a limit of their own.
 	// Zero means no limit.

@@ -45,7 +45,7 @@ func (h *Handler) readIdentity(d *caddyfile.Dispenser) error {
 	}
 	name := d.Val()
 	if _, err := caddy.GetModule(identity.Namespace + "." + name); err != nil {
-		return d.Errf("unknown identity %q: expected jira, oidc, atlassian, placeholder, token or another one that is compiled in", name)
+		return d.Errf("unknown identity %q: expected jira, oidc, atlassian, placeholder, token, or one that another plugin provides", name)
 	}
 	module, err := caddyfile.UnmarshalModule(d, identity.Namespace+"."+name)
 	if err != nil {

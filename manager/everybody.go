@@ -104,7 +104,7 @@ func leaves(query url.Values, name, value string) string {
 // listTokens shows the list. whose is what was typed to find out whose token something is.
 func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, status int, whose page.Field, notice *page.Notice) {
 	asked := tokensAsked(r.URL.Query())
-	query := without(asked)
+	query := maps.Clone(asked)
 	query.Set("limit", "50")
 	pass(r.URL.Query(), query, "cursor")
 	var found tokenPage

@@ -3,6 +3,7 @@ package manager
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,7 +72,7 @@ var typedLabels = map[string]string{
 	"reason": "held.reason", "to": "owner.transfer.to", "user": "account.user", "expires_at": "column.ends",
 }
 
-// kept returns the form of a request that was sent in vain, so that nothing that was typed
+// kept returns the form of a request that was not accepted, so that nothing that was typed
 // is lost but secrets; nil if nothing was sent. Where again is set, the form can be sent
 // again.
 func (h *Handler) kept(r *http.Request, again bool) *page.Kept {
@@ -131,10 +132,7 @@ func (h *Handler) keptForm(r *http.Request, values url.Values, to string, again 
 
 // formOrder returns the names of inputs, those of the form of a token in its order.
 func formOrder(values url.Values) []string {
-	var names []string
-	for name := range values {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(values))
 	slices.SortFunc(names, func(a, b string) int {
 		i, j := slices.Index(formFields, a), slices.Index(formFields, b)
 		if i != j {

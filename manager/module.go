@@ -48,7 +48,7 @@ type Handler struct {
 	endpoints  http.Handler // of the JSON API: see callerIn
 	// checked are the Jira users of configured accounts, as of the last checks here.
 	checked *sync.Map
-	// deployments are what Jiras have said that they are, by URL.
+	// deployments caches which product each Jira is, by URL.
 	deployments *sync.Map
 	now         func() time.Time
 	logger      *zap.Logger

@@ -10,9 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// Misplaced says what is wrong with where a configuration has token managers: nobody gets
-// to those behind a gateway that takes all requests, and those below a path only know it if it
-// was removed before.
+// Misplaced reports token managers that cannot work: those behind a gateway that takes all
+// requests, which nobody reaches, and those below a path that is not removed, whose links
+// lead nowhere.
 func Misplaced(ctx caddy.Context) []string {
 	value, err := ctx.AppIfConfigured("http")
 	if err != nil {
@@ -87,7 +87,7 @@ func (p *placement) manager(at surroundings) {
 	case at.taken:
 		why = "nobody can get to jira_token_manager, since a reverse_proxy or jira_gateway before it takes all requests: put it into `handle_path /tokens* { … }`"
 	case at.path != "" && !at.stripped:
-		why = "jira_token_manager is below " + at.path + " and does not know it, so its links lead nowhere: use handle_path instead of handle or a matcher"
+		why = "jira_token_manager is below " + at.path + ", which is not removed from the path, so its links lead nowhere: use handle_path instead of handle or a matcher"
 	default:
 		return
 	}

@@ -2,7 +2,6 @@ package manager
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -24,8 +23,7 @@ func newID(person string, values url.Values) string {
 		return ""
 	}
 	// The person is part of it, so that nobody can take the ID of somebody else's form.
-	sum := sha256.Sum256([]byte(token.Fold(person) + "\x00" + number))
-	return token.IDFor(binary.BigEndian.Uint64(sum[:]))
+	return token.IDFrom(sha256.Sum256([]byte(token.Fold(person) + "\x00" + number)))
 }
 
 // wasSent reports whether there is a token with the ID that a form gives its token. It

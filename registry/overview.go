@@ -45,11 +45,10 @@ var errNoFinder = fmt.Errorf("%w: it cannot count tokens", storage.ErrUnavailabl
 
 // Overview counts what there is.
 func (r *Registry) Overview(ctx context.Context) (*Overview, error) {
-	query := storage.CensusQuery{Now: r.now(), Judge: r, Expiring: overviewExpiring, Unused: overviewUnused}
+	query := storage.CensusQuery{Now: r.now(), Judge: r, Uses: r.uses.Noted(), Expiring: overviewExpiring, Unused: overviewUnused}
 	if r.finder == nil {
 		return nil, errNoFinder
 	}
-	r.uses.Write(ctx) // so that tokens which were used a moment ago do not count as unused
 	census, err := r.finder.Census(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("counting tokens: %w", err)

@@ -20,7 +20,7 @@ type View struct {
 	// StateReason says why the token has its state, for administrators; empty if
 	// there is nothing to say.
 	StateReason string
-	// GatewayURL is under which address users reach the gateway, if that is known. It is
+	// GatewayURL is the address at which users reach the gateway, if that is known. It is
 	// set only when the token is created or rotated.
 	GatewayURL string
 	// Limits are what the policy leaves of fields.

@@ -62,7 +62,7 @@ func TestActivityIsCountedOnce(t *testing.T) {
 		synctest.Wait()
 		end()
 		store.failing = 0
-		log.Write(t.Context())
+		log.write(t.Context())
 		wantDays(t, log, "a", 1, Counts{2, 0, 2})
 		wantDays(t, log, "b", 1, Counts{1, 0, 1})
 		if n := len(store.batches); n != 2 {

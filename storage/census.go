@@ -41,6 +41,8 @@ type CensusQuery struct {
 	Now time.Time
 	// Judge knows which tokens are suspended.
 	Judge Judge
+	// Uses are last uses that may not be in the store yet.
+	Uses map[string]Use
 	// Expiring and Unused are the times of Census.Expiring and Census.Unused.
 	Expiring, Unused time.Duration
 }

@@ -27,8 +27,9 @@ type Query struct {
 	Owner string
 	// State limits the list to tokens that are in this state at Now. Without one,
 	// Expires, Unused and NeverUsed list the tokens that work or will work: those that
-	// are active or not yet valid. Finding tokens in token.StateDamaged requires reading every record; their pages have
-	// MaxPageSize, whatever Limit says. token.StateSuspended needs a Judge.
+	// are active or not yet valid. Finding tokens in token.StateDamaged requires reading
+	// every record; their pages have MaxPageSize, whatever Limit says.
+	// token.StateSuspended needs a Judge.
 	State token.State
 	// Account limits the list to tokens that use this account. Finding them requires
 	// reading every record.
@@ -93,8 +94,8 @@ type Judge interface {
 type Sort string
 
 // The orders. Tokens that come to the same place are listed newest first, and those that
-// were created in the same second by their IDs. Those that
-// never expire and those that were never used come last, unless the order is reversed.
+// were created in the same second by their IDs. Those that never expire and those that were
+// never used come last, unless the order is reversed.
 const (
 	SortCreated Sort = "created"   // newest first
 	SortExpires Sort = "expires"   // the next one to expire first

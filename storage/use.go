@@ -41,8 +41,7 @@ type UseLog struct {
 	written func(tokens int, err error)
 	now     func() time.Time
 
-	writing sync.Mutex // held while something is written
-	mu      sync.Mutex
+	mu sync.Mutex
 	// noted holds the uses since the last write; unwritten holds those that are
 	// being written, or could not be written yet.
 	noted, unwritten map[string]Use
@@ -84,12 +83,12 @@ func (l *UseLog) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			l.Write(ctx)
+			l.write(ctx)
 		case <-l.activity.crowded:
-			l.Write(ctx)
+			l.write(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), useWriteTimeout)
-			l.Write(last)
+			l.write(last)
 			cancel()
 			return
 		}
@@ -100,11 +99,9 @@ func (l *UseLog) Run(ctx context.Context) {
 // exits.
 const useWriteTimeout = 5 * time.Second
 
-// Write writes the noted uses and the counts of requests. If that fails, they are kept
+// write writes the noted uses and the counts of requests. If that fails, they are kept
 // for the next time.
-func (l *UseLog) Write(ctx context.Context) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+func (l *UseLog) write(ctx context.Context) {
 	l.mu.Lock()
 	used := len(l.noted)
 	batch := maps.Clone(l.unwritten)
@@ -122,6 +119,15 @@ func (l *UseLog) Write(ctx context.Context) {
 		err = errors.Join(l.activity.write(ctx, l.store, DayOf(l.now())), l.denials.write(ctx, l.store, l.now()))
 	}
 	l.written(used, err)
+}
+
+// Noted returns the uses that this node has noted and that may not be in the store yet.
+func (l *UseLog) Noted() map[string]Use {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	uses := maps.Clone(l.unwritten)
+	maps.Copy(uses, l.noted)
+	return uses
 }
 
 // UsedAfter reports whether this node has noted a use of a token after t that may not be

@@ -53,16 +53,6 @@ func WithID(id string) (Token, error) {
 	return withID([]byte(id)), nil
 }
 
-// IDFor returns the id that stands for a number.
-func IDFor(n uint64) string {
-	var id [idLength]byte
-	for i := range id {
-		id[i] = base62[n%62]
-		n /= 62
-	}
-	return string(id[:])
-}
-
 func withID(id []byte) Token {
 	text := prefix + string(id) + "_" + string(randomBase62(secretLength))
 	sum := checksum(text)

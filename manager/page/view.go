@@ -297,11 +297,11 @@ type SignIn struct {
 type Problem struct {
 	// URL leads on. Button says where to; "Back" if it is empty.
 	Text, URL, Button string
-	// Kept is the form that was sent in vain; nil if there was none.
+	// Kept is the form that was not accepted; nil if there was none.
 	Kept *Kept
 }
 
-// Kept is a form that was sent in vain, without its secrets.
+// Kept is a form that was not accepted, without its secrets.
 type Kept struct {
 	// Typed is what was typed, for people.
 	Typed []Fact

@@ -15,6 +15,9 @@ func (c *Catalog) Census(ctx context.Context, query storage.CensusQuery) (*stora
 	if err := c.settle(ctx, true, query.Judge); err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	c.setUses(query.Uses)
+	c.mu.Unlock()
 	now := query.Now.UnixMilli()
 	expiring, unused := query.Now.Add(query.Expiring).UnixMilli(), query.Now.Add(-query.Unused).UnixMilli()
 	census := new(storage.Census)

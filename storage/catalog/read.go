@@ -200,8 +200,8 @@ func (all *reading) profile(record *token.Record) uint32 {
 }
 
 // settle reads the records that have changed, so that the rows are current. If uses is
-// set, or was not for usesEvery, it also reads which tokens were used on other nodes. If judge is not nil, suspended
-// tokens are known as it says.
+// set, or was not for usesEvery, it also reads which tokens were used on other nodes. If
+// judge is not nil, suspended tokens are known as it says.
 func (c *Catalog) settle(ctx context.Context, uses bool, judge storage.Judge) error {
 	if !c.lock(ctx) {
 		return ctx.Err()
