@@ -40,14 +40,17 @@ func For(v Values) []Sample {
 		"jql": recently, "condition": "jql=" + recently,
 		"query": search + "?fields=summary&jql=" + strings.ReplaceAll(url.QueryEscape(recently), "+", "%20"),
 	}
-	samples := make([]Sample, len(clients))
-	for i, client := range clients {
+	var samples []Sample
+	for _, client := range clients {
+		if client.id == github && strings.Contains(v.Owner, "${{") {
+			continue // it would be evaluated, whatever quotes it is in
+		}
 		var fill []string
 		for name, value := range values {
 			// Owners can have any name: it must not end a text in somebody's shell or program.
 			fill = append(fill, "{"+name+"}", client.quote(value), "{"+name+"|plain}", value)
 		}
-		samples[i] = Sample{ID: client.id, Name: client.name, Text: client.text, Lines: strings.NewReplacer(fill...).Replace(client.lines)}
+		samples = append(samples, Sample{ID: client.id, Name: client.name, Text: client.text, Lines: strings.NewReplacer(fill...).Replace(client.lines)})
 	}
 	return samples
 }
@@ -76,6 +79,9 @@ func inProgram(text string) string {
 	}
 	return strings.TrimSpace(quoted.String())
 }
+
+// github is the client that evaluates expressions in whatever text it is given.
+const github = "github"
 
 func plainly(text string) string { return text }
 
@@ -134,7 +140,7 @@ public class Issues {
     }
   }
 }`},
-	{"github", "GitHub Actions", "Save the token as the secret JIRA_TOKEN of the repository first, and then use it in a step.", inProgram, `- name: Ask Jira
+	{github, "GitHub Actions", "Save the token as the secret JIRA_TOKEN of the repository first, and then use it in a step.", inProgram, `- name: Ask Jira
   env:
     JIRA_USER: {owner}
     JIRA_TOKEN: ${{ secrets.JIRA_TOKEN }}

@@ -41,6 +41,16 @@ func TestHostileOwners(t *testing.T) {
 	}
 }
 
+// TestExpressionAsOwner: no lines for GitHub have an expression that somebody has as a name: it
+// could show a secret.
+func TestExpressionAsOwner(t *testing.T) {
+	for owner, want := range map[string]bool{"alice": true, "$alice": true, "x${{ secrets.DEPLOY_KEY }}": false} {
+		if _, has := linesFor(Values{Gateway: "https://jira.example.com", Owner: owner, Token: secret})["github"]; has != want {
+			t.Errorf("%q: %t, want %t", owner, has, want)
+		}
+	}
+}
+
 // TestSearchOfTheJira: Cloud has another search than Data Center, and a gateway may be in
 // front of both.
 func TestSearchOfTheJira(t *testing.T) {
