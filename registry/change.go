@@ -16,6 +16,12 @@ const MaxOverlap = 30 * 24 * time.Hour
 // Update changes the fields that edit sets. It fails if edit names a version and
 // the token now has another. After a conflict the new record is vetted again.
 func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, edit token.Edit, vets ...Vet) (*token.Record, error) {
+	return r.update(ctx, actor, id, edit, func(_, _ *token.Record) error { return nil }, vets...)
+}
+
+// update changes the fields that edit sets, if allowed has nothing against what becomes of
+// the record.
+func (r *Registry) update(ctx context.Context, actor storage.Actor, id string, edit token.Edit, allowed func(old, changed *token.Record) error, vets ...Vet) (*token.Record, error) {
 	version, err := edit.Version()
 	if err != nil {
 		return nil, err
@@ -44,6 +50,9 @@ func (r *Registry) Update(ctx context.Context, actor storage.Actor, id string, e
 			record.Handover = record.Handover.EndedAt(r.timestamp())
 		}
 		if err := r.checkChanged(ctx, &old, record); err != nil {
+			return err
+		}
+		if err := allowed(&old, record); err != nil {
 			return err
 		}
 		if err := vetted(ctx, record, vets); err != nil {
@@ -179,21 +188,23 @@ func (r *Registry) renew(record *token.Record, overlap time.Duration) (token.Tok
 // owner or the gateway has disabled is recorded too, unless the owner does it: from then on,
 // the owner cannot enable it.
 func (r *Registry) Disable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
-	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled)
+	return r.setStatus(ctx, actor, ActionDisable, id, token.StatusDisabled, nil)
 }
 
 // Enable makes a disabled token work again. If it was changed in the meantime and somebody
 // must approve that, it becomes pending.
 func (r *Registry) Enable(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
-	return r.setStatus(ctx, actor, ActionEnable, id, token.StatusActive)
+	return r.setStatus(ctx, actor, ActionEnable, id, token.StatusActive, r.needsApproval)
 }
 
 // Revoke ends a token permanently. Its record is kept.
 func (r *Registry) Revoke(ctx context.Context, actor storage.Actor, id string) (*token.Record, error) {
-	return r.setStatus(ctx, actor, ActionRevoke, id, token.StatusRevoked)
+	return r.setStatus(ctx, actor, ActionRevoke, id, token.StatusRevoked, nil)
 }
 
-func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, id string, status token.Status, vets ...Vet) (*token.Record, error) {
+// setStatus gives a token another status. needsApproval reports whether a token that was
+// changed while it was disabled must be approved once it is active.
+func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, id string, status token.Status, needsApproval func(*token.Record) bool, vets ...Vet) (*token.Record, error) {
 	return r.change(ctx, actor, action, id, 0, func(record *token.Record) error {
 		if err := vetted(ctx, record, vets); err != nil {
 			return err
@@ -211,12 +222,9 @@ func (r *Registry) setStatus(ctx context.Context, actor storage.Actor, action, i
 		}
 		unapproved := record.Unapproved
 		record.Status, record.StatusReason, record.Unapproved = status, "", false
-		if unapproved && status == token.StatusActive {
-			if record.Exempt != "" {
-				makePending(record) // the policy says nothing about it, but the exemption must be approved
-			} else {
-				r.awaitApproval(record)
-			}
+		// The policy says nothing about an exempt token, but its exemption must be approved.
+		if unapproved && status == token.StatusActive && (record.Exempt != "" || needsApproval(record)) {
+			makePending(record)
 		}
 		if status != token.StatusActive {
 			record.Handover = record.Handover.EndedAt(r.timestamp()) // even if it is enabled again

@@ -149,11 +149,10 @@ func (d *Desk) vetsOfNew(vets []Vet) []Vet {
 
 // Update changes a token.
 func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Edit, vets ...Vet) (*token.Record, error) {
-	before, err := d.Show(ctx, id)
-	if err != nil {
+	if _, err := d.Show(ctx, id); err != nil {
 		return nil, err
 	}
-	vets = append([]Vet{func(ctx context.Context, record *token.Record) error {
+	allowed := func(before, record *token.Record) error {
 		if !d.mayChange(record) { // after a transfer in the meantime
 			return hidden(id, storage.ErrNotFound)
 		}
@@ -174,8 +173,8 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 			}
 		}
 		return d.checkExempt(before, record)
-	}}, vets...)
-	return d.registry.Update(ctx, actor, id, edit, vets...)
+	}
+	return d.registry.update(ctx, actor, id, edit, allowed, vets...)
 }
 
 // checkOwnAccount returns an error if a token acts as its owner, who is somebody else:
@@ -194,14 +193,20 @@ func (d *Desk) checkRights(record *token.Record) error {
 	if !d.owns(record) || record.Exempt != "" {
 		return nil
 	}
-	rights := d.Rights()
-	if err := forbidden(rights.Violation(record)); err != nil {
+	if err := forbidden(d.Rights().Violation(record)); err != nil {
 		return err
 	}
-	if rights.NeedsApproval(record.Scope) != "" {
+	if d.needsApproval(record) {
 		makePending(record)
 	}
 	return nil
+}
+
+// needsApproval reports whether somebody must approve a token: because of the owner's rights,
+// or because of those that the owner has here.
+func (d *Desk) needsApproval(record *token.Record) bool {
+	here := d.owns(record) && record.Exempt == "" && d.Rights().NeedsApproval(record.Scope) != ""
+	return here || d.registry.needsApproval(record)
 }
 
 // checkHold returns an error if the person may not switch off the holding of a token's
@@ -278,27 +283,26 @@ func (d *Desk) MayAsk(record *token.Record, from netip.Addr) error {
 
 // Rotate gives a token a new secret.
 func (d *Desk) Rotate(ctx context.Context, actor Actor, id string, overlap time.Duration, vets ...Vet) (Issued, error) {
-	if err := d.mayRotate(ctx, id); err != nil {
+	if _, err := d.Show(ctx, id); err != nil {
 		return Issued{}, err
 	}
-	return d.registry.Rotate(ctx, actor, id, overlap, vets...)
+	return d.registry.Rotate(ctx, actor, id, overlap, append([]Vet{d.mayRotate}, vets...)...)
 }
 
 // HandOver makes a link to a token, which rotates it once it is opened.
 func (d *Desk) HandOver(ctx context.Context, actor Actor, id string, overlap, lasts time.Duration, vets ...Vet) (Issued, error) {
-	if err := d.mayRotate(ctx, id); err != nil {
+	if _, err := d.Show(ctx, id); err != nil {
 		return Issued{}, err
 	}
-	return d.registry.HandOver(ctx, actor, id, overlap, lasts, vets...)
+	return d.registry.HandOver(ctx, actor, id, overlap, lasts, append([]Vet{d.mayRotate}, vets...)...)
 }
 
 // mayRotate returns an error if the person may not rotate a token.
-func (d *Desk) mayRotate(ctx context.Context, id string) error {
-	record, err := d.Show(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !d.owns(record) && !d.Rights().OnBehalf() {
+func (d *Desk) mayRotate(_ context.Context, record *token.Record) error {
+	switch {
+	case !d.mayChange(record): // after a transfer in the meantime
+		return hidden(record.ID, storage.ErrNotFound)
+	case !d.owns(record) && !d.Rights().OnBehalf():
 		// The secret of a token is as good as a new token.
 		return ForbiddenError{"rotating tokens of others needs a rule with on_behalf; no rule for " + d.person + " has it"}
 	}
@@ -316,7 +320,7 @@ func (d *Desk) Enable(ctx context.Context, actor Actor, id string) (*token.Recor
 	if _, err := d.Show(ctx, id); err != nil {
 		return nil, err
 	}
-	return d.registry.setStatus(ctx, actor, ActionEnable, id, token.StatusActive, d.mayEnable)
+	return d.registry.setStatus(ctx, actor, ActionEnable, id, token.StatusActive, d.needsApproval, d.mayEnable)
 }
 
 // Revoke ends a token permanently.

@@ -438,3 +438,27 @@ func TestDeskTakesNoRightsOfAnotherProvider(t *testing.T) {
 		t.Errorf("renaming a token: %+v, %v", renamed, err)
 	}
 }
+
+// TestEnableTakesNoRightsOfAnotherProvider: a change of a disabled token must be approved if
+// only the groups of another provider allow it without that.
+func TestEnableTakesNoRightsOfAnotherProvider(t *testing.T) {
+	r := ruled(t, policy.Rule{Scopes: []string{"read", "write"}, Approval: []string{"write"}}, policy.Rule{Group: "admins", Scopes: []string{"write"}})
+	r.owners.LearnSignIns(map[string][]SignIn{"alice": {{Name: "alice", Via: "okta", Groups: []string{"admins"}}}})
+	for via, want := range map[string]token.Status{"okta": token.StatusActive, "google": token.StatusPending} {
+		alice := r.DeskVia("alice", via)
+		issued, err := alice.Create(t.Context(), person("alice"), edit(t, map[string]any{"owner": "alice", "name": "n"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := issued.Record.ID
+		if _, err := alice.Disable(t.Context(), person("alice"), id); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Update(t.Context(), person("alice"), id, edit(t, map[string]any{"scope": "write"})); err != nil {
+			t.Fatal(err)
+		}
+		if record, err := alice.Enable(t.Context(), person("alice"), id); err != nil || record.Status != want {
+			t.Errorf("through %s: %+v, %v", via, record, err)
+		}
+	}
+}

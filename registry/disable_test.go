@@ -99,7 +99,7 @@ func TestEnableLosesToDisable(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	_, err = r.setStatus(t.Context(), person("alice"), ActionEnable, id, token.StatusActive, alice.mayEnable, func(ctx context.Context, _ *token.Record) error {
+	_, err = r.setStatus(t.Context(), person("alice"), ActionEnable, id, token.StatusActive, alice.needsApproval, alice.mayEnable, func(ctx context.Context, _ *token.Record) error {
 		if asked++; asked > 1 {
 			return nil
 		}

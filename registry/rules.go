@@ -95,10 +95,14 @@ func touchesRules(old, changed *token.Record) (bool, error) {
 // awaitApproval makes a token pending if the policy requires its approval. A disabled
 // token stays disabled, and becomes pending when it is enabled.
 func (r *Registry) awaitApproval(record *token.Record) {
-	if record.Exempt != "" || r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope) == "" {
-		return
+	if r.needsApproval(record) {
+		makePending(record)
 	}
-	makePending(record)
+}
+
+// needsApproval reports whether the policy requires the approval of a token.
+func (r *Registry) needsApproval(record *token.Record) bool {
+	return record.Exempt == "" && r.owners.Person(record.Owner).Rights.NeedsApproval(record.Scope) != ""
 }
 
 // makePending makes a token pending.
