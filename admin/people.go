@@ -108,7 +108,7 @@ func ForPeople(app App, visitor func(*http.Request) (*Visitor, error)) http.Hand
 			default:
 				c := &call{Request: r, w: w, app: app, tokens: person.Desk, visitor: person, asked: asked}
 				if err := c.answer(methods[r.Method]); err != nil {
-					writeError(w, errorFor(person, err))
+					writeError(w, apiError(err))
 				}
 			}
 		})

@@ -23,9 +23,6 @@ func (h *Handler) as(r *http.Request, v *visit) client {
 	return client{h.endpoints, r, v}
 }
 
-// commandHints are the parts of errors that say what to type in a shell.
-var commandHints = regexp.MustCompile("[;:] to list [^;]*, run: caddy jira-token [^;]*| with `caddy jira-token [^`]*`")
-
 // answerError is an error that an endpoint has answered with.
 type answerError struct {
 	Status  int
@@ -85,7 +82,6 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 		if !c.v.desk.Manages() {
 			failed.Message = withoutRules(failed.Message)
 		}
-		failed.Message = commandHints.ReplaceAllString(failed.Message, "")
 		return failed
 	}
 	switch answer := answer.(type) {

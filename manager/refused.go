@@ -7,7 +7,6 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
-	"github.com/jiratokens/caddy-jira-tokens/registry"
 )
 
 // refuseForm shows the form again after an endpoint has refused what was typed, with all that
@@ -32,7 +31,6 @@ func (h *Handler) refusal(form *page.TokenForm, typed typed, failed answerError,
 		return &page.Notice{Tone: page.ToneBad, Text: h.say("form.store")}
 	}
 	message, unasked := strings.CutSuffix(failed.Message, admin.WithoutAsking)
-	message = strings.TrimSuffix(message, registry.ExemptHint)
 	form.MayNotAsk = unasked || form.WithoutAsking
 	name, text := typed.inputAbout(message)
 	_, isInput := form.Fields[name]
