@@ -158,7 +158,7 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	if a.Name == "rotate" {
-		h.showSecret(w, r, v, changed, true)
+		h.showSecret(w, r, v, changed)
 		return
 	}
 	h.redirectDone(w, r, t, a.Name)

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"sync/atomic"
@@ -38,6 +39,8 @@ type app struct {
 	used     []string
 	jiras    []handler.Jira
 	public   string
+	// gateway serves what is not below the page.
+	gateway http.HandlerFunc
 }
 
 func (a *app) Registry() *registry.Registry         { return a.registry }
@@ -82,7 +85,7 @@ func newAppWith(t testing.TB, config *policy.Config) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{public: "https://jira.example.com", store: store, people: registry.NewDirectory(rules, members), limits: &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}, mirrors: make(map[string]*storage.Mirror)}
+	a := &app{public: "https://jira.example.com", gateway: http.NotFound, store: store, people: registry.NewDirectory(rules, members), limits: &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}, mirrors: make(map[string]*storage.Mirror)}
 	for _, kind := range []string{"session_key", "ended_session"} {
 		a.mirrors[kind] = storage.NewMirror(store, kind, options)
 	}

@@ -49,10 +49,11 @@ func serve(t testing.TB, a *app, identities ...identity.Identity) *httptest.Serv
 	if h.routes, err = h.newRoutes(); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var site http.Handler
+	site = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, ok := strings.CutPrefix(r.URL.Path, "/tokens")
 		if !ok {
-			http.NotFound(w, r)
+			a.gateway(w, r)
 			return
 		}
 		original := *r
@@ -60,12 +61,14 @@ func serve(t testing.TB, a *app, identities ...identity.Identity) *httptest.Serv
 		ctx := context.WithValue(r.Context(), caddyhttp.OriginalRequestCtxKey, original)
 		ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{caddyhttp.ClientIPVarKey: address})
 		ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+		ctx = context.WithValue(ctx, caddyhttp.ServerCtxKey, site)
 		inner := r.Clone(ctx)
 		inner.URL.Path = path
 		if err := h.ServeHTTP(w, inner, nil); err != nil {
 			t.Error(err)
 		}
-	}))
+	})
+	server := httptest.NewServer(site)
 	t.Cleanup(server.Close)
 	return server
 }

@@ -73,5 +73,5 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		}
 		return
 	}
-	h.showSecret(w, r, v, created, false)
+	h.showSecret(w, r, v, created)
 }

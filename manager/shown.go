@@ -12,11 +12,19 @@ import (
 )
 
 // showSecret shows a token that was just created or rotated. This is the only time.
-func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t admin.Token, rotated bool) {
-	gateway, mayTry := h.gatewayURL(r)
+func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t admin.Token) {
+	h.renderShown(w, r, v, http.StatusCreated, t, page.Tried{})
+}
+
+// renderShown shows a token, with the answer if it was tried.
+func (h *Handler) renderShown(w http.ResponseWriter, r *http.Request, v *visit, status int, t admin.Token, tried page.Tried) {
+	gateway, isHere := h.gatewayURL(r)
 	content := page.Shown{
 		ID: t.ID, Name: t.Name, Owner: t.Owner, Sentence: t.Sentence(), Ends: h.moment(t.ExpiresAt),
-		Token: t.Token, Gateway: gateway, MayTry: mayTry, Samples: h.samples(r.Context(), t, gateway), Rotated: rotated, Pending: t.State == token.StatePending,
+		Token: t.Token, Gateway: gateway, Tried: tried, Samples: h.samples(r.Context(), t, gateway), Rotated: !t.RotatedAt.IsZero(), Pending: t.State == token.StatePending,
+	}
+	if isHere {
+		content.TryURL = gateway + triedPath
 	}
 	if t.PreviousUntil.After(h.now()) {
 		content.OldUntil = h.moment(t.PreviousUntil)
@@ -26,13 +34,16 @@ func (h *Handler) showSecret(w http.ResponseWriter, r *http.Request, v *visit, t
 	}
 	title := "shown.title"
 	switch t.State {
-	case token.StatePending, token.StateNotYetValid, token.StateSuspended:
+	case token.StateActive:
+	case token.StatePending, token.StateNotYetValid:
 		title += "." + string(t.State)
+	default:
+		title += "." + string(token.StateSuspended)
 	}
 	if content.HandoverURL != "" {
 		title = "shown.link.title"
 	}
-	h.render(w, r, http.StatusCreated, "shown", v, page.Frame{Title: h.say(title, t.Name), Section: page.SectionMine, Content: content})
+	h.render(w, r, status, "shown", v, page.Frame{Title: h.say(title, t.Name), Section: page.SectionMine, Content: content})
 }
 
 // samples returns ready lines for clients.
@@ -44,9 +55,9 @@ func (h *Handler) samples(ctx context.Context, t admin.Token, gateway string) []
 	return shown
 }
 
-// gatewayURL returns the URL that clients use, and whether the page's scripts may send
-// requests there: only if the page is at the same origin.
-func (h *Handler) gatewayURL(r *http.Request) (gateway string, mayTry bool) {
+// gatewayURL returns the URL that clients use, and whether it has the page's own origin:
+// the page cannot send requests to another.
+func (h *Handler) gatewayURL(r *http.Request) (gateway string, isHere bool) {
 	origin := mounted(r).origin
 	gateway, err := admin.PublicURL(h.app)
 	if err != nil {

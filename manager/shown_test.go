@@ -56,16 +56,3 @@ func TestPendingTokenIsNotTried(t *testing.T) {
 		t.Error("the page offers to try a token that does not work yet")
 	}
 }
-
-// TestTryOnlyHere: the page's scripts cannot send requests to another origin.
-func TestTryOnlyHere(t *testing.T) {
-	a := newApp(t)
-	server := serve(t, a, new(header))
-	alice := newBrowser(t, server, "alice")
-	form := url.Values{"name": {"n"}, "scope": {"read"}, "expires": {"7d"}}
-	if created := alice.post("/tokens/tokens/new", form); strings.Contains(created.body, "data-try") {
-		t.Error("the page offers to ask another origin")
-	}
-	a.public = server.URL
-	alice.post("/tokens/tokens/new", form).want(t, "here", http.StatusCreated, `data-try="`+server.URL+`"`)
-}

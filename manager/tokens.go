@@ -20,6 +20,7 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tokens/new", h.person(h.newToken))
 	mux.HandleFunc("POST /tokens/new", h.person(h.createToken))
 	mux.HandleFunc("POST /tokens/sentence", h.person(h.describeToken))
+	mux.HandleFunc("POST /tokens/try", h.person(h.tryToken))
 	mux.HandleFunc("GET /tokens/{id}", h.person(h.showToken))
 	mux.HandleFunc("GET /tokens/{id}/edit", h.person(h.editToken))
 	mux.HandleFunc("POST /tokens/{id}/edit", h.person(h.changeToken))

@@ -136,6 +136,12 @@ func TestPageWithoutScripts(t *testing.T) {
 	p.Fill("Projects", "DEMO")
 	p.Follow("button", "Create token")
 	tok := s.shown(p, "root")
+	p.Follow("button", "Ask Jira who I am")
+	p.Shows("Jira answers 200: " + accountUser + ".")
+	p.Lacks("emailAddress") // the body is folded
+	if again := s.shown(p, "root"); again != tok {
+		t.Errorf("after it was tried, the page shows %+v", again)
+	}
 	p.Follow("link", "Done")
 	p.Follow("link", "Change")
 	p.Fill("Name", "plainer")
@@ -151,6 +157,15 @@ func TestPageWithoutScripts(t *testing.T) {
 	p.Fill("Path", "/rest/api/2/issue/DEMO-1")
 	p.Follow("button", "Check")
 	p.Shows("Passes")
+	p.Follow("link", "Change")
+	p.Fill("Works from these networks", "203.0.113.0/24")
+	p.Follow("button", "Save changes")
+	p.Follow("link", "Rotate")
+	p.Follow("button", "Rotate")
+	rotated = s.shown(p, "root")
+	p.Follow("button", "Ask Jira who I am")
+	p.Shows("Jira answers 403:", "127.0.0.1") // the gateway checks it as it checks every request
+	p.Follow("link", "Done")
 	p.Follow("link", "Revoke")
 	p.Follow("button", "Revoke “plainer”")
 	if a, _ := s.works(rotated); a.reason() != "token_revoked" {

@@ -141,14 +141,19 @@ type Shown struct {
 	// Token is shown once. If it is empty, HandoverURL leads to it.
 	Token, HandoverURL string
 	HandoverEnds       Moment
-	// Gateway is the URL for clients. MayTry is set if this page may send it requests.
-	Gateway  string
-	MayTry   bool
-	Samples  []Sample
-	Rotated  bool
-	OldUntil Moment
-	Pending  bool
+	// Gateway is the URL for clients. TryURL is where the token is tried; empty if this
+	// page cannot send requests there.
+	Gateway, TryURL string
+	Tried           Tried
+	Samples         []Sample
+	Rotated         bool
+	OldUntil        Moment
+	Pending         bool
 }
+
+// Tried is what was answered when a token was tried: in words, and the body. Both are empty
+// if it was not.
+type Tried struct{ Answer, Body string }
 
 // Sample is ready lines for a client.
 type Sample struct{ ID, Name, Text, Lines string }

@@ -211,19 +211,17 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 	});
 }
 
-// "Try it": the gateway is asked with the token that is shown.
+// "Try it": the gateway is asked with the token that is shown, without leaving the page.
 for (const form of document.querySelectorAll("form[data-try]")) {
 	const [out, body] = [form.querySelector("output"), form.querySelector("details")];
-	form.hidden = false;
-	for (const instead of document.querySelectorAll("[data-instead]")) instead.hidden = true;
 	form.addEventListener("submit", async (event) => {
 		event.preventDefault();
-		const bytes = new TextEncoder().encode(form.dataset.owner + ":" + document.getElementById("secret").textContent);
+		const bytes = new TextEncoder().encode(form.elements.holder.value + ":" + form.elements.token.value);
 		const basic = btoa(String.fromCharCode(...bytes));
 		out.textContent = "…";
 		body.hidden = true;
 		try {
-			const response = await fetch(form.dataset.try + "/rest/api/2/myself", { headers: { Authorization: "Basic " + basic, Accept: "application/json" }, credentials: "omit" });
+			const response = await fetch(form.dataset.try, { headers: { Authorization: "Basic " + basic, Accept: "application/json" }, credentials: "omit" });
 			const text = await response.text();
 			let answer = null;
 			try { answer = JSON.parse(text); } catch { /* shown as it is */ }
