@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -194,4 +195,58 @@ func TestTrustTest(t *testing.T) {
 		t.Errorf("got %s", r)
 	}
 	g.exchanged(g.exchange(jwt)) // it was not used up
+}
+
+// TestAnotherJWTIsNoOtherBudget: whoever has used up what the tokens for JWTs of an issuer may
+// change gets another token for another JWT, but no other budget, nor by a restart.
+func TestAnotherJWTIsNoOtherBudget(t *testing.T) {
+	issuer := fakeissuer.New(t)
+	g := startGateway(t, options{store: redisStore(redistest.Start(t)), apps: trusting(issuer, "limit_writes 2/d")})
+	another := func() issued {
+		tok := g.exchanged(g.exchange(g.jwt(issuer, nil)))
+		return issued{Owner: tok.Owner, Token: tok.AccessToken}
+	}
+	first := another()
+	g.check(t, g.change(first, heldBody), passes)
+	g.check(t, g.change(another(), heldBody), passes)
+	for range 2 {
+		for _, tok := range []issued{first, another()} {
+			g.check(t, g.change(tok, heldBody), refused(429, "rate_limited"))
+			g.check(t, g.do("GET", issuePath, tok.basic()), passes)
+		}
+		g.stop()
+		g.start()
+	}
+}
+
+// TestIssuerWithdrawsItsKeys: an issuer whose key set becomes empty has withdrawn its keys.
+// A JWT that was signed with one of them gets no token from then on; tokens go on working.
+func TestIssuerWithdrawsItsKeys(t *testing.T) {
+	issuer := fakeissuer.New(t)
+	g := startGateway(t, options{apps: "max_failures off\n" + trusting(issuer, "")})
+	tok := g.exchanged(g.exchange(g.jwt(issuer, nil)))
+	signedBefore := g.jwt(issuer, nil)
+	issuer.AddKey(t)
+	signedAfter := g.jwt(issuer, nil)
+	issuer.Respond(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/keys" {
+			issuer.Usual(w, r)
+			return
+		}
+		fmt.Fprint(w, `{"keys":[]}`)
+	})
+	fetched := issuer.Fetched.Load()
+	eventually(t, "the keys to be fetched again, some seconds after the first time", func() error {
+		wantOAuthError(t, g, g.exchange(signedAfter), 503, "issuer_unavailable", "temporarily_unavailable")
+		if issuer.Fetched.Load() == fetched {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	a := g.exchange(signedBefore)
+	wantOAuthError(t, g, a, 503, "issuer_unavailable", "temporarily_unavailable")
+	if n := g.tokensOf("ci-site"); a.header.Get("Retry-After") == "" || strings.Contains(a.body, "jt_") || n != 1 {
+		t.Errorf("%d tokens: %s", n, a)
+	}
+	g.check(t, g.do("GET", issuePath, basic("ci-site", tok.AccessToken)), passes)
 }

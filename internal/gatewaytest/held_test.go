@@ -145,3 +145,42 @@ func TestHeldWritesRace(t *testing.T) {
 		t.Errorf("%d requests reached Jira, want 1", reached)
 	}
 }
+
+// TestApprovalOutlivesRefusals: a request that the gateway refuses although somebody has
+// approved it passes later, without another approval.
+func TestApprovalOutlivesRefusals(t *testing.T) {
+	server := redistest.Start(t)
+	g := startGateway(t, options{store: redisStore(server), apps: "audit strict\nlimit_writes 1/d"})
+	tok, limited := g.issue("agent", "write", "hold_writes", true, "limit_writes", "off"), g.issue("agent", "write", "hold_writes", true)
+	approved := func(tok issued, body string) {
+		t.Helper()
+		g.up.take()
+		id := g.wantHeld(t, g.change(tok, body))
+		if r := g.token("approve", id); r.code != 0 {
+			t.Fatal(r)
+		}
+		g.up.take() // what Jira was asked about the issue
+	}
+	approved(tok, heldBody)
+	server.Do("config", "set", "maxmemory", 1)
+	g.check(t, g.change(tok, heldBody), refused(503, "store_unavailable"))
+	server.Do("config", "set", "maxmemory", 0)
+	g.check(t, g.change(tok, heldBody), passes)
+	g.wantHeld(t, g.change(tok, heldBody))
+
+	approved(limited, heldBody)
+	g.check(t, g.change(limited, heldBody), passes)
+	const second = `{"body":"second"}`
+	approved(limited, second)
+	g.check(t, g.change(limited, second), refused(429, "rate_limited"))
+	o := g.options
+	o.apps = "audit strict\nlimit_writes 9/d"
+	g.configure(o)
+	if r := g.reload(); r.code != 0 {
+		t.Fatal(r)
+	}
+	if seen := g.check(t, g.change(limited, second), passes); len(seen) == 1 && seen[0].body != second {
+		t.Errorf("Jira got %s", seen[0])
+	}
+	g.wantHeld(t, g.change(limited, second))
+}

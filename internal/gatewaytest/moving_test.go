@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -9,8 +10,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
 	"github.com/jiratokens/caddy-jira-tokens/internal/fakejira"
 	"github.com/jiratokens/caddy-jira-tokens/internal/redistest"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
+	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 )
 
 // TestMoveToRedis does what docs/moving.md says: from one gateway with a file to two that
@@ -163,4 +169,92 @@ func (g *gateway) importFile(path string, args ...string) result {
 	}
 	defer file.Close()
 	return g.tokenReading(file, append([]string{"import"}, args...)...)
+}
+
+// TestImportAfterRetention: what was deleted stays deleted, although the trail has lost the
+// event that says so.
+func TestImportAfterRetention(t *testing.T) {
+	g := startGateway(t, options{})
+	kept, deleted := g.issue("alice", "read"), g.issue("bob", "write")
+	export := g.token("export").out
+	g.call("DELETE", "/jira_tokens/tokens/"+deleted.ID, nil, http.StatusNoContent, nil)
+	g.issue("carol", "read") // the trail never loses its newest event
+	g.stop()
+	trim(t, g.store)
+	g.start()
+	r := g.tokenWith(export, "import")
+	if !strings.Contains(oneLine(r.out+r.err), "it may have been deleted here since") {
+		t.Errorf("import: %s", r)
+	}
+	g.check(t, g.do("GET", issuePath, deleted.basic()), refused(401, "invalid_token"))
+	g.check(t, g.do("GET", issuePath, kept.basic()), passes)
+	if r := g.tokenWith(export, "import", "--restore"); r.code != 0 {
+		t.Errorf("import --restore: %s", r)
+	}
+	eventually(t, "the token to be restored", func() error {
+		if a := g.do("GET", issuePath, deleted.basic()); a.status != http.StatusOK {
+			return fmt.Errorf("%s", a)
+		}
+		return nil
+	})
+}
+
+// trim removes the events from a file store, as retention does, but for the newest.
+func trim(t *testing.T, path string) {
+	t.Helper()
+	module := &filestore.Store{Path: path}
+	if err := module.Provision(caddy.Context{}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := module.NewStore(zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	events, err := store.RawEvents(t.Context(), storage.EventID{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := store.RemoveEvents(t.Context(), events[len(events)-1].ID, 100); n == 0 || err != nil {
+		t.Fatal(n, err)
+	}
+}
+
+// TestImportedLink: of two gateways that know the same link after a move, only the one that
+// made it shows the token. The other records an alarm.
+func TestImportedLink(t *testing.T) {
+	a, b := startGateway(t, options{}), startGateway(t, options{})
+	h, path := a.handOver("create", "--owner", "eve", "--name", "n")
+	b.guard("eve", strings.TrimPrefix(path, linkBefore))
+	if r := b.tokenWith(a.token("export").out, "import"); r.code != 0 {
+		t.Fatal(r)
+	}
+	for _, method := range []string{"GET", "POST", "POST"} {
+		got := b.do(method, path, asProgram, "")
+		b.check(t, got, refused(http.StatusGone, "handover_ended"))
+		if strings.Contains(got.body, "jt_") {
+			t.Errorf("%s: %s", method, got)
+		}
+	}
+	if r := b.token("audit", "--token", h.ID); strings.Count(r.out, "handover_alarm") != 2 || strings.Contains(r.out, "handover_opened") {
+		t.Errorf("the trail: %s", r)
+	}
+	b.eventuallyLogged(t, "a hand-over link was opened again")
+	var opened issued
+	if got := a.do("POST", path, asProgram, ""); got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &opened) != nil {
+		t.Fatalf("at the gateway that made it: %s", got)
+	}
+	a.guard(opened.Owner, opened.Token)
+	b.guard(opened.Owner, opened.Token)
+	a.check(t, a.do("GET", issuePath, opened.basic()), passes)
+	b.check(t, b.do("GET", issuePath, opened.basic()), refused(401, "invalid_token")) // until it is told
+	if r := b.tokenWith(a.token("export").out, "import"); r.code != 0 || !strings.Contains(r.out, "Replaced by later versions of themselves: 1.") {
+		t.Errorf("import after the alarms: %s", r)
+	}
+	eventually(t, "the other gateway to know the token", func() error {
+		if got := b.do("GET", issuePath, opened.basic()); got.status != http.StatusOK {
+			return fmt.Errorf("%s", got)
+		}
+		return nil
+	})
 }

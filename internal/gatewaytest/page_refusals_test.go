@@ -2,8 +2,10 @@ package gatewaytest
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -145,4 +147,98 @@ func TestPageRefusesChanges(t *testing.T) {
 			t.Errorf("afterwards: %s", a)
 		}
 	}
+}
+
+// TestPageRefusesStaleRotations: a form that shows a token as it was before somebody changed
+// it does not rotate it, so its secret still works.
+func TestPageRefusesStaleRotations(t *testing.T) {
+	g := startRefusals(t)
+	tok := g.issue("alice", "read")
+	g.call("PATCH", "/jira_tokens/tokens/"+tok.ID, map[string]any{"purpose": "changed"}, http.StatusOK, nil)
+	for name, a := range map[string]answer{
+		"the page":    g.submit("alice", "tokens/"+tok.ID+"/rotate", "overlap=0s&version=1"),
+		"with a link": g.submit("alice", "tokens/"+tok.ID+"/rotate", "overlap=0s&version=1&handover=true&handover_for=1h"),
+		"the API":     g.do("POST", "/tokens/api/v1/tokens/"+tok.ID+"/rotate", person("alice"), `{"overlap":"0s","version":1}`),
+	} {
+		if a.status != http.StatusConflict || strings.Contains(a.body, "jt_") {
+			t.Errorf("%s: %s", name, a)
+		}
+	}
+	g.check(t, g.do("GET", issuePath, tok.basic()), passes)
+	if a := g.submit("alice", "tokens/"+tok.ID+"/rotate", "overlap=0s&version=2"); a.status != http.StatusCreated {
+		t.Errorf("the form as it is now: %s", a)
+	}
+	g.up.take() // what the ready lines need to know about Jira
+	g.check(t, g.do("GET", issuePath, tok.basic()), refused(401, "invalid_token"))
+}
+
+// TestPageRefusesKeptFormsOfOthers: what somebody typed until the session ended can be sent
+// by whoever signs in next in that browser, who can do no more with it than with a form of
+// their own.
+func TestPageRefusesKeptFormsOfOthers(t *testing.T) {
+	g := startRefusals(t)
+	tok := g.issue("alice", "read")
+	for path, form := range map[string]string{
+		"tokens/new":                   "do=create&name=typed&owner=alice&kind=user&scope=read&expires=7d&number=ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+		"tokens/" + tok.ID + "/edit":   "do=change&name=typed&version=1",
+		"tokens/" + tok.ID + "/rotate": "overlap=0s&version=1&reason=typed",
+		"tokens/" + tok.ID + "/revoke": "version=1&reason=typed",
+		"all/bulk/take":                "do=revoke&id=" + tok.ID + "&version=1&typed=" + url.QueryEscape("revoke 1") + "&reason=typed",
+		"owner/revoke?name=alice":      "typed=alice&reason=typed",
+	} {
+		lost := g.do("POST", "/tokens/"+path, fromPage, form)
+		if lost.status != http.StatusUnauthorized || !strings.Contains(lost.body, "typed") {
+			t.Fatalf("%s without a session: %s", path, lost)
+		}
+		kept := make(map[string]string)
+		for _, name := range []string{"kept", "kept_to"} {
+			found := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(lost.body)
+			if found == nil {
+				t.Fatalf("%s: the page keeps no form: %s", path, lost.body)
+			}
+			kept[name] = html.UnescapeString(found[1])
+		}
+		values, err := url.ParseQuery(kept["kept"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := url.ParseQuery(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // as the page sends it, and without looking at the form again
+			if a := g.submit("eric", kept["kept_to"], values.Encode()); strings.Contains(a.body, "jt_") || a.status == http.StatusCreated || a.status == http.StatusSeeOther {
+				t.Errorf("%s by somebody else: %s", path, a)
+			}
+			values.Set("do", sent.Get("do"))
+		}
+	}
+	g.check(t, g.do("GET", issuePath, tok.basic()), passes)
+	var now issued
+	g.call("GET", "/jira_tokens/tokens/"+tok.ID, nil, http.StatusOK, &now)
+	if now.Version != tok.Version || g.tokensOf("alice") != 1 || g.tokensOf("eric") != 0 {
+		t.Errorf("alice has %d tokens, eric %d: %+v", g.tokensOf("alice"), g.tokensOf("eric"), now)
+	}
+}
+
+// TestPageRefusesUnknownFilters: a filter that the page does not know selects nothing, rather
+// than all tokens.
+func TestPageRefusesUnknownFilters(t *testing.T) {
+	g := startRefusals(t)
+	tok := g.issue("alice", "read")
+	for _, filter := range []string{"ownr=alice", "owner=alice&owners=bob", "%zz", "Owner=alice"} {
+		for _, path := range []string{"all/bulk", "all/bulk/take"} {
+			for _, do := range []string{"disable", "revoke", "extend"} {
+				values := url.Values{"do": {do}, "all": {filter}, "typed": {do + " 1"}, "by": {"30"}}
+				if a := g.submit("root", path, values.Encode()); a.status != http.StatusBadRequest {
+					t.Errorf("%s %s of %q: %s", path, do, filter, a)
+				}
+			}
+		}
+	}
+	g.check(t, g.do("GET", issuePath, tok.basic()), passes)
+	if a := g.submit("root", "all/bulk/take", url.Values{"do": {"revoke"}, "all": {"owner=alice"}, "typed": {"revoke 1"}}.Encode()); a.status != http.StatusOK {
+		t.Errorf("a filter that it knows: %s", a)
+	}
+	g.check(t, g.do("GET", issuePath, tok.basic()), refused(401, "token_revoked"))
 }

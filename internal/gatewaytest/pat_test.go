@@ -61,3 +61,33 @@ func TestPATAPI(t *testing.T) {
 		g.check(t, g.do(method, path, tok.bearer()), refused(403, "path_denied"))
 	}
 }
+
+// TestPATWouldDoMore: a token whose changes are held, or with a limit of its own or the
+// gateway's, creates no other, with which its holder could do more.
+func TestPATWouldDoMore(t *testing.T) {
+	const path = "/rest/pat/latest/tokens"
+	g := startGateway(t, options{site: "pat_api on"})
+	create := func(tok issued, w want) {
+		t.Helper()
+		a := g.do("POST", path, tok.bearer(), `{"name":"stolen","expirationDuration":30}`)
+		g.check(t, a, w)
+		if n := g.tokensOf(tok.Owner); strings.Contains(a.body, "jt_") || n != 1 {
+			t.Errorf("%s has %d tokens: %s", tok.Owner, n, a)
+		}
+	}
+	for owner, bound := range map[string][]any{
+		"held": {"hold_writes", true}, "limited": {"limit", "9/d"}, "few changes": {"limit_writes", "9/d"}, "one at once": {"max_concurrent", 1},
+	} {
+		create(g.issue(owner, "write", bound...), refused(403, "path_denied"))
+	}
+	create(g.issue("reader", "read"), refused(403, "scope_insufficient"))
+
+	free := g.issue("free", "write")
+	o := g.options
+	o.apps = "limit_writes 9/d"
+	g.configure(o)
+	if r := g.reload(); r.code != 0 {
+		t.Fatal(r)
+	}
+	create(free, refused(403, "path_denied"))
+}
