@@ -42,7 +42,7 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		return
 	}
 	v.newID = newID(v.person(), values)
-	if h.wasSent(w, r, v, v.newID) {
+	if h.wasSent(w, r, v, v.newID, values) {
 		return
 	}
 	typed := typed{values}
@@ -68,7 +68,7 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	var created admin.Token
 	if err := h.as(r, v).call(http.MethodPost, "tokens", nil, edit, &created); err != nil {
-		if !h.wasSent(w, r, v, v.newID) { // at the same time
+		if !h.wasSent(w, r, v, v.newID, values) { // at the same time
 			h.refuseForm(w, r, v, typed, nil, err)
 		}
 		return

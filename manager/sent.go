@@ -2,11 +2,13 @@ package manager
 
 import (
 	"crypto/sha256"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
 
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -26,13 +28,21 @@ func newID(person string, values url.Values) string {
 	return token.IDFrom(sha256.Sum256([]byte(token.Fold(person) + "\x00" + number)))
 }
 
-// wasSent reports whether there is a token with the ID that a form gives its token. It
-// answers the request then.
-func (h *Handler) wasSent(w http.ResponseWriter, r *http.Request, v *visit, id string) bool {
+// wasSent reports whether there is a token with the ID that a form gives its token, or was
+// one until it was deleted. It answers the request then.
+func (h *Handler) wasSent(w http.ResponseWriter, r *http.Request, v *visit, id string, values url.Values) bool {
 	if id == "" {
 		return false
 	}
 	record, err := h.app.Registry().Show(r.Context(), id)
+	if errors.Is(err, storage.ErrNotFound) {
+		deleted, err := h.app.Registry().Deleted(r.Context(), id)
+		if err == nil && deleted {
+			values.Del("number") // what was typed is in another form now
+			h.renderForm(w, r, v, http.StatusConflict, h.form(r, v, typed{values}, nil), &page.Notice{Tone: page.ToneWarn, Text: h.say("sent.deleted")})
+		}
+		return err == nil && deleted
+	}
 	if err != nil {
 		return false // there is none; or creating one says what is wrong
 	}

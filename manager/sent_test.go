@@ -70,6 +70,34 @@ func TestFormIsSentTwice(t *testing.T) {
 	}
 }
 
+// TestFormOfADeletedToken: a form whose token was deleted does not make another one with the
+// same ID, which nobody could tell from the first in the trail. What was typed is not lost.
+func TestFormOfADeletedToken(t *testing.T) {
+	a := newApp(t)
+	alice := newBrowser(t, serve(t, a, new(header)), "alice")
+	form := openForm(alice, "typed name")
+	created := alice.post("/tokens/tokens/new", form)
+	created.want(t, "the form", http.StatusCreated, "jt_")
+	id := secretPattern.FindString(created.body)[3:13]
+	if err := a.registry.Delete(t.Context(), registry.Actor{}, id); err != nil {
+		t.Fatal(err)
+	}
+	var again answer
+	for range 2 {
+		again = alice.post("/tokens/tokens/new", form)
+		again.want(t, "again", http.StatusConflict, "has already made a token, which was deleted", `value="typed name"`)
+		if secretPattern.MatchString(again.body) || tokensOf(t, a, "alice") != 0 {
+			t.Errorf("it has made another token:\n%s", again.body)
+		}
+	}
+	another := numberPattern.FindStringSubmatch(again.body)
+	if another == nil || another[1] == form.Get("number") {
+		t.Fatalf("the form is the same: %q", another)
+	}
+	form.Set("number", another[1])
+	alice.post("/tokens/tokens/new", form).want(t, "the form that is shown then", http.StatusCreated, "jt_")
+}
+
 // atOnce sends a form several times at once, and returns how many answers had each status.
 func atOnce(b *browser, path string, form url.Values) (statuses map[int]int, bodies []string) {
 	b.t.Helper()

@@ -257,6 +257,13 @@ func (r *Registry) Delete(ctx context.Context, actor storage.Actor, id string) e
 	return fmt.Errorf("token %s: %w", id, storage.ErrConflict)
 }
 
+// Deleted reports whether a token with this ID was deleted, as far as the audit trail goes
+// back. It also does if the trail is too damaged to tell.
+func (r *Registry) Deleted(ctx context.Context, id string) (bool, error) {
+	last, err := r.lastChange(ctx, id)
+	return last == ActionDelete || last == storage.ActionDamaged, err
+}
+
 // errUnchanged is returned by an edit that has nothing to change, and errRecordOnly by one
 // after which there must be an event even so.
 var (

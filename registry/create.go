@@ -67,7 +67,7 @@ func (r *Registry) create(ctx context.Context, actor storage.Actor, edit token.E
 	r.awaitApproval(record)
 	secret := token.New()
 	if record.ID != "" { // chosen by a Vet
-		if secret, err = token.WithID(record.ID); err != nil {
+		if secret, err = r.withID(ctx, record.ID); err != nil {
 			return Issued{}, err
 		}
 	}
@@ -88,6 +88,20 @@ func (r *Registry) create(ctx context.Context, actor storage.Actor, edit token.E
 		return Issued{}, err
 	}
 	return issued, nil
+}
+
+// withID returns a new token with an ID that was chosen. A token that was deleted does not
+// come back under its ID: nobody could tell the two apart in the audit trail, and the JWT or
+// the form that the ID follows from makes one token only.
+func (r *Registry) withID(ctx context.Context, id string) (token.Token, error) {
+	deleted, err := r.Deleted(ctx, id)
+	if err != nil {
+		return token.Token{}, err
+	}
+	if deleted {
+		return token.Token{}, fmt.Errorf("token %s was deleted, and no other one gets its ID: %w", id, storage.ErrConflict)
+	}
+	return token.WithID(id)
 }
 
 // complete chooses the fields of a new token about which the edit says nothing.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -105,6 +106,33 @@ func TestExchangeOnce(t *testing.T) {
 	}
 	for range 2 { // without an ID, a JWT can be exchanged again
 		exchange(t, r, jwt(r, ""))
+	}
+}
+
+// TestDeletedIDStaysUnused: what was deleted does not come back under its ID, neither for the
+// form nor for the JWT that the ID follows from.
+func TestDeletedIDStaysUnused(t *testing.T) {
+	r, _, _ := newDamaged(t)
+	id := token.IDFrom([32]byte{1})
+	chosen := func(_ context.Context, record *token.Record) error {
+		record.ID = id
+		return nil
+	}
+	fields := edit(t, map[string]any{"owner": "alice", "name": "n"})
+	if _, err := r.Create(t.Context(), admin, fields, chosen); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Delete(t.Context(), admin, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Create(t.Context(), admin, fields, chosen); !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("the form: %v", err)
+	}
+	if _, err := tryExchange(t, r, jwt(r, id), nil); !errors.Is(err, ErrExchanged) {
+		t.Errorf("the JWT: %v", err)
+	}
+	if got := actionsOf(t, r, id); got != "create delete" {
+		t.Errorf("the trail: %s", got)
 	}
 }
 

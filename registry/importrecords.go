@@ -138,8 +138,8 @@ func (r *Registry) importRevocation(ctx context.Context, actor storage.Actor, fr
 }
 
 // lastChange returns the action of the last change of a token in this store, or "" if the
-// trail has none, or storage.ActionDamaged if that can no longer be read. Other events about the token, such as those about its requests, are no
-// changes, whoever caused them.
+// trail has none, or storage.ActionDamaged if that can no longer be read. Other events about the
+// token, such as those about its requests, are not changes, whoever caused them.
 func (r *Registry) lastChange(ctx context.Context, id string) (action string, err error) {
 	action, _, err = r.lastChangeAndAlarms(ctx, id)
 	return action, err
