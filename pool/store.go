@@ -109,8 +109,8 @@ func (s *Store) Census(ctx context.Context, query storage.CensusQuery) (*storage
 }
 
 // Owners implements storage.Finder.
-func (s *Store) Owners(ctx context.Context, query storage.CensusQuery, text string) ([]storage.OwnerTally, int, error) {
-	return s.catalog.Owners(ctx, query, text)
+func (s *Store) Owners(ctx context.Context, query storage.OwnersQuery) (*storage.Owners, error) {
+	return s.catalog.Owners(ctx, query)
 }
 
 // ExpiryCounter counts tokens that expire, or is nil if the store cannot.

@@ -75,38 +75,33 @@ func (r *Registry) Owners(ctx context.Context, query OwnerQuery) (page OwnerPage
 	if r.finder == nil {
 		return page, errNoFinder
 	}
-	var tallies []storage.OwnerTally
-	tallies, page.Damaged, err = r.finder.Owners(ctx, storage.CensusQuery{Now: r.now(), Judge: r}, query.Search)
+	wanted := storage.OwnersQuery{Now: r.now(), Judge: r, Text: query.Search, Limit: query.Limit}
+	if query.State != "" || query.Group != "" {
+		wanted.Match = func(owner string, kind token.Kind) bool { return r.matchOwner(owner, kind, &query) }
+	}
+	found, err := r.finder.Owners(ctx, wanted)
 	if err != nil {
 		return page, fmt.Errorf("listing owners: %w", err)
 	}
-	listed := tallies[:0]
-	for _, t := range tallies {
-		if r.matchOwner(&t, &query) {
-			listed = append(listed, t)
-		}
+	page.Damaged = found.Damaged
+	if found.Total > len(found.Tallies) {
+		page.Total = found.Total
 	}
-	if query.Limit > 0 && len(listed) > query.Limit {
-		page.Total, listed = len(listed), listed[:query.Limit]
-	}
-	spelled, err := r.spellings(ctx, listed)
+	spelled, err := r.spellings(ctx, found.Tallies)
 	if err != nil {
 		return page, err
 	}
-	for i := range listed {
-		t := &listed[i]
+	for i := range found.Tallies {
+		t := &found.Tallies[i]
 		page.Owners = append(page.Owners, r.viewOwner(cmp.Or(spelled[t.Newest], t.Owner), t))
 	}
 	return page, nil
 }
 
 // matchOwner reports whether an owner is in the state and the group that query asks for.
-func (r *Registry) matchOwner(t *storage.OwnerTally, query *OwnerQuery) bool {
-	if query.State == "" && query.Group == "" {
-		return true
-	}
-	person := r.owners.Person(t.Owner)
-	state, _ := r.ownerState(person, t.Kind)
+func (r *Registry) matchOwner(owner string, kind token.Kind, query *OwnerQuery) bool {
+	person := r.owners.Person(owner)
+	state, _ := r.ownerState(person, kind)
 	return (query.State == "" || state == query.State) && (query.Group == "" || slices.Contains(person.Groups, query.Group))
 }
 
@@ -140,7 +135,8 @@ func (r *Registry) Owner(ctx context.Context, name string) (OwnerView, error) {
 		if !found {
 			name, t.Kind, found = record.Owner, record.Kind, true
 		}
-		t.Add(record.Kind, r.State(record))
+		t.Add(r.State(record), 1)
+		t.Kind = min(t.Kind, record.Kind) // user before external before service
 		return nil
 	}, func(storage.DamagedError) { found = true })
 	if err != nil {

@@ -16,10 +16,8 @@ type Finder interface {
 	Find(ctx context.Context, query Query) (Page, error)
 	// Census counts tokens.
 	Census(ctx context.Context, query CensusQuery) (*Census, error)
-	// Owners counts the tokens of each owner whose name has a text in it, ignoring case,
-	// in the order of their names. It also returns the number of damaged records: nobody
-	// knows whose they are.
-	Owners(ctx context.Context, query CensusQuery, text string) (owners []OwnerTally, damaged int, err error)
+	// Owners counts the tokens of each owner that query asks for.
+	Owners(ctx context.Context, query OwnersQuery) (*Owners, error)
 }
 
 // LoadingError reports that a Finder is still reading the tokens.
@@ -61,6 +59,31 @@ type Census struct {
 	Expiring, Unused, NeverUsed int
 }
 
+// OwnersQuery says whose tokens to count.
+type OwnersQuery struct {
+	// Now is the time that states refer to.
+	Now time.Time
+	// Judge knows which tokens are suspended.
+	Judge Judge
+	// Text must be in the owner's name, ignoring case.
+	Text string
+	// Match reports whether to count the tokens of an owner, whose name is case-folded.
+	// If it is nil, all are counted. It must not call the Finder.
+	Match func(owner string, kind token.Kind) bool
+	// Limit is the maximum number of owners to return. 0 means no limit.
+	Limit int
+}
+
+// Owners holds the numbers of tokens of some owners.
+type Owners struct {
+	// Tallies are in the order of the owners' names.
+	Tallies []OwnerTally
+	// Total is the number of owners that match, of which Tallies has the first ones.
+	Total int
+	// Damaged is the number of damaged records. Nobody knows whose they are.
+	Damaged int
+}
+
 // OwnerTally counts the tokens of one owner, without those that were exchanged for JWTs
 // and have ended.
 type OwnerTally struct {
@@ -74,10 +97,9 @@ type OwnerTally struct {
 	counts [8]uint32 // by the place in token.States
 }
 
-// Add counts a token.
-func (t *OwnerTally) Add(kind token.Kind, state token.State) {
-	t.counts[slices.Index(token.States(), state)]++
-	t.Kind = min(t.Kind, kind) // user before external before service
+// Add counts n tokens in a state.
+func (t *OwnerTally) Add(state token.State, n uint32) {
+	t.counts[slices.Index(token.States(), state)] += n
 }
 
 // States returns the numbers of tokens by state.

@@ -168,13 +168,19 @@ func BenchmarkFind(b *testing.B) {
 			b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
 		})
 	}
-	b.Run("census", func(b *testing.B) {
-		before := cpuTime(b)
-		for b.Loop() {
-			if _, err := c.Census(ctx, storage.CensusQuery{Now: store.now, Judge: suspends("other"), Expiring: 30 * day, Unused: 90 * day}); err != nil {
-				b.Fatal(err)
+	counted, owners := storage.CensusQuery{Now: store.now, Judge: suspends("other"), Expiring: 30 * day, Unused: 90 * day}, storage.OwnersQuery{Now: store.now, Judge: suspends("other"), Limit: 100}
+	for name, count := range map[string]func() error{
+		"census": func() error { _, err := c.Census(ctx, counted); return err },
+		"owners": func() error { _, err := c.Owners(ctx, owners); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			before := cpuTime(b)
+			for b.Loop() {
+				if err := count(); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-		b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
-	})
+			b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
+		})
+	}
 }

@@ -38,6 +38,7 @@ type Catalog struct {
 	byID     map[[idLength]byte]*row
 	profiles []*profile
 	known    map[profileKey]uint32
+	owners   names
 	damaged  map[string]storage.DamagedError
 	// judged is the judge who was asked last.
 	judged judged

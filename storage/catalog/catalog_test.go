@@ -238,12 +238,12 @@ func TestCountsAreLists(t *testing.T) {
 			t.Errorf("%s: %d are counted and %d listed", name, list.counted, len(found))
 		}
 	}
-	owners, _, err := c.Owners(t.Context(), query, "OWNER")
+	owners, err := c.Owners(t.Context(), storage.OwnersQuery{Now: query.Now, Judge: judge, Text: "OWNER"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sums := make(map[token.State]int)
-	for _, owner := range owners {
+	for _, owner := range owners.Tallies {
 		for state, n := range owner.States() {
 			sums[state] += n
 		}

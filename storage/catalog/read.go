@@ -62,11 +62,11 @@ func (c *Catalog) follow(ctx context.Context) {
 	}
 }
 
-// isOvergrown reports whether most profiles are no longer used.
+// isOvergrown reports whether most profiles, or most names of owners, are no longer used.
 func (c *Catalog) isOvergrown() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return len(c.profiles) > 2*len(c.rows)+1000
+	return max(len(c.profiles), len(c.owners.list)) > 2*len(c.rows)+1000
 }
 
 // reading is a catalog that is being read.
@@ -74,6 +74,7 @@ type reading struct {
 	rows     []*row
 	profiles []*profile
 	known    map[profileKey]uint32
+	owners   names
 	damaged  map[string]storage.DamagedError
 }
 
@@ -90,11 +91,12 @@ func (c *Catalog) readAll(ctx context.Context, watched uint64) error {
 			return err
 		}
 	}
-	all := &reading{known: make(map[profileKey]uint32), damaged: make(map[string]storage.DamagedError)}
+	all := &reading{known: make(map[profileKey]uint32), owners: newNames(), damaged: make(map[string]storage.DamagedError)}
 	if err := c.readPages(ctx, all, watched); err != nil {
 		return err
 	}
 	slices.SortFunc(all.rows, func(a, b *row) int { return b.compare(a) })
+	all.owners.order()
 	byID := make(map[[idLength]byte]*row, len(all.rows))
 	for _, r := range all.rows {
 		byID[r.id] = r
@@ -104,7 +106,7 @@ func (c *Catalog) readAll(ctx context.Context, watched uint64) error {
 	if c.watched != watched {
 		return nil
 	}
-	c.rows, c.byID, c.profiles, c.known, c.damaged, c.mark = all.rows, byID, all.profiles, all.known, all.damaged, mark
+	c.rows, c.byID, c.profiles, c.known, c.owners, c.damaged, c.mark = all.rows, byID, all.profiles, all.known, all.owners, all.damaged, mark
 	c.judged, c.judgedAt, c.tidiedAt = judged{}, time.Time{}, c.now()
 	if !c.ready {
 		c.ready = true
@@ -180,6 +182,7 @@ func (c *Catalog) readPage(ctx context.Context, all *reading, page storage.Page)
 	for i := range rows {
 		r := &rows[i]
 		r.text, rest = rest[:len(r.text)], rest[len(r.text):]
+		r.owner = all.owners.number(r.ownerName())
 		all.rows = append(all.rows, r)
 	}
 	for _, damaged := range page.Damaged {
@@ -269,10 +272,10 @@ func (c *Catalog) readDirty(ctx context.Context, dirty map[string]uint64) error 
 	for _, id := range ids {
 		delete(c.damaged, id)
 	}
-	all := &reading{profiles: c.profiles, known: c.known}
+	all := &reading{profiles: c.profiles, known: c.known, owners: c.owners}
 	for _, record := range page.Records {
 		r := newRow(record)
-		r.profile = all.profile(record)
+		r.profile, r.owner = all.profile(record), all.owners.number(r.ownerName())
 		r.setUse(uses[record.ID])
 		if old := c.byID[r.id]; old != nil && old.created == r.created {
 			*old = r
@@ -281,7 +284,8 @@ func (c *Catalog) readDirty(ctx context.Context, dirty map[string]uint64) error 
 		}
 		added = append(added, &r)
 	}
-	c.profiles = all.profiles
+	c.profiles, c.owners = all.profiles, all.owners
+	c.owners.order()
 	for _, damaged := range page.Damaged {
 		c.damaged[damaged.ID] = damaged
 		delete(gone, rowID(damaged.ID)) // as it was known before

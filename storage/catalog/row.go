@@ -21,6 +21,8 @@ type row struct {
 	suspended bool
 	// profile is everything else about the token that filters look at.
 	profile uint32
+	// owner is the number of the owner's name in the catalog's owners.
+	owner uint32
 	// used is the minute of the last use, 0 for none.
 	used uint32
 	// rotated is when the secret was replaced, in seconds.
@@ -107,7 +109,7 @@ func newRow(r *token.Record) row {
 // skeleton returns a record with what a storage.Judge looks at.
 func (r *row) skeleton(p *profile) *token.Record {
 	record := p.record
-	record.Owner = r.owner()
+	record.Owner = r.ownerName()
 	record.CreatedAt, record.ExpiresAt = timeOf(r.created), timeOf(r.expires)
 	if r.rotated != 0 {
 		record.RotatedAt = time.Unix(int64(r.rotated), 0)
@@ -115,8 +117,8 @@ func (r *row) skeleton(p *profile) *token.Record {
 	return &record
 }
 
-// owner returns the owner's case-folded name.
-func (r *row) owner() string { return r.text[:strings.IndexByte(r.text, 0)] }
+// ownerName returns the owner's case-folded name.
+func (r *row) ownerName() string { return r.text[:strings.IndexByte(r.text, 0)] }
 
 // state is a token.State as far as a record tells, as one bit.
 type state uint8
@@ -130,6 +132,8 @@ const (
 	isRevoked
 	isSuspended // which only a judge knows
 )
+
+const stateCount = 7
 
 var states = map[state]token.State{
 	isActive: token.StateActive, isPending: token.StatePending, isNotYetValid: token.StateNotYetValid,
