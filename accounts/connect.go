@@ -49,7 +49,9 @@ type connection struct {
 	Jira      string        `json:"jira"`
 	CreatedBy storage.Actor `json:"created_by"`
 	ExpiresAt time.Time     `json:"expires_at"`
-	Attempts  []attempt     `json:"attempts,omitempty"`
+	// From is the page on which the owner asked for the link; empty if there is none.
+	From     string    `json:"from,omitempty"`
+	Attempts []attempt `json:"attempts,omitempty"`
 }
 
 // attempt is one time that the link was opened.
@@ -85,8 +87,9 @@ var (
 
 // NewLink returns a link with which an owner lets the gateway act for the owner in the
 // Jira with this base URL. It works once, until lifetime, such as 1h, has passed; the
-// default is an hour. Only its digest is stored.
-func (s *Set) NewLink(ctx context.Context, actor storage.Actor, ref Ref, lifetime string) (Link, error) {
+// default is an hour. Only its digest is stored. from is the URL of a page to lead the owner
+// back to; it may be empty, and must not be what a client says.
+func (s *Set) NewLink(ctx context.Context, actor storage.Actor, ref Ref, lifetime, from string) (Link, error) {
 	if err := ref.check(); err != nil {
 		return Link{}, err
 	}
@@ -109,7 +112,7 @@ func (s *Set) NewLink(ctx context.Context, actor storage.Actor, ref Ref, lifetim
 	now := s.options.Now().UTC().Truncate(time.Second)
 	s.sweepLinks(ctx, now)
 	secret := rand.Text()
-	made := connection{Owner: ref.Owner, Jira: ref.Jira, CreatedBy: actor, ExpiresAt: now.Add(lives)}
+	made := connection{Owner: ref.Owner, Jira: ref.Jira, CreatedBy: actor, ExpiresAt: now.Add(lives), From: from}
 	err := s.applyLink(ctx, storage.DocumentChange{
 		DocumentName: linkName(secret),
 		Event:        storage.Event{At: now, Action: ActionConnectLink, Name: ref.Name, Owner: ref.Owner, Actor: actor},
@@ -224,26 +227,29 @@ type Return struct {
 }
 
 // Finish saves the account of an owner who has consented, once Jira says that it is the
-// owner.
-func (s *Set) Finish(ctx context.Context, back Return) (View, error) {
+// owner. It also returns the page from which the owner came, whether that succeeds or not,
+// unless the attempt is unknown or there is no such page.
+func (s *Set) Finish(ctx context.Context, back Return) (view View, from string, err error) {
 	document, link, err := s.takeAttempt(ctx, back)
 	if err != nil {
-		return View{}, err
+		return View{}, "", err
 	}
+	back.Actor.Name = token.Printable(link.Owner, maxUser) // Jira is about to confirm it
+	view, err = s.finish(ctx, back, link)
+	if err == nil {
+		_ = s.endLink(ctx, document, link, back.Actor, "account_connected") // or it expires
+	}
+	return view, link.From, err
+}
+
+func (s *Set) finish(ctx context.Context, back Return, link connection) (View, error) {
 	switch {
 	case back.Refused == "access_denied":
 		return View{}, LinkError{Text: "Nothing was connected: the consent was cancelled or denied. To try again, open the link again."}
 	case back.Refused != "":
 		return View{}, LinkError{Text: fmt.Sprintf("Nothing was connected: Jira answered %.40q. Open the link again, or tell an administrator of the gateway.", token.Printable(back.Refused, 40))}
 	}
-	ref := Own(link.Owner, link.Jira)
-	back.Actor.Name = token.Printable(link.Owner, maxUser) // Jira is about to confirm it
-	view, err := s.connect(ctx, ref, back)
-	if err != nil {
-		return View{}, err
-	}
-	_ = s.endLink(ctx, document, link, back.Actor, "account_connected") // or it expires
-	return view, nil
+	return s.connect(ctx, Own(link.Owner, link.Jira), back)
 }
 
 // takeAttempt ends the attempt that the state and the browser belong to, so that neither

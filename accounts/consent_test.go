@@ -66,7 +66,7 @@ func (w *world) user(owner string) string {
 // link returns the secret of a new link.
 func (w *world) link(s *Set, owner string) string {
 	w.t.Helper()
-	link, err := s.NewLink(w.t.Context(), admin, Own(w.user(owner), w.at.URL), "")
+	link, err := s.NewLink(w.t.Context(), admin, Own(w.user(owner), w.at.URL), "", "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (w *world) connects(s *Set, owner string) View {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	view, err := s.Finish(w.t.Context(), back)
+	view, _, err := s.Finish(w.t.Context(), back)
 	if w.note(view, err) != nil {
 		w.t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestConnect(t *testing.T) {
 		here, there := w.node(key), w.node(key)
 		refused := func(what string, back Return, says string) {
 			t.Helper()
-			view, err := here.Finish(t.Context(), back)
+			view, _, err := here.Finish(t.Context(), back)
 			if w.note(view, err) == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %+v, %v", what, view, err)
 			}
@@ -255,13 +255,13 @@ func TestConnect(t *testing.T) {
 		for range maxAttempts - 1 {
 			follow(secret)
 		}
-		view, err := here.Finish(t.Context(), last)
+		view, _, err := here.Finish(t.Context(), last)
 		if w.note(view, err) != nil || view.Kind != KindConsent || view.State != StateValid || view.Owner != w.user("pat") || view.ExpiresAt == nil || view.ValidatedAs == "" || view.AddedBy.Kind != storage.ActorOwner || view.AddedBy.Name != w.user("pat") {
 			t.Fatalf("%+v, %v", view, err)
 		}
 		w.isUser(there, "pat")
 		for _, back := range []Return{last, good} {
-			if _, err := there.Finish(t.Context(), back); !errors.As(err, new(LinkError)) {
+			if _, _, err := there.Finish(t.Context(), back); !errors.As(err, new(LinkError)) {
 				t.Errorf("used again: %v", err)
 			}
 		}
@@ -290,12 +290,12 @@ func TestLinkIsChecked(t *testing.T) {
 	node, keyless := w.node(newTestKey(t)), w.node()
 	for what, try := range map[string]func() (Link, error){
 		"the configuration has no OAuth app": func() (Link, error) {
-			return node.NewLink(t.Context(), admin, Own("pat", "https://other.example.com"), "")
+			return node.NewLink(t.Context(), admin, Own("pat", "https://other.example.com"), "", "")
 		},
-		"encryption_key":   func() (Link, error) { return keyless.NewLink(t.Context(), admin, Own("pat", w.at.URL), "") },
-		"colon":            func() (Link, error) { return node.NewLink(t.Context(), admin, Own("a:b", w.at.URL), "") },
-		"at most 7d":       func() (Link, error) { return node.NewLink(t.Context(), admin, Own("pat", w.at.URL), "30d") },
-		"invalid lifetime": func() (Link, error) { return node.NewLink(t.Context(), admin, Own("pat", w.at.URL), "soon") },
+		"encryption_key":   func() (Link, error) { return keyless.NewLink(t.Context(), admin, Own("pat", w.at.URL), "", "") },
+		"colon":            func() (Link, error) { return node.NewLink(t.Context(), admin, Own("a:b", w.at.URL), "", "") },
+		"at most 7d":       func() (Link, error) { return node.NewLink(t.Context(), admin, Own("pat", w.at.URL), "30d", "") },
+		"invalid lifetime": func() (Link, error) { return node.NewLink(t.Context(), admin, Own("pat", w.at.URL), "soon", "") },
 	} {
 		if link, err := try(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %+v, %v", what, link, err)

@@ -24,7 +24,7 @@ func (c *call) connectAccount() (int, any, error) {
 	if ref.Owner == "" {
 		return 0, nil, registry.InvalidError{Field: "owner", Err: errors.New("missing the owner who connects: only owners' own accounts can be connected")}
 	}
-	link, err := c.app.JiraAccounts().NewLink(c.Context(), c.actor(), ref, request.Expires)
+	link, err := c.app.JiraAccounts().NewLink(c.Context(), c.actor(), ref, request.Expires, "")
 	if err != nil {
 		return 0, nil, err
 	}

@@ -40,10 +40,28 @@ func withJiraOf(t *testing.T, a *app, site fakejira.Options) *httptest.Server {
 	a.accounts = accounts.NewSet(map[string]*jira.Account{"default": jira.NewAccount("default", jira.Bearer("secret"), jira.AccountOptions{ProbeInterval: time.Minute})}, accounts.SetOptions{
 		Store: a.store, Mirror: func(kind string) *storage.Mirror { return storage.NewMirror(a.store, kind, options) }, Keys: keys,
 		Changed: func(*jira.Account, string, error) {}, Logger: zap.NewNop(), Now: time.Now,
+		Apps: consentApps(t, site, jiraSite.URL), PublicURL: a.public,
+		Jira: func(string) (accounts.Jira, bool) {
+			return accounts.Jira{URL: jiraSite.URL, Transport: http.DefaultTransport}, true
+		},
 	})
 	t.Cleanup(a.accounts.Close)
 	a.registry = registry.New(a.store, storage.NewCache(t.Context(), a.store, options), storage.NewUseLog(a.store, func(int, error) {}), a.people, a.accounts.TokenAccounts)
 	return jiraSite
+}
+
+// consentApps returns the apps of a Jira.
+func consentApps(t *testing.T, site fakejira.Options, url string) map[string]*jira.ConsentApp {
+	t.Helper()
+	apps := make(map[string]*jira.ConsentApp)
+	for _, app := range site.OAuthApps {
+		provisioned, err := (&accounts.OAuthApp{ClientID: app.ID, ClientSecret: app.Secret}).Provision(url, app.RedirectURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apps[url] = provisioned
+	}
+	return apps
 }
 
 // TestAccountOfCloud: Jira Cloud need not be below atlassian.net, and what is chosen wrongly

@@ -3,10 +3,12 @@ package manager
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 )
 
@@ -54,6 +56,26 @@ func removedPrefix(r *http.Request) string {
 		return ""
 	}
 	return prefix
+}
+
+// lastingURL returns the URL of a path below the mount, for a link that others show later;
+// empty if only the request says where the page is: its Host can be anything, unless it is
+// the gateway's own.
+func (h *Handler) lastingURL(r *http.Request, path string) string {
+	at := mounted(r)
+	if h.public != nil {
+		return at.url(path)
+	}
+	address, err := admin.PublicURL(h.app)
+	if err != nil {
+		return ""
+	}
+	gateway, err := url.Parse(address)
+	if err != nil || !strings.EqualFold(gateway.Host, r.Host) {
+		return ""
+	}
+	at.origin = gateway.Scheme + "://" + gateway.Host // a proxy may speak HTTPS for Caddy
+	return at.url(path)
 }
 
 type mountKey struct{}

@@ -160,12 +160,15 @@ func (h *Handler) consentOwn(w http.ResponseWriter, r *http.Request, v *visit) {
 	if !ok {
 		return
 	}
-	link, err := h.app.JiraAccounts().NewLink(r.Context(), v.actor, accounts.Own(v.person(), at.URL), "")
+	from := h.lastingURL(r, "own")
+	link, err := h.app.JiraAccounts().NewLink(r.Context(), v.actor, accounts.Own(v.person(), at.URL), "", from)
 	if err != nil {
 		h.refuseOwn(w, r, v, values, err)
 		return
 	}
-	h.renderOwn(w, r, v, http.StatusCreated, func(own *page.OwnAccount) { own.Link, own.LinkEnds = link.URL, h.moment(link.ExpiresAt) }, nil)
+	h.renderOwn(w, r, v, http.StatusCreated, func(own *page.OwnAccount) {
+		own.Link, own.LinkEnds, own.LeadsBack = link.URL, h.moment(link.ExpiresAt), from != ""
+	}, nil)
 }
 
 // askRemoveOwn asks before a person's own account is removed.

@@ -77,7 +77,7 @@ func (a *API) lodgeAccount() handler.Endpoint {
 				if request.Kind != "" || request.User != "" || request.Secret != "" || request.ExpiresAt != "" || request.Scoped != nil {
 					return invalidRequest("connect needs no credential: Jira asks for the owner's consent.")
 				}
-				link, err := a.Accounts.NewLink(ctx, actor, ref, "")
+				link, err := a.Accounts.NewLink(ctx, actor, ref, "", "")
 				if err != nil {
 					return accountError(err)
 				}

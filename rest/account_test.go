@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,107 +152,5 @@ func TestRemoveSelfAccount(t *testing.T) {
 	}
 	if w := g.call("DELETE", selfAccount, "", other); w.reason() != handler.ReasonUnknownEndpoint {
 		t.Errorf("again: %+v", w.failed)
-	}
-}
-
-// TestConnectInTheBrowser: the pages are locked, the cookie is the browser's own, and the
-// page says what has happened.
-func TestConnectInTheBrowser(t *testing.T) {
-	g := newAccountsGateway(t)
-	holder := g.create(map[string]any{"account": "own"}).Token
-	var link accounts.Link
-	if w := g.call("POST", selfAccount, `{"connect":true}`, holder); w.Code != http.StatusCreated {
-		t.Fatalf("HTTP %d %+v", w.Code, w.failed)
-	} else {
-		decodeInto(t, w, &link)
-	}
-	path, ok := strings.CutPrefix(link.URL, publicURL+handler.EndpointsPath)
-	if !ok || link.Owner != "alice" {
-		t.Fatalf("%+v", link)
-	}
-	locked := func(w answer) {
-		t.Helper()
-		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || w.Header().Get("Referrer-Policy") != "no-referrer" {
-			t.Errorf("headers %v", w.Header())
-		}
-	}
-	// open returns Jira's answer, and the cookie of the browser.
-	open := func() (callback, cookie string) {
-		t.Helper()
-		w := g.call("GET", path, "", token.Token{})
-		locked(w)
-		cookies := w.Result().Cookies()
-		if w.Code != http.StatusSeeOther || len(cookies) != 1 {
-			t.Fatalf("HTTP %d %v %+v", w.Code, w.Header(), w.failed)
-		}
-		if c := cookies[0]; !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/jira/rest/jira-tokens/1/oauth/" || c.Domain != "" || c.MaxAge < 60 {
-			t.Errorf("%+v", c)
-		}
-		response, err := http.DefaultTransport.RoundTrip(httptest.NewRequest(http.MethodGet, w.Header().Get("Location"), nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		back, err := url.Parse(response.Header.Get("Location"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return belowEndpoints(strings.TrimPrefix(back.Path, "/jira")) + "?" + back.RawQuery, "Cookie: " + connectCookie + "=" + cookies[0].Value
-	}
-	finish := func(callback string, headers ...string) answer {
-		t.Helper()
-		below, query, _ := strings.Cut(callback, "?")
-		match := g.Find("GET", below)
-		if match.Endpoint == nil || !match.Endpoint.SecretPath {
-			t.Fatalf("%s: %+v", below, match)
-		}
-		r := httptest.NewRequest("GET", handler.EndpointsPath+below+"?"+query, nil)
-		for _, header := range headers {
-			name, value, _ := strings.Cut(header, ": ")
-			r.Header.Set(name, value)
-		}
-		w := answer{ResponseRecorder: httptest.NewRecorder()}
-		if err := match.Endpoint.Serve(w, r, handler.Call{At: time.Now()}); err != nil {
-			w.failed, _ = err.(*handler.EndpointError)
-		}
-		locked(w)
-		return w
-	}
-	g.jira.SetConsent(fakejira.Consent{User: "alice"})
-	callback, _ := open()
-	for what, w := range map[string]answer{"no cookie": finish(callback), "another cookie": finish(callback, "Cookie: "+connectCookie+"=x"), "no state": finish("1/oauth/callback?code=x")} {
-		if w.reason() != handler.ReasonInvalidRequest || !w.failed.Guess || !strings.Contains(string(w.failed.Page), "same browser") {
-			t.Errorf("%s: %+v", what, w.failed)
-		}
-	}
-	g.jira.SetConsent(fakejira.Consent{})
-	callback, cookie := open()
-	if w := finish(callback, cookie); w.failed == nil || !strings.Contains(string(w.failed.Page), "cancelled or denied") || w.failed.Guess {
-		t.Errorf("denied: %+v", w.failed)
-	}
-	callback, cookie = open()
-	if w := finish(strings.Replace(callback, "access_denied", url.QueryEscape("<script>alert(1)</script>"), 1), cookie); w.failed == nil || strings.Contains(string(w.failed.Page), "<script") {
-		t.Errorf("a script: %s", w.failed.Page)
-	}
-	g.jira.SetConsent(fakejira.Consent{User: "bob"})
-	callback, cookie = open()
-	if w := finish(callback, cookie); w.failed == nil || !strings.Contains(w.failed.Message, "not alice&#39;s") && !strings.Contains(w.failed.Message, "not alice's") {
-		t.Errorf("somebody else: %+v", w.failed)
-	}
-	g.jira.SetConsent(fakejira.Consent{User: "alice"})
-	callback, cookie = open()
-	if w := finish(callback, cookie); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "alice@example.com") || w.Result().Cookies()[0].MaxAge >= 0 {
-		t.Errorf("HTTP %d %s %+v", w.Code, w.Body, w.failed)
-	}
-	if w := finish(callback, cookie); w.failed == nil {
-		t.Error("a callback was replayed")
-	}
-	if w := g.call("GET", path, "", token.Token{}); w.failed == nil || !w.failed.Guess || !strings.Contains(string(w.failed.Page), "has been used") {
-		t.Errorf("the link works twice: %+v", w.failed)
-	}
-	var view ownAccount
-	decodeInto(t, g.call("GET", selfAccount, "", holder), &view)
-	if view.Kind != accounts.KindConsent || view.User != "" || view.State != accounts.StateValid {
-		t.Errorf("%+v", view)
 	}
 }

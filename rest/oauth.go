@@ -28,7 +28,7 @@ func (a *API) openLink() handler.Endpoint {
 			setPageHeaders(w.Header())
 			opened, err := a.Accounts.OpenLink(r.Context(), call.Parameter)
 			if err != nil {
-				return pageError(err)
+				return pageError(err, "")
 			}
 			a.setConnectCookie(w, opened.Browser, int(opened.Lifetime.Seconds()))
 			w.Header().Set("Location", opened.ConsentURL)
@@ -54,12 +54,15 @@ func (a *API) finishLink() handler.Endpoint {
 			}
 			ctx, cancel := context.WithTimeout(r.Context(), jiraTimeout)
 			defer cancel()
-			view, err := a.Accounts.Finish(ctx, back)
+			view, from, err := a.Accounts.Finish(ctx, back)
 			if err != nil {
-				return pageError(err)
+				return pageError(err, from)
 			}
-			text := "Connected. The gateway now acts as " + view.ValidatedAs + " in " + view.Jira + " for tokens of " + view.Owner + " with the account “own”. You can close this page."
-			return a.writePage(w, http.StatusOK, plainPage{Title: "Connected", Text: text})
+			text := "Connected. The gateway now acts as " + view.ValidatedAs + " in " + view.Jira + " for tokens of " + view.Owner + " with the account “own”."
+			if from == "" {
+				text += " You can close this page."
+			}
+			return a.writePage(w, http.StatusOK, plainPage{Title: "Connected", Text: text, From: from})
 		},
 	}
 }
@@ -79,8 +82,9 @@ func (a *API) setConnectCookie(w http.ResponseWriter, value string, seconds int)
 	})
 }
 
-// pageError returns an error as the page that an owner gets to see.
-func pageError(err error) error {
+// pageError returns an error as the page that an owner gets to see, with a link to the one
+// from which the owner came, if any.
+func pageError(err error, from string) error {
 	failed := &handler.EndpointError{Reason: handler.ReasonInvalidRequest, Cause: err}
 	link, isLink := errors.AsType[accounts.LinkError](err)
 	invalid, isInvalid := errors.AsType[token.InvalidError](err)
@@ -97,7 +101,7 @@ func pageError(err error) error {
 	default:
 		failed.Reason, failed.Message = handler.ReasonJiraUnreachable, "Not connected: the gateway could not get an answer from Jira. Open the link again in a few minutes, or tell an administrator."
 	}
-	text, err := renderPage(plainPage{Title: "Not connected", Text: failed.Message})
+	text, err := renderPage(plainPage{Title: "Not connected", Text: failed.Message, From: from})
 	if err != nil {
 		return err
 	}

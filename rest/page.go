@@ -30,7 +30,9 @@ type plainPage struct {
 	// Button, if set, is the label of a button that opens the link.
 	Button string
 	// Note is a paragraph at the end.
-	Note   string
+	Note string
+	// From, if set, is the URL of the page of the token manager to go back to.
+	From   string
 	Style  template.CSS
 	Script template.JS
 }

@@ -20,7 +20,9 @@ type OwnAccount struct {
 	// MayConsent offers to consent at Jira. Link leads there, until LinkEnds.
 	MayConsent bool
 	Link       string
-	LinkEnds   Moment
+	// LeadsBack is set if what is there leads back to this page.
+	LeadsBack bool
+	LinkEnds  Moment
 
 	// Typing shows the form.
 	Typing                bool
