@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -63,8 +64,33 @@ func (p *Tab) Follow(role, name string) int {
 
 func (p *Tab) click(element cdp.BackendNodeID) {
 	p.t.Helper()
-	x, y := p.center(element)
+	x, y := p.point(element)
 	p.run("clicking", chromedp.MouseClickXY(x, y))
+}
+
+// Point moves the pointer to the element with a role and a name.
+func (p *Tab) Point(role, name string) {
+	p.t.Helper()
+	p.point(p.find(role, name))
+}
+
+// point moves the pointer to an element, and waits until the element is there: the page may
+// still be moving.
+func (p *Tab) point(element cdp.BackendNodeID) (x, y float64) {
+	p.t.Helper()
+	p.waitUntil("an element to be under the pointer", func() error {
+		x, y = p.center(element)
+		p.run("pointing", chromedp.MouseEvent(chromedp.MouseMoved, x, y))
+		there := get(p, "what is under the pointer", onNode[bool](element, `function(x, y) {
+			const at = document.elementFromPoint(x, y);
+			return this.contains(at) || at?.closest("label")?.control === this;
+		}`, x, y))
+		if !there {
+			return errors.New("something else is")
+		}
+		return nil
+	})
+	return x, y
 }
 
 // center returns the center of an element, which it scrolls into view.

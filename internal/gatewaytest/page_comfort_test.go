@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -82,6 +83,45 @@ func TestPageForEverybody(t *testing.T) {
 	stranger.Go("/tokens/")
 	p = stranger
 	check("signin")
+}
+
+// TestPageKeepsStill: what is known about the form only once the pointer is on the button
+// that sends it does not move the button away, so that a click does not miss it.
+func TestPageKeepsStill(t *testing.T) {
+	p := startPage(t).as("alice")
+	p.Go("/tokens/tokens/new")
+	browsertest.Evaluate[bool](p, `(() => {
+		const ask = window.fetch;
+		let answer;
+		const until = new Promise((go) => { answer = go; });
+		window.answer = () => { answer(); return true; };
+		window.fetch = async (...asked) => {
+			const response = await ask(...asked), text = await response.text();
+			window.answered = "comes";
+			await until;
+			const read = async () => { setTimeout(() => { window.answered = "read"; }); return text; };
+			return { ok: response.ok, text: read, json: async () => JSON.parse(await read()) };
+		};
+		return true;
+	})()`)
+	answered := func(how string) {
+		t.Helper()
+		eventually(t, "the answer to the page", func() error {
+			if got := browsertest.Evaluate[string](p, "window.answered || ''"); got != how {
+				return fmt.Errorf("it is %q, want %q", got, how)
+			}
+			return nil
+		})
+	}
+	const mistake = "invalid network"
+	p.Fill("Works from these networks", "nonsense")
+	answered("comes")
+	p.Point("button", "Create token")
+	browsertest.Evaluate[bool](p, "window.answer()")
+	answered("read")
+	p.Lacks(mistake)
+	p.Point("textbox", "Name")
+	p.Wait(mistake)
 }
 
 // TestPageByKeyboard makes and ends a token with Tab, Space and Enter alone.

@@ -82,6 +82,12 @@ func TestPageRefusesNewTokens(t *testing.T) {
 	if a := g.submit("alice", "tokens/new", form("alice")); a.status != http.StatusConflict || strings.Contains(a.body, "jt_") || g.tokensOf("alice") != 1 {
 		t.Errorf("sent again: %s, and %d tokens", a, g.tokensOf("alice"))
 	}
+	var list struct{ Tokens []issued }
+	g.call("GET", "/jira_tokens/tokens?owner=alice", nil, http.StatusOK, &list)
+	g.call("DELETE", "/jira_tokens/tokens/"+list.Tokens[0].ID, nil, http.StatusNoContent, nil)
+	if a := g.submit("alice", "tokens/new", form("alice")); a.status != http.StatusConflict || strings.Contains(a.body, "jt_") || g.tokensOf("alice") != 0 {
+		t.Errorf("sent again after its token was deleted: %s, and %d tokens", a, g.tokensOf("alice"))
+	}
 }
 
 // TestPageRefusesChanges: what somebody must not do to a token at the page or its API leaves

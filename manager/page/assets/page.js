@@ -163,10 +163,20 @@ function showWrong(name, text) {
 // and JQL. An answer that comes late, or would take away the focus, is dropped.
 for (const form of document.querySelectorAll("form[data-token-form]")) {
 	const typed = () => new URLSearchParams(new FormData(form));
+	// While the pointer is on a button that sends the form, nothing moves that button away.
+	const still = async () => {
+		for (let button; (button = form.querySelector("button:not([type=button]):hover"));) {
+			await new Promise((left) => { button.addEventListener("pointerleave", left, { once: true }); });
+		}
+	};
+	let turn = 0;
 	const describe = later(200, async () => {
+		const mine = ++turn;
 		const response = await fetch(form.dataset.tokenForm, { method: "POST", body: typed() }).catch(() => null);
 		if (!response || !response.ok) return;
 		const { sentence, wrong } = await response.json();
+		await still();
+		if (mine !== turn) return;
 		for (const [name, text] of Object.entries(wrong)) showWrong(name, text);
 		for (const out of form.querySelectorAll("[data-sentence]")) if (out.textContent !== sentence) out.textContent = sentence;
 	});
@@ -174,11 +184,14 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 	const ask = later(400, async () => {
 		asking.abort();
 		asking = new AbortController();
+		const { signal } = asking;
 		const body = typed();
 		body.set("do", "update");
-		const response = await fetch(location.href, { method: "POST", body, signal: asking.signal }).catch(() => null);
-		if (!response || !response.ok) return;
-		const page = new DOMParser().parseFromString(await response.text(), "text/html");
+		const html = await fetch(location.href, { method: "POST", body, signal }).then((response) => response.ok && response.text()).catch(() => "");
+		if (!html) return;
+		const page = new DOMParser().parseFromString(html, "text/html");
+		await still();
+		if (signal.aborted) return;
 		for (const id of ["found", "matches", "known-fields", "projects-about", "jql-about", "hide-about"]) {
 			const now = document.getElementById(id), next = page.getElementById(id);
 			if (now && next && !now.contains(document.activeElement) && now.innerHTML !== next.innerHTML) now.replaceChildren(...next.childNodes);
