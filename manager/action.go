@@ -1,24 +1,27 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // overlaps are how long a rotated token can go on working.
 var overlaps = []string{"0s", "1h", "1d", "7d"}
 
-// actions returns what can be done with a token in its state.
-func (h *Handler) actions(t admin.Token, v *visit) []page.Action {
+// actions returns what can be done with a token in its state. What its reader may not do says
+// why.
+func (h *Handler) actions(ctx context.Context, t admin.Token, v *visit) ([]page.Action, error) {
 	var names []string
 	switch t.State {
 	case token.StateRevoked, token.StateDamaged:
-		return nil
+		return nil, nil
 	case token.StatePending:
 		if v.desk.Manages() {
 			names = append(names, "approve", "reject")
@@ -34,9 +37,23 @@ func (h *Handler) actions(t admin.Token, v *visit) []page.Action {
 	actions := make([]page.Action, len(names))
 	for i, name := range names {
 		actions[i] = h.action(name, t)
+		err := v.desk.May(ctx, ruledActions[name], t.Record)
+		if errors.Is(err, token.ErrUnavailable) {
+			return nil, err
+		}
+		if state, ok := errors.AsType[registry.StateError](err); ok {
+			err = errors.New(state.Hint)
+		}
+		if err != nil {
+			actions[i].Forbidden = h.say("action."+name+".not", err.Error())
+		}
 	}
-	return actions
+	return actions, nil
 }
+
+// ruledActions maps the actions that somebody who sees a token may not be allowed to take to
+// their names in the registry.
+var ruledActions = map[string]string{"enable": registry.ActionEnable, "rotate": registry.ActionRotate, "edit": registry.ActionUpdate}
 
 // action returns an action with its question.
 func (h *Handler) action(name string, t admin.Token) page.Action {
@@ -65,14 +82,16 @@ func (h *Handler) action(name string, t admin.Token) page.Action {
 	return a
 }
 
-// find returns the action that the path names, if it can be done now.
-func (h *Handler) find(r *http.Request, t admin.Token, v *visit) (page.Action, bool) {
-	for _, a := range h.actions(t, v) {
+// find returns the action that the path names, if it can be done now. Whether the person may
+// do it is decided when it is done.
+func (h *Handler) find(r *http.Request, t admin.Token, v *visit) (page.Action, bool, error) {
+	actions, err := h.actions(r.Context(), t, v)
+	for _, a := range actions {
 		if a.Name == r.PathValue("action") && a.Name != "edit" {
-			return a, true
+			return a, true, err
 		}
 	}
-	return page.Action{}, false
+	return page.Action{}, false, err
 }
 
 // askAction asks before something is done.
@@ -82,9 +101,16 @@ func (h *Handler) askAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	a, ok := h.find(r, t, v)
-	if !ok {
+	a, ok, err := h.find(r, t, v)
+	switch {
+	case err != nil:
+		h.refused(w, r, v, err)
+		return
+	case !ok:
 		h.problem(w, r, http.StatusNotFound, "problem.action")
+		return
+	case a.Forbidden != "":
+		h.trouble(w, r, http.StatusForbidden, a.Forbidden)
 		return
 	}
 	h.ask(w, r, v, http.StatusOK, t, a, nil)
@@ -100,7 +126,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, v *visit, status i
 		}
 		content.Verdict = &verdict
 	}
-	h.render(w, r, status, "confirm", v, page.Frame{Title: a.Question, Section: page.SectionMine, Notice: notice, Content: content})
+	h.render(w, r, status, "confirm", v, page.Frame{Title: a.Question, Section: v.sectionOf(t), Notice: notice, Content: content})
 }
 
 // takeAction does what was asked about.
@@ -114,7 +140,11 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	a, ok := h.find(r, t, v)
+	a, ok, err := h.find(r, t, v)
+	if err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
 	version := typed{values}.version() // the one that was looked at; 0 is the current one
 	switch {
 	case !ok && version != 0 && t.Version == version+1 && t.State == reached[r.PathValue("action")]: // the form was sent twice

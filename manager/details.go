@@ -40,7 +40,11 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	content := page.TokenDetails{TokenRow: h.row(t), Actions: h.actions(t, v)}
+	content := page.TokenDetails{TokenRow: h.row(t)}
+	if content.Actions, err = h.actions(r.Context(), t, v); err != nil {
+		h.refused(w, r, v, err)
+		return
+	}
 	if t.State != token.StateDamaged {
 		content.Facts = h.facts(t)
 	}
@@ -79,11 +83,15 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	frame := page.Frame{Title: content.Name, Section: page.SectionMine, Notice: h.done(r), Content: content}
-	if !t.OwnedBy(v.person()) {
-		frame.Section = page.SectionAll
+	h.render(w, r, http.StatusOK, "token", v, page.Frame{Title: content.Name, Section: v.sectionOf(t), Notice: h.done(r), Content: content})
+}
+
+// sectionOf returns the entry of the navigation that a token's pages belong to.
+func (v *visit) sectionOf(t admin.Token) page.Section {
+	if t.OwnedBy(v.person()) {
+		return page.SectionMine
 	}
-	h.render(w, r, http.StatusOK, "token", v, frame)
+	return page.SectionAll
 }
 
 // endOf says who has revoked or disabled a token, and when, if its latest events tell.

@@ -36,7 +36,11 @@ func (h *Handler) count(key string, n int, values ...any) string {
 // does not leave half a page.
 func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, name string, v *visit, frame page.Frame) {
 	frame.Base = mounted(r).base
+	if v == nil {
+		v = visitIn(r)
+	}
 	if v != nil {
+		frame.Looks = v.looksOnly
 		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil, MayConnect: h.mayNotKeepAccounts() == ""}
 		if frame.Me.Manage {
 			frame.Me.Waiting = h.waiting(r, v)
@@ -66,7 +70,7 @@ func (h *Handler) trouble(w http.ResponseWriter, r *http.Request, status int, te
 // the form can be sent again.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, v *visit, text string) {
 	again := status == http.StatusServiceUnavailable || status == http.StatusBadGateway || status == http.StatusTooManyRequests
-	h.render(w, r, status, "error", v, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: text, URL: mounted(r).base, Kept: h.kept(r, again)}})
+	h.render(w, r, status, "error", v, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: text, URL: h.back(r), Kept: h.kept(r, again)}})
 }
 
 // failed writes a page for an error.

@@ -69,11 +69,30 @@ func (h *Handler) person(serve forPerson) http.HandlerFunc {
 		case v == nil:
 			h.signInFirst(w, r)
 		case v.looksOnly && r.Method != http.MethodGet:
-			h.problem(w, r, http.StatusForbidden, "problem.looks")
+			h.problem(w, withVisit(r, v), http.StatusForbidden, "problem.looks")
 		default:
-			serve(w, r, v)
+			serve(w, withVisit(r, v), v)
 		}
 	}
+}
+
+// changes returns a page that leads to a change, and is not for people who may only look.
+func (h *Handler) changes(serve forPerson) forPerson {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) {
+		if v.looksOnly {
+			h.problem(w, r, http.StatusForbidden, "problem.looks")
+			return
+		}
+		serve(w, r, v)
+	}
+}
+
+// noPage answers requests for pages that do not exist.
+func (h *Handler) noPage(w http.ResponseWriter, r *http.Request) {
+	if v, err := h.visitOf(w, r); err == nil && v != nil { // for the navigation
+		r = withVisit(r, v)
+	}
+	h.problem(w, r, http.StatusNotFound, "problem.none")
 }
 
 // manager returns a handler for people whom the policy lets manage everybody's tokens.

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -28,6 +29,20 @@ type visit struct {
 	newID string
 	// waiting is what Handler.waiting returns, once it has counted.
 	waiting *string
+}
+
+type visitKey struct{}
+
+// withVisit returns a request that carries its visit, so that pages about what went wrong have
+// the navigation, too.
+func withVisit(r *http.Request, v *visit) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+}
+
+// visitIn returns the visit that a request carries; nil if nobody has signed in.
+func visitIn(r *http.Request) *visit {
+	v, _ := r.Context().Value(visitKey{}).(*visit)
+	return v
 }
 
 func (v *visit) person() string { return v.desk.Person() }

@@ -297,6 +297,21 @@ func (d *Desk) HandOver(ctx context.Context, actor Actor, id string, overlap, la
 	return d.registry.HandOver(ctx, actor, id, overlap, lasts, append([]Vet{d.mayRotate}, vets...)...)
 }
 
+// May returns an error if the person may not take an action on a token, which the person may
+// see, as it is now: the error with which ActionEnable, ActionRotate or ActionUpdate would
+// fail, whatever is changed. The person may take all other actions on such a token.
+func (d *Desk) May(ctx context.Context, action string, record *token.Record) error {
+	switch action {
+	case ActionEnable:
+		return d.mayEnable(ctx, record)
+	case ActionRotate:
+		return cmp.Or(d.registry.checkChangeable(record), d.mayRotate(ctx, record))
+	case ActionUpdate:
+		return d.registry.checkChangeable(record)
+	}
+	return nil
+}
+
 // mayRotate returns an error if the person may not rotate a token.
 func (d *Desk) mayRotate(_ context.Context, record *token.Record) error {
 	switch {

@@ -52,7 +52,7 @@ func (d *Desk) mayEnable(ctx context.Context, record *token.Record) error {
 	}
 	// The gateway itself disables tokens that nobody uses.
 	if last == nil || last.Kind != storage.ActorSystem && !d.is(*last) {
-		return ForbiddenError{"somebody who manages tokens has disabled it: ask them to enable it"}
+		return ForbiddenError{"somebody who manages tokens has disabled it; ask them to enable it"}
 	}
 	return nil
 }

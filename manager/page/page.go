@@ -24,6 +24,9 @@ type Frame struct {
 	Section Section
 	// Me is who is signed in, or nil.
 	Me *Me
+	// Looks is set if whoever is signed in may change nothing: there is a banner, and all that
+	// leads to changes is disabled.
+	Looks bool
 	// Notice is a message above the content, or nil.
 	Notice *Notice
 	// Content is what the template shows.
