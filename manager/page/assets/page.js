@@ -55,14 +55,14 @@ for (const button of document.querySelectorAll("[data-theme-switch]")) {
 }
 
 // The bar for several tokens appears once one is selected, and says how many are. One box
-// selects all on the page.
+// selects all on the page. showBulk returns how many are selected.
 function showBulk() {
 	const boxes = [...document.querySelectorAll("input[form=bulk][name=id]")];
 	const selected = boxes.filter((box) => box.checked).length;
 	const all = document.querySelector("input[form=bulk][name=all]");
 	for (const bar of document.querySelectorAll("[data-bulk]")) {
-		const lead = bar.querySelector("[data-one]");
-		lead.textContent = all?.checked ? lead.dataset.all : say(selected === 1 ? lead.dataset.one : lead.dataset.other, selected);
+		const lead = bar.querySelector("[data-singular]");
+		lead.textContent = all?.checked ? lead.dataset.all : say(selected === 1 ? lead.dataset.singular : lead.dataset.plural, selected);
 		bar.hidden = !selected && !all?.checked;
 	}
 	for (const box of document.querySelectorAll("[data-select-page]")) {
@@ -70,6 +70,7 @@ function showBulk() {
 		box.checked = selected === boxes.length;
 		box.indeterminate = selected > 0 && !box.checked;
 	}
+	return selected;
 }
 document.addEventListener("change", (event) => {
 	if (event.target.matches("[data-select-page]")) {
@@ -112,6 +113,19 @@ function later(wait, run) {
 	return () => { clearTimeout(timer); timer = setTimeout(run, wait); };
 }
 
+// replaceParts puts the parts of a new version of the page in place of the old ones, and
+// reports whether it has any. What is ticked stays so; the rest of the page is left alone.
+function replaceParts(page) {
+	const parts = [...page.querySelectorAll("[data-part]")];
+	const ticked = new Set([...document.querySelectorAll("[data-part] [name=id]:checked")].map((box) => box.value));
+	for (const part of parts) {
+		localTimes(part);
+		for (const box of part.querySelectorAll("[name=id]")) box.checked = ticked.has(box.value);
+		document.querySelector(`[data-part=${part.dataset.part}]`)?.replaceWith(document.adoptNode(part));
+	}
+	return parts.length > 0;
+}
+
 // Search results appear while one types. Answers that come late are dropped. The address
 // is that of what is shown, so that it can be sent to somebody else, and Back leads here.
 for (const form of document.querySelectorAll("form[data-live]")) {
@@ -133,12 +147,15 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 		const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
 		const url = form.action + (asked.size ? "?" + asked : "");
 		const response = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
-		if (!response || !response.ok || mine !== turn) return;
-		const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-results]");
-		if (!found) return;
-		localTimes(found);
-		document.querySelector("[data-results]").replaceWith(document.adoptNode(found));
-		showBulk();
+		const text = response?.ok && !response.redirected ? await response.text().catch(() => null) : "";
+		if (mine !== turn) return;
+		const found = form.querySelector("[data-found]");
+		found.className = response ? "visually-hidden" : "wrong";
+		if (!response) { found.textContent = found.dataset.away; return; }
+		// A session that has ended, or a store that is away: the whole page says what to do.
+		if (!replaceParts(new DOMParser().parseFromString(text, "text/html"))) { form.submit(); return; }
+		const selected = showBulk(), count = document.querySelector("[data-count]").dataset.count;
+		found.textContent = selected ? `${count}, ${say(found.dataset.selected, selected)}` : count;
 		history.replaceState(null, "", url);
 	}));
 }
