@@ -82,6 +82,27 @@ func (h *Handler) action(name string, t admin.Token) page.Action {
 	return a
 }
 
+// keepTyped sets in an action what was typed and chosen for it before.
+func keepTyped(a *page.Action, typed typed) {
+	a.Given, a.HandsOver = typed.Get("reason"), typed.ticked("handover")
+	a.Overlaps = choose(a.Overlaps, typed.text("overlap"))
+	a.HandoverSpans = choose(a.HandoverSpans, typed.text("handover_for"))
+}
+
+// choose returns choices of which the one with a value is chosen, even if it was not offered:
+// a list in which nothing is chosen would choose its first value.
+func choose(choices []page.Choice, value string) []page.Choice {
+	known := value == "" || len(choices) == 0
+	for i := range choices {
+		choices[i].Chosen = choices[i].Value == value
+		known = known || choices[i].Chosen
+	}
+	if known {
+		return choices
+	}
+	return append(choices, page.Choice{Value: value, Text: value, Chosen: true})
+}
+
 // find returns the action that the path names, if it can be done now. Whether the person may
 // do it is decided when it is done.
 func (h *Handler) find(r *http.Request, t admin.Token, v *visit) (page.Action, bool, error) {
@@ -145,13 +166,17 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	version := typed{values}.version() // the one that was looked at; 0 is the current one
+	keepTyped(&a, typed{values})
+	version, err := typed{values}.version() // the one that was looked at
 	switch {
 	case !ok && version != 0 && t.Version == version+1 && t.State == reached[r.PathValue("action")]: // the form was sent twice
 		h.redirectDone(w, r, t, r.PathValue("action"))
 		return
 	case !ok:
 		h.problem(w, r, http.StatusConflict, "problem.action")
+		return
+	case err != nil:
+		h.ask(w, r, v, http.StatusConflict, t, a, &page.Notice{Tone: page.ToneWarn, Text: h.say("action.unversioned"), More: []string{t.Sentence()}})
 		return
 	case version != 0 && version != t.Version:
 		h.askAgain(w, r, v, t, a)
@@ -180,7 +205,6 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 			if unavailable(err) {
 				notice.Text = h.say("problem.store")
 			}
-			a.Given = values.Get("reason")
 			h.ask(w, r, v, failed.Status, t, a, notice)
 			return
 		}
@@ -208,6 +232,5 @@ func (h *Handler) askAgain(w http.ResponseWriter, r *http.Request, v *visit, t a
 	if a.Name == "rotate" && !t.RotatedAt.IsZero() && t.RotatedAt.Equal(t.UpdatedAt) {
 		notice.Text, notice.More = h.say("sent.rotated", h.moment(t.RotatedAt).Words), nil
 	}
-	a.Given = r.PostFormValue("reason")
 	h.ask(w, r, v, http.StatusConflict, t, a, notice)
 }

@@ -58,6 +58,9 @@ func (h *Handler) selected(w http.ResponseWriter, r *http.Request, v *visit) (se
 	switch ids := values["id"]; {
 	case values.Has("all"):
 		err = h.selectAll(r, v, &s, values.Get("all"))
+	case len(values["version"]) != 0 && len(values["version"]) != len(ids):
+		h.problem(w, r, http.StatusBadRequest, "problem.form")
+		return s, nil, false
 	case len(ids) > maxBulk:
 		h.trouble(w, r, http.StatusBadRequest, h.say("bulk.many", maxBulk))
 		return s, nil, false
@@ -109,7 +112,7 @@ func (h *Handler) selectAll(r *http.Request, v *visit, s *selection, filter stri
 }
 
 // selectThese selects the tokens with these IDs. versions are those that were shown, in the
-// same order, if they were.
+// same order, or there are none.
 func (h *Handler) selectThese(r *http.Request, v *visit, s *selection, ids, versions []string) error {
 	for i, id := range ids {
 		if _, twice := s.seen[id]; twice {
@@ -128,7 +131,7 @@ func (h *Handler) selectThese(r *http.Request, v *visit, s *selection, ids, vers
 			return err
 		}
 		s.seen[id] = t.Version
-		if len(versions) == len(ids) {
+		if len(versions) != 0 {
 			s.seen[id], _ = strconv.ParseUint(versions[i], 10, 64) // 0 is none that a token has
 		}
 	}

@@ -42,8 +42,9 @@ func (h *Handler) changeToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		h.updateForm(w, r, v, typed, &before)
 		return
 	}
-	if version := typed.version(); version != 0 && version != before.Version {
-		h.showStale(w, r, v, typed, before)
+	version, err := typed.version()
+	if err != nil || version != 0 && version != before.Version {
+		h.showStale(w, r, v, typed, before, err)
 		return
 	}
 	edit := typed.changes(before)
@@ -54,7 +55,7 @@ func (h *Handler) changeToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	err = h.as(r, v).call(http.MethodPatch, "tokens/"+url.PathEscape(before.ID), nil, edit, nil)
 	if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict {
 		if now, err := h.token(r, v); err == nil && now.Version != before.Version {
-			h.showStale(w, r, v, typed, now)
+			h.showStale(w, r, v, typed, now, nil)
 			return
 		}
 	}
@@ -68,11 +69,17 @@ func (h *Handler) changeToken(w http.ResponseWriter, r *http.Request, v *visit) 
 // updates reports whether the button "Update" was pressed.
 func (t typed) updates() bool { return t.text("do") == "update" }
 
-// version returns the version of the token that the form was shown with; 0 if that is not
-// known.
-func (t typed) version() uint64 {
-	version, _ := strconv.ParseUint(t.text("version"), 10, 64)
-	return version
+// version returns the version of the token that the form was shown with; 0 if the form has
+// none, which means the current one.
+func (t typed) version() (uint64, error) {
+	if !t.Has("version") {
+		return 0, nil
+	}
+	version, err := strconv.ParseUint(t.Get("version"), 10, 64)
+	if err == nil && (version == 0 || len(t.Values["version"]) > 1) {
+		err = strconv.ErrRange
+	}
+	return version, err
 }
 
 func unavailable(err error) bool {
@@ -84,16 +91,21 @@ func unavailable(err error) bool {
 // is lost.
 func (h *Handler) keepTyped(w http.ResponseWriter, r *http.Request, v *visit, typed typed) {
 	form := h.form(r, v, typed, nil)
-	form.ID, form.Name, form.Version, form.OnBehalf, form.Templates = r.PathValue("id"), typed.text("name"), typed.version(), false, nil
+	form.ID, form.Name, form.OnBehalf, form.Templates = r.PathValue("id"), typed.text("name"), false, nil
+	form.Version, _ = typed.version() // 0 is none that a token has
 	h.renderForm(w, r, v, http.StatusServiceUnavailable, form, &page.Notice{Tone: page.ToneBad, Text: h.say("form.store")})
 }
 
-// showStale shows the form with what was typed, and says what somebody else has changed.
-func (h *Handler) showStale(w http.ResponseWriter, r *http.Request, v *visit, typed typed, now admin.Token) {
+// showStale shows the form with what was typed, and says what somebody else has changed, or,
+// if the version that it was opened on is not known, what the token is now.
+func (h *Handler) showStale(w http.ResponseWriter, r *http.Request, v *visit, typed typed, now admin.Token, unknown error) {
 	notice := &page.Notice{Tone: page.ToneWarn, Text: h.say("form.stale", h.moment(now.UpdatedAt).Words)}
 	if events, err := h.trailOf(r, v, now.ID); err == nil && len(events) > 0 {
 		last := h.event(events[0])
 		notice.Text = h.say("form.stale.by", last.Text, last.Actor, last.At.Words)
+	}
+	if unknown != nil {
+		notice.Text = h.say("form.unversioned")
 	}
 	is := typedOf(now)
 	for field := range typed.changes(now) {

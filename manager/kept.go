@@ -2,8 +2,10 @@ package manager
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,6 +25,16 @@ const (
 	maxShown = 8 << 10
 )
 
+// errNoForm means that what was sent is not in the encoding of a page's forms. net/http would
+// take it for an empty form, and leave out what is in it.
+var errNoForm = errors.New("expected application/x-www-form-urlencoded")
+
+// isForm reports whether a request says that it has a form in the encoding of the page's own.
+func isForm(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}
+
 // parse reads the form of a request, as far as the maximum. It reports false if there is
 // more.
 func parse(r *http.Request) (whole bool, err error) {
@@ -32,6 +44,11 @@ func parse(r *http.Request) (whole bool, err error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
 	if err != nil {
 		return true, err
+	}
+	if len(body) > 0 && !isForm(r) {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain))
+		r.Body = http.NoBody
+		return true, errNoForm
 	}
 	if len(body) > maxForm {
 		body = body[:maxForm]
@@ -51,6 +68,8 @@ func parse(r *http.Request) (whole bool, err error) {
 func (h *Handler) typed(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
 	whole, err := parse(r)
 	switch {
+	case errors.Is(err, errNoForm):
+		h.problem(w, r, http.StatusUnsupportedMediaType, "problem.encoding")
 	case err != nil:
 		h.problem(w, r, http.StatusBadRequest, "problem.form")
 	case !whole:

@@ -185,6 +185,9 @@ func (h *Handler) askRemoveOwn(w http.ResponseWriter, r *http.Request, v *visit)
 }
 
 func (h *Handler) removeOwn(w http.ResponseWriter, r *http.Request, v *visit) {
+	if _, ok := h.typed(w, r); !ok {
+		return
+	}
 	at, ok := h.jiraAt(r.URL.Query().Get("jira"))
 	if !ok {
 		h.problem(w, r, http.StatusNotFound, "problem.none")

@@ -49,6 +49,10 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 
 func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4*maxForm) // a form that was kept is in it, encoded twice
+	if r.ContentLength != 0 && !isForm(r) {
+		h.problem(w, r, http.StatusUnsupportedMediaType, "problem.encoding")
+		return
+	}
 	content := page.SignIn{Owner: page.Field{Value: r.PostFormValue("owner")}, Next: r.PostFormValue("next"), Kept: h.carried(r)}
 	via, person, err := h.check(r, content.Owner.Value, r.PostFormValue("token"))
 	if denied, ok := errors.AsType[identity.DeniedError](err); ok {

@@ -195,6 +195,8 @@ type Action struct {
 	Reason string
 	// Given is the reason that was typed.
 	Given string
+	// HandsOver asks for a link to the new token instead of the token.
+	HandsOver bool
 	// Overlaps are how long a rotated token can go on working, and HandoverSpans how long
 	// the link to a new one can be opened.
 	Overlaps, HandoverSpans []Choice
