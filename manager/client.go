@@ -46,13 +46,6 @@ func (e answerError) plain() string {
 // apiField is the form of names of fields of the API.
 var apiField = regexp.MustCompile(`^[a-z_]+$`)
 
-// ruleNames are the parts of texts that name rules, and say where they are written.
-var ruleNames = regexp.MustCompile(`; rule: [^;]*`)
-
-// withoutRules returns a text without the names of rules, which mean nothing to people who do
-// not manage tokens.
-func withoutRules(text string) string { return ruleNames.ReplaceAllString(text, "") }
-
 // call calls an endpoint with a JSON body, unless body is nil. It writes the answer to
 // answer if that is an io.Writer, and otherwise decodes it into answer, unless that is nil.
 // The error is an answerError.
@@ -78,9 +71,6 @@ func (c client) call(method, path string, query url.Values, body, answer any) er
 		failed := answerError{Status: response.status, again: response.header.Get("Retry-After")}
 		if json.Unmarshal(response.body.Bytes(), &failed) != nil || failed.Message == "" {
 			return errors.New("the endpoint " + path + " has answered without saying why it failed")
-		}
-		if !c.v.desk.Manages() {
-			failed.Message = withoutRules(failed.Message)
 		}
 		return failed
 	}

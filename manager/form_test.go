@@ -75,13 +75,13 @@ func TestEveryFieldOnThePage(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	server := serve(t, newApp(t), new(header))
 	alice := newBrowser(t, server, "alice")
-	alice.get("/tokens/tokens/new?template=agent").wantText(t, "an agent", "Reads and changes …, each change once somebody has approved it, not internal comments, at most 60 requests a minute and 20 changes a day, until", "What it may see is still to be said.")
+	alice.get("/tokens/tokens/new?template=agent").wantText(t, "an agent", "Reads and changes …, each change once somebody has approved it, not internal comments, at most 60 requests a minute and 20 changes a day, until", "You have not said yet what it may see.")
 	alice.get("/tokens/tokens/new?template=bi").wantText(t, "a BI tool", "Reads …, not internal comments, until")
 	service := alice.get("/tokens/tokens/new?template=service")
 	if strings.Contains(service.body, `name="kind"`) {
 		t.Error("alice is offered tokens for services")
 	}
-	service.wantText(t, "a service for alice", "Service or CI Not for you", "Ask somebody who manages tokens")
+	service.wantText(t, "a service for alice", "Service or CI Only people who may create tokens for others can create these", "Ask somebody who manages tokens")
 	if strings.Contains(service.body, "template=service") {
 		t.Error("alice can choose the template for services")
 	}

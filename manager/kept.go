@@ -88,7 +88,7 @@ var typedLabels = map[string]string{
 	"name": "field.name", "owner": "field.owner", "responsible": "field.responsible", "purpose": "field.purpose", "exempt": "field.exempt",
 	"projects": "field.projects", "jql": "field.jql", "hide": "field.hide", "expires_on": "field.expires_on", "not_before": "field.not_before",
 	"allow_ip": "field.allow_ip", "deny_ip": "field.deny_ip", "limit": "field.limit", "limit_writes": "field.limit_writes", "max_concurrent": "field.max_concurrent",
-	"reason": "held.reason", "to": "owner.transfer.to", "user": "account.user", "expires_at": "column.ends",
+	"reason": "held.reason", "to": "owner.transfer.to", "user": "field.user", "expires_at": "field.expires_at",
 }
 
 // kept returns the form of a request that was not accepted, so that nothing that was typed

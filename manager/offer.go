@@ -90,7 +90,7 @@ func (o offer) forbid(choice *page.Choice, why string) {
 // why says how the policy forbids something: to people who manage, with what it allows.
 func (o offer) why(v *policy.Violation) string {
 	if o.manages {
-		return withoutRules(v.String())
+		return v.WithAllowed()
 	}
 	return v.Why
 }

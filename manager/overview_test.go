@@ -123,7 +123,7 @@ func TestTokensBeingRead(t *testing.T) {
 	for _, path := range []string{"overview", "all?sort=name", "owners"} {
 		asking.Go(func() {
 			page := root.get("/tokens/" + path)
-			page.want(t, path, http.StatusServiceUnavailable, "the list is being read: 1 so far", "loads again by itself")
+			page.want(t, path, http.StatusServiceUnavailable, "the gateway is still reading", "loads again by itself")
 			if page.header.Get("Refresh") == "" {
 				t.Errorf("%s is not asked for again", path)
 			}

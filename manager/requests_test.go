@@ -50,7 +50,7 @@ func TestHeldChanges(t *testing.T) {
 	root.post("/tokens/requests/"+own, url.Values{"verdict": {"approve"}, "reason": {"typed before"}}).want(t, "one's own", http.StatusForbidden, "nobody approves")
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}}).want(t, "no reason", http.StatusBadRequest, "say why", "Approve this change")
 	ownPage := root.get("/tokens/requests/" + own)
-	ownPage.wantText(t, "one's own change", "You cannot decide about it: nobody approves or rejects their own tokens")
+	ownPage.wantText(t, "one's own change", "You cannot approve or reject it: nobody approves or rejects their own tokens")
 	if strings.Contains(ownPage.body, "Approve this change") {
 		t.Error("one's own change can be approved")
 	}
@@ -115,7 +115,7 @@ func TestPendingTokens(t *testing.T) {
 	server := serve(t, a, new(header))
 	alice, root, eve := newBrowser(t, server, "alice"), newBrowser(t, server, "root"), newBrowser(t, server, "eve")
 	made := alice.post("/tokens/tokens/new", url.Values{"name": {"nightly"}, "purpose": {"closes issues"}, "scope": {"write"}, "expires": {"30d"}})
-	made.wantText(t, "made", "“nightly” is made, and waits for approval")
+	made.wantText(t, "made", "“nightly” was created, and waits for approval")
 	if strings.Contains(made.text(), "is ready") {
 		t.Error("a token that does not work yet is called ready")
 	}
@@ -124,16 +124,16 @@ func TestPendingTokens(t *testing.T) {
 
 	list := root.get("/tokens/requests")
 	list.want(t, "the list of root", http.StatusOK, `<span class="count">1</span>`, "tokens/"+ofAlice+"/approve")
-	list.wantText(t, "the list of root", "Owner alice", "closes issues", "Asked for by alice from 127.0.0.1", "Why it waits The policy wants tokens with “Read and change” approved (rule everyone", "You cannot decide about it: nobody approves")
+	list.wantText(t, "the list of root", "Owner alice", "closes issues", "Asked for by alice from 127.0.0.1", "Why it waits The policy requires the approval of tokens with “Read and change” (rule everyone", "You cannot approve or reject it: nobody approves")
 	if strings.Contains(list.body, "tokens/"+ofRoot+"/approve") {
 		t.Error("root's own token can be approved")
 	}
 	for _, path := range []string{"", "/approve", "/reject"} {
-		root.get("/tokens/tokens/"+ofAlice+path).wantText(t, "alice's token"+path, "Reads and changes everything", "Asked for by alice from 127.0.0.1", "The policy wants tokens with")
+		root.get("/tokens/tokens/"+ofAlice+path).wantText(t, "alice's token"+path, "Reads and changes everything", "Asked for by alice from 127.0.0.1", "The policy requires the approval of tokens with")
 	}
-	eve.get("/tokens/tokens/"+ofRoot+"/approve").wantText(t, "an exemption", "It is to be exempt from the policy, because: the auditors want it")
+	eve.get("/tokens/tokens/"+ofRoot+"/approve").wantText(t, "an exemption", "Somebody asks for an exemption from the policy: the auditors want it")
 	own := root.get("/tokens/tokens/" + ofRoot)
-	own.wantText(t, "root's own", "You cannot decide about it")
+	own.wantText(t, "root's own", "You cannot approve or reject it")
 	if strings.Contains(own.body, "/approve") {
 		t.Error("root's own token can be approved on its page")
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"time"
 
@@ -126,6 +127,12 @@ func (h *Handler) hints(r *http.Request, tokens []admin.Token) []page.Hint {
 	return hints
 }
 
+// ruleNames are the parts of reasons that name rules, and say where they are written.
+var ruleNames = regexp.MustCompile(`; rule: [^;]*`)
+
+// withoutRules returns a reason without the names of rules, for which a list has no room.
+func withoutRules(reason string) string { return ruleNames.ReplaceAllString(reason, "") }
+
 func (h *Handler) rows(tokens []admin.Token) []page.TokenRow {
 	rows := make([]page.TokenRow, len(tokens))
 	for i, t := range tokens {
@@ -184,10 +191,12 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, v *visit, err 
 		return
 	}
 	if failed.again != "" { // the list is being read
-		if r.Method == http.MethodGet { // a form is sent again by a button
+		text := "problem.reading.form" // which is sent again by a button
+		if r.Method == http.MethodGet {
 			w.Header().Set("Refresh", failed.again)
+			text = "problem.reading.text"
 		}
-		h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.reading"), Content: page.Problem{Text: h.say("problem.reading.text", failed.Message), URL: h.back(r), Kept: h.kept(r, true)}})
+		h.render(w, r, failed.Status, "error", v, page.Frame{Title: h.say("problem.reading"), Content: page.Problem{Text: h.say(text), URL: h.back(r), Kept: h.kept(r, true)}})
 		return
 	}
 	if failed.Status == http.StatusServiceUnavailable {

@@ -64,8 +64,7 @@ func (h *Handler) whyPending(t admin.Token) string {
 	if t.Exempt != "" {
 		return h.say("waits.exempt", t.Exempt)
 	}
-	if _, rules, ok := strings.Cut(t.StateReason, "; rule: "); ok {
-		rules, _, _ = strings.Cut(rules, "; ")
+	if rules := h.app.Registry().DeskOf(t.Owner).Rights().NeedsApproval(t.Scope); rules != "" {
 		return h.say("waits.policy", h.say("scope."+t.Scope.String()), rules)
 	}
 	return h.say("waits.changed")

@@ -23,13 +23,18 @@ type Violation struct {
 	rules   []*rule
 }
 
+// WithAllowed returns Why, and what would comply, for administrators.
+func (v *Violation) WithAllowed() string {
+	if v.allowed == "" {
+		return v.Why
+	}
+	return v.Why + ": expected " + v.allowed
+}
+
 // String says what would comply, names the rules and says where they are written, for
 // administrators.
 func (v *Violation) String() string {
-	text := v.Why
-	if v.allowed != "" {
-		text += ": expected " + v.allowed
-	}
+	text := v.WithAllowed()
 	if len(v.rules) > 0 {
 		text += "; rule: " + names(v.rules)
 	}

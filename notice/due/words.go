@@ -12,10 +12,10 @@ import (
 // TokenPending returns the notice that a token waits for approval. publicURL is where the
 // gateway is; it can be empty.
 func TokenPending(record *token.Record, publicURL string) notice.Notice {
-	data, why := tokenData(record, publicURL), "the policy wants that"
+	data, why := tokenData(record, publicURL), "the policy requires it"
 	if record.Exempt != "" {
 		data["exempt"] = record.Exempt
-		why = "it is to be exempt from the policy"
+		why = "it asks for an exemption from the policy"
 	}
 	return notice.Notice{
 		Type: notice.TokenPending, Subject: "tokens/" + record.ID, Data: data,

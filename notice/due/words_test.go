@@ -12,11 +12,11 @@ func TestTokenPending(t *testing.T) {
 	record := &token.Record{ID: "4fT0aB9xYz", Name: "nightly", Owner: "alice", Scope: token.ScopeWrite}
 	told := TokenPending(record, "https://jira.example.com")
 	if told.Type != notice.TokenPending || told.Subject != "tokens/4fT0aB9xYz" || told.Data["scope"] != "write" || told.Data["public_url"] != "https://jira.example.com" ||
-		!strings.Contains(told.Sentence, "waits for approval: the policy wants that") {
+		!strings.Contains(told.Sentence, "waits for approval: the policy requires it") {
 		t.Errorf("%+v", told)
 	}
 	record.Exempt = "the auditors want it"
-	if told := TokenPending(record, ""); told.Data["exempt"] != "the auditors want it" || !strings.Contains(told.Sentence, "exempt from the policy") {
+	if told := TokenPending(record, ""); told.Data["exempt"] != "the auditors want it" || !strings.Contains(told.Sentence, "asks for an exemption from the policy") {
 		t.Errorf("%+v", told)
 	}
 }
