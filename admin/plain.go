@@ -48,6 +48,9 @@ func Plain(message string) string {
 	return message
 }
 
+// MessageFor returns what the endpoints say to a person about an error.
+func MessageFor(person *Visitor, err error) string { return errorFor(person, err).Message }
+
 // errorFor returns an error in words for a person. What the policy allows, and where its
 // rules are written, is for people who manage.
 func errorFor(person *Visitor, err error) caddy.APIError {

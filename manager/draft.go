@@ -15,7 +15,10 @@ import (
 
 // draft is the token that somebody is typing, as far as it can be understood.
 type draft struct {
-	typed  typed
+	typed typed
+	// before is the token that is changed, or nil.
+	before *admin.Token
+	edit   token.Edit
 	record *token.Record
 	faults []token.Fault
 	// missing is set if it was not said what the token may see.
@@ -29,7 +32,7 @@ func (h *Handler) draftOf(typed typed, person string, before *admin.Token) draft
 		changed := *before.Record
 		record, edit = &changed, typed.changes(*before)
 	}
-	d := draft{typed: typed, record: record, faults: edit.Faults(record, h.now())}
+	d := draft{typed: typed, before: before, edit: edit, record: record, faults: edit.Faults(record, h.now())}
 	if before == nil && typed.leavesOpen() {
 		d.missing = errors.New("projects: " + h.say("draft.missing.projects"))
 	}
@@ -79,6 +82,24 @@ func (d draft) mistakes(h *Handler) []mistake {
 	return found
 }
 
+// forbidden returns what the policy would refuse, by input, in the words of the refusal.
+func (d draft) forbidden(v *visit) map[string]string {
+	var old *token.Record
+	if d.before != nil {
+		old = d.before.Record
+	}
+	forbidden := make(map[string]string)
+	for _, refused := range v.desk.Violations(old, d.record, d.edit.Has) {
+		message := admin.MessageFor(v.visitor(), refused)
+		if !v.desk.Manages() {
+			message = withoutRules(message)
+		}
+		input, text := d.typed.inputAbout(message)
+		forbidden[input] = text
+	}
+	return forbidden
+}
+
 // typedMistakes returns what is wrong with what was typed so far, by input. What was left
 // empty may be typed later.
 func (d draft) typedMistakes(h *Handler) map[string]string {
@@ -101,7 +122,8 @@ type described struct {
 // aboutJira are the inputs that Jira is asked about, too.
 var aboutJira = []string{"projects", "jql", "hide"}
 
-// describeToken answers with the sentence about what was typed, and says what is wrong.
+// describeToken answers with the sentence about what was typed, and says what is wrong, and
+// what the policy would refuse. Nothing is created, and what was left empty may be typed later.
 func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	values, ok := h.typed(w, r)
 	if !ok {
@@ -118,10 +140,14 @@ func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit
 		before = &t
 	}
 	draft := h.draftOf(typed, v.person(), before)
-	answer, wrong := described{draft.sentence(h), make(map[string]string)}, draft.typedMistakes(h)
+	answer, wrong, forbidden := described{draft.sentence(h), make(map[string]string)}, draft.typedMistakes(h), draft.forbidden(v)
 	for _, input := range formFields {
-		if typed.Has(input) && !slices.Contains(aboutJira, input) {
-			answer.Wrong[input] = wrong[input]
+		if !typed.Has(input) || slices.Contains(aboutJira, input) {
+			continue
+		}
+		answer.Wrong[input] = wrong[input]
+		if wrong[input] == "" && typed.text(input) != "" {
+			answer.Wrong[input] = forbidden[input]
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -17,16 +17,16 @@ func (h *Handler) refuseForm(w http.ResponseWriter, r *http.Request, v *visit, t
 		h.failed(w, r, err)
 		return
 	}
-	form, wrong := h.form(r, v, typed, before), make(map[string]string)
-	for _, mistake := range h.draftOf(typed, v.person(), before).mistakes(h) {
+	form, draft, wrong := h.form(r, v, typed, before), h.draftOf(typed, v.person(), before), make(map[string]string)
+	for _, mistake := range draft.mistakes(h) {
 		wrong[mistake.input] = mistake.text
 	}
-	h.renderForm(w, r, v, failed.Status, form, h.refusal(&form, typed, failed, wrong))
+	h.renderForm(w, r, v, failed.Status, form, h.refusal(&form, typed, failed, wrong, draft.forbidden(v)))
 }
 
-// refusal puts what is wrong beside the inputs of a form, and returns what to say above it.
-// An endpoint names only the first mistake, which can be one that only it knows.
-func (h *Handler) refusal(form *page.TokenForm, typed typed, failed answerError, wrong map[string]string) *page.Notice {
+// refusal puts what is wrong and what is forbidden beside the inputs of a form, and returns what
+// to say above it. An endpoint names only the first mistake, which can be one that only it knows.
+func (h *Handler) refusal(form *page.TokenForm, typed typed, failed answerError, wrong, forbidden map[string]string) *page.Notice {
 	if failed.Status == http.StatusServiceUnavailable {
 		return &page.Notice{Tone: page.ToneBad, Text: h.say("form.store")}
 	}
@@ -39,6 +39,11 @@ func (h *Handler) refusal(form *page.TokenForm, typed typed, failed answerError,
 	}
 	if !isInput {
 		return &page.Notice{Tone: page.ToneBad, Text: message}
+	}
+	for input, text := range forbidden {
+		if wrong[input] == "" {
+			wrong[input] = text
+		}
 	}
 	mark(form, wrong)
 	return h.wrong(formFields, wrong)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -41,26 +42,42 @@ func (v *Violation) String() string {
 	return text
 }
 
+// ruled are the questions to the rules about a token, in their order. Some only matter if
+// there is a policy.
+var ruled = [...]struct {
+	violation    func(*Rights, *token.Record) *Violation
+	ifConfigured bool
+}{
+	{(*Rights).scopeViolation, true},
+	{(*Rights).networksViolation, true},
+	{(*Rights).accountViolation, true},
+	{(*Rights).lifetimeViolation, false},
+	{(*Rights).confineViolation, false},
+}
+
 // Violation returns how a token breaks the rules, or nil if it complies or is exempt.
 func (r *Rights) Violation(record *token.Record) *Violation {
-	if record.Exempt != "" {
-		return nil
+	for violation := range r.Violations(record) {
+		return violation
 	}
-	if r.configured {
-		if v := r.scopeViolation(record); v != nil {
-			return v
+	return nil
+}
+
+// Violations returns all ways in which a token breaks the rules, at most one for each field.
+func (r *Rights) Violations(record *token.Record) iter.Seq[*Violation] {
+	return func(yield func(*Violation) bool) {
+		if record.Exempt != "" {
+			return
 		}
-		if v := r.networksViolation(record); v != nil {
-			return v
-		}
-		if v := r.accountViolation(record); v != nil {
-			return v
+		for i := range ruled {
+			if ruled[i].ifConfigured && !r.configured {
+				continue
+			}
+			if violation := ruled[i].violation(r, record); violation != nil && !yield(violation) {
+				return
+			}
 		}
 	}
-	if v := r.lifetimeViolation(record); v != nil {
-		return v
-	}
-	return r.confineViolation(record)
 }
 
 func (r *Rights) scopeViolation(record *token.Record) *Violation {

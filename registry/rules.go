@@ -32,7 +32,39 @@ func forbidden(violation *policy.Violation) error {
 	if violation == nil {
 		return nil
 	}
+	return refusedBy(violation)
+}
+
+func refusedBy(violation *policy.Violation) PolicyError {
 	return PolicyError{Field: violation.Field, Err: errors.New(violation.String() + ExemptHint), Why: violation.Why}
+}
+
+// Violations returns all that the policy does not allow of a token of the person's own, at most
+// one error for each field: of a new one for which given reports what was said, or of one that
+// was old before. Creating or changing it would be refused with the first of them. Nobody is
+// asked, nothing is changed and there is no trace of it. What others may have is only found
+// out when their tokens are made, so nothing is said about those.
+func (d *Desk) Violations(old, record *token.Record, given func(field string) bool) (found []PolicyError) {
+	if !d.owns(record) {
+		return nil
+	}
+	all, here := d.registry.owners.Person(record.Owner).Rights, d.Rights()
+	completed := *record
+	if old == nil {
+		all.Complete(&completed, given)
+	} else if touched, err := touchesRules(old, record); err != nil || !touched {
+		return nil
+	}
+	known := make(map[string]bool)
+	for _, rights := range []*policy.Rights{all, here} { // in the order in which they are asked
+		for violation := range rights.Violations(&completed) {
+			if !known[violation.Field] {
+				known[violation.Field] = true
+				found = append(found, refusedBy(violation))
+			}
+		}
+	}
+	return found
 }
 
 // checkNew returns an error if the policy does not allow a new token.

@@ -160,11 +160,11 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 	}));
 }
 
-// What is wrong with an input is beside it.
+// What is wrong with an input is beside it. That is read aloud when there is time.
 function showWrong(name, text) {
 	const input = document.getElementById(name), about = document.getElementById(name + "-about");
 	if (!input || !about) return;
-	if (text) input.setAttribute("aria-invalid", "true");
+	if (text && input.type !== "radio") input.setAttribute("aria-invalid", "true");
 	else input.removeAttribute("aria-invalid");
 	let shown = about.querySelector(".wrong");
 	if (!text) { shown?.remove(); return; }
@@ -176,8 +176,9 @@ function showWrong(name, text) {
 	if (shown.textContent !== text) shown.textContent = text;
 }
 
-// The sentence beside the form grows as one types, and Jira is asked about projects, fields
-// and JQL. An answer that comes late, or would take away the focus, is dropped.
+// The sentence beside the form grows as one types, what the policy would refuse is said beside
+// the inputs that were touched, and Jira is asked about projects, fields and JQL. An answer
+// that comes late, or would take away the focus, is dropped.
 for (const form of document.querySelectorAll("form[data-token-form]")) {
 	const typed = () => new URLSearchParams(new FormData(form));
 	// While the pointer is on a button that sends the form, nothing moves that button away.
@@ -186,6 +187,7 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 			await new Promise((left) => { button.addEventListener("pointerleave", left, { once: true }); });
 		}
 	};
+	const touched = new Set();
 	let turn = 0;
 	const describe = later(200, async () => {
 		const mine = ++turn;
@@ -194,7 +196,9 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 		const { sentence, wrong } = await response.json();
 		await still();
 		if (mine !== turn) return;
-		for (const [name, text] of Object.entries(wrong)) showWrong(name, text);
+		for (const [name, text] of Object.entries(wrong)) {
+			showWrong(name, touched.has(name) || document.querySelector(`#${name}-about .wrong`) ? text : "");
+		}
 		for (const out of form.querySelectorAll("[data-sentence]")) if (out.textContent !== sentence) out.textContent = sentence;
 	});
 	let asking = new AbortController();
@@ -209,18 +213,15 @@ for (const form of document.querySelectorAll("form[data-token-form]")) {
 		const page = new DOMParser().parseFromString(html, "text/html");
 		await still();
 		if (signal.aborted) return;
-		for (const id of ["found", "matches", "known-fields", "projects-about", "jql-about", "hide-about"]) {
+		for (const id of ["found", "matches", "known-fields"]) {
 			const now = document.getElementById(id), next = page.getElementById(id);
 			if (now && next && !now.contains(document.activeElement) && now.innerHTML !== next.innerHTML) now.replaceChildren(...next.childNodes);
 		}
-		for (const name of ["projects", "jql", "hide"]) {
-			const input = form.elements[name];
-			if (page.getElementById(name)?.getAttribute("aria-invalid") === "true") input.setAttribute("aria-invalid", "true");
-			else input.removeAttribute("aria-invalid");
-		}
+		for (const name of ["projects", "jql", "hide"]) showWrong(name, page.querySelector(`#${name}-about .wrong`)?.textContent);
 	});
 	const asks = ["projects", "find_project", "jql", "hide", "account", "owner", "kind"];
 	form.addEventListener("input", (event) => {
+		touched.add(event.target.name);
 		describe();
 		if (asks.includes(event.target.name)) ask();
 	});
