@@ -45,6 +45,11 @@ func serve(t testing.TB, a *app, identities ...identity.Identity) *httptest.Serv
 	if h.pages, err = page.New(); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if h.compression, err = newCompression(ctx); err != nil {
+		t.Fatal(err)
+	}
 	h.sessions = session.New(a.Documents(), a.Mirror, a.JiraAccounts().Keys())
 	if h.routes, err = h.newRoutes(); err != nil {
 		t.Fatal(err)

@@ -12,8 +12,12 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
-// maxBulk is the maximum number of tokens that are changed together.
-const maxBulk = 1000
+const (
+	// maxBulk is the maximum number of tokens that are changed together.
+	maxBulk = 1000
+	// bulkRows is how many of them the page lists that asks for the confirmation.
+	bulkRows = 50
+)
 
 // bulkActions are what can be done with several tokens at once.
 var bulkActions = map[string]struct{ danger bool }{"disable": {}, "revoke": {danger: true}, "extend": {}}
@@ -30,6 +34,8 @@ type selection struct {
 	seen map[string]uint64
 	// gone lists what was selected and cannot be shown, with the reasons.
 	gone []string
+	// list is the query of the list that they were selected on.
+	list string
 	// more is set if a filter selects more tokens than can be changed together.
 	more bool
 }
@@ -48,7 +54,7 @@ func (h *Handler) selected(w http.ResponseWriter, r *http.Request, v *visit) (se
 	if !ok {
 		return selection{}, nil, false
 	}
-	s := selection{do: values.Get("do"), seen: make(map[string]uint64)}
+	s := selection{do: values.Get("do"), seen: make(map[string]uint64), list: listOf(values)}
 	s.days, _ = strconv.Atoi(values.Get("by")) // one that is not offered is refused below
 	if _, known := bulkActions[s.do]; !known {
 		h.problem(w, r, http.StatusBadRequest, "problem.form")
@@ -76,6 +82,19 @@ func (h *Handler) selected(w http.ResponseWriter, r *http.Request, v *visit) (se
 		return s, nil, false
 	}
 	return s, values, true
+}
+
+// listOf returns the query of the list that tokens were selected on.
+func listOf(values url.Values) string {
+	query := values.Get("list")
+	if values.Has("all") {
+		query = values.Get("all")
+	}
+	asked, err := url.ParseQuery(query)
+	if err != nil {
+		return "" // the whole list
+	}
+	return tokensAsked(asked).Encode()
 }
 
 // selectAll selects all tokens that a query of the list selects and that can be changed.
@@ -141,11 +160,14 @@ func (h *Handler) selectThese(r *http.Request, v *visit, s *selection, ids, vers
 func (h *Handler) showBulk(w http.ResponseWriter, r *http.Request, v *visit, status int, s selection, typed page.Field, notice *page.Notice) {
 	n := len(s.tokens)
 	bulk := page.Bulk{
-		Do: s.do, Rows: h.rows(s.tokens), Danger: bulkActions[s.do].danger, Typed: h.bulkTyped(s), Confirmed: typed,
+		Do: s.do, Rows: h.rows(s.tokens[:min(n, bulkRows)]), List: s.list, ListURL: mounted(r).base + "all?" + s.list, Danger: bulkActions[s.do].danger, Typed: h.bulkTyped(s), Confirmed: typed,
 		Question: h.count("bulk.question."+s.do, n), Button: h.count("bulk.button."+s.do, n), Consequence: h.say("bulk.text." + s.do),
 	}
 	for _, t := range s.tokens {
-		bulk.Versions = append(bulk.Versions, s.seen[t.ID])
+		bulk.IDs, bulk.Versions = append(bulk.IDs, t.ID), append(bulk.Versions, s.seen[t.ID])
+	}
+	if n > bulkRows {
+		bulk.Others = h.count("bulk.others", n-bulkRows)
 	}
 	if s.more {
 		bulk.More = h.say("bulk.more", maxBulk)
@@ -191,7 +213,7 @@ func (h *Handler) takeBulk(w http.ResponseWriter, r *http.Request, v *visit) {
 		notice.Text += " " + h.count("bulk.left", len(failed))
 	}
 	h.render(w, r, http.StatusOK, "error", v, page.Frame{
-		Title: h.say("nav.all"), Section: page.SectionAll, Notice: notice, Content: page.Problem{URL: mounted(r).base + "all"},
+		Title: h.say("nav.all"), Section: page.SectionAll, Notice: notice, Content: page.Problem{URL: mounted(r).base + "all?" + s.list},
 	})
 }
 

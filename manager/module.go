@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
@@ -39,13 +40,14 @@ type Handler struct {
 	// Default: the URL of each request
 	PublicURL string `json:"public_url,omitempty"`
 
-	app        App
-	identities []identity.Identity
-	sessions   *session.Sessions
-	pages      *page.Pages
-	public     *url.URL
-	routes     http.Handler
-	endpoints  http.Handler // of the JSON API: see callerIn
+	app         App
+	identities  []identity.Identity
+	sessions    *session.Sessions
+	pages       *page.Pages
+	public      *url.URL
+	routes      http.Handler
+	compression *encode.Encode
+	endpoints   http.Handler // of the JSON API: see callerIn
 	// checked are the Jira users of configured accounts, as of the last checks here.
 	checked *sync.Map
 	// deployments caches which product each Jira is, by URL.
@@ -95,6 +97,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.pages, err = page.New(); err != nil {
 		return err
 	}
+	if h.compression, err = newCompression(ctx); err != nil {
+		return err
+	}
 	h.sessions = session.New(app.Documents(), app.Mirror, app.JiraAccounts().Keys())
 	h.routes, err = h.newRoutes()
 	return err
@@ -140,8 +145,10 @@ func (h *Handler) setPublicURL() error {
 // ServeHTTP serves the page.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	secureHeaders(w.Header())
-	h.routes.ServeHTTP(w, r)
-	return nil
+	return h.compression.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		h.routes.ServeHTTP(w, r)
+		return nil
+	}))
 }
 
 // secureHeaders sets the headers of every response. Scripts, styles and requests are only

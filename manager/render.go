@@ -52,6 +52,7 @@ func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 		http.Error(w, h.say("problem.failed"), http.StatusInternalServerError)
 		return
 	}
+	keepSize(w.Header(), r, name)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes()) // the browser may be gone

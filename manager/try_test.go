@@ -69,7 +69,7 @@ func TestTry(t *testing.T) {
 		})
 		tried.want(t, what, http.StatusOK, secret, "once", html.EscapeString(c.shows))
 		tried.wantText(t, what, c.says)
-		if tried.header.Get("Cache-Control") != "no-store" {
+		if tried.header.Get("Cache-Control") != "no-store, no-transform" {
 			t.Errorf("%s: the token is cached: %s", what, tried.header)
 		}
 		if len(tried.body) > 100_000 {

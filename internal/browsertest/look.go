@@ -48,6 +48,14 @@ func (p *Tab) HTML() string {
 	return Evaluate[string](p, "document.documentElement.outerHTML")
 }
 
+// Loaded returns how many bytes the page and everything that it loads have on the way here.
+func (p *Tab) Loaded() int {
+	p.t.Helper()
+	return Evaluate[int](p, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+		.filter((loaded) => ["navigation", "link", "script", "img", "css"].includes(loaded.initiatorType))
+		.reduce((sum, loaded) => sum + loaded.encodedBodySize, 0)`)
+}
+
 // Wait waits until the page shows the text.
 func (p *Tab) Wait(text string) {
 	p.t.Helper()

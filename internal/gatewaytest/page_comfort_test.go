@@ -57,8 +57,8 @@ func TestPageForEverybody(t *testing.T) {
 		fits(t, p)
 		axe.CheckTouch(p, what+", dark, on a phone")
 		const most = 100_000
-		if size := len(p.HTML()); size > most {
-			t.Errorf("%s has %d bytes", what, size)
+		if size := p.Loaded(); size > most {
+			t.Errorf("%s, its style and its scripts have %d bytes", what, size)
 		}
 	}
 	for _, path := range pages(tok, held, s.firstEvent(t)) {

@@ -27,11 +27,17 @@ type TypedFilter struct{ Name, Label, Value string }
 // Bulk is the content of the page "bulk": a question before several tokens are changed.
 type Bulk struct {
 	// Do is the action.
-	Do   string
-	Rows []TokenRow
-	// Versions are those of the rows.
-	Versions   []uint64
-	Extensions []Choice
+	Do string
+	// Rows are the first of the tokens. Others says how many more there are; empty if none.
+	Rows   []TokenRow
+	Others string
+	// IDs are those of all the tokens, and Versions their versions.
+	IDs      []string
+	Versions []uint64
+	// List is the query of the list that the tokens were selected on, and ListURL leads back
+	// to it.
+	List, ListURL string
+	Extensions    []Choice
 	// More says that there are more tokens than can be changed together; empty if not.
 	More string
 
