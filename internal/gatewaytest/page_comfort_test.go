@@ -56,6 +56,7 @@ func TestPageForEverybody(t *testing.T) {
 		p.Width(320)
 		fits(t, p)
 		axe.CheckTouch(p, what+", dark, on a phone")
+		touchable(t, p, what)
 		const most = 100_000
 		if size := p.Loaded(); size > most {
 			t.Errorf("%s, its style and its scripts have %d bytes", what, size)

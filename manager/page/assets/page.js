@@ -41,10 +41,8 @@ for (const button of document.querySelectorAll("[data-fill]")) {
 	});
 }
 
-// The switch between light and dark. The choice stays in this browser.
+// The switch between light and dark. The choice stays in this browser: see theme.js.
 const root = document.documentElement;
-const chosen = localStorage.getItem("theme");
-if (chosen) root.dataset.theme = chosen;
 for (const button of document.querySelectorAll("[data-theme-switch]")) {
 	button.hidden = false;
 	button.addEventListener("click", () => {
