@@ -6,32 +6,44 @@ import (
 	"net/url"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
-	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 )
 
 // newToken shows the form for a new token, with what the template chooses.
 func (h *Handler) newToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	values := url.Values{"owner": {v.person()}, "handover_for": {handoverSpans[0]}}
-	h.choose(values, r.URL.Query().Get("template"), v)
-	h.renderForm(w, r, v, http.StatusOK, h.form(r, v, typed{values}, nil), nil)
+	notice := h.choose(values, r.URL.Query().Get("template"), v)
+	h.renderForm(w, r, v, http.StatusOK, h.form(r, v, typed{values}, nil), notice)
 }
 
-// choose sets what a template chooses, or, if there is no such template, what the empty form
-// does. Everything else that was typed stays.
-func (h *Handler) choose(values url.Values, name string, v *visit) {
+// choose sets what a template chooses, or, without one, what the empty form does. Everything
+// else that was typed stays. If the template cannot be chosen as it is, the notice says why.
+func (h *Handler) choose(values url.Values, name string, v *visit) (notice *page.Notice) {
 	maps.Copy(values, url.Values{
 		"template": {""}, "scope": {"read"}, "expires": {"30d"}, "expires_on": {""}, "kind": {"user"}, "hide_comments": {""}, "hold_writes": {""}, "limit": {""}, "limit_writes": {""},
 	})
-	rights := v.desk.Rights()
+	unchosen := name
 	for _, template := range templates {
-		if template.name == name && (rights.OnBehalf() || !template.chose.Has("kind")) {
-			maps.Copy(values, template.chose)
-			values.Set("template", name)
+		if template.name != name {
+			continue
 		}
+		unchosen = ""
+		if why := h.templateForbidden(v, template.chose); why != "" {
+			notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("template.unchosen", h.say("template."+name), why)}
+			continue
+		}
+		maps.Copy(values, template.chose)
+		values.Set("template", name)
 	}
-	if scope, err := token.ParseScope(values.Get("scope")); err == nil && about(rights.Violation(candidate(v.person(), scope)), "scope") {
+	if unchosen != "" {
+		notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("template.none")}
+	}
+	if scope := values.Get("scope"); h.forbidsScope(v, scope) && scope != "read" {
 		values.Set("scope", "read")
+		notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("template.narrowed", h.say("scope."+scope))}
 	}
+	values.Set("expires", h.offerFor(v, typed{values}, nil).allowedSpan(values.Get("expires")))
+	return notice
 }
 
 // createToken creates a token, or, for the button "Update", shows the form with what is
@@ -47,8 +59,8 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	typed := typed{values}
 	if typed.text("do") == "template" {
-		h.choose(values, r.URL.Query().Get("template"), v)
-		h.renderForm(w, r, v, http.StatusOK, h.form(r, v, typed, nil), nil)
+		notice := h.choose(values, r.URL.Query().Get("template"), v)
+		h.renderForm(w, r, v, http.StatusOK, h.form(r, v, typed, nil), notice)
 		return
 	}
 	if typed.updates() {

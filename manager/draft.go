@@ -42,8 +42,10 @@ func (h *Handler) draftOf(typed typed, person string, before *admin.Token) draft
 	return d
 }
 
-// sentence says what the token could do, and which of it is not understood yet.
-func (d draft) sentence(h *Handler) string {
+// sentence says what the token could do, as far as the policy lets it, and which of it is not
+// understood yet.
+func (d draft) sentence(o offer) string {
+	h := o.h
 	unknown := make(map[string]bool)
 	var remarks []string
 	for _, fault := range d.faults {
@@ -59,8 +61,11 @@ func (d draft) sentence(h *Handler) string {
 	if d.missing != nil {
 		unknown["projects"] = true
 		remarks = append(remarks, h.say("draft.missing.confine"))
+	} else if d.record.Exempt == "" && !unknown["confine"] && o.unconfined(d.record.Confine) {
+		unknown["projects"] = true
+		remarks = append(remarks, h.say("draft.missing.required"))
 	}
-	return strings.Join(append([]string{d.record.SentenceBut(unknown)}, remarks...), " ")
+	return strings.Join(append([]string{o.limited(*d.record).SentenceBut(unknown)}, remarks...), " ")
 }
 
 // mistake is what is wrong with what was typed into an input.
@@ -140,7 +145,8 @@ func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit
 		before = &t
 	}
 	draft := h.draftOf(typed, v.person(), before)
-	answer, wrong, forbidden := described{draft.sentence(h), make(map[string]string)}, draft.typedMistakes(h), draft.forbidden(v)
+	sentence := draft.sentence(h.offerFor(v, typed, before))
+	answer, wrong, forbidden := described{sentence, make(map[string]string)}, draft.typedMistakes(h), draft.forbidden(v)
 	for _, input := range formFields {
 		if !typed.Has(input) || slices.Contains(aboutJira, input) {
 			continue

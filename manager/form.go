@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -42,7 +44,7 @@ func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Tok
 		OnBehalf: v.desk.Rights().OnBehalf() && before == nil, Manage: v.desk.Manages(), Template: typed.text("template"), WantsProjects: typed.wantsProjects(), Everything: typed.ticked("everything"), External: typed.text("kind") == token.KindExternal.String(),
 		Fields: make(map[string]page.Field), HideComments: typed.ticked("hide_comments"), HoldWrites: typed.ticked("hold_writes"), Handover: typed.ticked("handover"),
 		Scopes: o.scopes(typed.text("scope")), Accounts: o.accounts(typed.text("account")), WithoutAsking: typed.ticked("without_asking"),
-		ConfineRequired: o.confineRule(), NetworksRule: o.networksRule(), Sentence: h.draftOf(typed, v.person(), before).sentence(h),
+		ConfineRequired: o.confineRule(), NetworksRule: o.networksRule(), Networks: o.networks(), Sentence: h.draftOf(typed, v.person(), before).sentence(o),
 	}
 	form.Expiries, form.ExpiryRule = o.expiries(typed.text("expires"))
 	for _, name := range formFields {
@@ -62,6 +64,10 @@ func (h *Handler) form(r *http.Request, v *visit, typed typed, before *admin.Tok
 	}
 	if before == nil {
 		form.Templates = h.templates(r, v)
+		var err error
+		if form.MayNot, err = h.mayNotCreate(r.Context(), v); err != nil { // creating it would say so
+			h.logger.Debug("cannot find out whether somebody can have another token", zap.Error(err))
+		}
 		if _, err := admin.PublicURL(h.app); err != nil {
 			form.NoHandover = h.say("offer.forbidden", err.Error())
 		}
@@ -88,11 +94,29 @@ func (h *Handler) templates(r *http.Request, v *visit) []page.Template {
 			Name: template.name, Title: h.say("template." + template.name), Text: h.say("template." + template.name + ".text"),
 			URL: mounted(r).base + "tokens/new?template=" + template.name,
 		}
-		if template.chose.Has("kind") && !v.desk.Rights().OnBehalf() {
-			shown[i].Forbidden = h.say("template.forbidden")
-		}
+		shown[i].Forbidden = h.templateForbidden(v, template.chose)
 	}
 	return shown
+}
+
+// templateForbidden says why somebody cannot have a token as a template chooses it; empty if
+// they can.
+func (h *Handler) templateForbidden(v *visit, chose url.Values) string {
+	switch rights := v.desk.Rights(); {
+	case chose.Has("kind") && !rights.OnBehalf():
+		return h.say("template.forbidden")
+	case chose.Has("kind"): // whose rules hold for it is not said yet
+		return ""
+	case h.forbidsScope(v, chose.Get("scope")):
+		return h.say("template.forbidden.scope", h.say("scope."+chose.Get("scope")))
+	}
+	return ""
+}
+
+// forbidsScope reports whether the policy forbids tokens of somebody's own with this scope.
+func (h *Handler) forbidsScope(v *visit, text string) bool {
+	scope, err := token.ParseScope(text)
+	return err == nil && about(v.desk.Rights().Violation(candidate(v.person(), scope)), "scope", "owner")
 }
 
 func (h *Handler) renderForm(w http.ResponseWriter, r *http.Request, v *visit, status int, form page.TokenForm, notice *page.Notice) {

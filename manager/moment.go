@@ -33,6 +33,18 @@ func (h *Handler) moment(t time.Time) page.Moment {
 	return page.Moment{At: t, Words: h.count(key+"years", (n+year/2)/year)}
 }
 
+// span says how long a time is.
+func (h *Handler) span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d%day == 0:
+		return h.count("span.days", int(d/day))
+	case d%time.Hour == 0:
+		return h.count("span.hours", int(d/time.Hour))
+	}
+	return h.count("span.minutes", int(d/time.Minute))
+}
+
 // tones are how states are tinted.
 var tones = map[token.State]page.Tone{
 	token.StateActive: page.ToneGood, token.StatePending: page.ToneWarn, token.StateNotYetValid: page.ToneWarn,

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -87,12 +88,15 @@ func (o offer) forbid(choice *page.Choice, why string) {
 	choice.Forbidden = why
 }
 
-// why says how the policy forbids something: to people who manage, with what it allows.
-func (o offer) why(v *policy.Violation) string {
-	if o.manages {
-		return v.WithAllowed()
+// whyNot says that the policy does not allow something, and who can help.
+func (o offer) whyNot() string {
+	switch {
+	case o.foreign:
+		return o.h.say("offer.not.of", o.owner)
+	case o.manages:
+		return o.h.say("offer.not.manager")
 	}
-	return v.Why
+	return o.h.say("offer.not.you")
 }
 
 // scopes returns the scopes as choices. What the policy forbids says why.
@@ -101,7 +105,7 @@ func (o offer) scopes(chosen string) []page.Choice {
 	for i, scope := range scopes {
 		choices[i] = page.Choice{Value: scope.String(), Text: o.h.say("scope." + scope.String()), Hint: o.h.say("scope." + scope.String() + ".hint"), Chosen: scope.String() == chosen}
 		if v := o.violation(func(r *token.Record) { r.Scope = scope }); about(v, "scope", "owner") {
-			o.forbid(&choices[i], o.h.say("offer.forbidden", o.why(v)))
+			o.forbid(&choices[i], o.whyNot())
 		} else if rules := o.rights.NeedsApproval(scope); rules != "" {
 			choices[i].Hint += " " + o.h.say("offer.approval")
 		}
@@ -170,7 +174,7 @@ func (o offer) expiries(chosen string) (choices []page.Choice, rule string) {
 			o.rights.Complete(r, func(field string) bool { return field == "expires_at" })
 		})
 		if about(v, "expires_at") {
-			rule = o.why(v)
+			rule = o.lifetimeRule()
 			if !o.foreign {
 				choice.Forbidden = o.h.say("offer.not")
 			}
@@ -180,21 +184,86 @@ func (o offer) expiries(chosen string) (choices []page.Choice, rule string) {
 	return choices, rule
 }
 
+// allowedSpan returns a lifetime that is offered, or, if the policy does not allow it, the
+// longest that it allows; empty if it allows none of them.
+func (o offer) allowedSpan(wanted string) string {
+	choices, _ := o.expiries(wanted)
+	longest := ""
+	for _, choice := range choices {
+		switch {
+		case choice.Forbidden != "":
+		case choice.Value == wanted:
+			return wanted
+		case choice.Value != "never":
+			longest = choice.Value
+		}
+	}
+	return longest
+}
+
+// lifetimeRule says how long the token may work.
+func (o offer) lifetimeRule() string {
+	longest, limited := o.rights.MaxLifetime()
+	switch {
+	case !limited:
+		return o.h.say("offer.expires.external")
+	case o.before == nil:
+		return o.h.say("offer.expires", o.h.span(longest))
+	}
+	issued := o.before.CreatedAt
+	if o.before.RotatedAt.After(issued) {
+		issued = o.before.RotatedAt
+	}
+	return o.h.say("offer.expires.until", o.h.span(longest), page.Moment{At: issued.Add(longest)}.Exact())
+}
+
+// unconfined reports whether the policy wants the token confined, and further than it is.
+func (o offer) unconfined(confine token.Confinement) bool {
+	return about(o.violation(func(r *token.Record) {
+		r.Confine = confine
+		o.rights.Complete(r, func(string) bool { return false })
+	}), "confine")
+}
+
 // confineRule says that the token must be confined; empty if it need not be.
 func (o offer) confineRule() string {
-	v := o.violation(func(r *token.Record) {
-		o.rights.Complete(r, func(string) bool { return false })
-	})
-	if !about(v, "confine") {
+	switch {
+	case !o.unconfined(token.Confinement{}):
+		return ""
+	case o.unconfined(token.Confinement{Hide: []string{"x"}}):
+		return o.h.say("offer.confine.external")
+	}
+	return o.h.say("offer.confine")
+}
+
+// networks lists the networks to which the policy limits the token; empty if it does not, or
+// if that is not for whoever types.
+func (o offer) networks() string {
+	if o.foreign && !o.manages {
 		return ""
 	}
-	return o.why(v)
+	return o.rights.Networks()
 }
 
 // networksRule says that the policy limits the networks; empty if it does not.
 func (o offer) networksRule() string {
-	if networks := o.rights.Networks(); networks != "" && (o.manages || !o.foreign) {
+	if networks := o.networks(); networks != "" {
 		return o.h.say("offer.networks", networks)
 	}
 	return ""
+}
+
+// limited returns a record with the networks to which the policy limits it, for its sentence.
+func (o offer) limited(record token.Record) *token.Record {
+	if o.networks() == "" {
+		return &record
+	}
+	for _, limit := range o.rights.Limits(&record) {
+		for _, value := range limit.Values {
+			if network, err := netip.ParsePrefix(value); err == nil && limit.Field == "allow_ip" {
+				record.Networks.Allow = append(slices.Clone(record.Networks.Allow), network)
+			}
+		}
+	}
+	return &record
 }

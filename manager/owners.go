@@ -118,6 +118,7 @@ func (h *Handler) showOwner(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	content := page.OwnerDetails{OwnerRow: h.ownerRow(r, owner), Rows: rows, Alive: alive, All: mounted(r).base + "all?" + url.Values{"owner": {owner.Owner}}.Encode()}
+	content.Rights = h.rightsOf(owner)
 	if alive > 0 {
 		content.Revoke, content.Transfer = ownerURL(r, "owner/revoke", owner.Owner), ownerURL(r, "owner/transfer", owner.Owner)
 	}

@@ -33,9 +33,12 @@ func (h *Handler) refusal(form *page.TokenForm, typed typed, failed answerError,
 	message, unasked := strings.CutSuffix(failed.Message, admin.WithoutAsking)
 	form.MayNotAsk = unasked || form.WithoutAsking
 	name, text := typed.inputAbout(message)
-	_, isInput := form.Fields[name]
+	isInput := form.Has(name)
 	if isInput && wrong[name] == "" {
 		wrong[name] = text
+	}
+	if form.MayNot != "" { // the form says so
+		return nil
 	}
 	if !isInput {
 		return &page.Notice{Tone: page.ToneBad, Text: message}

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -90,7 +92,10 @@ func (h *Handler) myTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 	if query.Has("cursor") {
 		content.Previous = mounted(r).base + "tokens"
 	}
-	content.MayNotCreate = h.mayNotCreate(v)
+	if content.MayNotCreate, err = h.mayNotCreate(r.Context(), v); err != nil {
+		h.failed(w, r, err)
+		return
+	}
 	h.render(w, r, http.StatusOK, "tokens", v, page.Frame{Title: h.say("nav.mine"), Section: page.SectionMine, Notice: h.done(r), Content: content})
 }
 
@@ -161,15 +166,23 @@ func (h *Handler) row(t admin.Token) page.TokenRow {
 	return row
 }
 
-// mayNotCreate says why somebody can have no token; empty if they can have one.
-func (h *Handler) mayNotCreate(v *visit) string {
+// mayNotCreate says why somebody can have no further token; empty if they can have one.
+func (h *Handler) mayNotCreate(ctx context.Context, v *visit) (string, error) {
 	rights := v.desk.Rights()
-	if rights.OnBehalf() || slices.ContainsFunc(scopes, func(scope token.Scope) bool {
-		return rights.Violation(candidate(v.person(), scope)) == nil || !about(rights.Violation(candidate(v.person(), scope)), "scope", "owner")
-	}) {
-		return ""
+	if rights.OnBehalf() {
+		return "", nil
 	}
-	return h.say("tokens.forbidden", rights.Violation(candidate(v.person(), token.ScopeRead)).Why)
+	if !slices.ContainsFunc(scopes, func(scope token.Scope) bool {
+		return !about(rights.Violation(candidate(v.person(), scope)), "scope", "owner")
+	}) {
+		return h.say("tokens.forbidden", rights.Violation(candidate(v.person(), token.ScopeRead)).Why), nil
+	}
+	err := v.desk.MayHaveMore(ctx)
+	if _, full := errors.AsType[registry.PolicyError](err); full {
+		limit, _ := rights.MaxTokens()
+		return h.count("tokens.full", limit), nil
+	}
+	return "", err
 }
 
 // done is the message after something was done: the page was led to with its key.

@@ -18,7 +18,7 @@ func TestTokenOnThePage(t *testing.T) {
 	a := newApp(t)
 	alice := newBrowser(t, serve(t, a, new(header)), "alice")
 	alice.get("/tokens/").want(t, "no tokens", http.StatusOK, "No tokens yet")
-	alice.get("/tokens/tokens/new").want(t, "the form", http.StatusOK, "What it may do", "Not possible: the scope admin is not allowed for alice")
+	alice.get("/tokens/tokens/new").want(t, "the form", http.StatusOK, "What it may do", "The policy does not allow it for you: ask somebody who manages tokens.")
 
 	form := url.Values{"name": {"Power BI"}, "scope": {"read"}, "expires": {"30d"}, "projects": {"ACME, OPS"}, "hide_comments": {"true"}, "allow_ip": {"203.0.113.0/24"}}
 	refused := alice.post("/tokens/tokens/new", form)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -144,6 +145,12 @@ func (r *Rights) MaxTokens() (n int, rule string) {
 		return 0, ""
 	}
 	return r.maxTokens, r.maxTokensOf.String()
+}
+
+// MaxLifetime returns how long a token may work after it is created or rotated, and reports
+// whether there is such a limit.
+func (r *Rights) MaxLifetime() (time.Duration, bool) {
+	return r.maxLifetime.span, r.maxLifetimeOf != nil && !r.maxLifetime.never
 }
 
 // NeedsApproval returns the names of the rules according to which somebody must

@@ -147,6 +147,11 @@ func (d *Desk) vetsOfNew(vets []Vet) []Vet {
 	}}, vets...)
 }
 
+// MayHaveMore returns an error if the person has as many tokens as the policy allows.
+func (d *Desk) MayHaveMore(ctx context.Context) error {
+	return d.registry.checkNumber(ctx, &token.Record{Owner: d.person, Kind: token.KindUser})
+}
+
 // Update changes a token.
 func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Edit, vets ...Vet) (*token.Record, error) {
 	if _, err := d.Show(ctx, id); err != nil {

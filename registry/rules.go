@@ -156,25 +156,36 @@ func (r *Registry) counts(record *token.Record) bool {
 // reserve returns an error if the owner has as many other tokens as the policy allows.
 // If there is a limit, nobody else can create a token until the caller calls release.
 func (r *Registry) reserve(ctx context.Context, record *token.Record) (release func(), err error) {
-	limit, rule := r.owners.Person(record.Owner).Rights.MaxTokens()
-	if limit == 0 || record.Exempt != "" {
+	if limit, _ := r.owners.Person(record.Owner).Rights.MaxTokens(); limit == 0 || record.Exempt != "" {
 		return func() {}, nil
 	}
 	r.creating.Lock()
-	alive, err := r.countAlive(ctx, record, limit)
-	if err == nil && alive >= limit {
-		err = PolicyError{
-			Field: "owner",
-			Err: fmt.Errorf("%s has %d tokens that are neither expired nor revoked, and may have %d; rule: %s; revoke one that is no longer needed%s",
-				record.Owner, alive, limit, rule, ExemptHint),
-			Why: fmt.Sprintf("%s has %d tokens that are neither expired nor revoked, and may have %d; revoke one that is no longer needed", record.Owner, alive, limit),
-		}
-	}
-	if err != nil {
+	if err := r.checkNumber(ctx, record); err != nil {
 		r.creating.Unlock()
 		return func() {}, err
 	}
 	return r.creating.Unlock, nil
+}
+
+// checkNumber returns an error if the owner has as many other tokens as the policy allows.
+func (r *Registry) checkNumber(ctx context.Context, record *token.Record) error {
+	limit, rule := r.owners.Person(record.Owner).Rights.MaxTokens()
+	if limit == 0 || record.Exempt != "" {
+		return nil
+	}
+	alive, err := r.countAlive(ctx, record, limit)
+	if err != nil || alive < limit {
+		return err
+	}
+	has := fmt.Sprintf("%s has %d tokens that are neither expired nor revoked, and may have %d", record.Owner, alive, limit)
+	if alive == 1 {
+		has = fmt.Sprintf("%s has 1 token that is neither expired nor revoked, and may have %d", record.Owner, limit)
+	}
+	return PolicyError{
+		Field: "owner",
+		Err:   fmt.Errorf("%s; rule: %s; revoke one that is no longer needed%s", has, rule, ExemptHint),
+		Why:   has + "; revoke one that is no longer needed",
+	}
 }
 
 // countAlive counts the owner's other tokens that are neither expired nor revoked, up

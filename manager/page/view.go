@@ -123,8 +123,27 @@ type TokenForm struct {
 	HandoverSpans []Choice
 	NoHandover    string
 	Sentence      string
-	// ConfineRequired, ExpiryRule and NetworksRule say what the policy wants.
-	ConfineRequired, ExpiryRule, NetworksRule string
+	// ConfineRequired, ExpiryRule and NetworksRule say what the policy wants. Networks are
+	// those that it allows; empty for all.
+	ConfineRequired, ExpiryRule, NetworksRule, Networks string
+	// MayNot says why no token can be created; empty if one can.
+	MayNot string
+}
+
+// Has reports whether the form has an input.
+func (f TokenForm) Has(input string) bool {
+	switch input {
+	case "owner", "kind":
+		return f.OnBehalf
+	case "responsible":
+		return f.OnBehalf || f.ID != ""
+	case "exempt":
+		return f.Manage
+	case "handover", "handover_for":
+		return f.ID == "" && f.NoHandover == ""
+	}
+	_, ok := f.Fields[input]
+	return ok
 }
 
 // Template is a kind of token to start from.
@@ -346,6 +365,8 @@ type OwnerRow struct {
 // OwnerDetails is the content of the page "owner".
 type OwnerDetails struct {
 	OwnerRow
+	// Rights are what the policy allows.
+	Rights []Fact
 	// Rows are the newest tokens, and Alive counts those that are not revoked.
 	Rows  []TokenRow
 	Alive int
