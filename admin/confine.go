@@ -70,14 +70,15 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	c.call.noDeadline()
 	ctx, cancel := context.WithTimeout(withReplacer(ctx), confineCheckTimeout)
 	defer cancel()
-	asker := jira.Asker{Transport: upstream.Transport, URL: upstream.URL, Account: account}
-	// A new guard: what another remembers may be out of date.
-	resolved, issues, err := confine.NewGuard(confineCheckTimeout).Check(ctx, asker, record.Confine)
-	if refused, ok := errors.AsType[*confine.Error](err); ok {
-		cause := error(refused)
-		if refused.Err != nil {
-			cause = refused.Err
-		}
+	var resolved token.Confinement
+	issues := -1
+	err = account.Ask(ctx, upstream.Transport, upstream.URL, func(asker jira.Asker) error {
+		// A new guard: what another remembers may be out of date.
+		var err error
+		resolved, issues, err = confine.NewGuard(confineCheckTimeout).Check(ctx, asker, record.Confine)
+		return err
+	})
+	if cause := unanswered(err); cause != nil {
 		return caddy.APIError{
 			HTTPStatus: http.StatusBadGateway,
 			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, cause, WithoutAsking),
@@ -91,6 +92,20 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 	// A number of issues tells more than the token may, as long as nobody has approved it.
 	if asked := *record; issues >= 0 && c.call.mayAsk(&asked) == nil {
 		c.result.Issues = &issues
+	}
+	return nil
+}
+
+// unanswered returns why Jira gave no answer about a confinement, or nil if err says what
+// is wrong with the confinement.
+func unanswered(err error) error {
+	refused, ok := errors.AsType[*confine.Error](err)
+	_, paused := errors.AsType[jira.RefusedError](err)
+	switch {
+	case ok && refused.Err != nil:
+		return refused.Err
+	case ok, paused, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
 	}
 	return nil
 }

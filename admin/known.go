@@ -144,12 +144,9 @@ func (c *call) askAbout(owner, kind, account string, ask func(context.Context, *
 	if err != nil {
 		return err
 	}
-	err = ask(ctx, known.guard, jira.Asker{Transport: upstream.Transport, URL: upstream.URL, Account: found})
-	if refused, ok := errors.AsType[*confine.Error](err); ok {
-		if refused.Err != nil {
-			err = refused.Err
-		}
-		return unasked(record.Account, upstream.URL, err)
+	err = found.Ask(ctx, upstream.Transport, upstream.URL, func(asker jira.Asker) error { return ask(ctx, known.guard, asker) })
+	if cause := unanswered(err); cause != nil {
+		return unasked(record.Account, upstream.URL, cause)
 	}
 	if err != nil {
 		return registry.InvalidError{Field: "confine", Err: err}

@@ -19,11 +19,7 @@ func (t *Transport) usable(ctx context.Context, account *jira.Account) error {
 	}
 	// The probe serves every client: one that disconnects must not cancel it and
 	// keep the account out of use.
-	if err := t.askMyself(context.WithoutCancel(ownContext{ctx}), account); err != nil {
-		return err
-	}
-	account.Accepted(t.URL)
-	return nil
+	return account.Recheck(context.WithoutCancel(ownContext{ctx}), t.upstream, t.URL)
 }
 
 // refused asks Jira in the background whether it refuses the account as such, if
@@ -32,19 +28,9 @@ func (t *Transport) refused(account *jira.Account, err error) error {
 	if refused, ok := errors.AsType[jira.RefusedError](err); ok {
 		// The request's context would carry the request's values.
 		ctx := context.WithValue(t.ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-		account.Confirm(t.URL, refused, func() { _ = t.askMyself(ctx, account) })
+		account.Confirm(t.URL, refused, func() { _ = account.Recheck(ctx, t.upstream, t.URL) })
 	}
 	return err
-}
-
-// askMyself asks Jira who the account is and backs off from it if Jira refuses
-// it, after trying a new access token if the account uses one.
-func (t *Transport) askMyself(ctx context.Context, account *jira.Account) error {
-	_, err := jira.Myself(ctx, t.upstream, t.URL, account)
-	if refused, ok := errors.AsType[jira.RefusedError](err); ok && !refused.Page && account.Forget() {
-		_, err = jira.Myself(ctx, t.upstream, t.URL, account)
-	}
-	return t.refusedBy(account, err)
 }
 
 // refusedBy backs off from an account if err is Jira's own refusal of it. A login

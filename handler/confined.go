@@ -165,9 +165,9 @@ func redactionError(err error) error {
 
 // askConfined checks for Explain what the request names. It sends nothing but the
 // guard's questions.
-func (d *Decision) askConfined(out *http.Request, asked confine.Jira) *denial {
+func (d *Decision) askConfined(out *http.Request, q Question) *denial {
 	d.confined.explains = true
-	err := d.confined.admit(out, asked)
+	err := d.Account.Ask(out.Context(), q.Transport, q.Jira, func(asker jira.Asker) error { return d.confined.admit(out, asker) })
 	if refused, ok := errors.AsType[*confine.Error](err); ok {
 		return confinedDenial(d, refused)
 	}

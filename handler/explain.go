@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -86,8 +85,9 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 		return e, nil
 	}
 	out := h.outbound(r, d).WithContext(ctx)
-	if d.confined != nil && q.Transport != nil {
-		if denied := d.askConfined(out, jira.Asker{Transport: q.Transport, URL: q.Jira, Account: d.Account}); denied != nil {
+	// The last step says so if Jira refuses the account.
+	if d.confined != nil && q.Transport != nil && d.Account.RefusalAt(q.Jira) == nil {
+		if denied := d.askConfined(out, q); denied != nil {
 			e.Steps = e.Steps[:len(e.Steps)-1] // the step had passed only because it does not ask Jira
 			e.denied("confine", d, h.explained(d, denied))
 			return e, nil

@@ -27,11 +27,16 @@ func (h *Handler) Look(ctx context.Context, q Question) (status int, answer []by
 	if denied := h.forJira(ctx, d, q.Jira); denied != nil {
 		return 0, nil, errors.New(denied.message)
 	}
-	if refused := d.Account.RefusalAt(q.Jira); refused != nil {
-		return 0, nil, refused
-	}
-	asker := jira.Asker{Transport: q.Transport, URL: q.Jira, Account: d.Account}
 	out := h.outbound(r, d).WithContext(ctx)
+	err = d.Account.Ask(ctx, q.Transport, q.Jira, func(asker jira.Asker) error {
+		status, answer, err = d.look(ctx, out, asker)
+		return err
+	})
+	return status, answer, err
+}
+
+// look asks Jira, and leaves out of its answer what the token may not see.
+func (d *Decision) look(ctx context.Context, out *http.Request, asker jira.Asker) (status int, answer []byte, err error) {
 	if d.confined == nil {
 		return asker.Ask(ctx, http.MethodGet, out.URL.RequestURI(), nil)
 	}
