@@ -73,7 +73,8 @@ func (h *Handler) action(name string, t admin.Token) page.Action {
 		for _, overlap := range overlaps {
 			a.Overlaps = append(a.Overlaps, page.Choice{Value: overlap, Text: h.say("overlap." + overlap)})
 		}
-		if _, err := admin.PublicURL(h.app); err == nil {
+		// Nobody could open a link to a disabled token.
+		if _, err := admin.PublicURL(h.app); err == nil && t.State != token.StateDisabled {
 			for _, span := range handoverSpans {
 				a.HandoverSpans = append(a.HandoverSpans, page.Choice{Value: span, Text: h.say("handover.for." + span)})
 			}

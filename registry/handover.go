@@ -80,6 +80,9 @@ func (r *Registry) HandOver(ctx context.Context, actor storage.Actor, id string,
 		if err := r.rotatableFor(ctx, vets)(record); err != nil {
 			return err
 		}
+		if record.Status == token.StatusDisabled {
+			return StateError{record.ID, token.StateDisabled, "enable it before you make a hand-over link, which could not be opened"}
+		}
 		first := record.Handover != nil && record.Handover.First && record.Handover.OpenedAt.IsZero()
 		record.Handover = r.newHandover(actor, link, lasts)
 		record.Handover.First = first

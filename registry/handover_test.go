@@ -203,6 +203,24 @@ func TestHandoverEnds(t *testing.T) {
 	}
 }
 
+// TestNoHandoverOfDisabled: nobody gets a link that cannot be opened.
+func TestNoHandoverOfDisabled(t *testing.T) {
+	r, _ := newRegistry(t)
+	record, _ := create(t, r, map[string]any{"owner": "eve", "name": "n"})
+	if _, err := r.Disable(t.Context(), admin, record.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.HandOver(t.Context(), admin, record.ID, 0, time.Hour); err == nil || !strings.Contains(err.Error(), "enable it before") {
+		t.Errorf("a disabled token: %v", err)
+	}
+	if _, err := r.Enable(t.Context(), admin, record.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.HandOver(t.Context(), admin, record.ID, 0, time.Hour); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestHandoverOfRotation: the token that is there keeps working until the link is opened,
 // and for the overlap after that.
 func TestHandoverOfRotation(t *testing.T) {
