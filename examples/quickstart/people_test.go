@@ -82,15 +82,20 @@ func visitPages(t *testing.T, printed string) {
 	if page := demo.visit("account", account); !strings.Contains(page, "Jira has accepted the account") {
 		t.Errorf("adding an account:\n%s", page)
 	}
+	connect := func(v *visitor, known []string) {
+		t.Helper()
+		own := url.Values{"jira": {jira[1]}, "kind": {"basic"}, "user": {known[1]}, "secret": {known[2]}}
+		if page := v.visit("own", own); !strings.Contains(page, "Connected.") {
+			t.Errorf("connecting the account of %s:\n%s", known[1], page)
+		}
+	}
+	connect(demo, knows[0])
 	alice := newVisitor(t, person[1])
 	alice.user, alice.password = person[2], person[3]
 	if page := alice.visit("tokens", nil); !strings.Contains(page, "Power BI, support dashboard") || strings.Contains(page, "partner desk") || strings.Contains(page, "/all") {
 		t.Errorf("the page of alice:\n%s", page)
 	}
-	own := url.Values{"jira": {jira[1]}, "kind": {"basic"}, "user": {knows[1][1]}, "secret": {knows[1][2]}}
-	if page := alice.visit("own", own); !strings.Contains(page, "Connected.") {
-		t.Errorf("connecting one's own account:\n%s", page)
-	}
+	connect(alice, knows[1])
 	created := alice.visit("tokens/new", url.Values{"name": {"mine"}, "scope": {"read"}, "expires": {"7d"}})
 	line := regexp.MustCompile(`lines-curl" tabindex="0">(curl [^<]+)<`).FindStringSubmatch(created)
 	if line == nil {

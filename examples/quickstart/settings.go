@@ -102,7 +102,7 @@ type standIn struct{ server *fakejira.Server }
 
 // standInPeople are the people who have an account in the stand-in, so that they can connect
 // it on the page.
-var standInPeople = []fakejira.Account{{User: manager, Secret: "secret-of-demo"}, {User: alice, Secret: "secret-of-alice"}}
+var standInPeople = []fakejira.Account{{User: manager, Email: manager, Secret: "secret-of-demo"}, {User: alice, Secret: "secret-of-alice"}}
 
 // startStandIn starts the stand-in for Jira unless there is a real Jira.
 func (s *settings) startStandIn(out io.Writer) (standIn, error) {

@@ -56,6 +56,9 @@ type Account struct {
 	Bearer string
 	// DisplayName is the name of a user who is not in the sample data. Default: User.
 	DisplayName string
+	// Email is the address of such a user. Default: User, at example.com unless it is an
+	// address.
+	Email string
 	// Scoped accounts work only below /ex/jira/{cloudId}, like scoped Cloud tokens;
 	// other accounts work only outside it.
 	Scoped bool

@@ -179,11 +179,14 @@ func (s *site) ensureUser(account Account) *user {
 		name:      account.User,
 		key:       "JIRAUSER" + strconv.Itoa(10100+len(s.users)),
 		accountID: "5b10" + hex.EncodeToString(sum[:10]),
-		email:     account.User,
+		email:     account.Email,
 		display:   display,
 	}
-	if !strings.Contains(u.email, "@") {
-		u.email += "@example.com"
+	if u.email == "" {
+		u.email = account.User
+		if !strings.Contains(u.email, "@") {
+			u.email += "@example.com"
+		}
 	}
 	s.users = append(s.users, u)
 	return u
