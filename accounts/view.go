@@ -44,6 +44,9 @@ type View struct {
 	// Source is where the account is kept: configuration or store.
 	Source string `json:"source"`
 	State  State  `json:"state"`
+	// Unproven is set while nobody knows whether Jira accepts an account that is in the
+	// configuration: this node has not used it yet.
+	Unproven bool `json:"unproven,omitempty"`
 	// FailingSince is when Jira began to refuse the account.
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// Error says what is wrong.
@@ -128,7 +131,9 @@ func (s *Set) Show(ctx context.Context, ref Ref) (View, error) {
 
 func (s *Set) viewConfigured(name string) View {
 	v := View{Name: name, Source: SourceConfiguration, State: StateValid}
-	v.failing(s.configured[name])
+	account := s.configured[name]
+	v.failing(account)
+	v.Unproven = v.State == StateValid && (account == nil || !account.Proven())
 	return v
 }
 

@@ -12,6 +12,9 @@ type Overview struct {
 	Health Health             `json:"health"`
 	// Accounts counts accounts by state.
 	Accounts map[string]int `json:"accounts"`
+	// Unproven is the number of configured accounts about which this node does not know
+	// yet whether Jira accepts them. They count as valid.
+	Unproven int `json:"unproven_accounts,omitempty"`
 }
 
 // overview counts tokens and denied requests, and says whether everything works.
@@ -26,6 +29,9 @@ func (c *call) overview() (int, any, error) {
 	answer := Overview{Tokens: tokens, Health: c.appHealth(c.Context()), Accounts: make(map[string]int)}
 	for _, account := range c.app.JiraAccounts().Known() {
 		answer.Accounts[string(account.State)]++
+		if account.Unproven {
+			answer.Unproven++
+		}
 	}
 	return http.StatusOK, answer, nil
 }

@@ -317,6 +317,8 @@ func accountState(account admin.Account) string {
 		return "failing since " + account.FailingSince.UTC().Format("2006-01-02 15:04 UTC")
 	case account.State == admin.StateExpiring && account.ExpiresAt.Before(time.Now()):
 		return "expired" // the details say when
+	case account.Unproven:
+		return "valid, not used yet"
 	}
 	return string(account.State)
 }

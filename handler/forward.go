@@ -79,6 +79,7 @@ func (t *Transport) forward(r *http.Request, d *Decision) (*http.Response, error
 		return nil, t.refused(d.Account, err)
 	}
 	if !own {
+		d.Account.Answered(t.URL)
 		t.wrote(r, d, response)
 	}
 	if d.confined != nil {

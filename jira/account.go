@@ -100,6 +100,20 @@ func (a *Account) Refused(site string, refused error, now time.Time) { a.at(site
 // Accepted ends the account's pause at site.
 func (a *Account) Accepted(site string) { a.at(site).set(nil, time.Time{}) }
 
+// Answered records that the Jira at site has answered a request without refusing the
+// account. It does not end a pause.
+func (a *Account) Answered(site string) { a.at(site).answered() }
+
+// Proven reports whether a Jira has accepted the account since it was configured or
+// loaded.
+func (a *Account) Proven() (proven bool) {
+	a.healths.Range(func(_, h any) bool {
+		proven = h.(*health).works.Load()
+		return !proven
+	})
+	return proven
+}
+
 // Refusal returns why the account is paused at one of its sites, or nil if it is
 // not paused at any.
 func (a *Account) Refusal() (refused error) {

@@ -33,6 +33,8 @@ func (a *Account) Ask(ctx context.Context, transport http.RoundTripper, site str
 	var refusal RefusedError
 	if isRefused = errors.As(err, &refusal); isRefused {
 		a.Confirm(site, refusal, func() { _ = a.Recheck(lasting, transport, site) })
+	} else if err == nil {
+		a.Answered(site)
 	}
 	return err
 }

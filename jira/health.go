@@ -3,6 +3,7 @@ package jira
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,8 @@ func (e RefusedError) Error() string { return e.Why }
 type health struct {
 	interval time.Duration
 	changed  func(refused error)
+	// works is set while Jira's last word about the account was not a refusal.
+	works atomic.Bool
 
 	// order is held while a change is made and reported, so that changes are
 	// reported in the order in which they are made.
@@ -124,8 +127,16 @@ func (h *health) set(refused error, now time.Time) {
 	h.refused = refused
 	h.nextProbe = now.Add(h.interval)
 	h.mu.Unlock()
+	h.works.Store(refused == nil)
 	if isNew {
 		h.changed(refused)
+	}
+}
+
+// answered records that Jira has answered and not refused the account.
+func (h *health) answered() {
+	if !h.works.Load() && h.refusal() == nil {
+		h.works.Store(true)
 	}
 }
 

@@ -93,6 +93,8 @@ func (h *Handler) accountState(account admin.Account) page.State {
 	switch {
 	case account.Hidden:
 		return page.State{Word: h.say("account.hidden"), Reason: h.say("account.hidden.text"), Tone: page.ToneWarn}
+	case account.Unproven:
+		return page.State{Word: h.say("account.unproven"), Tone: page.ToneQuiet}
 	case account.State == accounts.StateFailing && !account.FailingSince.IsZero():
 		state.Word = h.say("account.failing.since", h.moment(account.FailingSince).Words)
 	case account.State == accounts.StateExpiring && account.ExpiresAt != nil && account.ExpiresAt.After(h.now()):

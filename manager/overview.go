@@ -94,6 +94,10 @@ func (h *Handler) healthNumber(base string, said admin.Overview) page.Number {
 		number.Text = h.say("overview.look")
 		number.More = append(number.More, page.Hint{Text: text, URL: base + "accounts"})
 	}
+	if said.Unproven > 0 {
+		number.Text, number.Tone = h.say("overview.unproven"), page.ToneQuiet
+		number.More = append(number.More, page.Hint{Text: h.count("overview.account", said.Unproven, strings.ToLower(h.say("account.unproven"))), URL: base + "accounts"})
+	}
 	if !said.Health.Store.OK {
 		bad(page.ToneBad, h.say("overview.store", said.Health.Store.Error))
 	}

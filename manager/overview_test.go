@@ -2,10 +2,12 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -32,8 +34,19 @@ func TestOverview(t *testing.T) {
 	for _, path := range []string{"", "overview"} {
 		page := root.get("/tokens/" + path)
 		page.want(t, path, http.StatusOK, `href="/tokens/all?state=active">2 <`, `href="/tokens/all?expiring=30d&amp;sort=expires">1 <`, `href="/tokens/all?never_used=true">2 were never used`,
-			`href="/tokens/all?scope=write&amp;state=active">1 read and change`, `href="/tokens/requests">0 <`, "All well", `href="/tokens/all?state=revoked">Revoked`, "No request was denied")
+			`href="/tokens/all?scope=write&amp;state=active">1 read and change`, `href="/tokens/requests">0 <`, "Nothing wrong", "1 account: not used yet", `href="/tokens/all?state=revoked">Revoked`, "No request was denied")
 	}
+	root.get("/tokens/accounts").want(t, "an account that nobody has used", http.StatusOK, "Not used yet")
+	account, err := a.accounts.Find(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account.Answered("https://jira.example.com")
+	root.get("/tokens/overview").want(t, "once Jira has answered", http.StatusOK, "All well")
+	root.get("/tokens/accounts").want(t, "the account", http.StatusOK, "Works")
+	account.Refused("https://jira.example.com", errors.New("no such user"), time.Now())
+	account.Answered("https://jira.example.com") // a request from before that
+	root.get("/tokens/overview").want(t, "once Jira has refused it", http.StatusOK, "Have a look", "1 account: jira refuses it")
 	for _, path := range []string{"all?state=active", "all?expiring=30d&sort=expires", "all?never_used=true", "all?scope=write&state=active", "all?unused=90d", "requests", "accounts", "trail?action=denied&since=7d"} {
 		root.get("/tokens/"+path).want(t, path, http.StatusOK)
 	}

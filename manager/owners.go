@@ -69,6 +69,9 @@ func (h *Handler) ownerRow(r *http.Request, owner admin.Owner) page.OwnerRow {
 		Name: owner.Owner, URL: ownerURL(r, "owner", owner.Owner), Rules: owner.Rules, Confirmed: h.moment(owner.LastConfirmed),
 		State: page.State{Word: h.say("owner." + string(owner.State)), Reason: owner.StateReason, Tone: ownerTones[owner.State]},
 	}
+	if owner.State == registry.OwnerActive && owner.LastConfirmed.IsZero() {
+		row.State = page.State{Word: h.say("owner.unasked"), Tone: page.ToneQuiet}
+	}
 	for _, group := range owner.Groups {
 		row.Groups = append(row.Groups, page.Hint{Text: group, URL: mounted(r).base + "owners?" + url.Values{"group": {group}}.Encode()})
 	}
