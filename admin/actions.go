@@ -9,7 +9,7 @@ func Actions() []string {
 		"account_connect_link", "account_connect_opened", "account_connect_returned",
 		"account_refresh_begun", "account_refreshed", "account_refresh_failed", "account_refresh_refused",
 		"account_revoked_at_jira", "account_not_revoked_at_jira",
-		"session_key_create", "session_key_replace", "sign_out", "session_forget",
+		"session_key_create", "session_key_replace", "sign_out", "session_end", "session_forget",
 		"owner_changed", "owner_signed_in", "owner_refresh_begun", "owner_refresh_continued", "owner_refresh_ended", "policy_loaded",
 		"approval_request", "approval_approve", "approval_reject", "approval_use", "approval_expire", "approval_forget",
 		"denied", "write", "write_begun",

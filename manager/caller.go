@@ -8,10 +8,9 @@ import (
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
-
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
+	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -53,8 +52,8 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, token.ErrUnavailable):
 		c.err = err
 	case err != nil:
-		h.logger.Error("cannot identify the caller of the API", zap.Error(err))
-		c.err = caddy.APIError{HTTPStatus: http.StatusBadGateway, Err: errors.New("the gateway cannot find out who you are: its log says why")}
+		status, text := h.answerTo(r, err)
+		c.err = caddy.APIError{HTTPStatus: status, Err: errors.New(text)}
 	}
 	h.endpoints.ServeHTTP(w, r.WithContext(withCaller(r.Context(), c)))
 }
@@ -65,7 +64,11 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) callerOf(w http.ResponseWriter, r *http.Request) (*visit, error) {
 	owner, secret, sent := r.BasicAuth()
 	if !sent || !token.HeldBy(secret) {
-		if v, err := h.visitOf(w, r); v != nil || err != nil || !sent {
+		v, err := h.visitOf(w, r)
+		if errors.Is(err, session.ErrOver) {
+			err = nil // the page says so when it is opened
+		}
+		if v != nil || err != nil || !sent {
 			return v, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
+	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
@@ -41,7 +42,7 @@ func (h *Handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	if v != nil {
 		frame.Looks = v.looksOnly
-		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil, MayConnect: h.mayNotKeepAccounts() == ""}
+		frame.Me = &page.Me{Name: v.person(), Manage: v.desk.Manages(), MaySignOut: v.session != nil, MaySignIn: v.session == nil && h.mayOverrule(v.place), MayConnect: h.mayNotKeepAccounts() == ""}
 		if frame.Me.Manage {
 			frame.Me.Waiting = h.waiting(r, v)
 		}
@@ -76,14 +77,25 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, v *vi
 
 // failed writes a page for an error.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := h.answerTo(r, err)
+	h.trouble(w, r, status, text)
+}
+
+// answerTo returns how to answer a request if it is not known who sends it, or something else
+// went wrong. What only the log can say is logged.
+func (h *Handler) answerTo(r *http.Request, err error) (status int, text string) {
 	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
-		h.trouble(w, r, http.StatusForbidden, denied.Why)
-		return
+		return http.StatusForbidden, denied.Why
 	}
 	if errors.Is(err, token.ErrUnavailable) {
-		h.problem(w, r, http.StatusServiceUnavailable, "problem.store")
-		return
+		return http.StatusServiceUnavailable, h.say("problem.store")
 	}
 	h.logger.Error("the token manager cannot answer", zap.String("path", r.URL.Path), zap.Error(err))
-	h.problem(w, r, http.StatusBadGateway, "problem.failed")
+	if errors.Is(err, session.ErrKey) {
+		return http.StatusServiceUnavailable, h.say("problem.key")
+	}
+	if asked, ok := errors.AsType[identity.AskError](err); ok {
+		return http.StatusBadGateway, h.say("problem.ask", asked.Whom, asked.What)
+	}
+	return http.StatusBadGateway, h.say("problem.failed")
 }

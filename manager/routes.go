@@ -62,12 +62,8 @@ func (h *Handler) person(serve forPerson) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := h.visitOf(w, r)
 		switch {
-		case err != nil:
-			h.failed(w, r, err)
-		case v == nil && r.Method == http.MethodGet:
-			http.Redirect(w, r, mounted(r).base+"signin?next="+next(r), http.StatusSeeOther) //nolint:gosec // the base is a path of this site
 		case v == nil:
-			h.signInFirst(w, r)
+			h.nobody(w, r, err)
 		case v.looksOnly && r.Method != http.MethodGet:
 			h.problem(w, withVisit(r, v), http.StatusForbidden, "problem.looks")
 		default:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"go.uber.org/zap"
@@ -14,19 +15,47 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 )
 
+// signInPage shows the ways to sign in. Somebody whom every request already names can only become
+// somebody else by an identity that comes before that in the configuration.
 func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) {
-	if v, err := h.visitOf(w, r); err == nil && v != nil {
-		http.Redirect(w, r, mounted(r).base+safeNext(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // see safeNext
+	content := page.SignIn{Next: r.URL.Query().Get("next")}
+	v, err := h.visitOf(w, r)
+	if v != nil && (v.session != nil || !h.mayOverrule(v.place)) {
+		http.Redirect(w, r, mounted(r).base+safeNext(content.Next), http.StatusSeeOther) //nolint:gosec // see safeNext
 		return
 	}
-	h.showSignIn(w, r, http.StatusOK, page.SignIn{Next: r.URL.Query().Get("next")}, "")
+	if v != nil {
+		content.Known = h.say("signin.known", v.person())
+		content.GoOn = page.Hint{Text: h.say("signin.known.go", v.person()), URL: mounted(r).base + safeNext(content.Next)}
+		h.showSignInBefore(w, r, http.StatusOK, v.place, content, nil)
+		return
+	}
+	h.signInAgain(w, r, content, err)
 }
 
-// showSignIn shows the ways to sign in. Nobody can if every request must say who it is
-// from.
+// mayOverrule reports whether people can sign in with an identity that comes before this place
+// in the configuration, and so is believed first.
+func (h *Handler) mayOverrule(place int) bool {
+	return slices.ContainsFunc(h.identities[:place], func(candidate identity.Identity) bool {
+		_, recognizes := candidate.(identity.Recognizer)
+		return !recognizes
+	})
+}
+
+// showSignIn shows the ways to sign in, and what is wrong.
 func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int, content page.SignIn, problem string) {
+	var notice *page.Notice
+	if problem != "" {
+		notice = &page.Notice{Tone: page.ToneBad, Text: problem}
+	}
+	h.showSignInBefore(w, r, status, len(h.identities), content, notice)
+}
+
+// showSignInBefore shows the ways to sign in that come before a place in the configuration.
+// There is none if every request must say who it is from.
+func (h *Handler) showSignInBefore(w http.ResponseWriter, r *http.Request, status, place int, content page.SignIn, notice *page.Notice) {
 	content.Next = safeNext(content.Next)
-	for i, candidate := range h.identities {
+	for i, candidate := range h.identities[:place] {
 		switch candidate := candidate.(type) {
 		case identity.Redirector:
 			content.Ways = append(content.Ways, page.Hint{
@@ -37,14 +66,11 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 			content.WithToken = true
 		}
 	}
-	frame := page.Frame{Title: h.say("signin.title"), Content: content}
-	if problem != "" {
-		frame.Notice = &page.Notice{Tone: page.ToneBad, Text: problem}
-	} else if len(content.Ways) == 0 && !content.WithToken {
+	if notice == nil && len(content.Ways) == 0 && !content.WithToken {
 		status = http.StatusUnauthorized
-		frame.Notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("signin.none")}
+		notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("signin.none")}
 	}
-	h.render(w, r, status, "signin", nil, frame)
+	h.render(w, r, status, "signin", nil, page.Frame{Title: h.say("signin.title"), Content: content, Notice: notice})
 }
 
 func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
@@ -105,9 +131,13 @@ func (h *Handler) callback(r *http.Request) string {
 }
 
 func (h *Handler) signInElsewhere(w http.ResponseWriter, r *http.Request) {
-	_, way := h.redirector(r)
+	candidate, way := h.redirector(r)
 	if way == nil {
 		h.problem(w, r, http.StatusNotFound, "problem.none")
+		return
+	}
+	if known := h.overruled(r, candidate); known != "" {
+		h.trouble(w, r, http.StatusForbidden, h.say("signin.first", known))
 		return
 	}
 	to, flow, err := way.Begin(r.Context(), h.callback(r))
@@ -157,8 +187,28 @@ func (h *Handler) backFromElsewhere(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// overruled returns who sends a request, whoever signs in with an identity: one that comes before
+// it in the configuration knows. It returns "" if none does.
+func (h *Handler) overruled(r *http.Request, via identity.Identity) string {
+	for _, candidate := range h.identities {
+		if candidate == via {
+			break
+		}
+		if recognizer, ok := candidate.(identity.Recognizer); ok {
+			if person, err := recognizer.Recognize(r); err == nil && person != nil {
+				return person.Name
+			}
+		}
+	}
+	return ""
+}
+
 // begin begins a session. It reports false if it has answered the request.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Identity, person *identity.Person) bool {
+	if known := h.overruled(r, via); known != "" {
+		h.trouble(w, r, http.StatusForbidden, h.say("signin.first", known))
+		return false
+	}
 	v, err := h.visit(r, person.Name, nameOf(via), nil)
 	if err == nil {
 		err = h.learn(r, v, via, person)
@@ -175,22 +225,4 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, via identity.Ide
 	}
 	h.logger.Info("somebody has signed in to the token manager", zap.String("person", person.Name), zap.String("identity", nameOf(via)))
 	return true
-}
-
-func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
-	v, err := h.visitOf(w, r)
-	if err != nil && !errors.As(err, new(identity.DeniedError)) {
-		h.failed(w, r, err)
-		return
-	}
-	if v != nil && v.session != nil {
-		if err := h.sessions.End(r.Context(), w, mounted(r).cookies(), v.session, v.actor); err != nil {
-			h.failed(w, r, err)
-			return
-		}
-		if err := h.sessions.Sweep(r.Context()); err != nil {
-			h.logger.Warn("cannot delete ended sessions", zap.Error(err))
-		}
-	}
-	http.Redirect(w, r, mounted(r).base+"signin", http.StatusSeeOther)
 }

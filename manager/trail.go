@@ -25,7 +25,7 @@ var trailKinds = []struct{ key, actions string }{
 	{"trail.writes", "write,write_begun"},
 	{"trail.held", "approval_request,approval_approve,approval_reject,approval_use,approval_expire"},
 	{"trail.accounts", "account_add,account_replace,account_remove,account_reencrypt,account_refused,account_accepted,account_connect_opened,account_connect_returned"},
-	{"trail.people", "owner_changed,owner_signed_in,policy_loaded,sign_out"},
+	{"trail.people", "owner_changed,owner_signed_in,policy_loaded,sign_out,session_end"},
 	{"trail.itself", "audit_trimmed,audit_lost,audit_key,events_lost,damaged"},
 }
 

@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -23,6 +22,8 @@ type visit struct {
 	desk    *registry.Desk
 	actor   registry.Actor
 	session *session.Session // nil if every request says who it is from
+	// place is that of the identity that vouches for the visitor, in the configuration's order.
+	place int
 	// looksOnly means that the visitor must not change anything.
 	looksOnly bool
 	// newID is the ID of a token that the visitor creates; empty for a random one.
@@ -47,57 +48,54 @@ func visitIn(r *http.Request) *visit {
 
 func (v *visit) person() string { return v.desk.Person() }
 
-// visitOf returns who sends a request, or nil if that is not known.
+// visitOf returns who sends a request, or nil if that is not known: whoever the first of the
+// identities vouches for that knows, by the request itself or by a session that began with it.
+// An identity that cannot say it does not stop those after it; its error is only returned if
+// none of them knows. A person who is recognized, but has left, is nobody else.
 func (h *Handler) visitOf(w http.ResponseWriter, r *http.Request) (*visit, error) {
-	for _, candidate := range h.identities {
-		recognizer, ok := candidate.(identity.Recognizer)
-		if !ok {
-			continue
+	signedIn, sessionErr := h.sessions.Read(r.Context(), w, r, mounted(r).cookies())
+	var firstErr error
+	for place, candidate := range h.identities {
+		v, found, err := h.visitVia(r, candidate, signedIn)
+		if found {
+			if v != nil {
+				v.place = place
+			}
+			return v, err
 		}
-		person, err := recognizer.Recognize(r)
-		if err != nil {
-			return nil, err
+		if firstErr == nil {
+			firstErr = err
 		}
-		if person == nil {
-			continue
-		}
-		v, err := h.visit(r, person.Name, nameOf(candidate), nil)
-		if err == nil {
-			err = h.learn(r, v, candidate, person)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return v, nil
 	}
-	signedIn, err := h.sessions.Read(r.Context(), w, r, mounted(r).cookies())
-	if err != nil || signedIn == nil || !h.has(signedIn.Via) {
-		return nil, err
+	if firstErr == nil {
+		firstErr = sessionErr
 	}
-	if works, err := h.tokenWorks(r, signedIn); err != nil || !works {
-		return nil, err
-	}
-	return h.visit(r, signedIn.Person, signedIn.Via, signedIn)
+	return nil, firstErr
 }
 
-// tokenWorks reports whether the token of a session, if it began with one, would still
-// begin it: it works, was not replaced, and neither it nor its owner was limited since.
-func (h *Handler) tokenWorks(r *http.Request, signedIn *session.Session) (bool, error) {
-	if signedIn.TokenID == "" {
-		return true, nil
+// visitVia returns the visit of the person for whom an identity vouches. It reports whether it
+// knows one: v is nil if that person is not let in.
+func (h *Handler) visitVia(r *http.Request, candidate identity.Identity, signedIn *session.Session) (v *visit, found bool, err error) {
+	recognizer, ok := candidate.(identity.Recognizer)
+	if !ok {
+		if signedIn == nil || signedIn.Via != nameOf(candidate) {
+			return nil, false, nil
+		}
+		v, err := h.goesOn(r, signedIn)
+		return v, v != nil, err
 	}
-	record, err := h.app.Registry().Show(r.Context(), signedIn.TokenID)
-	switch {
-	case errors.Is(err, token.ErrUnavailable):
-		return false, err
-	case err != nil:
-		return false, nil //nolint:nilerr // it was deleted, or is damaged
+	person, err := recognizer.Recognize(r)
+	if person == nil || err != nil {
+		return nil, false, err
 	}
-	address, _ := handler.ClientAddress(r)
-	if !record.OwnedBy(signedIn.Person) || record.RotatedAt.After(signedIn.Began.Time()) || identity.LooksOnly(record) && !signedIn.LooksOnly {
-		return false, nil
+	v, err = h.visit(r, person.Name, nameOf(candidate), nil)
+	if err == nil {
+		err = h.learn(r, v, candidate, person)
 	}
-	return identity.Admits(h.app, record, address) == nil, nil
+	if err != nil {
+		return nil, true, err
+	}
+	return v, true, nil
 }
 
 // learn records the groups that an identity tells.
@@ -115,22 +113,16 @@ func (h *Handler) visit(r *http.Request, person, via string, signedIn *session.S
 	if why := desk.Left(); why != "" {
 		return nil, identity.DeniedError{Why: h.say("problem.left", why)}
 	}
-	actor := registry.Actor{Kind: registry.ActorOwner, Name: person}
+	return &visit{desk: desk, actor: actorOf(r, person), session: signedIn, looksOnly: signedIn != nil && signedIn.LooksOnly}, nil
+}
+
+// actorOf returns what the audit trail says about a person who sends a request.
+func actorOf(r *http.Request, person string) registry.Actor {
+	actor := registry.Actor{Kind: registry.ActorOwner, Name: person, Claim: token.Claim(r.UserAgent())}
 	if address, ok := handler.ClientAddress(r); ok {
 		actor.Address = address.String()
 	}
-	actor.Claim = token.Claim(r.UserAgent())
-	return &visit{desk: desk, actor: actor, session: signedIn, looksOnly: signedIn != nil && signedIn.LooksOnly}, nil
-}
-
-// has reports whether the configuration still has the identity with this name.
-func (h *Handler) has(via string) bool {
-	for _, candidate := range h.identities {
-		if nameOf(candidate) == via {
-			return true
-		}
-	}
-	return false
+	return actor
 }
 
 // nameOf returns what sessions call an identity: another provider is another identity.
@@ -152,7 +144,7 @@ func next(r *http.Request) string {
 	if r.URL.RawQuery != "" {
 		to += "?" + r.URL.RawQuery
 	}
-	return url.QueryEscape(to)
+	return to
 }
 
 // safeNext returns a path below the mount that somebody may be sent to. Other sites, and

@@ -58,6 +58,10 @@ func (d *Desk) Left() string {
 	return d.person + " " + person.why()
 }
 
+// ReturnedAt returns when the person could use the registry again after having left; zero if
+// the person has never left.
+func (d *Desk) ReturnedAt() time.Time { return d.registry.owners.Person(d.person).ReturnedAt }
+
 // owns reports whether a token is the person's own.
 func (d *Desk) owns(record *token.Record) bool {
 	return record.Kind == token.KindUser && record.OwnedBy(d.person)

@@ -38,6 +38,9 @@ type Facts struct {
 	Why string
 	// ConfirmedAt is when this was last confirmed.
 	ConfirmedAt time.Time
+	// ReturnedAt is when the owner was last found not to be inactive any longer; zero if the
+	// owner has never been inactive.
+	ReturnedAt time.Time
 }
 
 // SignIn is what an identity provider said about an owner who signed in there.

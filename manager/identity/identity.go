@@ -108,6 +108,20 @@ type DeniedError struct {
 
 func (e DeniedError) Error() string { return e.Why }
 
+// AskError means that an identity could not find out who somebody is: whom it asked has given no
+// usable answer.
+type AskError struct {
+	// Whom is who was asked, such as Jira, and What what was wrong, in words for the person:
+	// "it answered with HTTP 500".
+	Whom, What string
+	// Err says more, for the log.
+	Err error
+}
+
+func (e AskError) Error() string { return e.Err.Error() }
+
+func (e AskError) Unwrap() error { return e.Err }
+
 // App is what identities need of the jira_tokens app.
 type App interface {
 	handler.App

@@ -60,6 +60,8 @@ type Me struct {
 	Waiting string
 	// MaySignOut is false if something in front of the manager has signed in.
 	MaySignOut bool
+	// MaySignIn offers somebody who has not signed in to do so as somebody else.
+	MaySignIn bool
 }
 
 // Notice is a message above the content.

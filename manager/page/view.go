@@ -310,7 +310,11 @@ type Confirm struct {
 
 // SignIn is the content of the page "signin".
 type SignIn struct {
-	Ways []Hint
+	// Known says who somebody is without signing in, and GoOn leads on; empty if that is
+	// not known.
+	Known string
+	GoOn  Hint
+	Ways  []Hint
 	// WithToken offers to sign in with a token.
 	WithToken    bool
 	Owner, Token Field

@@ -42,6 +42,10 @@ const (
 // keyLength is the length of a key in bytes.
 const keyLength = 32
 
+// ErrKey means that this node cannot use the key that signs cookies, so that nobody is signed in
+// here, or can sign in.
+var ErrKey = errors.New("the key for the sessions of the token manager cannot be used")
+
 // attempts is the maximum number of attempts to make a key, after conflicts.
 const attempts = 5
 
@@ -66,7 +70,7 @@ func (s *Sessions) key(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return nil, errors.New("the key for sessions keeps changing: check whether all gateways with this store have the same encryption_key")
+	return nil, fmt.Errorf("%w: it keeps changing, so check whether all gateways with this store have the same encryption_key", ErrKey)
 }
 
 // readKey returns the key in a document, or nil if there is none that can be believed. If
@@ -84,11 +88,11 @@ func readKey(document storage.MirroredDocument, sealer Sealer) ([]byte, error) {
 		return stored.Key, nil
 	}
 	if !sealer.Configured() {
-		return nil, errors.New("the key for sessions is encrypted, but no encryption_key is configured: all gateways with a store need the same one")
+		return nil, fmt.Errorf("%w: it is encrypted in the store, but no encryption_key is configured: all gateways with a store need the same one", ErrKey)
 	}
 	key, err := sealer.Open(stored.Sealed, []byte(keyName.String()))
 	if err != nil {
-		return nil, fmt.Errorf("the key for sessions: %w; to make a new one, so that people sign in again, run caddy jira-token account reencrypt", err)
+		return nil, fmt.Errorf("%w: %w; all gateways with a store need the same one; to make a new one, so that people sign in again, run caddy jira-token account reencrypt", ErrKey, err)
 	}
 	return key, nil
 }

@@ -35,6 +35,19 @@ const (
 	endedKind = "ended_session"
 )
 
+// ErrOver means that a request has a cookie, but not that of a session that still lasts: the
+// session has ended, or the cookie is forged, damaged or of another store.
+var ErrOver = errors.New("the session has ended, or its cookie is not recognized")
+
+// The actions of the audit trail that end a session before its time.
+const (
+	// ActionSignOut means that the person has signed out.
+	ActionSignOut = "sign_out"
+	// ActionEnd means that the person has left, or that the token is no longer one to sign
+	// in with.
+	ActionEnd = "session_end"
+)
+
 // Session is what is known about somebody who has signed in.
 type Session struct {
 	// ID identifies the session. It is not secret.
@@ -47,8 +60,9 @@ type Session struct {
 	// LooksOnly means that the person must not change anything.
 	TokenID   string `json:"tok,omitempty"`
 	LooksOnly bool   `json:"look,omitempty"`
-	// Began is when the person signed in.
-	Began *jwt.NumericDate `json:"auth_time"`
+	// Began is when the person signed in, precise enough to tell whether something happened
+	// before or after.
+	Began time.Time `json:"began"`
 	// Renewed is when the cookie was made, and Ends when it becomes invalid.
 	Renewed *jwt.NumericDate `json:"iat"`
 	Ends    *jwt.NumericDate `json:"exp"`
@@ -78,19 +92,21 @@ type Scope struct {
 
 // Begin signs a person in. The session is new, whatever cookie the browser had.
 func (s *Sessions) Begin(ctx context.Context, w http.ResponseWriter, scope Scope, begun Session) error {
-	begun.ID, begun.Began = rand.Text(), jwt.NewNumericDate(s.now())
+	begun.ID, begun.Began = rand.Text(), s.now().UTC()
 	return s.write(ctx, w, scope, begun)
 }
 
-// Read returns the session of a request's cookie, or nil if it has none that is valid. It
-// renews the cookie now and then.
+// Read returns the session of a request's cookie. It is nil without a cookie, and ErrOver says
+// that there is one that is good for nothing. Read renews the cookie now and then.
 func (s *Sessions) Read(ctx context.Context, w http.ResponseWriter, r *http.Request, scope Scope) (*Session, error) {
-	for _, cookie := range r.CookiesNamed(CookieName) {
-		found, err := s.verify(ctx, cookie.Value)
+	var over error
+	for _, text := range cookiesOf(r) {
+		found, err := s.verify(ctx, text)
 		if err != nil {
 			return nil, err
 		}
 		if found == nil {
+			over = ErrOver
 			continue
 		}
 		if s.now().Sub(found.Renewed.Time()) > idle/2 {
@@ -100,20 +116,53 @@ func (s *Sessions) Read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		}
 		return found, nil
 	}
-	return nil, nil
+	return nil, over
 }
 
-// End ends a session, on every node.
-func (s *Sessions) End(ctx context.Context, w http.ResponseWriter, scope Scope, ending *Session, actor storage.Actor) error {
+// Named returns the sessions that a request's cookies name, also those that have ended or are
+// not for this manager.
+func (s *Sessions) Named(ctx context.Context, r *http.Request) (named []*Session, err error) {
+	for _, text := range cookiesOf(r) {
+		found, err := s.decode(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		if found != nil {
+			named = append(named, found)
+		}
+	}
+	return named, nil
+}
+
+// cookiesOf returns the session cookies of a request: browsers send several if managers are
+// mounted inside each other.
+func cookiesOf(r *http.Request) (texts []string) {
+	for _, cookie := range r.CookiesNamed(CookieName) {
+		if cookie.Value != "" {
+			texts = append(texts, cookie.Value)
+		}
+	}
+	return texts
+}
+
+// Clear removes the cookie from the browser.
+func (s *Sessions) Clear(w http.ResponseWriter, scope Scope) {
 	http.SetCookie(w, cookie(scope, CookieName, "", -1))
-	until := ending.Began.Time().Add(longest)
+}
+
+// End ends a session for good, on every node. action says why: ActionSignOut or ActionEnd.
+func (s *Sessions) End(ctx context.Context, ending *Session, action string, actor storage.Actor) error {
+	until := ending.Began.Add(longest)
+	if !s.now().Before(until) {
+		return nil // it has ended by itself
+	}
 	data, err := json.Marshal(endedSession{until})
 	if err != nil {
 		return err
 	}
 	err = s.store.ApplyDocument(ctx, storage.DocumentChange{
 		DocumentName: storage.DocumentName{Kind: endedKind, ID: ending.ID}, Data: data,
-		Event: storage.Event{At: s.now().UTC(), Action: "sign_out", Owner: ending.Person, Actor: actor},
+		Event: storage.Event{At: s.now().UTC(), Action: action, Owner: ending.Person, Actor: actor},
 	})
 	if err != nil && !errors.Is(err, storage.ErrConflict) { // a conflict: it has ended already
 		return fmt.Errorf("ending the session of %s: %w", ending.Person, err)
@@ -130,7 +179,7 @@ type endedSession struct {
 func (s *Sessions) write(ctx context.Context, w http.ResponseWriter, scope Scope, session Session) error {
 	now := s.now()
 	ends := now.Add(idle)
-	if last := session.Began.Time().Add(longest); last.Before(ends) {
+	if last := session.Began.Add(longest); last.Before(ends) {
 		ends = last
 	}
 	session.Renewed, session.Ends = jwt.NewNumericDate(now), jwt.NewNumericDate(ends)
@@ -150,17 +199,23 @@ func cookie(scope Scope, name, value string, maxAge int) *http.Cookie {
 	}
 }
 
-// verify returns the session in a cookie, or nil if it is not a valid one.
-func (s *Sessions) verify(ctx context.Context, value string) (*Session, error) {
+// decode returns the session in a cookie, or nil if this is none.
+func (s *Sessions) decode(ctx context.Context, text string) (*Session, error) {
 	var session Session
-	if ok, err := s.claims(ctx, value, &session); err != nil || !ok {
+	if ok, err := s.claims(ctx, text, &session); err != nil || !ok {
 		return nil, err
 	}
-	if session.ID == "" || session.Person == "" || session.Began == nil || session.Renewed == nil || session.Ends == nil {
+	if session.ID == "" || session.Person == "" || session.Began.IsZero() || session.Renewed == nil || session.Ends == nil {
 		return nil, nil
 	}
-	if !s.now().Before(session.Ends.Time()) {
-		return nil, nil
+	return &session, nil
+}
+
+// verify returns the session in a cookie, or nil if this is none that still lasts.
+func (s *Sessions) verify(ctx context.Context, text string) (*Session, error) {
+	session, err := s.decode(ctx, text)
+	if err != nil || session == nil || !s.now().Before(session.Ends.Time()) {
+		return nil, err
 	}
 	if err := s.ended.Ready(ctx); err != nil {
 		return nil, err
@@ -169,7 +224,7 @@ func (s *Sessions) verify(ctx context.Context, value string) (*Session, error) {
 	if _, ok := ended[session.ID]; ok {
 		return nil, nil
 	}
-	return &session, nil
+	return session, nil
 }
 
 // Sweep removes what is known about sessions that would have ended by themselves.

@@ -248,6 +248,9 @@ func (k *Keeper) update(ctx context.Context, id string, edit func(*owner) *owner
 	if next == known {
 		return nil
 	}
+	if next != nil {
+		next.ReturnedAt = next.returnedAt(known, k.now())
+	}
 	change, err := change(document.Version, known, next, k.now())
 	if err != nil {
 		return err

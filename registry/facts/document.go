@@ -50,7 +50,24 @@ type owner struct {
 	// answer about the owner since, although it answers about others.
 	ConfirmedAt time.Time `json:"confirmed_at"`
 	Failing     bool      `json:"failing,omitempty"`
+	// ReturnedAt is when the owner was found not to be inactive or absent any longer; zero
+	// if the owner never was. Sessions that are older do not come back with the owner.
+	ReturnedAt time.Time `json:"returned_at,omitzero"`
 }
+
+// returnedAt returns the time for a document that replaces known, which is nil if there is
+// none.
+func (o owner) returnedAt(known *owner, now time.Time) time.Time {
+	switch {
+	case known == nil:
+		return time.Time{}
+	case known.left() && !o.left():
+		return now.UTC()
+	}
+	return known.ReturnedAt
+}
+
+func (o owner) left() bool { return o.State == stateInactive || o.State == stateAbsent }
 
 // documentName returns the name of the document about an owner. It is invalid if the
 // owner's name is too long: nothing is known about such owners.
@@ -75,7 +92,7 @@ func (o owner) confirmedAt(refresh refresh) time.Time {
 // itself, if ever. Only somebody who has left stays so for ever: everything else
 // lapses after keep.
 func (o owner) facts(refresh refresh, keep time.Duration, now time.Time) (registry.Facts, time.Time) {
-	said := registry.Facts{Name: o.Name, ConfirmedAt: o.confirmedAt(refresh)}
+	said := registry.Facts{Name: o.Name, ConfirmedAt: o.confirmedAt(refresh), ReturnedAt: o.ReturnedAt}
 	switch o.State {
 	case stateInactive:
 		said.Inactive, said.Why = true, "is no longer active"

@@ -80,9 +80,17 @@ func TestLeaving(t *testing.T) {
 			n.refreshNow()
 			n.want(writes, "")
 			n.want(external, "")
+			back := w.now()
+			w.jira.SetUser("bob", true, "writers", "more")
+			n.refreshNow()
+			for name, at := range map[string]time.Time{"bob@example.com": back, "carol@example.com": back, "typo@example.com": {}} {
+				if got := n.directory.Person(name).ReturnedAt; !got.Equal(at) {
+					t.Errorf("%s returned at %s, want %s", name, got, at)
+				}
+			}
 
 			page, err := n.registry.Events(t.Context(), storage.EventQuery{Document: "owner/bob@example.com"})
-			if err != nil || len(page.Events) != 5 || page.Events[1].Action != actionOwnerChanged || fmt.Sprintf("%s", page.Events[1].Changes) != `[{groups ["other","writers"] ["other"]}]` {
+			if err != nil || len(page.Events) != 6 || page.Events[1].Action != actionOwnerChanged || fmt.Sprintf("%s", page.Events[1].Changes) != `[{groups ["other","writers"] ["other"]}]` {
 				t.Errorf("%+v, %v", page.Events, err)
 			}
 			// Nobody is remembered without tokens.
