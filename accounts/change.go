@@ -50,6 +50,9 @@ type Edit struct {
 	// ExpiresAt is when the credential expires, as token.ParseMoment accepts it.
 	// Default: never, as far as is known.
 	ExpiresAt string `json:"expires_at,omitempty"`
+	// Revision makes a replacement fail unless the account has this revision. Default:
+	// whatever it has.
+	Revision string `json:"revision,omitempty"`
 }
 
 // URL returns the base URL of the Jira that an account is added for.
@@ -132,7 +135,7 @@ func (s *Set) Add(ctx context.Context, actor storage.Actor, edit Edit, at Jira) 
 	case !errors.Is(err, storage.ErrNotFound):
 		return View{}, err
 	}
-	r := record{AddedBy: actor, AddedAt: s.options.Now().UTC().Truncate(time.Second)}
+	r := record{AddedBy: actor, AddedAt: s.now()}
 	if err := s.fill(ctx, &r, ref, edit, at); err != nil {
 		return View{}, err
 	}
@@ -151,13 +154,16 @@ func (s *Set) Add(ctx context.Context, actor storage.Actor, edit Edit, at Jira) 
 func (s *Set) Replace(ctx context.Context, actor storage.Actor, ref Ref, edit Edit, jiraAt func(url string) (Jira, error)) (View, error) {
 	document, old, err := s.read(ctx, ref)
 	if err != nil {
-		return View{}, err
+		return View{}, lost(ref, edit.Revision, err)
 	}
 	if edit.Name != "" && edit.Name != ref.Name || edit.Owner != "" && token.Fold(edit.Owner) != token.Fold(ref.Owner) {
 		return View{}, token.InvalidError{Field: "account_name", Err: errors.New("the name and the owner of an account cannot be changed")}
 	}
 	if old == nil {
 		return View{}, conflict("%s is damaged in the store: remove it with `caddy jira-token account remove %s`, and add it again", ref, ref.flags())
+	}
+	if err := old.checkRevision(ref, edit.Revision); err != nil {
+		return View{}, err
 	}
 	if url := edit.Cloud + edit.Jira; url != "" && !jira.SameURL(url, old.Jira) && !jira.SameURL("https://"+url, old.Jira) {
 		return View{}, token.InvalidError{Field: "jira", Err: fmt.Errorf("%s is for %s: for another Jira, add another account", ref, old.Jira)}
@@ -167,7 +173,7 @@ func (s *Set) Replace(ctx context.Context, actor storage.Actor, ref Ref, edit Ed
 		return View{}, err
 	}
 	r := *old
-	r.ReplacedBy, r.ReplacedAt = actor, s.options.Now().UTC().Truncate(time.Second)
+	r.ReplacedBy, r.ReplacedAt = actor, s.now()
 	if edit.Kind == "" || edit.Kind == old.Kind {
 		edit.inherit(old.Target)
 	}
@@ -201,7 +207,14 @@ func (e *Edit) inherit(old Target) {
 
 // Remove removes a stored account. inUse returns the number of tokens that use it.
 func (s *Set) Remove(ctx context.Context, actor storage.Actor, ref Ref, inUse func(context.Context) (int, error)) error {
+	return s.remove(ctx, actor, ref, "", inUse)
+}
+
+func (s *Set) remove(ctx context.Context, actor storage.Actor, ref Ref, revision string, inUse func(context.Context) (int, error)) error {
 	document, old, err := s.read(ctx, ref)
+	if err == nil && old != nil {
+		err = old.checkRevision(ref, revision)
+	}
 	if err != nil {
 		return err
 	}

@@ -327,7 +327,7 @@ func (s *Set) saveConsent(ctx context.Context, ref Ref, app *jira.ConsentApp, at
 	}
 	document, old, err := s.read(ctx, ref)
 	now := s.options.Now().UTC().Truncate(time.Second)
-	r := record{AddedBy: actor, AddedAt: now}
+	r := record{AddedBy: actor, AddedAt: s.now()}
 	action := ActionAdd
 	switch {
 	case errors.Is(err, token.ErrNotFound):
@@ -337,7 +337,7 @@ func (s *Set) saveConsent(ctx context.Context, ref Ref, app *jira.ConsentApp, at
 		return View{}, conflict("%s is damaged in the store: remove it with `caddy jira-token account remove %s`, and connect again", ref, ref.flags())
 	default:
 		r, action = *old, ActionReplace
-		r.ReplacedBy, r.ReplacedAt = actor, now
+		r.ReplacedBy, r.ReplacedAt = actor, s.now()
 	}
 	r.Target = Target{Owner: ref.Owner, Jira: at.URL, Kind: KindConsent, User: app.ClientID, TokenURL: app.TokenURL, Scoped: app.Cloud, APIURL: app.APIURL}
 	identity, err := identify(ctx, r.account(ref.label(), jira.Bearer(tokens.Access), nil), at, Edit{Owner: ref.Owner})

@@ -67,6 +67,8 @@ type View struct {
 	AddedAt    time.Time      `json:"added_at,omitzero"`
 	ReplacedBy *storage.Actor `json:"replaced_by,omitempty"`
 	ReplacedAt time.Time      `json:"replaced_at,omitzero"`
+	// Revision identifies the credential that was added or replaced last.
+	Revision string `json:"revision,omitempty"`
 	// ValidatedAt is when Jira said, before the last change, that the account is
 	// ValidatedAs.
 	ValidatedAt time.Time `json:"validated_at,omitzero"`
@@ -142,7 +144,7 @@ func (s *Set) view(known *stored) View {
 	v := View{
 		Name: known.ref.Name, Owner: known.ref.Owner, Source: SourceStore, State: StateValid, Hidden: s.hides(known.ref),
 		Jira: r.Jira, Kind: r.Kind, User: r.User, Scoped: r.Scoped, APIURL: r.APIURL, TokenURL: r.TokenURL,
-		AddedBy: actorOrNil(r.AddedBy), AddedAt: r.AddedAt, ReplacedBy: actorOrNil(r.ReplacedBy), ReplacedAt: r.ReplacedAt,
+		AddedBy: actorOrNil(r.AddedBy), AddedAt: r.AddedAt, ReplacedBy: actorOrNil(r.ReplacedBy), ReplacedAt: r.ReplacedAt, Revision: r.revision(),
 		ValidatedAt: r.ValidatedAt, ValidatedAs: r.ValidatedAs, Key: r.Sealed.Key,
 	}
 	if !r.ExpiresAt.IsZero() {

@@ -99,12 +99,12 @@ func (c *call) replaceAccount() (int, any, error) {
 }
 
 func (c *call) removeAccount() (int, any, error) {
-	ref, err := c.accountRef()
+	ref, err := c.accountRef("revision")
 	if err != nil {
 		return 0, nil, err
 	}
 	c.noDeadline() // counting the tokens may take a while
-	err = c.app.JiraAccounts().Remove(c.Context(), c.actor(), ref, func(ctx context.Context) (int, error) {
+	err = c.app.JiraAccounts().RemoveRevision(c.Context(), c.actor(), ref, c.URL.Query().Get("revision"), func(ctx context.Context) (int, error) {
 		return c.app.Registry().TokensOf(ctx, ref.Name, ref.Owner)
 	})
 	return http.StatusNoContent, nil, err
@@ -143,9 +143,9 @@ func (c *call) checkAccount() (int, any, error) {
 
 // accountRef returns which account the request is about: the one in the path, or, for
 // own, that of the parameter owner. The parameter jira is only needed if the gateways
-// forward to several Jiras.
-func (c *call) accountRef() (accounts.Ref, error) {
-	parameters, err := c.parameters("owner", "jira")
+// forward to several Jiras. others are further parameters that the endpoint has.
+func (c *call) accountRef(others ...string) (accounts.Ref, error) {
+	parameters, err := c.parameters(append([]string{"owner", "jira"}, others...)...)
 	if err != nil {
 		return accounts.Ref{}, err
 	}

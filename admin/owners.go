@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -64,6 +66,9 @@ func (c *call) transferOwner() (int, any, error) {
 		To string `json:"to"`
 		// Check only says what would be changed.
 		Check bool `json:"check"`
+		// Digest is that of what Check has said: nothing is changed if it would now say
+		// otherwise.
+		Digest string `json:"digest"`
 	}
 	if err := c.decode(&request); err != nil {
 		return 0, nil, err
@@ -74,9 +79,13 @@ func (c *call) transferOwner() (int, any, error) {
 	c.noDeadline()
 	var result OwnerResult
 	var err error
-	if request.Check {
+	if request.Check || request.Digest != "" {
 		result, err = c.tokens.PreviewTransfer(c.Context(), c.owner(), request.To)
-	} else {
+	}
+	if err == nil && request.Digest != "" && result.Digest != request.Digest {
+		err = caddy.APIError{HTTPStatus: http.StatusConflict, Err: fmt.Errorf("nothing was changed: other tokens would go to %s now than when you looked", request.To)}
+	}
+	if err == nil && !request.Check {
 		result, err = c.tokens.Transfer(c.Context(), c.actor(), c.owner(), request.To)
 	}
 	if err != nil {

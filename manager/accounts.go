@@ -11,7 +11,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
-	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 var accountTones = map[accounts.State]page.Tone{accounts.StateValid: page.ToneGood, accounts.StateExpiring: page.ToneWarn, accounts.StateFailing: page.ToneBad, accounts.StateUnreadable: page.ToneBad}
@@ -266,15 +265,15 @@ func accountEdit(values url.Values) map[string]any {
 	if expires := strings.TrimSpace(values.Get("expires_at")); expires != "" {
 		edit["expires_at"] = expires
 	}
+	if revision := values.Get("revision"); revision != "" {
+		edit["revision"] = revision
+	}
 	return edit
 }
 
 // showAccountForm shows the form, with an error beside the field that it is about.
 func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *visit, status int, form page.AccountForm, err error) {
-	frame := page.Frame{Title: h.say("account.new"), Section: page.SectionAccounts}
-	if form.Account != "" {
-		frame.Title = h.say("account.replace.title", form.Account)
-	}
+	var notice *page.Notice
 	failed, ok := errors.AsType[answerError](err)
 	switch {
 	case err == nil:
@@ -283,13 +282,20 @@ func (h *Handler) showAccountForm(w http.ResponseWriter, r *http.Request, v *vis
 		return
 	default:
 		status = failed.Status
-		frame.Notice = &page.Notice{Tone: page.ToneBad, Text: failed.plain()}
+		notice = &page.Notice{Tone: page.ToneBad, Text: failed.plain()}
 		if failed.Status == http.StatusServiceUnavailable {
-			frame.Notice.Text = h.say("problem.store")
+			notice.Text = h.say("problem.store")
 		}
-		h.markAccount(&form, frame.Notice, failed)
+		h.markAccount(&form, notice, failed)
 	}
-	frame.Content = form
+	h.renderAccountForm(w, r, v, status, form, notice)
+}
+
+func (h *Handler) renderAccountForm(w http.ResponseWriter, r *http.Request, v *visit, status int, form page.AccountForm, notice *page.Notice) {
+	frame := page.Frame{Title: h.say("account.new"), Section: page.SectionAccounts, Notice: notice, Content: form}
+	if form.Account != "" {
+		frame.Title = h.say("account.replace.title", form.Account)
+	}
 	h.render(w, r, status, "accountform", v, frame)
 }
 
@@ -338,7 +344,11 @@ func (h *Handler) replaceForm(w http.ResponseWriter, r *http.Request, v *visit, 
 		}
 	}
 	form := h.accountForm(values)
-	form.Account, form.Back, form.Jira = accountTitle(h, account), accountURL(r, account, ""), account.Jira
+	form.Account, form.Back, form.Jira, form.Revision = accountTitle(h, account), accountURL(r, account, ""), account.Jira, account.Revision
+	if stale := h.staleAccount(values, account, "account.stale"); stale != nil {
+		h.renderAccountForm(w, r, v, http.StatusConflict, form, stale)
+		return form, false
+	}
 	return form, true
 }
 
@@ -360,87 +370,13 @@ func (h *Handler) replaceAccount(w http.ResponseWriter, r *http.Request, v *visi
 	}
 	path := "accounts/" + url.PathEscape(r.PathValue("name")) + "/replace"
 	if err := h.as(r, v).call(http.MethodPost, path, accountQuery(r), accountEdit(values), nil); err != nil {
+		if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict { // while Jira was asked
+			if form, ok = h.replaceForm(w, r, v, values); !ok {
+				return
+			}
+		}
 		h.showAccountForm(w, r, v, http.StatusBadRequest, form, err)
 		return
 	}
 	http.Redirect(w, r, mounted(r).base+"accounts?done=account", http.StatusSeeOther)
-}
-
-// askRemoveAccount asks before an account is removed, unless tokens use it.
-func (h *Handler) askRemoveAccount(w http.ResponseWriter, r *http.Request, v *visit) {
-	h.askRemove(w, r, v, http.StatusOK, page.Field{}, nil)
-}
-
-func (h *Handler) askRemove(w http.ResponseWriter, r *http.Request, v *visit, status int, typed page.Field, notice *page.Notice) {
-	account, err := h.account(r, v)
-	if err != nil {
-		h.refused(w, r, v, err)
-		return
-	}
-	title := accountTitle(h, account)
-	question := h.say("account.remove.question", title)
-	ask := page.Ask{
-		Back: accountURL(r, account, ""), BackText: h.say("back.account", title), Question: question, Consequence: h.say("account.remove.text"),
-		Typed: title, Confirmed: typed, Danger: true, Button: h.say("account.remove.button", title),
-	}
-	rows, more, err := h.tokensOf(r, v, account)
-	if err != nil {
-		h.refused(w, r, v, err)
-		return
-	}
-	if len(rows) > 0 && !account.Hidden {
-		ask.Rows, ask.Consequence, ask.Refused = rows, h.say("account.used"), true
-		if more {
-			ask.Consequence = h.say("account.used.more")
-		}
-	}
-	h.render(w, r, status, "ask", v, page.Frame{Title: question, Section: page.SectionAccounts, Notice: notice, Content: ask})
-}
-
-// tokensOf returns some of the tokens that use an account and have not been revoked.
-func (h *Handler) tokensOf(r *http.Request, v *visit, account admin.Account) (rows []page.TokenRow, more bool, err error) {
-	query := url.Values{"account": {account.Name}, "limit": {"50"}}
-	pass(url.Values{"owner": {account.Owner}}, query, "owner")
-	for len(rows) == 0 {
-		var found tokenPage
-		if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
-			return nil, false, err
-		}
-		for _, t := range found.Tokens {
-			if t.State != token.StateRevoked {
-				rows = append(rows, h.row(t))
-			}
-		}
-		if more = found.Next != ""; !more {
-			break
-		}
-		query.Set("cursor", found.Next)
-	}
-	return rows, more, nil
-}
-
-// removeAccount removes an account from the store.
-func (h *Handler) removeAccount(w http.ResponseWriter, r *http.Request, v *visit) {
-	values, ok := h.typed(w, r)
-	if !ok {
-		return
-	}
-	account, err := h.account(r, v)
-	if err != nil {
-		h.refused(w, r, v, err)
-		return
-	}
-	if title := accountTitle(h, account); !confirms(values.Get("typed"), title) {
-		h.askRemove(w, r, v, http.StatusBadRequest, page.Field{Value: values.Get("typed"), Wrong: h.say("bulk.wrong", title)}, nil)
-		return
-	}
-	err = h.as(r, v).call(http.MethodDelete, "accounts/"+url.PathEscape(account.Name), accountQuery(r), nil, nil)
-	if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict {
-		h.askRemove(w, r, v, failed.Status, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneBad, Text: failed.plain()})
-		return
-	} else if err != nil {
-		h.refused(w, r, v, err)
-		return
-	}
-	http.Redirect(w, r, mounted(r).base+"accounts?done=account-remove", http.StatusSeeOther)
 }

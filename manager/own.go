@@ -56,14 +56,14 @@ func (h *Handler) ownAccount(r *http.Request, v *visit, url string) (page.OwnAcc
 	}
 	view, err := h.app.JiraAccounts().Show(r.Context(), accounts.Own(v.person(), url))
 	if errors.Is(err, token.ErrNotFound) {
-		own.State = page.State{Word: h.say("own.none"), Tone: page.ToneQuiet}
+		own.State, own.Revision = page.State{Word: h.say("own.none"), Tone: page.ToneQuiet}, accounts.NoRevision
 		return own, nil
 	}
 	if err != nil {
 		return own, err
 	}
 	row := h.accountRow(r, view)
-	own.Connected, own.State, own.Ends, own.As = true, row.State, row.Ends, view.ValidatedAs
+	own.Connected, own.State, own.Ends, own.As, own.Revision = true, row.State, row.Ends, view.ValidatedAs, view.Revision
 	own.State.Reason = admin.Plain(own.State.Reason)
 	own.By = h.say("account.kind." + string(view.Kind))
 	if !view.ValidatedAt.IsZero() {
@@ -106,13 +106,19 @@ func (h *Handler) lodgeOwn(w http.ResponseWriter, r *http.Request, v *visit) {
 	if !ok {
 		return
 	}
-	edit := accounts.Edit{Kind: accounts.Kind(values.Get("kind")), Secret: values.Get("secret"), ExpiresAt: strings.TrimSpace(values.Get("expires_at"))}
+	if h.refuseStaleOwn(w, r, v, values, at.URL) {
+		return
+	}
+	edit := accounts.Edit{Revision: values.Get("revision"), Kind: accounts.Kind(values.Get("kind")), Secret: values.Get("secret"), ExpiresAt: strings.TrimSpace(values.Get("expires_at"))}
 	if edit.Kind != accounts.KindBearer {
 		edit.Kind, edit.User = accounts.KindBasic, strings.TrimSpace(values.Get("user"))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), jiraTimeout)
 	defer cancel()
 	if _, _, err := h.app.JiraAccounts().Lodge(ctx, v.actor, accounts.Own(v.person(), at.URL), edit, at); err != nil {
+		if errors.Is(err, token.ErrConflict) && h.refuseStaleOwn(w, r, v, values, at.URL) { // while Jira was asked
+			return
+		}
 		h.refuseOwn(w, r, v, values, err)
 		return
 	}
@@ -146,18 +152,29 @@ func (h *Handler) refuseOwn(w http.ResponseWriter, r *http.Request, v *visit, va
 	if len(wrong) > 0 {
 		notice = h.wrong([]string{"user", "secret", "expires_at"}, wrong)
 	}
-	h.renderOwn(w, r, v, status, func(own *page.OwnAccount) {
+	h.renderOwn(w, r, v, status, h.typedOwn(values, wrong), notice)
+}
+
+// typedOwn shows what was typed, if something was, and what is wrong with it.
+func (h *Handler) typedOwn(values url.Values, wrong map[string]string) func(*page.OwnAccount) {
+	return func(own *page.OwnAccount) {
+		if !values.Has("kind") {
+			return
+		}
 		own.Typing = true
 		own.Kinds = h.ownKinds(accounts.Kind(values.Get("kind")))
 		own.User, own.Secret = page.Field{Value: values.Get("user"), Wrong: wrong["user"]}, page.Field{Wrong: wrong["secret"]}
 		own.Expires = page.Field{Value: values.Get("expires_at"), Wrong: wrong["expires_at"]}
-	}, notice)
+	}
 }
 
 // consentOwn makes a link with which the person consents at Jira.
 func (h *Handler) consentOwn(w http.ResponseWriter, r *http.Request, v *visit) {
 	values, at, ok := h.ownForm(w, r)
 	if !ok {
+		return
+	}
+	if h.refuseStaleOwn(w, r, v, values, at.URL) {
 		return
 	}
 	from := h.lastingURL(r, "own")
@@ -178,14 +195,20 @@ func (h *Handler) askRemoveOwn(w http.ResponseWriter, r *http.Request, v *visit)
 		h.problem(w, r, http.StatusNotFound, "problem.none")
 		return
 	}
+	own, err := h.ownAccount(r, v, at.URL)
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
 	h.render(w, r, http.StatusOK, "ask", v, page.Frame{Title: h.say("own.remove.question", at.URL), Section: page.SectionOwn, Content: page.Ask{
 		Back: mounted(r).base + "own", BackText: h.say("own.back"), Question: h.say("own.remove.question", at.URL), Consequence: h.say("own.remove.text"),
-		Button: h.say("own.remove"), Danger: true,
+		Button: h.say("own.remove"), Danger: true, Revision: own.Revision,
 	}})
 }
 
 func (h *Handler) removeOwn(w http.ResponseWriter, r *http.Request, v *visit) {
-	if _, ok := h.typed(w, r); !ok {
+	values, ok := h.typed(w, r)
+	if !ok {
 		return
 	}
 	at, ok := h.jiraAt(r.URL.Query().Get("jira"))
@@ -193,7 +216,10 @@ func (h *Handler) removeOwn(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.problem(w, r, http.StatusNotFound, "problem.none")
 		return
 	}
-	err := h.app.JiraAccounts().Remove(r.Context(), v.actor, accounts.Own(v.person(), at.URL), func(ctx context.Context) (int, error) {
+	if h.refuseStaleOwn(w, r, v, values, at.URL) {
+		return
+	}
+	err := h.app.JiraAccounts().RemoveRevision(r.Context(), v.actor, accounts.Own(v.person(), at.URL), values.Get("revision"), func(ctx context.Context) (int, error) {
 		return h.app.Registry().TokensOf(ctx, token.OwnAccount, v.person())
 	})
 	if err != nil {

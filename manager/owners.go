@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -212,10 +213,10 @@ func (h *Handler) leftOut(result admin.OwnerResult) (lines []string) {
 
 // askTransfer asks who gets the tokens of an owner, and then shows what would happen.
 func (h *Handler) askTransfer(w http.ResponseWriter, r *http.Request, v *visit) {
-	h.askGive(w, r, v, http.StatusOK, r.URL.Query().Get("to"), page.Field{})
+	h.askGive(w, r, v, http.StatusOK, r.URL.Query().Get("to"), page.Field{}, nil)
 }
 
-func (h *Handler) askGive(w http.ResponseWriter, r *http.Request, v *visit, status int, to string, typed page.Field) {
+func (h *Handler) askGive(w http.ResponseWriter, r *http.Request, v *visit, status int, to string, typed page.Field, notice *page.Notice) {
 	owner, alive, err := h.owner(r, v)
 	if err != nil {
 		h.refused(w, r, v, err)
@@ -229,14 +230,14 @@ func (h *Handler) askGive(w http.ResponseWriter, r *http.Request, v *visit, stat
 		},
 		From: owner.Owner, To: page.Field{Value: to},
 	}
-	frame := page.Frame{Title: content.Question, Section: page.SectionOwners}
+	frame := page.Frame{Title: content.Question, Section: page.SectionOwners, Notice: notice}
 	if to != "" {
 		var preview admin.OwnerResult
 		err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(owner.Owner)+"/transfer", nil, map[string]any{"to": to, "check": true}, &preview)
 		failed, ok := errors.AsType[answerError](err)
 		switch {
 		case err == nil:
-			content.Previewed, content.Typed, content.LeftOut = true, to, h.leftOut(preview)
+			content.Previewed, content.Typed, content.LeftOut, content.Digest = true, to, h.leftOut(preview), preview.Digest
 			content.Preview = h.count("owner.transfer.preview", preview.Changed, to)
 			content.Button = h.count("owner.transfer.button", preview.Changed, to)
 			content.Nothing = preview.Changed == 0
@@ -267,13 +268,20 @@ func (h *Handler) transferOwner(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	name, to := r.URL.Query().Get("name"), strings.TrimSpace(values.Get("to"))
 	if !confirms(values.Get("typed"), to) {
-		h.askGive(w, r, v, http.StatusBadRequest, to, page.Field{Value: values.Get("typed"), Wrong: h.say("bulk.wrong", to)})
+		h.askGive(w, r, v, http.StatusBadRequest, to, page.Field{Value: values.Get("typed"), Wrong: h.say("bulk.wrong", to)}, nil)
 		return
 	}
+	transfer := map[string]any{"to": to}
+	if values.Has("digest") {
+		transfer["digest"] = cmp.Or(values.Get("digest"), "none")
+	}
 	var result admin.OwnerResult
-	err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(name)+"/transfer", nil, map[string]any{"to": to}, &result)
-	if failed, ok := errors.AsType[answerError](err); ok && failed.Status != http.StatusServiceUnavailable {
-		h.askGive(w, r, v, failed.Status, to, page.Field{Value: values.Get("typed"), Wrong: failed.plain()})
+	err := h.as(r, v).call(http.MethodPost, "owners/"+url.PathEscape(name)+"/transfer", nil, transfer, &result)
+	if failed, ok := errors.AsType[answerError](err); ok && failed.Status == http.StatusConflict {
+		h.askGive(w, r, v, failed.Status, to, page.Field{Value: values.Get("typed")}, &page.Notice{Tone: page.ToneWarn, Text: failed.plain()})
+		return
+	} else if failed, ok := errors.AsType[answerError](err); ok && failed.Status != http.StatusServiceUnavailable {
+		h.askGive(w, r, v, failed.Status, to, page.Field{Value: values.Get("typed"), Wrong: failed.plain()}, nil)
 		return
 	} else if err != nil {
 		h.refused(w, r, v, err)

@@ -119,3 +119,99 @@ func TestStaleActionKeepsChoices(t *testing.T) {
 		t.Error("the question chooses something by itself")
 	}
 }
+
+// TestTransferMovesWhatWasShown: tokens that a preview has not counted are not given away.
+func TestTransferMovesWhatWasShown(t *testing.T) {
+	a := newApp(t)
+	root := newBrowser(t, serve(t, a, new(header)), "root")
+	first := a.create(t, map[string]any{"owner": "carol", "name": "one"}).Record.ID
+	a.create(t, map[string]any{"owner": "carol", "name": "two"})
+	const path = "/tokens/owner/transfer?name=carol"
+	form := hiddenIn(root.get(path + "&to=bob").body)
+	form.Del("name")
+	form.Set("typed", "bob")
+	// One comes and one goes: there are as many as before.
+	a.create(t, map[string]any{"owner": "carol", "name": "three"})
+	if _, err := a.registry.Revoke(t.Context(), registry.Actor{Kind: registry.ActorAdmin}, first); err != nil {
+		t.Fatal(err)
+	}
+	stale := root.post(path, form)
+	stale.want(t, "a stale transfer", http.StatusConflict, "nothing was changed", "Give 2 tokens to bob", `value="bob"`)
+	for _, digest := range []string{"", "x"} {
+		form.Set("digest", digest)
+		root.post(path, form).want(t, "the digest "+digest, http.StatusConflict, "nothing was changed")
+	}
+	if n := a.owned(t, "bob"); n != 0 {
+		t.Errorf("bob has %d tokens", n)
+	}
+	again := hiddenIn(stale.body)
+	again.Set("typed", "bob")
+	root.post(path, again).want(t, "once more", http.StatusOK, "2 tokens now belong to bob")
+}
+
+// TestStaleAccountForms: a credential that somebody else has saved meanwhile is not overwritten
+// or removed unseen.
+func TestStaleAccountForms(t *testing.T) {
+	a := newApp(t)
+	site := withJira(t, a)
+	server := serve(t, a, new(header))
+	root, eve := newBrowser(t, server, "root"), newBrowser(t, server, "eve")
+	root.post("/tokens/account", url.Values{"name": {"bot"}, "jira": {site.URL}, "product": {"jira"}, "kind": {"bearer"}, "secret": {bearer}}).want(t, "add", http.StatusSeeOther)
+	open := func() url.Values {
+		form := hiddenIn(root.get("/tokens/accounts/bot/replace").body)
+		for name, value := range map[string]string{"kind": "bearer", "secret": bearer, "expires_at": "60d", "user": "typed user"} {
+			form.Set(name, value)
+		}
+		return form
+	}
+	form, remove := open(), hiddenIn(root.get("/tokens/accounts/bot/remove").body)
+	remove.Set("typed", "bot")
+	byEve := hiddenIn(eve.get("/tokens/accounts/bot/replace").body)
+	byEve.Set("kind", "bearer")
+	byEve.Set("secret", bearer)
+	byEve.Set("expires_at", "90d")
+	eve.post("/tokens/accounts/bot/replace", byEve).want(t, "eve replaces it", http.StatusSeeOther)
+	stale := root.post("/tokens/accounts/bot/replace", form)
+	stale.want(t, "a stale replacement", http.StatusConflict, `value="60d"`, `value="typed user"`)
+	stale.wantText(t, "a stale replacement", "by eve from 127.0.0.1", "Nothing was done")
+	if strings.Contains(stale.body, bearer) {
+		t.Error("the page has the secret")
+	}
+	root.post("/tokens/accounts/bot/remove", remove).wantText(t, "a stale removal", "by eve from 127.0.0.1", "Nothing was done", "To confirm, type bot")
+	for _, revision := range []string{"", "x"} {
+		form.Set("revision", revision)
+		root.post("/tokens/accounts/bot/replace", form).want(t, "the revision "+revision, http.StatusConflict)
+		remove.Set("revision", revision)
+		root.post("/tokens/accounts/bot/remove", remove).want(t, "removing the revision "+revision, http.StatusConflict)
+	}
+	if details := root.get("/tokens/accounts/bot"); !strings.Contains(details.text(), "Replaced by eve") {
+		t.Errorf("it is not eve's: %s", details.text())
+	}
+	form.Set("revision", hiddenIn(stale.body).Get("revision"))
+	root.post("/tokens/accounts/bot/replace", form).want(t, "once more", http.StatusSeeOther)
+}
+
+// TestStaleOwnAccount: another tab, or an administrator, has changed a person's own account.
+func TestStaleOwnAccount(t *testing.T) {
+	a := newApp(t)
+	site := withJira(t, a)
+	pat := newBrowser(t, serve(t, a, new(header)), "pat")
+	open := func() url.Values {
+		form := hiddenIn(pat.get("/tokens/own").body)
+		form.Set("kind", "bearer")
+		form.Set("secret", bearer)
+		form.Set("expires_at", "60d")
+		return form
+	}
+	first, other := open(), open()
+	pat.post("/tokens/own", first).want(t, "connect", http.StatusSeeOther)
+	pat.post("/tokens/own", other).want(t, "the other tab", http.StatusConflict, `value="60d"`, "Nothing was done")
+	removePath := "/tokens/own/remove?jira=" + url.QueryEscape(site.URL)
+	remove := hiddenIn(pat.get(removePath).body)
+	pat.post("/tokens/own", open()).want(t, "replace", http.StatusSeeOther)
+	pat.post(removePath, remove).want(t, "a stale removal", http.StatusConflict, "Nothing was done")
+	pat.get("/tokens/own").wantText(t, "it is there", "Works")
+	late := open()
+	pat.post(removePath, hiddenIn(pat.get(removePath).body)).want(t, "remove", http.StatusSeeOther)
+	pat.post("/tokens/own", late).want(t, "after it was removed", http.StatusConflict, `value="60d"`, "disconnected after you opened")
+}

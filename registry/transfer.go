@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -14,6 +16,9 @@ import (
 type OwnerResult struct {
 	// Changed counts the tokens that were changed.
 	Changed int `json:"changed"`
+	// Digest identifies these tokens: that of a preview is another one once the owner has
+	// other tokens. Empty if there are none.
+	Digest string `json:"digest,omitempty"`
 	// LeftOut lists the tokens that should have been changed but were not.
 	LeftOut []LeftOut `json:"left_out"`
 }
@@ -23,6 +28,13 @@ type LeftOut struct {
 	ID   string `json:"id"`
 	Name string `json:"name,omitempty"`
 	Why  string `json:"why"`
+}
+
+// add counts a token that was changed, or would be.
+func (r *OwnerResult) add(record *token.Record) {
+	r.Changed++
+	sum := sha256.Sum256([]byte(r.Digest + record.ID))
+	r.Digest = hex.EncodeToString(sum[:])
 }
 
 // maxPasses bounds how often an owner's tokens are listed, since others may be created
@@ -210,7 +222,7 @@ func (r *Registry) changePass(ctx context.Context, owner string, result *OwnerRe
 		case err != nil:
 			leaveOut(record.ID, record.Name, err.Error())
 		case changed:
-			result.Changed++
+			result.add(record)
 		}
 		return nil
 	}, func(damaged storage.DamagedError) {

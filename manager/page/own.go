@@ -11,6 +11,7 @@ type OwnAccounts struct {
 // OwnAccount is a person's own account at a Jira, and the form for another credential.
 type OwnAccount struct {
 	Jira      string
+	Revision  string
 	Connected bool
 	State     State
 	// As is who Jira says that it is, and By the kind of credential.

@@ -392,6 +392,8 @@ type Ask struct {
 	Danger    bool
 	// Refused means that it cannot be done.
 	Refused bool
+	// Revision and Digest are those of what it is about, if it has any.
+	Revision, Digest string
 }
 
 // Transfer is the content of the page "transfer", which asks who gets an owner's tokens and
@@ -439,6 +441,8 @@ type AccountForm struct {
 	// new one.
 	Account, Back, Jira string
 	Name, User          Field
+	// Revision is that of the account.
+	Revision string
 	// Products are Jira Cloud and Data Center.
 	Jiras, Products, Kinds   []Choice
 	Scoped                   bool
