@@ -315,7 +315,7 @@ func expiry(at time.Time) string {
 // relative formats a duration from now in its largest unit.
 func relative(d time.Duration) string {
 	future := d > 0
-	text := length(d)
+	text := token.FormatRounded(d)
 	switch {
 	case text == "":
 		return "now"
@@ -323,17 +323,4 @@ func relative(d time.Duration) string {
 		return "in " + text
 	}
 	return text + " ago"
-}
-
-// length says roughly how long d is, or "" for less than a second.
-func length(d time.Duration) string {
-	n, unit := token.Rounded(d)
-	name := map[time.Duration]string{time.Second: "second", time.Minute: "minute", time.Hour: "hour", 24 * time.Hour: "day"}[unit]
-	switch n {
-	case 0:
-		return ""
-	case 1:
-		return "1 " + name
-	}
-	return fmt.Sprintf("%d %ss", n, name)
 }

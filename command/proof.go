@@ -17,6 +17,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/audit/proof"
 	"github.com/jiratokens/caddy-jira-tokens/audit/tree"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // proofCommands are the commands about the proof of the audit trail.
@@ -141,7 +142,7 @@ func printReport(w io.Writer, r proof.Report) {
 	if r.Removed > 0 {
 		const minute = "2006-01-02 15:04 UTC"
 		fmt.Fprintf(w, "%d of them, recorded from %s until %s, were removed because of their age: the last ones on %s, when the newest was %s old. Their hashes are in the tree.\n",
-			r.Removed, r.RemovedFrom.UTC().Format(minute), r.RemovedUntil.UTC().Format(minute), r.RemovedAt.UTC().Format(minute), length(r.RemovedAt.Sub(r.RemovedUntil)))
+			r.Removed, r.RemovedFrom.UTC().Format(minute), r.RemovedUntil.UTC().Format(minute), r.RemovedAt.UTC().Format(minute), token.FormatRounded(r.RemovedAt.Sub(r.RemovedUntil)))
 	}
 	for _, name := range r.Matched {
 		fmt.Fprintf(w, "It continues the checkpoint in %s.\n", shown(name))

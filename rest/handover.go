@@ -35,7 +35,7 @@ func (a *API) serveHandover(w http.ResponseWriter, r *http.Request, call handler
 	if wantsJSON(r) {
 		return reply(w, http.StatusOK, newOffer(record))
 	}
-	return a.writePage(w, http.StatusOK, offerPage(record))
+	return a.writePage(w, http.StatusOK, offerPage(record, time.Now()))
 }
 
 func (a *API) openHandover() handler.Endpoint {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
@@ -41,7 +42,18 @@ type plainPage struct {
 type row struct {
 	Label, Text string
 	Copied      bool
+	// At, if set, is a time that follows the text.
+	At moment
 }
+
+// moment is a time, which the script shows in the reader's zone.
+type moment struct{ time.Time }
+
+// Machine returns the time for programs.
+func (m moment) Machine() string { return m.UTC().Format(time.RFC3339) }
+
+// Exact returns the time for people.
+func (m moment) Exact() string { return token.FormatTime(m.Time) }
 
 var (
 	//go:embed page.html
@@ -77,7 +89,10 @@ func setPageHeaders(header http.Header) {
 }
 
 func renderPage(p plainPage) ([]byte, error) {
-	p.Style, p.Script = template.CSS(pageCSS), template.JS(pageJS) //nolint:gosec // G203: they are constants
+	p.Style = template.CSS(pageCSS) //nolint:gosec // G203: it is a constant
+	if p.Rows != nil {              // which can be copied, or are times
+		p.Script = template.JS(pageJS) //nolint:gosec // G203: it is a constant
+	}
 	var text bytes.Buffer
 	if err := plainTemplate.Execute(&text, p); err != nil {
 		return nil, err
@@ -99,11 +114,11 @@ func (a *API) writePage(w http.ResponseWriter, status int, p plainPage) error {
 
 // offerPage asks for a click before the link is opened: it says who made it, for whom and
 // what it does.
-func offerPage(record *token.Record) plainPage {
+func offerPage(record *token.Record, now time.Time) plainPage {
 	p := plainPage{
 		Title:  "An API token for Jira",
 		Text:   maker(record) + " made this token for " + record.Owner + ". If that is you, show it now: this works once.",
-		Rows:   []row{{Label: "Name", Text: record.Name}, {Label: "What it does", Text: record.Sentence()}, {Label: "This link ends", Text: token.FormatTime(record.Handover.ExpiresAt)}},
+		Rows:   []row{{Label: "Name", Text: record.Name}, {Label: "What it does", Text: record.Sentence()}, {Label: "This link ends", Text: "in " + token.FormatRounded(record.Handover.ExpiresAt.Sub(now)), At: moment{record.Handover.ExpiresAt}}},
 		Button: "Show the token, once",
 		Note:   "Have a safe place ready for it, such as a password manager: after this, neither this link nor anybody else can show it again.",
 	}

@@ -60,6 +60,22 @@ func Rounded(d time.Duration) (n int, unit time.Duration) {
 	return int(d.Round(day) / day), day
 }
 
+// FormatRounded says roughly how long d is, such as "3 hours", or "" for less than a second.
+func FormatRounded(d time.Duration) string {
+	n, unit := Rounded(d)
+	name := map[time.Duration]string{time.Second: "second", time.Minute: "minute", time.Hour: "hour"}[unit]
+	switch {
+	case n == 0:
+		return ""
+	case name == "":
+		name = "day"
+	}
+	if n > 1 {
+		name += "s"
+	}
+	return strconv.Itoa(n) + " " + name
+}
+
 // FormatSpan returns a length of time as ParseSpan accepts it: in days if it is a number of
 // them.
 func FormatSpan(d time.Duration) string {
