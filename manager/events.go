@@ -48,7 +48,7 @@ func (h *Handler) event(event admin.Event) page.Event {
 		shown.About = ""
 	}
 	for _, change := range event.Changes {
-		shown.Change = append(shown.Change, page.Change{Field: h.fieldName(change.Field), Old: valueWords(change.Field, change.Old), New: valueWords(change.Field, change.New)})
+		shown.Change = append(shown.Change, page.Change{Field: h.fieldName(change.Field), Old: h.value(change.Field, change.Old), New: h.value(change.Field, change.New)})
 	}
 	return shown
 }
@@ -68,7 +68,22 @@ func (h *Handler) fieldName(field string) string {
 	return fieldWords(field)
 }
 
-// valueWords returns the value of a field of an event for people: never JSON.
+// value returns the value of a field of an event for people: never JSON, times in the
+// reader's zone, and what the page has words for in these.
+func (h *Handler) value(field string, value json.RawMessage) page.Value {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			return page.Value{Text: text, At: h.moment(at)}
+		}
+		if words, known := h.pages.Words()[map[string]string{"status": "state.", "scope": "scope.", "kind": "kind."}[field]+text]; known {
+			return page.Value{Text: words}
+		}
+	}
+	return page.Value{Text: valueWords(field, value)}
+}
+
+// valueWords returns the value of a field of an event as text.
 func valueWords(field string, value json.RawMessage) string {
 	if field == "confine" && len(value) > 0 && string(value) != "null" {
 		for _, known := range token.Fields() {

@@ -295,7 +295,17 @@ type EventDetails struct {
 }
 
 // Change is a field before and after.
-type Change struct{ Field, Old, New string }
+type Change struct {
+	Field    string
+	Old, New Value
+}
+
+// Value is the value of a field. Its Text is empty if there is none.
+type Value struct {
+	Text string
+	// At is set if it is a time.
+	At Moment
+}
 
 // Confirm is the content of the page "confirm": a question before something is done.
 type Confirm struct {
