@@ -79,6 +79,13 @@ func (c *confineCheck) vet(ctx context.Context, record *token.Record) error {
 		return err
 	})
 	if cause := unanswered(err); cause != nil {
+		// Where Jira is asked, and as whom, is only for administrators.
+		if person := c.call.visitor; person != nil && !person.Desk.Manages() {
+			return caddy.APIError{
+				HTTPStatus: http.StatusBadGateway,
+				Err:        errors.New("Jira could not be asked about what the token may see; try again in a moment, or ask somebody who manages tokens" + WithoutAsking), //nolint:staticcheck // Jira is a name
+			}
+		}
 		return caddy.APIError{
 			HTTPStatus: http.StatusBadGateway,
 			Err:        fmt.Errorf("asking %s about the confinement as account %s: %w%s", upstream.URL, record.Account, cause, WithoutAsking),

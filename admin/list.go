@@ -93,6 +93,20 @@ func parseTokenQuery(parameters url.Values, now time.Time) (query registry.Query
 	return query, checkTogether(&query, parameters)
 }
 
+// WrongFilters returns what is wrong with the values of filters of the list of tokens, by name.
+func WrongFilters(parameters url.Values, now time.Time) map[string]string {
+	wrong := make(map[string]string)
+	for _, name := range filters {
+		if text := parameters.Get(name); text != "" {
+			_, err := parseTokenQuery(url.Values{name: {text}}, now)
+			if invalid, ok := errors.AsType[registry.InvalidError](err); ok {
+				wrong[name] = Plain(invalid.Err.Error())
+			}
+		}
+	}
+	return wrong
+}
+
 // checkTogether returns an error for filters that no token can match together.
 func checkTogether(query *registry.Query, parameters url.Values) error {
 	if query.State == token.StateDamaged {

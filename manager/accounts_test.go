@@ -154,7 +154,7 @@ func TestAccounts(t *testing.T) {
 	}
 
 	site.Close()
-	root.post("/tokens/account", form).want(t, "Jira is away", http.StatusBadGateway, "nothing was saved", `value="bot"`)
+	root.post("/tokens/account", form).want(t, "Jira is away", http.StatusBadGateway, "Nothing was saved", `value="bot"`)
 }
 
 func TestAccountsWithoutKey(t *testing.T) {

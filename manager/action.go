@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -203,6 +204,10 @@ func (h *Handler) takeAction(w http.ResponseWriter, r *http.Request, v *visit) {
 				return
 			}
 			notice := &page.Notice{Tone: page.ToneBad, Text: failed.plain()}
+			if strings.HasPrefix(failed.Message, "reason: ") {
+				a.Wrong = failed.plain()
+				notice = h.wrong([]string{"reason"}, map[string]string{"reason": a.Wrong})
+			}
 			if unavailable(err) {
 				notice.Text = h.say("problem.store")
 			}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
@@ -161,7 +162,7 @@ func (h *Handler) showBulk(w http.ResponseWriter, r *http.Request, v *visit, sta
 	n := len(s.tokens)
 	bulk := page.Bulk{
 		Do: s.do, Rows: h.rows(s.tokens[:min(n, bulkRows)]), List: s.list, ListURL: mounted(r).base + "all?" + s.list, Danger: bulkActions[s.do].danger, Typed: h.bulkTyped(s), Confirmed: typed,
-		Question: h.count("bulk.question."+s.do, n), Button: h.count("bulk.button."+s.do, n), Consequence: h.say("bulk.text." + s.do),
+		Question: h.count("bulk.question."+s.do, n), Button: h.count("bulk.button."+s.do, n), Consequence: h.say("bulk.text." + s.do + "." + numbered(n)),
 	}
 	for _, t := range s.tokens {
 		bulk.IDs, bulk.Versions = append(bulk.IDs, t.ID), append(bulk.Versions, s.seen[t.ID])
@@ -181,6 +182,14 @@ func (h *Handler) showBulk(w http.ResponseWriter, r *http.Request, v *visit, sta
 		notice = &page.Notice{Tone: page.ToneWarn, Text: h.say("bulk.gone"), More: s.gone}
 	}
 	h.render(w, r, status, "bulk", v, page.Frame{Title: bulk.Question, Section: page.SectionAll, Notice: notice, Content: bulk})
+}
+
+// numbered returns the end of the keys of words about a number of things that do not name it.
+func numbered(n int) string {
+	if n == 1 {
+		return "one"
+	}
+	return "other"
 }
 
 // bulkTyped returns what must be typed to confirm: it has the number of tokens, which must
@@ -207,14 +216,29 @@ func (h *Handler) takeBulk(w http.ResponseWriter, r *http.Request, v *visit) {
 			done++
 		}
 	}
-	notice := &page.Notice{Tone: page.ToneGood, Text: h.count("bulk.done."+s.do, done), More: failed}
-	if failed != nil {
-		notice.Tone = page.ToneWarn
-		notice.Text += " " + h.count("bulk.left", len(failed))
+	if failed == nil {
+		query, _ := url.ParseQuery(s.list) // which listOf has encoded
+		http.Redirect(w, r, mounted(r).base+"all?"+leaves(query, "done", bulkDone(s.do, done)), http.StatusSeeOther)
+		return
 	}
+	notice := &page.Notice{Tone: page.ToneWarn, Text: h.count("bulk.done."+s.do, done) + " " + h.count("bulk.left", len(failed)), More: failed}
 	h.render(w, r, http.StatusOK, "error", v, page.Frame{
 		Title: h.say("nav.all"), Section: page.SectionAll, Notice: notice, Content: page.Problem{URL: mounted(r).base + "all?" + s.list},
 	})
+}
+
+// bulkDone returns what tells the list how many tokens were changed, and how.
+func bulkDone(do string, n int) string { return "bulk-" + do + "-" + strconv.Itoa(n) }
+
+// bulkNotice is the message for what bulkDone has told; nil if it is something else.
+func (h *Handler) bulkNotice(done string) *page.Notice {
+	for do := range bulkActions {
+		number, _ := strings.CutPrefix(done, "bulk-"+do+"-")
+		if n, err := strconv.Atoi(number); err == nil && n > 0 && n <= maxBulk {
+			return &page.Notice{Tone: page.ToneGood, Text: h.count("bulk.done."+do, n)}
+		}
+	}
+	return nil
 }
 
 // changeOne changes one of the tokens, as long as it is the one that was shown.

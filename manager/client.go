@@ -38,9 +38,9 @@ func (e answerError) Error() string { return e.Message }
 // pages on which it is beside what it is about, or on which nothing is called that.
 func (e answerError) plain() string {
 	if name, text, ok := strings.Cut(e.Message, ": "); ok && apiField.MatchString(name) {
-		return text
+		return sentence(text)
 	}
-	return e.Message
+	return sentence(e.Message)
 }
 
 // apiField is the form of names of fields of the API.

@@ -71,6 +71,10 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request, v *visit) 
 		h.refuseForm(w, r, v, typed, nil, answerError{Status: http.StatusBadRequest, Message: "confine: projects: " + h.say("draft.missing.projects")})
 		return
 	}
+	if typed.namesNobody() && v.desk.Rights().OnBehalf() {
+		h.refuseForm(w, r, v, typed, nil, answerError{Status: http.StatusBadRequest, Message: "owner: " + h.say("draft.empty.owner")})
+		return
+	}
 	edit := typed.edit(v.person())
 	if handover := typed.handover(); handover != nil {
 		edit["handover"] = handover

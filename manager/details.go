@@ -46,7 +46,7 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	if t.State != token.StateDamaged {
-		content.Facts = h.facts(t)
+		content.Facts = h.facts(t, v)
 	}
 	if v.desk.Manages() && t.State != token.StateDamaged {
 		content.State.Reason = t.StateReason // with the names of rules
@@ -105,10 +105,19 @@ func (h *Handler) endOf(t admin.Token, events []admin.Event) (string, page.Momen
 	return "", page.Moment{}
 }
 
+// ownerFact names a token's owner. People who manage get to the owner's page.
+func (h *Handler) ownerFact(t admin.Token, v *visit) page.Fact {
+	fact := page.Fact{Name: h.say("column.owner"), Text: t.Owner}
+	if v.desk.Manages() {
+		fact.URL = "owner?" + url.Values{"name": {t.Owner}}.Encode()
+	}
+	return fact
+}
+
 // facts lists what is known about a token beside its sentence.
-func (h *Handler) facts(t admin.Token) []page.Fact {
+func (h *Handler) facts(t admin.Token, v *visit) []page.Fact {
 	facts := []page.Fact{
-		{Name: h.say("column.owner"), Text: t.Owner},
+		h.ownerFact(t, v),
 		{Name: h.say("fact.id"), Text: t.ID},
 		{Name: h.say("field.kind.short"), Text: h.say("kind." + t.Kind.String())},
 		{Name: h.say("field.account"), Text: t.Account},

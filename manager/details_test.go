@@ -36,7 +36,7 @@ func TestWouldThisPass(t *testing.T) {
 	alice := newBrowser(t, serve(t, a, new(header)), "alice")
 	id := a.create(t, map[string]any{"owner": "alice", "name": "n"}).Record.ID
 	alice.get("/tokens/tokens/"+id+"?method=GET&path=/rest/api/2/issue/X-1").wantText(t, "without a gateway", "there is nothing to explain")
-	alice.get("/tokens/tokens/"+id+"?method=GET&path=/x&address=nonsense").wantText(t, "a wrong address", `invalid address "nonsense"`)
+	alice.get("/tokens/tokens/"+id+"?method=GET&path=/x&address=nonsense").wantText(t, "a wrong address", `Invalid address "nonsense"`)
 }
 
 // TestEverythingAboutAToken is on its page.

@@ -36,7 +36,11 @@ func (h *Handler) draftOf(typed typed, person string, before *admin.Token) draft
 	if before == nil && typed.leavesOpen() {
 		d.missing = errors.New("projects: " + h.say("draft.missing.projects"))
 	}
-	if _, err := confine.NewView(record.Confine); err != nil {
+	seen := record.Confine
+	if seen.JQL == "" { // also if the projects are not understood
+		seen.JQL = typed.text("jql")
+	}
+	if _, err := confine.NewView(seen); err != nil {
 		d.faults = append(d.faults, token.Fault{Err: token.InvalidError{Field: "confine", Err: admin.JQLError(err)}, Unclear: true})
 	}
 	return d
@@ -84,8 +88,14 @@ func (d draft) mistakes(h *Handler) []mistake {
 			found[i].text = empty
 		}
 	}
+	if d.namesNobody() {
+		found = append(found, mistake{"owner", h.say("draft.empty.owner")})
+	}
 	return found
 }
+
+// namesNobody reports whether the name of the owner of a new token was removed.
+func (d draft) namesNobody() bool { return d.before == nil && d.typed.namesNobody() }
 
 // forbidden returns what the policy would refuse, by input, in the words of the refusal.
 func (d draft) forbidden(v *visit) map[string]string {
@@ -167,7 +177,7 @@ func (t typed) inputAbout(message string) (name, text string) {
 	if name == "expires" && t.text("expires_on") != "" {
 		name = "expires_on"
 	}
-	return name, text
+	return name, sentence(text)
 }
 
 // mark puts what is wrong beside the inputs of a form.

@@ -79,7 +79,7 @@ func TestPolicyWhileTyping(t *testing.T) {
 		all.Set("name", "")
 		all.Set("projects", "")
 		said = describe(t, b, all)
-		if !regexp.MustCompile("invalid network").MatchString(said.Wrong["allow_ip"]) || said.Wrong["name"] != "" || said.Wrong["projects"] != "" {
+		if !regexp.MustCompile("Invalid network").MatchString(said.Wrong["allow_ip"]) || said.Wrong["name"] != "" || said.Wrong["projects"] != "" {
 			t.Errorf("%s: %v", person, said.Wrong)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -95,6 +96,11 @@ func (h *Handler) allTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 	h.listTokens(w, r, v, http.StatusOK, page.Field{}, h.done(r))
 }
 
+// toAll leads to the list from an address that only takes forms.
+func (h *Handler) toAll(w http.ResponseWriter, r *http.Request, _ *visit) {
+	http.Redirect(w, r, mounted(r).base+"all", http.StatusSeeOther)
+}
+
 // leaves returns a query with one parameter more.
 func leaves(query url.Values, name, value string) string {
 	query.Set(name, value)
@@ -119,7 +125,8 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	} else if err != nil {
 		status = explained
 	}
-	content := page.AllTokens{TokenList: page.TokenList{Rows: h.rows(found.Tokens), Search: asked.Get("search"), Kept: make(map[string]string), Filtered: len(asked) > 0}, Whose: whose}
+	wrong := h.mistypedFilters(&frame, asked, err)
+	content := page.AllTokens{Mistaken: err != nil, WrongFilters: len(wrong) > 0, TokenList: page.TokenList{Rows: h.rows(found.Tokens), Search: asked.Get("search"), Kept: make(map[string]string), Filtered: len(asked) > 0}, Whose: whose}
 	for _, name := range listed {
 		if value := asked.Get(name); value != "" {
 			content.Kept[name] = value
@@ -138,7 +145,7 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 		}
 	}
 	for _, name := range typedFilters {
-		field := page.TypedFilter{Name: name, Label: h.say("filter.typed." + name), Value: asked.Get(name)}
+		field := page.TypedFilter{Name: name, Label: h.say("filter.typed." + name), Value: asked.Get(name), Wrong: wrong[name]}
 		if field.Value != "" {
 			content.Set = append(content.Set, page.Filter{Text: h.say("filter.is", field.Label, field.Value), URL: base + without(asked, name).Encode()})
 		}
@@ -156,6 +163,34 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	content.More = content.Next != "" || content.Previous != ""
 	frame.Content = content
 	h.render(w, r, status, "all", v, frame)
+}
+
+// mistypedFilters returns what is wrong with the values of filters, by name, and puts all of it
+// above the page: an endpoint names only the first.
+func (h *Handler) mistypedFilters(frame *page.Frame, asked url.Values, err error) map[string]string {
+	if err == nil {
+		return nil
+	}
+	wrong := admin.WrongFilters(asked, h.now())
+	if len(wrong) == 0 {
+		return nil // it is something else, which the notice says
+	}
+	frame.Notice = &page.Notice{Tone: page.ToneBad, Text: h.say("filter.wrong")}
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		if slices.Contains(typedFilters, name) {
+			text := h.say("form.wrong.field", h.say("filter.typed."+name), wrong[name])
+			frame.Notice.Links = append(frame.Notice.Links, page.Hint{Text: text, URL: "#f-" + name})
+			continue
+		}
+		label := name
+		for _, group := range filterGroups {
+			if slices.ContainsFunc(group.filters, func(f listFilter) bool { return f.name == name }) {
+				label = h.say(group.key)
+			}
+		}
+		frame.Notice.More = append(frame.Notice.More, h.say("form.wrong.field", label, wrong[name]))
+	}
+	return wrong
 }
 
 // searchIn returns what a list is searched for. It is called q in older addresses.
@@ -226,6 +261,10 @@ func (f listFilter) choose(asked url.Values) url.Values {
 	return to
 }
 
+// maxEchoed is the maximum length of a text that is shown again although it is not known what
+// it is. Tokens of Jira and others are longer.
+const maxEchoed = 24
+
 // whoseToken finds the token that somebody has pasted, whole or its ID. It comes in the
 // body of a request, and goes nowhere else.
 func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -253,7 +292,11 @@ func (h *Handler) whoseToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		id, done = part, "?done=whose-part"
 	}
 	if !token.ValidID(id) {
-		h.listTokens(w, r, v, http.StatusBadRequest, page.Field{Wrong: h.say("whose.none")}, nil)
+		whose := page.Field{Wrong: h.say("whose.none")}
+		if len(pasted) <= maxEchoed { // what is longer may be a secret of something else
+			whose.Value, _ = token.CutSecrets(pasted)
+		}
+		h.listTokens(w, r, v, http.StatusBadRequest, whose, nil)
 		return
 	}
 	if err := h.as(r, v).call(http.MethodGet, "tokens/"+id, nil, nil, nil); err != nil {

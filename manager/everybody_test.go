@@ -167,7 +167,7 @@ func TestBulkOfMoreThanAPage(t *testing.T) {
 	asked := root.post("/tokens/all/bulk", url.Values{"do": {"disable"}, "id": {kept}, "all": {"owner=alice"}})
 	asked.want(t, "all of the list", http.StatusOK, "Disable 70 tokens?", "disable 70")
 	root.post("/tokens/all/bulk/take", confirmed(asked, url.Values{"typed": {"disable 69"}})).want(t, "another number", http.StatusBadRequest, "Nothing was done", `value="disable 69"`)
-	root.post("/tokens/all/bulk/take", confirmed(asked, url.Values{"typed": {"disable 70"}})).want(t, "take", http.StatusOK, "70 tokens are disabled.")
+	root.post("/tokens/all/bulk/take", confirmed(asked, url.Values{"typed": {"disable 70"}})).want(t, "take", http.StatusSeeOther)
 	if record, err := a.registry.Show(t.Context(), kept); err != nil || record.Status != token.StatusActive {
 		t.Errorf("of bob: %+v, %v", record, err)
 	}

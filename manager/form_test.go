@@ -207,7 +207,7 @@ func TestHandoverOnThePage(t *testing.T) {
 		t.Errorf("%+v, %v", record, err)
 	}
 	bea.post("/tokens/tokens/new", url.Values{"name": {"n"}, "scope": {"read"}, "handover": {"true"}, "handover_for": {"90d"}}).
-		want(t, "too long", http.StatusBadRequest, "Something is not right", "expected a time from 1m to 7d")
+		want(t, "too long", http.StatusBadRequest, "Something is not right", "Expected a time from 1m to 7d")
 }
 
 // TestStaleForm: what somebody else has changed meanwhile is not overwritten unseen, and

@@ -31,7 +31,7 @@ func TestPagesOfOthers(t *testing.T) {
 
 	root.post("/tokens/all/bulk", url.Values{"do": {"revoke"}, "id": {mine}}).want(t, "the question", http.StatusOK, "Revoke 1 token?", "of alice", "revoke 1")
 	root.post("/tokens/all/bulk/take", url.Values{"do": {"revoke"}, "id": {mine}, "typed": {"revoke 2"}}).want(t, "typed wrongly", http.StatusBadRequest, "Nothing was done")
-	root.post("/tokens/all/bulk/take", url.Values{"do": {"revoke"}, "id": {mine}, "typed": {"revoke 1"}}).want(t, "bulk", http.StatusOK, "1 token is revoked")
+	root.post("/tokens/all/bulk/take", url.Values{"do": {"revoke"}, "id": {mine}, "typed": {"revoke 1"}}).want(t, "bulk", http.StatusSeeOther)
 	if record, err := a.registry.Show(t.Context(), mine); err != nil || record.Status != token.StatusRevoked {
 		t.Errorf("after it: %+v, %v", record, err)
 	}

@@ -43,7 +43,7 @@ func TestOwners(t *testing.T) {
 	root.get("/tokens/owners").want(t, "the list", http.StatusOK, "carol/&lt;b&gt;", "staff &lt;g&gt;", "3 active")
 	root.get("/tokens/owners?q=CAROL&state=active&group=staff+%3Cg%3E").want(t, "filters", http.StatusOK, "carol/&lt;b&gt;", "in staff &lt;g&gt;")
 	root.get("/tokens/owners?q=nobody").want(t, "no such owner", http.StatusOK, "No owner matches")
-	root.get("/tokens/owners?state=gone&q=kept").want(t, "no such state", http.StatusBadRequest, "invalid state", `value="kept"`)
+	root.get("/tokens/owners?state=gone&q=kept").want(t, "no such state", http.StatusBadRequest, "Invalid state", `value="kept"`)
 	root.get(about("")).want(t, "an owner", http.StatusOK, "two &lt;i&gt;", "staff &lt;g&gt;", "End all tokens", "Give tokens to somebody else")
 	root.get("/tokens/owner?name=nobody").want(t, "nobody", http.StatusNotFound)
 	root.get("/tokens/owner?name=..").want(t, "a name that is a path", http.StatusBadGateway)

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -41,13 +42,14 @@ func (h *Handler) refusal(form *page.TokenForm, typed typed, failed answerError,
 		return nil
 	}
 	if !isInput {
-		return &page.Notice{Tone: page.ToneBad, Text: message}
+		return &page.Notice{Tone: page.ToneBad, Text: sentence(message)}
 	}
 	for input, text := range forbidden {
 		if wrong[input] == "" {
 			wrong[input] = text
 		}
 	}
+	maps.DeleteFunc(wrong, func(input, _ string) bool { return !form.Has(input) })
 	mark(form, wrong)
 	return h.wrong(formFields, wrong)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/approvals"
@@ -175,7 +176,7 @@ func (h *Handler) decideRequest(w http.ResponseWriter, r *http.Request, v *visit
 		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason"), Wrong: failed.plain()}, nil)
 	case refused && failed.Status != http.StatusServiceUnavailable && failed.Status != http.StatusNotFound:
 		// Somebody else has decided, perhaps, or the token has changed.
-		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason")}, &page.Notice{Tone: page.ToneBad, Text: h.say("held.not", failed.plain())})
+		h.heldPage(w, r, v, failed.Status, page.Field{Value: values.Get("reason")}, &page.Notice{Tone: page.ToneBad, Text: h.say("held.not", strings.TrimSuffix(failed.plain(), "."))})
 	default:
 		h.refused(w, r, v, err)
 	}

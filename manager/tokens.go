@@ -3,11 +3,12 @@ package manager
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"time"
+	"strconv"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -35,6 +36,9 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /own/remove", h.person(h.changes(h.askRemoveOwn)))
 	mux.HandleFunc("POST /own/remove", h.person(h.removeOwn))
 	mux.HandleFunc("GET /all", h.manager(h.allTokens))
+	for _, path := range []string{"/all/whose", "/all/bulk", "/all/bulk/take"} { // such as after a reload
+		mux.HandleFunc("GET "+path, h.manager(h.toAll))
+	}
 	mux.HandleFunc("POST /all/whose", h.manager(h.whoseToken))
 	mux.HandleFunc("POST /all/bulk", h.manager(h.askBulk))
 	mux.HandleFunc("POST /all/bulk/take", h.manager(h.takeBulk))
@@ -64,9 +68,6 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("/", h.noPage)
 }
 
-// soon is how long before its end a token is mentioned.
-const soon = 14 * 24 * time.Hour
-
 // tokenPage is the JSON of a list of tokens.
 type tokenPage struct {
 	Tokens []admin.Token `json:"tokens"`
@@ -75,9 +76,12 @@ type tokenPage struct {
 
 func (h *Handler) myTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 	query := url.Values{"owner": {v.person()}, "kind": {"user"}, "limit": {"100"}}
-	pass(r.URL.Query(), query, "cursor", "state")
+	asked := url.Values{}
+	pass(r.URL.Query(), asked, myFilters...)
+	maps.Copy(query, asked)
+	pass(r.URL.Query(), query, "cursor")
 	var found tokenPage
-	err := h.understood(r.URL.Query(), "cursor", "state", "done")
+	err := h.understood(r.URL.Query(), append([]string{"cursor", "done"}, myFilters...)...)
 	if err == nil {
 		err = h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found)
 	}
@@ -85,12 +89,17 @@ func (h *Handler) myTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	content := page.TokenList{Rows: h.rows(found.Tokens), Hints: h.hints(r, found.Tokens), Filtered: query.Has("state")}
-	if found.Next != "" {
-		content.Next = mounted(r).base + "tokens?" + url.Values{"cursor": {found.Next}}.Encode()
+	content := page.TokenList{Rows: h.rows(found.Tokens), Filtered: len(asked) > 0}
+	if content.Hints, content.Filters, err = h.hints(r, v, asked); err != nil {
+		h.refused(w, r, v, err)
+		return
 	}
+	base := mounted(r).base + "tokens?"
 	if query.Has("cursor") {
-		content.Previous = mounted(r).base + "tokens"
+		content.Previous = base + asked.Encode()
+	}
+	if found.Next != "" {
+		content.Next = base + leaves(asked, "cursor", found.Next)
 	}
 	if content.MayNotCreate, err = h.mayNotCreate(r.Context(), v); err != nil {
 		h.failed(w, r, err)
@@ -108,28 +117,47 @@ func pass(from, to url.Values, names ...string) {
 	}
 }
 
-// hints says what needs the owner's attention.
-func (h *Handler) hints(r *http.Request, tokens []admin.Token) []page.Hint {
-	var ending, unused int
-	for _, t := range tokens {
-		if t.State != token.StateActive {
-			continue
-		}
-		if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(h.now()) < soon {
-			ending++
-		}
-		if t.LastUsed == nil {
-			unused++
+// myFilters are the filters of the list of one's own tokens.
+var myFilters = []string{"state", "expiring", "never_used"}
+
+// hinted are the lists that need their owner's attention, and the keys of their words.
+var hinted = []struct {
+	hint, filter string
+	query        url.Values
+}{
+	{"hint.ending", "hint.ending.filter", url.Values{"state": {"active"}, "expiring": {"14d"}}},
+	{"hint.unused", "hint.unused.filter", url.Values{"state": {"active"}, "never_used": {"true"}}},
+}
+
+// hints says what needs the owner's attention, and returns the filters to choose from once
+// one is set.
+func (h *Handler) hints(r *http.Request, v *visit, asked url.Values) (hints []page.Hint, filters []page.Filter, err error) {
+	base := mounted(r).base + "tokens"
+	filters = []page.Filter{{Text: h.say("filter.all"), URL: base}}
+	if state := asked.Get("state"); len(asked) == 1 && state != "" {
+		if word, err := h.pages.Words().Say("state." + state); err == nil {
+			filters = append(filters, page.Filter{Text: word, URL: base + "?" + asked.Encode(), Current: true})
 		}
 	}
-	var hints []page.Hint
-	if ending > 0 {
-		hints = append(hints, page.Hint{Text: h.count("hint.ending", ending), URL: mounted(r).base + "tokens?state=active"})
+	for _, list := range hinted {
+		query := maps.Clone(list.query)
+		query.Set("owner", v.person())
+		query.Set("kind", "user")
+		query.Set("limit", strconv.Itoa(maxBulk))
+		var found tokenPage
+		if err := h.as(r, v).call(http.MethodGet, "tokens", query, nil, &found); err != nil {
+			return nil, nil, err
+		}
+		to := base + "?" + list.query.Encode()
+		if n := len(found.Tokens); n > 0 {
+			hints = append(hints, page.Hint{Text: h.count(list.hint, n), URL: to})
+		}
+		filters = append(filters, page.Filter{Text: h.say(list.filter), URL: to, Current: asked.Encode() == list.query.Encode()})
 	}
-	if unused > 0 {
-		hints = append(hints, page.Hint{Text: h.count("hint.unused", unused), URL: mounted(r).base + "tokens?state=active"})
+	if len(asked) == 0 {
+		filters = nil
 	}
-	return hints
+	return hints, filters, nil
 }
 
 // ruleNames are the parts of reasons that name rules, and say where they are written.
@@ -193,7 +221,7 @@ func (h *Handler) done(r *http.Request) *page.Notice {
 	case "whose-current", "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove", "own", "disconnect":
 		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
 	}
-	return nil
+	return h.bulkNotice(r.URL.Query().Get("done"))
 }
 
 // refused answers a page's request that an endpoint has refused.

@@ -48,7 +48,7 @@ func TestTrail(t *testing.T) {
 	root.get("/tokens/trail?action=denied&owner=ALICE&project=acme&since=1h").want(t, "filters", http.StatusOK, "scope too small", `value="ALICE"`)
 	root.get("/tokens/trail?action=write").want(t, "nothing", http.StatusOK, "Nothing is on record")
 	root.get("/tokens/trail?until=1h").want(t, "nothing before", http.StatusOK, "Nothing is on record")
-	root.get("/tokens/trail?since=yesterday&owner=kept").want(t, "not a time", http.StatusBadRequest, "invalid time", `value="kept"`, `value="yesterday"`)
+	root.get("/tokens/trail?since=yesterday&owner=kept").want(t, "not a time", http.StatusBadRequest, "Invalid time", `value="kept"`, `value="yesterday"`)
 	secret := "jt_" + record.ID + "_" + strings.Repeat("a", 38)
 	if pasted := root.get("/tokens/trail?token=" + secret); strings.Contains(pasted.body, strings.Repeat("a", 38)) {
 		t.Error("a whole token is on the page")

@@ -146,6 +146,9 @@ func (t typed) wantsProjects() bool {
 	return false
 }
 
+// namesNobody reports whether the form has an input for the owner that is empty.
+func (t typed) namesNobody() bool { return t.Has("owner") && t.text("owner") == "" }
+
 // leavesOpen reports whether it was not said what the token may see, although the template
 // wants it.
 func (t typed) leavesOpen() bool {

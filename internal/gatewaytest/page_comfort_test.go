@@ -114,7 +114,7 @@ func TestPageKeepsStill(t *testing.T) {
 			return nil
 		})
 	}
-	const mistake = "invalid network"
+	const mistake = "Invalid network"
 	p.Fill("Works from these networks", "nonsense")
 	answered("comes")
 	p.Point("button", "Create token")

@@ -23,7 +23,7 @@ func TestPageTokenLife(t *testing.T) {
 	if !p.Disabled("radio", "Administer") {
 		t.Error("alice is offered the scope admin")
 	}
-	p.Shows("the scope admin is not allowed for alice")
+	p.Shows("The policy does not allow it for you: ask somebody who manages tokens.")
 	if !p.Disabled("option", "in 365 days") {
 		t.Error("alice is offered a year")
 	}

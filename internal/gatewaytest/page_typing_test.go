@@ -41,9 +41,9 @@ func TestPagePolicyWhileTyping(t *testing.T) {
 	}
 	browsertest.Evaluate[bool](p, `document.querySelector("[name=scope][value=admin]").disabled = false`) // the rules have changed since
 	p.Click("radio", "Administer")
-	p.Wait("the scope admin is not allowed for alice: expected read, write\n")
+	p.Wait("The scope admin is not allowed for alice: expected read, write.")
 	p.Click("radio", "Read Issues")
-	p.WaitGone("the scope admin is not allowed for alice: expected read, write\n")
+	p.WaitGone("The scope admin is not allowed for alice: expected read, write.")
 
 	// Sending it says the same.
 	p.Fill("Name", "n")

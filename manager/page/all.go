@@ -10,6 +10,9 @@ type AllTokens struct {
 	Set []Filter
 	// Whose is what was typed to find out whose token something is.
 	Whose Field
+	// Mistaken means that nothing is listed, since the filters have a mistake, and
+	// WrongFilters that it is in what was typed.
+	Mistaken, WrongFilters bool
 	// Query selects the list. More means that it does not fit on the page.
 	Query string
 	More  bool
@@ -22,7 +25,7 @@ type FilterGroup struct {
 }
 
 // TypedFilter is a filter whose value is typed.
-type TypedFilter struct{ Name, Label, Value string }
+type TypedFilter struct{ Name, Label, Value, Wrong string }
 
 // Bulk is the content of the page "bulk": a question before several tokens are changed.
 type Bulk struct {

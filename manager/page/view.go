@@ -212,8 +212,8 @@ type Action struct {
 	Forbidden string
 	// Reason is the label of the reason to give, or empty if none is asked for.
 	Reason string
-	// Given is the reason that was typed.
-	Given string
+	// Given is the reason that was typed, and Wrong what is wrong with it.
+	Given, Wrong string
 	// HandsOver asks for a link to the new token instead of the token.
 	HandsOver bool
 	// Overlaps are how long a rotated token can go on working, and HandoverSpans how long
