@@ -136,10 +136,10 @@ func TestTransferMovesWhatWasShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale := root.post(path, form)
-	stale.want(t, "a stale transfer", http.StatusConflict, "nothing was changed", "Give 2 tokens to bob", `value="bob"`)
+	stale.want(t, "a stale transfer", http.StatusConflict, "Nothing was changed", "Give 2 tokens to bob", `value="bob"`)
 	for _, digest := range []string{"", "x"} {
 		form.Set("digest", digest)
-		root.post(path, form).want(t, "the digest "+digest, http.StatusConflict, "nothing was changed")
+		root.post(path, form).want(t, "the digest "+digest, http.StatusConflict, "Nothing was changed")
 	}
 	if n := a.owned(t, "bob"); n != 0 {
 		t.Errorf("bob has %d tokens", n)
