@@ -36,13 +36,18 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request, v *visit) {
 	base := mounted(r).base
 	content.Numbers = []page.Number{
 		h.activeNumber(base, said),
-		{Text: cmp.Or(h.waiting(r, v), "0"), Label: h.say("overview.waiting"), URL: base + "requests"},
+		h.waitingNumber(base, h.waiting(r, v)),
 		{Text: thousands(uint64(said.Tokens.Expiring)), Label: h.say("overview.expiring"), URL: base + "all?expiring=30d&sort=expires"},
 		{Text: thousands(uint64(said.Tokens.Unused)), Label: h.say("overview.unused"), URL: base + "all?unused=90d", More: []page.Hint{
 			{Text: h.count("overview.never", said.Tokens.NeverUsed), URL: base + "all?never_used=true"},
 		}},
 		h.deniedNumber(base, said),
 		h.healthNumber(base, said),
+	}
+	for i := range content.Numbers {
+		if content.Numbers[i].Text == "0" {
+			content.Numbers[i].Tone = page.ToneQuiet
+		}
 	}
 	for _, state := range token.States() {
 		if n := said.Tokens.States[state]; n > 0 {
@@ -66,6 +71,15 @@ func (h *Handler) activeNumber(base string, said admin.Overview) page.Number {
 				URL:  base + "all?" + url.Values{"state": {"active"}, "scope": {scope.String()}}.Encode(),
 			})
 		}
+	}
+	return number
+}
+
+// waitingNumber is how many requests wait for a decision; waiting is empty if none does.
+func (h *Handler) waitingNumber(base, waiting string) page.Number {
+	number := page.Number{Text: cmp.Or(waiting, "0"), Label: h.say("overview.waiting"), URL: base + "requests"}
+	if waiting != "" {
+		number.Tone = page.ToneWarn
 	}
 	return number
 }

@@ -34,7 +34,7 @@ func TestOverview(t *testing.T) {
 	for _, path := range []string{"", "overview"} {
 		page := root.get("/tokens/" + path)
 		page.want(t, path, http.StatusOK, `href="/tokens/all?state=active">2 <`, `href="/tokens/all?expiring=30d&amp;sort=expires">1 <`, `href="/tokens/all?never_used=true">2 were never used`,
-			`href="/tokens/all?scope=write&amp;state=active">1 read and change`, `href="/tokens/requests">0 <`, "Nothing wrong", "1 account: not used yet", `href="/tokens/all?state=revoked">Revoked`, "No request was denied")
+			`href="/tokens/all?scope=write&amp;state=active">1 read and change`, `<a class="number quiet" href="/tokens/requests">0 <`, "Nothing wrong", "1 account: not used yet", `href="/tokens/all?state=revoked">Revoked`, "No request was denied")
 	}
 	root.get("/tokens/accounts").want(t, "an account that nobody has used", http.StatusOK, "Not used yet")
 	account, err := a.accounts.Find(t.Context(), "default")
