@@ -32,6 +32,15 @@ type issued struct {
 
 func (i issued) basic() string { return basic(i.Owner, i.Token) }
 
+// wrong returns the token with another last character.
+func (i issued) wrong() string {
+	last := "0"
+	if strings.HasSuffix(i.Token, last) {
+		last = "1"
+	}
+	return i.Token[:len(i.Token)-1] + last
+}
+
 func (i issued) bearer() string { return "Authorization: Bearer " + i.Token + "\r\n" }
 
 func basic(user, password string) string {

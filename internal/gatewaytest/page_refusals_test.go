@@ -64,7 +64,7 @@ func TestPageRefusesNewTokens(t *testing.T) {
 		"the API: for somebody else":   g.request("POST", "/tokens/api/v1/tokens", person("eric"), body),
 		"the API: a token that reads":  g.request("POST", "/tokens/api/v1/tokens", looks.basic(), body),
 		"the API: a token with budget": g.request("POST", "/tokens/api/v1/tokens", bounded.basic(), body),
-		"the API: the wrong secret":    g.request("POST", "/tokens/api/v1/tokens", basic("root", bounded.Token[:len(bounded.Token)-1]+"0"), body),
+		"the API: the wrong secret":    g.request("POST", "/tokens/api/v1/tokens", basic("root", bounded.wrong()), body),
 	} {
 		if a := g.send(raw); a.status < 400 || strings.Contains(a.body, "jt_") {
 			t.Errorf("%s: %s", name, a)

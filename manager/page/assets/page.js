@@ -317,12 +317,14 @@ for (const link of document.querySelectorAll("a[data-dialog]")) {
 		const response = await fetch(link.href).catch(() => null);
 		const form = response && response.ok && new DOMParser().parseFromString(await response.text(), "text/html").querySelector("form[data-question]");
 		if (!form) { location.href = link.href; return; }
+		if (document.querySelector("dialog[open]")) return; // it was clicked on twice
 		const dialog = document.createElement("dialog");
 		form.action = link.href;
 		const heading = form.querySelector("h1");
 		const smaller = document.createElement("h2");
 		smaller.textContent = heading.textContent;
 		smaller.id = "question";
+		smaller.tabIndex = -1;
 		heading.replaceWith(smaller);
 		dialog.setAttribute("aria-labelledby", "question");
 		dialog.append(document.adoptNode(form));
@@ -332,5 +334,6 @@ for (const link of document.querySelectorAll("a[data-dialog]")) {
 			close.addEventListener("click", (e) => { e.preventDefault(); dialog.close(); });
 		}
 		dialog.showModal();
+		smaller.focus(); // and not the button: Enter that is held down would press it
 	});
 }
