@@ -24,18 +24,13 @@ type Violation struct {
 	rules   []*rule
 }
 
-// WithAllowed returns Why, and what would comply, for administrators.
-func (v *Violation) WithAllowed() string {
-	if v.allowed == "" {
-		return v.Why
-	}
-	return v.Why + ": expected " + v.allowed
-}
-
 // String says what would comply, names the rules and says where they are written, for
 // administrators.
 func (v *Violation) String() string {
-	text := v.WithAllowed()
+	text := v.Why
+	if v.allowed != "" {
+		text += ": expected " + v.allowed
+	}
 	if len(v.rules) > 0 {
 		text += "; rule: " + names(v.rules)
 	}
