@@ -46,6 +46,7 @@ type Handler struct {
 	pages       *page.Pages
 	public      *url.URL
 	routes      http.Handler
+	mux         *http.ServeMux // of routes
 	compression *encode.Encode
 	endpoints   http.Handler // of the JSON API: see callerIn
 	// checked are the Jira users of configured accounts, as of the last checks here.

@@ -26,7 +26,7 @@ func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, err error) {
 	case err != nil:
 		h.failed(w, r, err)
 	case r.Method == http.MethodGet:
-		http.Redirect(w, r, mounted(r).base+"signin?next="+url.QueryEscape(next(r))+over, http.StatusSeeOther) //nolint:gosec // the base is a path of this site
+		http.Redirect(w, r, mounted(r).base+"signin?next="+url.QueryEscape(h.landing(next(r)))+over, http.StatusSeeOther) //nolint:gosec // the base is a path of this site
 	default:
 		h.signInFirst(w, r)
 	}

@@ -26,6 +26,7 @@ func (h *Handler) newRoutes() (http.Handler, error) {
 	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, http.HandlerFunc(h.serveAPI)))
 
 	h.addPages(mux)
+	h.mux = mux
 
 	// A change must come from a page of ours: Sec-Fetch-Site and Origin say so.
 	sameOrigin := http.NewCrossOriginProtection()

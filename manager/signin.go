@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -21,12 +22,12 @@ func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) {
 	content := page.SignIn{Next: r.URL.Query().Get("next")}
 	v, err := h.visitOf(w, r)
 	if v != nil && (v.session != nil || !h.mayOverrule(v.place)) {
-		http.Redirect(w, r, mounted(r).base+safeNext(content.Next), http.StatusSeeOther) //nolint:gosec // see safeNext
+		http.Redirect(w, r, mounted(r).base+h.landing(content.Next), http.StatusSeeOther) //nolint:gosec // see landing
 		return
 	}
 	if v != nil {
 		content.Known = h.say("signin.known", v.person())
-		content.GoOn = page.Hint{Text: h.say("signin.known.go", v.person()), URL: mounted(r).base + safeNext(content.Next)}
+		content.GoOn = page.Hint{Text: h.say("signin.known.go", v.person()), URL: mounted(r).base + h.landing(content.Next)}
 		h.showSignInBefore(w, r, http.StatusOK, v.place, content, nil)
 		return
 	}
@@ -54,7 +55,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 // showSignInBefore shows the ways to sign in that come before a place in the configuration.
 // There is none if every request must say who it is from.
 func (h *Handler) showSignInBefore(w http.ResponseWriter, r *http.Request, status, place int, content page.SignIn, notice *page.Notice) {
-	content.Next = safeNext(content.Next)
+	content.Next = h.landing(content.Next)
 	for i, candidate := range h.identities[:place] {
 		switch candidate := candidate.(type) {
 		case identity.Redirector:
@@ -79,8 +80,9 @@ func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
 		h.problem(w, r, http.StatusUnsupportedMediaType, "problem.encoding")
 		return
 	}
-	content := page.SignIn{Owner: page.Field{Value: r.PostFormValue("owner")}, Next: r.PostFormValue("next"), Kept: h.carried(r)}
-	via, person, err := h.check(r, content.Owner.Value, r.PostFormValue("token"))
+	owner, secret := strings.TrimSpace(r.PostFormValue("owner")), strings.TrimSpace(r.PostFormValue("token")) // which were pasted
+	content := page.SignIn{Owner: page.Field{Value: owner}, Next: r.PostFormValue("next"), Kept: h.carried(r)}
+	via, person, err := h.check(r, owner, secret)
 	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
 		h.showSignIn(w, r, http.StatusForbidden, content, denied.Why)
 		return
@@ -98,7 +100,7 @@ func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
 // form that was sent before.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, content page.SignIn) {
 	if content.Kept == nil {
-		http.Redirect(w, r, mounted(r).base+safeNext(content.Next), http.StatusSeeOther) //nolint:gosec // see safeNext
+		http.Redirect(w, r, mounted(r).base+h.landing(content.Next), http.StatusSeeOther) //nolint:gosec // see landing
 		return
 	}
 	h.render(w, r, http.StatusOK, "error", nil, page.Frame{Title: h.say("kept.signedin"), Content: page.Problem{Kept: content.Kept}})
@@ -147,7 +149,7 @@ func (h *Handler) signInElsewhere(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.sessions.Remember(r.Context(), w, mounted(r).cookies(), session.Flow{
-		State: flow.State, Nonce: flow.Nonce, Verifier: flow.Verifier, Way: r.PathValue("way"), Next: safeNext(r.URL.Query().Get("next")),
+		State: flow.State, Nonce: flow.Nonce, Verifier: flow.Verifier, Way: r.PathValue("way"), Next: h.landing(r.URL.Query().Get("next")),
 	}); err != nil {
 		h.failed(w, r, err)
 		return

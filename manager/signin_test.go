@@ -57,11 +57,45 @@ func TestSignInWithToken(t *testing.T) {
 func TestSafeNext(t *testing.T) {
 	for text, want := range map[string]string{
 		"all?state=active": "all?state=active", "tokens/0123456789": "tokens/0123456789", "": "",
-		"https://evil.example.com/": "", "//evil.example.com/": "", "/etc": "", `\\evil.example.com`: "", "../../admin": "admin", "signin/0": "", "javascript:alert(1)": "",
+		"https://evil.example.com/": "", "//evil.example.com/": "", "/etc": "", `\\evil.example.com`: "", "../../admin": "admin", "signin/0": "", "javascript:alert(1)": "", "signout": "",
 	} {
 		if got := safeNext(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestWhereSigningInLeads: what is no page, or too long for one, becomes the first page.
+func TestWhereSigningInLeads(t *testing.T) {
+	a := newApp(t)
+	root := a.create(t, map[string]any{"owner": "root", "name": "n", "scope": "admin", "exempt": "for the test"})
+	server := serve(t, a, new(identity.Token), new(otherSite))
+	long := "all?q=" + strings.Repeat("a", 1900)
+	for next, want := range map[string]string{
+		"all?state=active": "all?state=active", long: long, "tokens/0123456789/revoke": "tokens/0123456789/revoke", "own/": "own",
+		"signout": "", "signin": "", "nothing": "", "all/nothing": "", "api/v1/tokens": "", "assets/x": "",
+		"all?q=" + strings.Repeat("a", 2000): "", strings.Repeat("ü", 400): "", "all?" + strings.Repeat("<", 300_000): "",
+	} {
+		for what, owner := range map[string]string{"root": root.Token.Reveal(), " root\t": "\u00a0" + root.Token.Reveal() + "\r\n"} {
+			answer := newBrowser(t, server, "").post("/tokens/signin", url.Values{"owner": {what}, "token": {owner}, "next": {next}})
+			answer.want(t, next[:min(len(next), 30)], http.StatusSeeOther)
+			if got := answer.header.Get("Location"); got != "/tokens/"+want {
+				t.Errorf("%.30q leads to %.60q", next, got)
+			}
+		}
+	}
+	// A browser drops a cookie of more than 4 kB, and nobody could sign in.
+	for _, next := range []string{long, "all?q=" + strings.Repeat("b", 100_000), "all?" + strings.Repeat("a&", 900)} {
+		begun := newBrowser(t, server, "").get("/tokens/signin/1?next=" + url.QueryEscape(next))
+		begun.want(t, "begin", http.StatusSeeOther)
+		if cookie := begun.header.Get("Set-Cookie"); len(cookie) > 4096 || cookie == "" {
+			t.Errorf("the cookie for %.10s has %d bytes", next, len(cookie))
+		}
+	}
+	to := newBrowser(t, server, "").get("/tokens/all?q=" + strings.Repeat("c", 100_000))
+	to.want(t, "a long address", http.StatusSeeOther)
+	if got := to.header.Get("Location"); got != "/tokens/signin?next=" {
+		t.Errorf("leads to %.60s", got)
 	}
 }
 

@@ -147,6 +147,28 @@ func next(r *http.Request) string {
 	return to
 }
 
+// maxNext is the maximum length of the address of the page to go to after signing in, in bytes.
+// After a longer one, it is the first page.
+const maxNext = 2000
+
+// landing returns the page below the mount to go to after signing in: the one that was asked for,
+// if there is such a page. Everything else becomes the first page.
+func (h *Handler) landing(text string) string {
+	if len(text) > maxNext {
+		return ""
+	}
+	to := safeNext(text)
+	parsed, err := url.Parse("/" + to)
+	if err != nil || len(to) > maxNext {
+		return ""
+	}
+	_, pattern := h.mux.Handler(&http.Request{Method: http.MethodGet, URL: parsed})
+	if !strings.HasPrefix(pattern, "GET ") || strings.HasPrefix(pattern, "GET /assets/") {
+		return ""
+	}
+	return to
+}
+
 // safeNext returns a path below the mount that somebody may be sent to. Other sites, and
 // paths outside, become the first page.
 func safeNext(text string) string {
@@ -155,7 +177,8 @@ func safeNext(text string) string {
 		return ""
 	}
 	clean := strings.TrimPrefix(path.Clean("/"+to.Path), "/")
-	if clean == "signin" || strings.HasPrefix(clean, "signin/") {
+	first, _, _ := strings.Cut(clean, "/")
+	if first == "signin" || first == "signout" {
 		return ""
 	}
 	return (&url.URL{Path: clean, RawQuery: to.RawQuery}).String()

@@ -78,6 +78,34 @@ func TestJiraSession(t *testing.T) {
 	if asked.Load() != 2 {
 		t.Errorf("Jira was asked %d times about one session", asked.Load())
 	}
+	// Before a change, Jira is always asked, and who has signed out there is forgotten here.
+	change := httptest.NewRequest(http.MethodPost, "/", nil)
+	change.Header.Set("Cookie", "JSESSIONID=good")
+	status = http.StatusUnauthorized
+	if person, err := j.Recognize(change); person != nil || err != nil {
+		t.Errorf("a change after signing out: %v, %v", person, err)
+	}
+	if name, err := recognize(j, "JSESSIONID=good"); name != "" || err != nil {
+		t.Errorf("a page after that: %q, %v", name, err)
+	}
+	status = http.StatusOK
+	if name, err := recognize(j, "JSESSIONID=good"); name != "alice" || err != nil {
+		t.Errorf("signed in again: %q, %v", name, err)
+	}
+	before := asked.Load()
+	for _, cookie := range []string{"theme=dark", "JSESSIONID=", "jira_tokens_session=JSESSIONID"} {
+		if name, err := recognize(asking(), cookie); name != "" || err != nil {
+			t.Errorf("%q: %q, %v", cookie, name, err)
+		}
+	}
+	if asked.Load() != before {
+		t.Error("Jira was asked about cookies that cannot be of a session")
+	}
+	renamed := asking()
+	renamed.Cookies = []string{"JIRA_ID"}
+	if _, err := recognize(renamed, "JIRA_ID=x"); err != nil || asked.Load() != before+1 {
+		t.Errorf("a cookie by another name: asked %d times, %v", asked.Load()-before, err)
+	}
 	for _, cookie := range []string{"JSESSIONID=bad", "JSESSIONID=good; other=1", ""} {
 		if name, err := recognize(j, cookie); name != "" || err != nil {
 			t.Errorf("%q: %q, %v", cookie, name, err)
@@ -91,12 +119,12 @@ func TestJiraSession(t *testing.T) {
 	}
 	for what, answer := range map[string]string{"a page": `<html>`, "an empty answer": ``} {
 		body = answer
-		if name, err := recognize(asking(), "JSESSIONID=good"); name != "" || err == nil {
+		if name, err := recognize(asking(), "JSESSIONID=good"); name != "" || !errors.As(err, new(AskError)) {
 			t.Errorf("%s: %q, %v", what, name, err)
 		}
 	}
 	status = http.StatusServiceUnavailable
-	if name, err := recognize(asking(), "JSESSIONID=good"); name != "" || err == nil {
+	if name, err := recognize(asking(), "JSESSIONID=good"); name != "" || !errors.As(err, new(AskError)) {
 		t.Errorf("a Jira in trouble: %q, %v", name, err)
 	}
 	several := new(Jira)

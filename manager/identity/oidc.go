@@ -172,19 +172,51 @@ func (o *OIDC) Finish(ctx context.Context, callback string, query url.Values, fl
 	if err := id.Claims(&claims); err != nil {
 		return nil, fmt.Errorf("identity oidc: the claims of %s: %w", o.Issuer, err)
 	}
-	if claims[o.UserClaim] == nil || o.GroupsClaim != "" && claims[o.GroupsClaim] == nil { // some providers only say so when they are asked
-		info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
-		if err != nil {
-			return nil, fmt.Errorf("identity oidc: asking %s about the user: %w", o.Issuer, withoutBody(err))
-		}
-		if info.Subject != id.Subject {
-			return nil, fmt.Errorf("identity oidc: %s speaks of another user than in the ID token", o.Issuer)
-		}
-		if err := info.Claims(&claims); err != nil {
-			return nil, fmt.Errorf("identity oidc: the claims of %s: %w", o.Issuer, err)
-		}
+	if party, _ := claims["azp"].(string); (claims["azp"] != nil || len(id.Audience) > 1) && party != o.ClientID {
+		// https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation, 3 to 5
+		return nil, fmt.Errorf("identity oidc: the ID token of %s was issued to another client, or does not say to which of several (azp)", o.Issuer)
+	}
+	if err := o.ask(ctx, provider, tokens, id.Subject, claims); err != nil {
+		return nil, err
 	}
 	return o.person(claims)
+}
+
+// ask adds what the provider says about the user when it is asked, if a claim is missing: some
+// providers only say it then. The endpoint is optional, and without it the claim stays missing.
+func (o *OIDC) ask(ctx context.Context, provider *oidc.Provider, tokens *oauth2.Token, subject string, claims map[string]any) error {
+	missing := claims[o.UserClaim] == nil || o.GroupsClaim != "" && claims[o.GroupsClaim] == nil
+	if !missing || provider.UserInfoEndpoint() == "" {
+		return nil
+	}
+	answered := new(lastStatus)
+	info, err := provider.UserInfo(oidc.ClientContext(ctx, &http.Client{Timeout: providerTimeout, Transport: answered}), oauth2.StaticTokenSource(tokens))
+	switch answered.code {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return nil // it tells this client nothing, now or later
+	}
+	if err != nil {
+		return fmt.Errorf("identity oidc: asking %s about the user: %w", o.Issuer, withoutBody(err))
+	}
+	if info.Subject != subject {
+		return fmt.Errorf("identity oidc: %s speaks of another user than in the ID token", o.Issuer)
+	}
+	if err := info.Claims(&claims); err != nil {
+		return fmt.Errorf("identity oidc: the claims of %s: %w", o.Issuer, err)
+	}
+	return nil
+}
+
+// lastStatus is a transport that keeps the status of the last answer, which the error of
+// UserInfo only has in its text.
+type lastStatus struct{ code int }
+
+func (s *lastStatus) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		s.code = response.StatusCode
+	}
+	return response, err
 }
 
 // withoutBody removes the answer of a provider from an error: it may have anything in it.

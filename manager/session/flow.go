@@ -15,6 +15,10 @@ const flowCookie = "jira_tokens_signin"
 // flowLasts is how long somebody can take to sign in at another site.
 const flowLasts = 15 * time.Minute
 
+// maxFlow is the maximum size of the cookie's value: browsers refuse a cookie of more than 4,096
+// bytes, with its name and attributes (RFC 6265, section 6.1).
+const maxFlow = 3500
+
 // Flow is what is remembered, in the browser, about somebody who signs in at another site.
 type Flow struct {
 	State    string `json:"state"`
@@ -26,10 +30,15 @@ type Flow struct {
 	Ends *jwt.NumericDate `json:"exp"`
 }
 
-// Remember sets a cookie that Recall reads.
+// Remember sets a cookie that Recall reads. Without Next, if the cookie would be too long for
+// browsers.
 func (s *Sessions) Remember(ctx context.Context, w http.ResponseWriter, scope Scope, flow Flow) error {
 	flow.Ends = jwt.NewNumericDate(s.now().Add(flowLasts))
 	signed, err := s.sign(ctx, flow)
+	if err == nil && len(signed) > maxFlow {
+		flow.Next = ""
+		signed, err = s.sign(ctx, flow)
+	}
 	if err != nil {
 		return err
 	}
