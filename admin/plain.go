@@ -40,6 +40,18 @@ var commandHints = []struct {
 	{regexp.MustCompile(`; to make a new one, so that people sign in again, run caddy jira-token .*`), ""},
 }
 
+// placesOfJira are the parts of errors that say where the gateway reaches Jira, and how that
+// failed. They are for people who manage: others cannot do anything about it, and need not know
+// the addresses of the network.
+var placesOfJira = []struct {
+	place *regexp.Regexp
+	plain string
+}{
+	{regexp.MustCompile(`(Jira cannot be reached): [^;]*`), "$1"},
+	{regexp.MustCompile(`\b(asking) https?://\S+`), "$1 Jira"},
+	{regexp.MustCompile(`\b(?:dial|read|write) (?:tcp|udp|unix)[46]? .*?(?:refused|timeout|reset by peer|unreachable|no such host|EOF|$)`), "no connection"},
+}
+
 // Plain returns a message in words for people, who use no command.
 func Plain(message string) string {
 	for _, known := range commandHints {
@@ -62,6 +74,11 @@ func errorFor(person *Visitor, err error) caddy.APIError {
 		failed.Message = failed.Err.Error()
 	}
 	failed.Message = Plain(failed.Message)
+	if !person.Desk.Manages() {
+		for _, known := range placesOfJira {
+			failed.Message = known.place.ReplaceAllString(failed.Message, known.plain)
+		}
+	}
 	return failed
 }
 

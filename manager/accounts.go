@@ -25,7 +25,7 @@ func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, v *visit) {
 	for _, account := range found.Accounts {
 		content.Rows = append(content.Rows, h.accountRow(r, account))
 	}
-	h.render(w, r, http.StatusOK, "accounts", v, page.Frame{Title: h.say("nav.accounts"), Section: page.SectionAccounts, Notice: h.done(r), Content: content})
+	h.render(w, r, http.StatusOK, "accounts", v, page.Frame{Title: h.say("nav.accounts"), Section: page.SectionAccounts, Notice: h.done(r, "account", "account-remove"), Content: content})
 }
 
 // mayNotKeepAccounts says why no account can be added; empty if one can.
@@ -127,7 +127,7 @@ func (h *Handler) account(r *http.Request, v *visit) (account admin.Account, err
 }
 
 func (h *Handler) showAccount(w http.ResponseWriter, r *http.Request, v *visit) {
-	h.accountPage(w, r, v, h.done(r))
+	h.accountPage(w, r, v, nil)
 }
 
 func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v *visit, notice *page.Notice) {

@@ -94,6 +94,7 @@ func keepTyped(a *page.Action, typed typed) {
 // choose returns choices of which the one with a value is chosen, even if it was not offered:
 // a list in which nothing is chosen would choose its first value.
 func choose(choices []page.Choice, value string) []page.Choice {
+	value, _ = token.CutSecrets(value)
 	known := value == "" || len(choices) == 0
 	for i := range choices {
 		choices[i].Chosen = choices[i].Value == value

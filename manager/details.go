@@ -83,7 +83,7 @@ func (h *Handler) showToken(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.refused(w, r, v, err)
 		return
 	}
-	h.render(w, r, http.StatusOK, "token", v, page.Frame{Title: content.Name, Section: v.sectionOf(t), Notice: h.done(r), Content: content})
+	h.render(w, r, http.StatusOK, "token", v, page.Frame{Title: content.Name, Section: v.sectionOf(t), Notice: h.doneWith(r, t), Content: content})
 }
 
 // sectionOf returns the entry of the navigation that a token's pages belong to.

@@ -166,6 +166,10 @@ func (h *Handler) describeToken(w http.ResponseWriter, r *http.Request, v *visit
 			answer.Wrong[input] = forbidden[input]
 		}
 	}
+	answer.Sentence, _ = token.CutSecrets(answer.Sentence)
+	for input, text := range answer.Wrong {
+		answer.Wrong[input], _ = token.CutSecrets(text)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer) // the browser may be gone
 }

@@ -93,7 +93,11 @@ func (h *Handler) allTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 		http.Redirect(w, r, mounted(r).base+"all?"+leaves(tokensAsked(r.URL.Query()), "done", "leaked"), http.StatusSeeOther)
 		return
 	}
-	h.listTokens(w, r, v, http.StatusOK, page.Field{}, h.done(r))
+	notice := h.done(r, "leaked")
+	if notice == nil {
+		notice = h.bulkNotice(r.URL.Query().Get("done"))
+	}
+	h.listTokens(w, r, v, http.StatusOK, page.Field{}, notice)
 }
 
 // toAll leads to the list from an address that only takes forms.

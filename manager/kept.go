@@ -101,11 +101,31 @@ func (h *Handler) kept(r *http.Request, again bool) *page.Kept {
 	if _, err := parse(r); err != nil {
 		return nil
 	}
+	if r.URL.Path == "/tokens/try" && again {
+		return h.keptToken(r)
+	}
 	to := strings.TrimPrefix(r.URL.EscapedPath(), "/")
 	if r.URL.RawQuery != "" {
 		to += "?" + r.URL.RawQuery
 	}
 	return h.keptForm(r, r.PostForm, to, again)
+}
+
+// keptToken keeps a token that was shown once and was to be tried: whoever has sent it has it
+// on no other page. It is not carried through signing in.
+func (h *Handler) keptToken(r *http.Request) *page.Kept {
+	presented, err := token.Parse(r.PostForm.Get("token"))
+	if err != nil {
+		return nil
+	}
+	kept := &page.Kept{Token: presented.Reveal()}
+	if v := visitIn(r); v != nil {
+		kept.Button, kept.Action = h.say("kept.again"), mounted(r).base+"tokens/try"
+		for _, name := range []string{"holder", "token"} {
+			kept.Fields = append(kept.Fields, page.KeptField{Name: name, Value: r.PostForm.Get(name)})
+		}
+	}
+	return kept
 }
 
 // keptForm returns a form that was sent to a path below the mount.

@@ -101,11 +101,23 @@ func TestJiraIsAway(t *testing.T) {
 	form := url.Values{"name": {"typed name"}, "scope": {"read"}, "expires": {"30d"}, "projects": {"DEMO"}, "jql": {"labels = x"}, "do": {"update"}}
 	updated := alice.post("/tokens/tokens/new", form)
 	updated.want(t, "update", http.StatusOK, `value="typed name"`, `value="labels = x"`)
-	updated.wantText(t, "update", "Not known: asking "+away.URL)
+	updated.wantText(t, "update", "Not known: asking Jira as account default")
+	at := strings.TrimPrefix(away.URL, "http://")
+	root := newBrowser(t, alice.server, "root")
+	root.post("/tokens/tokens/new", form).wantText(t, "update by root", "Not known: asking "+away.URL)
 	form.Del("do")
 	refused := alice.post("/tokens/tokens/new", form)
 	refused.want(t, "create", http.StatusBadGateway, `value="labels = x"`)
 	refused.wantText(t, "create", "Save without asking Jira")
+	away.Close()
+	gone := alice.post("/tokens/tokens/new", form)
+	gone.wantText(t, "nothing listens", "Jira could not be asked")
+	for _, answer := range []answer{updated, refused, gone} {
+		if strings.Contains(answer.body, at) || strings.Contains(answer.body, "dial") {
+			t.Errorf("alice sees where the gateway reaches Jira:\n%s", answer.text())
+		}
+	}
+	root.post("/tokens/tokens/new", form).wantText(t, "for root", at)
 	form.Set("without_asking", "true")
 	alice.post("/tokens/tokens/new", form).want(t, "without asking", http.StatusCreated)
 }

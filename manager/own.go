@@ -23,7 +23,7 @@ var ownKinds = []accounts.Kind{accounts.KindBearer, accounts.KindBasic}
 
 // showOwn shows a person's own accounts, one for each Jira.
 func (h *Handler) showOwn(w http.ResponseWriter, r *http.Request, v *visit) {
-	h.renderOwn(w, r, v, http.StatusOK, nil, h.done(r))
+	h.renderOwn(w, r, v, http.StatusOK, nil, nil)
 }
 
 // renderOwn shows the accounts, with change applied to the one that a form was about.
@@ -43,6 +43,11 @@ func (h *Handler) renderOwn(w http.ResponseWriter, r *http.Request, v *visit, st
 			change(&own)
 		}
 		content.Accounts = append(content.Accounts, own)
+	}
+	for _, own := range content.Accounts {
+		if done := map[bool]string{true: "own", false: "disconnect"}[own.Connected]; r.Method == http.MethodGet && notice == nil {
+			notice = h.done(r, done) // if it is true of one of them
+		}
 	}
 	h.render(w, r, status, "own", v, page.Frame{Title: h.say("own.title"), Section: page.SectionOwn, Notice: notice, Content: content})
 }

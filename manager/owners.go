@@ -32,7 +32,7 @@ func (h *Handler) owners(w http.ResponseWriter, r *http.Request, v *visit) {
 	if err == nil {
 		err = h.as(r, v).call(http.MethodGet, "owners", query, nil, &found)
 	}
-	frame := page.Frame{Title: h.say("nav.owners"), Section: page.SectionOwners, Notice: h.done(r)}
+	frame := page.Frame{Title: h.say("nav.owners"), Section: page.SectionOwners}
 	status, ok := h.explained(&frame, err)
 	if !ok {
 		h.refused(w, r, v, err)

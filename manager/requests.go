@@ -57,7 +57,7 @@ func (h *Handler) requests(w http.ResponseWriter, r *http.Request, v *visit) {
 		}
 		content.MoreHeld = held.More
 	}
-	h.render(w, r, http.StatusOK, "requests", v, page.Frame{Title: h.say("nav.requests"), Section: page.SectionRequests, Notice: h.done(r), Content: content})
+	h.render(w, r, http.StatusOK, "requests", v, page.Frame{Title: h.say("nav.requests"), Section: page.SectionRequests, Notice: h.done(r, "approve-change", "reject-change"), Content: content})
 }
 
 func (h *Handler) heldRow(request admin.Approval) page.HeldRow {
@@ -80,7 +80,7 @@ var heldTones = map[handler.ApprovalState]page.Tone{
 
 // showRequest shows a held change, and what it would do to what Jira has now.
 func (h *Handler) showRequest(w http.ResponseWriter, r *http.Request, v *visit) {
-	h.heldPage(w, r, v, http.StatusOK, page.Field{}, h.done(r))
+	h.heldPage(w, r, v, http.StatusOK, page.Field{}, nil)
 }
 
 // heldPage shows a held change as it is now, with the reason that was typed.
@@ -96,10 +96,14 @@ func (h *Handler) heldPage(w http.ResponseWriter, r *http.Request, v *visit, sta
 	}
 	if content.Pending {
 		var err error
+		content.MayReject = token.Fold(held.Owner) == token.Fold(v.person())
 		if content.MayNot, err = v.mayNotDecide(r.Context(), held.TokenID); err != nil && !errors.Is(err, token.ErrNotFound) {
 			h.refused(w, r, v, err)
 			return
 		}
+	}
+	if typed, _ := token.CutSecrets(reason.Value); typed != "" && notice != nil && (!content.Pending || content.MayNot != "" && !content.MayReject) {
+		notice.More = append(notice.More, h.say("held.typed", typed)) // there is no input for it now
 	}
 	title := held.Request.Method + " " + held.Request.URI
 	if held.Comparison != nil {

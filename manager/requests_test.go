@@ -47,10 +47,10 @@ func TestHeldChanges(t *testing.T) {
 		alice.get("/tokens/requests"+path).want(t, "for alice", http.StatusForbidden)
 	}
 	alice.post("/tokens/requests/"+first, url.Values{"verdict": {"approve"}}).want(t, "alice decides", http.StatusForbidden)
-	root.post("/tokens/requests/"+own, url.Values{"verdict": {"approve"}, "reason": {"typed before"}}).want(t, "one's own", http.StatusForbidden, "nobody approves")
+	root.post("/tokens/requests/"+own, url.Values{"verdict": {"approve"}, "reason": {"typed before"}}).want(t, "one's own", http.StatusForbidden, "Nobody approves")
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}}).want(t, "no reason", http.StatusBadRequest, "say why", "Approve this change")
 	ownPage := root.get("/tokens/requests/" + own)
-	ownPage.wantText(t, "one's own change", "You cannot approve or reject it: nobody approves or rejects their own tokens")
+	ownPage.wantText(t, "one's own change", "Nobody approves the changes of their own tokens", "Reject this change")
 	if strings.Contains(ownPage.body, "Approve this change") {
 		t.Error("one's own change can be approved")
 	}
@@ -62,6 +62,7 @@ func TestHeldChanges(t *testing.T) {
 	root.post("/tokens/requests/"+first, url.Values{"verdict": {"reject"}, "reason": {"not <now>"}}).want(t, "reject", http.StatusSeeOther)
 	root.get("/tokens/requests?done=reject-change").want(t, "afterwards", http.StatusOK, "is rejected", `<span class="count">1</span>`)
 	late := eve.post("/tokens/requests/"+first, url.Values{"verdict": {"approve"}, "reason": {"typed before"}})
+	late.wantText(t, "decided meanwhile", "You had typed this reason: typed before")
 	late.want(t, "decided meanwhile", http.StatusConflict, "Nothing was done", "is rejected", "not &lt;now&gt;", "root from")
 	if strings.Contains(late.body, "Approve this change") {
 		t.Error("it can be decided again")

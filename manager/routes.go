@@ -60,13 +60,23 @@ type forPerson func(w http.ResponseWriter, r *http.Request, v *visit)
 
 // person returns a handler that leads to the sign-in page unless somebody has signed in.
 func (h *Handler) person(serve forPerson) http.HandlerFunc {
+	return h.looks(func(w http.ResponseWriter, r *http.Request, v *visit) {
+		if v.looksOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.problem(w, r, http.StatusForbidden, "problem.looks")
+			return
+		}
+		serve(w, r, v)
+	})
+}
+
+// looks is as person, for what changes nothing whatever the method: people who may only look
+// may do it.
+func (h *Handler) looks(serve forPerson) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := h.visitOf(w, r)
 		switch {
 		case v == nil:
 			h.nobody(w, r, err)
-		case v.looksOnly && r.Method != http.MethodGet:
-			h.problem(w, withVisit(r, v), http.StatusForbidden, "problem.looks")
 		default:
 			serve(w, withVisit(r, v), v)
 		}
@@ -94,11 +104,16 @@ func (h *Handler) noPage(w http.ResponseWriter, r *http.Request) {
 
 // manager returns a handler for people whom the policy lets manage everybody's tokens.
 func (h *Handler) manager(serve forPerson) http.HandlerFunc {
-	return h.person(func(w http.ResponseWriter, r *http.Request, v *visit) {
+	return h.person(h.managing(serve))
+}
+
+// managing returns a page that is only for people who manage.
+func (h *Handler) managing(serve forPerson) forPerson {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) {
 		if !v.desk.Manages() {
 			h.problem(w, r, http.StatusForbidden, "problem.manage")
 			return
 		}
 		serve(w, r, v)
-	})
+	}
 }

@@ -23,6 +23,11 @@ func (h *Handler) renderShown(w http.ResponseWriter, r *http.Request, v *visit, 
 		ID: t.ID, Name: t.Name, Owner: t.Owner, Sentence: t.Sentence(), Ends: h.moment(t.ExpiresAt),
 		Token: t.Token, Gateway: gateway, Tried: tried, Samples: h.samples(r.Context(), t, gateway), Rotated: !t.RotatedAt.IsZero(), Pending: t.State == token.StatePending,
 	}
+	// Whoever makes tokens for others may not see them.
+	content.Next = mounted(r).base + "tokens/" + t.ID
+	if sees, err := h.sees(r, v, t.ID); err == nil && !sees {
+		content.NotTried, content.Next = true, mounted(r).base+"tokens"
+	}
 	if isHere {
 		content.TryURL = gateway + triedPath
 	}

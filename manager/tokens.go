@@ -23,7 +23,7 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tokens", h.person(h.myTokens))
 	mux.HandleFunc("GET /tokens/new", h.person(h.changes(h.newToken)))
 	mux.HandleFunc("POST /tokens/new", h.person(h.createToken))
-	mux.HandleFunc("POST /tokens/sentence", h.person(h.describeToken))
+	mux.HandleFunc("POST /tokens/sentence", h.looks(h.describeToken))
 	mux.HandleFunc("POST /tokens/try", h.person(h.tryToken))
 	mux.HandleFunc("GET /tokens/{id}", h.person(h.showToken))
 	mux.HandleFunc("GET /tokens/{id}/edit", h.person(h.changes(h.editToken)))
@@ -39,8 +39,8 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	for _, path := range []string{"/all/whose", "/all/bulk", "/all/bulk/take"} { // such as after a reload
 		mux.HandleFunc("GET "+path, h.manager(h.toAll))
 	}
-	mux.HandleFunc("POST /all/whose", h.manager(h.whoseToken))
-	mux.HandleFunc("POST /all/bulk", h.manager(h.askBulk))
+	mux.HandleFunc("POST /all/whose", h.looks(h.managing(h.whoseToken)))
+	mux.HandleFunc("POST /all/bulk", h.looks(h.managing(h.askBulk)))
 	mux.HandleFunc("POST /all/bulk/take", h.manager(h.takeBulk))
 	mux.HandleFunc("GET /requests", h.manager(h.requests))
 	mux.HandleFunc("GET /requests/{id}", h.manager(h.showRequest))
@@ -55,7 +55,7 @@ func (h *Handler) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /account", h.manager(h.changes(h.newAccount)))
 	mux.HandleFunc("POST /account", h.manager(h.addAccount))
 	mux.HandleFunc("GET /accounts/{name}", h.manager(h.showAccount))
-	mux.HandleFunc("POST /accounts/{name}/check", h.manager(h.checkAccount))
+	mux.HandleFunc("POST /accounts/{name}/check", h.looks(h.managing(h.checkAccount)))
 	mux.HandleFunc("GET /accounts/{name}/replace", h.manager(h.changes(h.askReplaceAccount)))
 	mux.HandleFunc("POST /accounts/{name}/replace", h.manager(h.replaceAccount))
 	mux.HandleFunc("GET /accounts/{name}/remove", h.manager(h.changes(h.askRemoveAccount)))
@@ -105,7 +105,7 @@ func (h *Handler) myTokens(w http.ResponseWriter, r *http.Request, v *visit) {
 		h.failed(w, r, err)
 		return
 	}
-	h.render(w, r, http.StatusOK, "tokens", v, page.Frame{Title: h.say("nav.mine"), Section: page.SectionMine, Notice: h.done(r), Content: content})
+	h.render(w, r, http.StatusOK, "tokens", v, page.Frame{Title: h.say("nav.mine"), Section: page.SectionMine, Content: content})
 }
 
 // pass copies parameters that are set.
@@ -211,17 +211,6 @@ func (h *Handler) mayNotCreate(ctx context.Context, v *visit) (string, error) {
 		return h.count("tokens.full", limit), nil
 	}
 	return "", err
-}
-
-// done is the message after something was done: the page was led to with its key.
-func (h *Handler) done(r *http.Request) *page.Notice {
-	switch done := r.URL.Query().Get("done"); done {
-	case "whose-old", "whose-other", "whose-part", "leaked":
-		return &page.Notice{Tone: page.ToneWarn, Text: h.say("done." + done)}
-	case "whose-current", "revoke", "disable", "enable", "approve", "reject", "change", "approve-change", "reject-change", "account", "account-remove", "own", "disconnect":
-		return &page.Notice{Tone: page.ToneGood, Text: h.say("done." + done)}
-	}
-	return h.bulkNotice(r.URL.Query().Get("done"))
 }
 
 // refused answers a page's request that an endpoint has refused.

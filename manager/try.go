@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
@@ -34,7 +35,7 @@ func (h *Handler) tryToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	presented, err := token.Parse(values.Get("token"))
 	if err != nil {
-		h.problem(w, r, http.StatusBadRequest, "problem.form")
+		h.problem(w, r, http.StatusNotFound, "problem.try")
 		return
 	}
 	gateway, isHere := h.gatewayURL(r)
@@ -44,18 +45,47 @@ func (h *Handler) tryToken(w http.ResponseWriter, r *http.Request, v *visit) {
 	}
 	// The gateway comes first: it counts the attempts of somebody who guesses.
 	tried := h.try(r, gateway, values.Get("holder"), presented)
-	record, err := h.app.Lookup(r.Context(), presented)
+	t, err := h.presented(r, v, values.Get("holder"), presented)
 	switch {
-	case errors.Is(err, token.ErrUnavailable):
-		h.failed(w, r, err)
-		return
-	case err != nil:
+	case errors.Is(err, token.ErrNotFound):
 		h.problem(w, r, http.StatusNotFound, "problem.try")
 		return
+	case err != nil:
+		h.failed(w, r, err)
+		return
 	}
-	t := h.app.Registry().View(record)
 	t.Token = presented.Reveal()
 	h.renderShown(w, r, v, http.StatusOK, t, tried)
+}
+
+// presented returns the token that somebody has sent with its owner's name. It returns
+// token.ErrNotFound unless that person may see it and its secret is the current one: it must
+// not tell anything about the tokens of others.
+func (h *Handler) presented(r *http.Request, v *visit, owner string, presented token.Token) (admin.Token, error) {
+	record, err := h.app.Lookup(r.Context(), presented)
+	switch {
+	case errors.Is(err, token.ErrRotated):
+		return admin.Token{}, token.ErrNotFound
+	case err != nil:
+		return admin.Token{}, err
+	case !record.OwnedBy(owner), record.Replaced(presented.Digest()), record.Status == token.StatusRevoked:
+		return admin.Token{}, token.ErrNotFound
+	}
+	if seen, err := h.sees(r, v, record.ID); err != nil {
+		return admin.Token{}, err
+	} else if !seen {
+		return admin.Token{}, token.ErrNotFound
+	}
+	return h.app.Registry().View(record), nil
+}
+
+// sees reports whether somebody may see a token on the page.
+func (h *Handler) sees(r *http.Request, v *visit, id string) (bool, error) {
+	_, err := v.desk.Show(r.Context(), id)
+	if errors.Is(err, token.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // try sends a request to the server that r came to, as the holder of a token would send it
@@ -110,6 +140,10 @@ func (h *Handler) tried(answer excerpt) page.Tried {
 		tried.Body = indented.String()
 		_ = json.Unmarshal(answer.body, &said) // what it says is only for comfort
 	}
+	who := "shown.try."
+	if answer.header.Get("X-Jira-Token-Reason") != "" {
+		who += "gateway." // Jira was not asked
+	}
 	text := strings.Join(said.ErrorMessages, " ")
 	if answer.status < http.StatusMultipleChoices {
 		text = said.DisplayName
@@ -117,9 +151,9 @@ func (h *Handler) tried(answer excerpt) page.Tried {
 			text = said.Name
 		}
 	}
-	tried.Answer = h.say("shown.try.answers", status)
+	tried.Answer = h.say(who+"answers", status)
 	if text != "" {
-		tried.Answer = h.say("shown.try.says", status, strings.TrimSuffix(text, "."))
+		tried.Answer = h.say(who+"says", status, strings.TrimSuffix(text, "."))
 	}
 	return tried
 }

@@ -7,6 +7,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jiratokens/caddy-jira-tokens/registry"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // tryForm returns the form with which a browser without scripts tries the token that a page
@@ -47,6 +51,11 @@ func TestTry(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = w.Write([]byte(`{"errorMessages":["The network is not allowed."],"errors":{}}`))
 		}, "Jira answers 403: The network is not allowed.", "errorMessages"},
+		"a denial of the gateway": {func(w http.ResponseWriter) {
+			w.Header().Set("X-Jira-Token-Reason", "ip")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"errorMessages":["This API token does not work from 192.0.2.1."],"errors":{}}`))
+		}, "The gateway answers 403: This API token does not work from 192.0.2.1.", "errorMessages"},
 		"no JSON": {func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusEarlyHints)
 			w.WriteHeader(http.StatusBadGateway)
@@ -102,15 +111,15 @@ func TestTryRefused(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}
 	unknown := url.Values{"holder": {"alice"}, "token": {"jt_0123456789_" + form.Get("token")[14:]}}
-	alice.post(path, unknown).want(t, "a token with a wrong checksum", http.StatusBadRequest)
-	alice.post(path, nil).want(t, "no token", http.StatusBadRequest)
+	alice.post(path, unknown).want(t, "a token with a wrong checksum", http.StatusNotFound, "no token that you can try here")
+	alice.post(path, nil).want(t, "no token", http.StatusNotFound)
 	if asked != 0 {
 		t.Errorf("asked %d times", asked)
 	}
 	other := newApp(t) // has tokens of its own
 	unknown.Set("token", other.create(t, map[string]any{"owner": "alice", "name": "n"}).Token.Reveal())
 	answer := alice.post(path, unknown)
-	answer.want(t, "an unknown token", http.StatusNotFound, "does not exist any more")
+	answer.want(t, "an unknown token", http.StatusNotFound, "no token that you can try here")
 	if asked != 1 {
 		t.Errorf("the gateway has counted %d attempts with an unknown token", asked)
 	}
@@ -118,14 +127,20 @@ func TestTryRefused(t *testing.T) {
 		t.Error("the page repeats an unknown token")
 	}
 	newBrowser(t, server, "").post(path, form).want(t, "signed out", http.StatusUnauthorized)
-	if answer := newBrowser(t, server, "").post(path, form); strings.Contains(answer.body, form.Get("token")) {
-		t.Error("the page for signing in has the token")
+	signedOut := newBrowser(t, server, "").post(path, form)
+	signedOut.want(t, "signed out", http.StatusUnauthorized, `<code id="secret">`+form.Get("token"), "Copy it now")
+	if strings.Count(signedOut.body, form.Get("token")) != 1 {
+		t.Error("the token is carried through signing in")
 	}
 	forged := alice.do(http.MethodPost, path, strings.NewReader(form.Encode()), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"}})
 	forged.want(t, "from another site", http.StatusForbidden)
 	a.store.away.Store(true)
 	unknown.Set("token", other.create(t, map[string]any{"owner": "alice", "name": "n"}).Token.Reveal())
-	alice.post(path, unknown).want(t, "while the store is away", http.StatusServiceUnavailable)
+	away := alice.post(path, unknown)
+	away.want(t, "while the store is away", http.StatusServiceUnavailable, `<code id="secret">`+unknown.Get("token"))
+	if retried, form := keptIn(t, away); retried != path || form.Get("token") != unknown.Get("token") || form.Get("holder") != "alice" {
+		t.Errorf("it can be tried again at %s with %v", retried, form)
+	}
 	if asked != 2 {
 		t.Errorf("asked %d times", asked)
 	}
@@ -147,4 +162,54 @@ func TestTryOnlyHere(t *testing.T) {
 	alice.post("/tokens/tokens/try", form).want(t, "all the same", http.StatusConflict, "another address")
 	a.public = server.URL
 	alice.post("/tokens/tokens/new", fields).want(t, "here", http.StatusCreated, `data-try="`+server.URL+`/rest/api/2/myself"`)
+}
+
+// TestTryTellsNothing: of tokens that are not the visitor's, or whose secret is not the current
+// one, the page tells nothing, and all these answers are alike.
+func TestTryTellsNothing(t *testing.T) {
+	a := newApp(t)
+	server := serve(t, a, new(header))
+	a.public = server.URL
+	alice := newBrowser(t, server, "alice")
+	admin := registry.Actor{Kind: registry.ActorAdmin}
+	make := func(owner string) (string, string) {
+		issued := a.create(t, map[string]any{"owner": owner, "name": "hidden name"})
+		return issued.Record.ID, issued.Token.Reveal()
+	}
+	_, own := make("alice")
+	_, others := make("carol")
+	revokedID, revoked := make("alice")
+	rotatedID, rotated := make("alice")
+	overlapID, overlapping := make("alice")
+	if _, err := a.registry.Revoke(t.Context(), admin, revokedID); err != nil {
+		t.Fatal(err)
+	}
+	for id, overlap := range map[string]time.Duration{rotatedID: 0, overlapID: time.Hour} {
+		if _, err := a.registry.Rotate(t.Context(), admin, id, overlap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const path = "/tokens/tokens/try"
+	unknown := alice.post(path, url.Values{"holder": {"alice"}, "token": {token.New().Reveal()}})
+	unknown.want(t, "unknown", http.StatusNotFound)
+	for what, form := range map[string]url.Values{
+		"wrong owner": {"holder": {"WRONGOWNER"}, "token": {own}}, "somebody else's": {"holder": {"carol"}, "token": {others}},
+		"somebody else's as one's own": {"holder": {"alice"}, "token": {others}}, "revoked": {"holder": {"alice"}, "token": {revoked}},
+		"replaced": {"holder": {"alice"}, "token": {rotated}}, "replaced, but still works": {"holder": {"alice"}, "token": {overlapping}},
+		"malformed": {"holder": {"alice"}, "token": {"jt_x"}}, "no token": {"holder": {"alice"}},
+	} {
+		if answer := alice.post(path, form); answer.status != unknown.status || answer.body != unknown.body {
+			t.Errorf("%s: %d\n%s", what, answer.status, answer.text())
+		}
+	}
+	alice.post(path, url.Values{"holder": {"Alice"}, "token": {own}}).want(t, "one's own", http.StatusOK, "hidden name")
+	newBrowser(t, server, "root").post(path, url.Values{"holder": {"carol"}, "token": {others}}).want(t, "for root", http.StatusOK, "hidden name")
+
+	// Whoever makes a token for somebody else is led to what they may see.
+	bea := newBrowser(t, server, "bea")
+	made := bea.post("/tokens/tokens/new", url.Values{"owner": {"eve"}, "name": {"for eve"}, "scope": {"read"}, "expires": {"7d"}})
+	made.want(t, "for eve", http.StatusCreated, `href="/tokens/tokens">Done`)
+	if strings.Contains(made.body, "tokens/try") {
+		t.Error("bea is offered to try eve's token")
+	}
 }

@@ -206,7 +206,7 @@ func TestPageWithoutScripts(t *testing.T) {
 	p.Follow("button", "Rotate")
 	rotated = s.shown(p, "root")
 	p.Follow("button", "Ask Jira who I am")
-	p.Shows("Jira answers 403:", "127.0.0.1") // the gateway checks it as it checks every request
+	p.Shows("The gateway answers 403:", "127.0.0.1") // the gateway checks it as it checks every request
 	p.Follow("link", "Done")
 	p.Follow("link", "Revoke")
 	p.Follow("button", "Revoke “plainer”")

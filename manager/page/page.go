@@ -9,6 +9,8 @@ import (
 	"html/template"
 	"io"
 	"path"
+
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 //go:embed templates/*.html
@@ -104,7 +106,7 @@ func New() (*Pages, error) {
 	}
 	p := &Pages{words: words, assets: assets, byName: make(map[string]*template.Template)}
 	frame := template.New("").Funcs(template.FuncMap{
-		"t": words.Say, "n": words.Count, "asset": assets.Path, "dict": dict,
+		"t": words.Say, "n": words.Count, "asset": assets.Path, "dict": dict, "cut": cut,
 	})
 	if frame, err = frame.ParseFS(templates, "templates/frame.html", "templates/parts.html"); err != nil {
 		return nil, fmt.Errorf("the page's templates: %w", err)
@@ -140,6 +142,13 @@ func (p *Pages) Render(w io.Writer, name string, frame Frame) error {
 		return fmt.Errorf("there is no page %q", name)
 	}
 	return parsed.ExecuteTemplate(w, "frame", frame)
+}
+
+// cut returns what was typed without the tokens that are in it: people paste them into the
+// wrong input, and a page that shows them again stays in the browser.
+func cut(text string) string {
+	text, _ = token.CutSecrets(text)
+	return text
 }
 
 // dict returns its arguments, names and values in turns, as a map: what a part of a

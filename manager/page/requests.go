@@ -41,8 +41,10 @@ type Held struct {
 	HeldRow
 	// Pending means that it can be decided. MayNot says why the reader cannot do that; empty
 	// if the reader can.
-	Pending     bool
-	MayNot      string
+	Pending bool
+	MayNot  string
+	// MayReject means that the reader, whose token it is, can reject it all the same.
+	MayReject   bool
 	Differences []Difference
 	// NotCompared says why what Jira has now is not known; empty if it is.
 	NotCompared string

@@ -168,6 +168,9 @@ type Shown struct {
 	Rotated         bool
 	OldUntil        Moment
 	Pending         bool
+	// NotTried means that the reader cannot try it, and Next is where the reader goes on.
+	NotTried bool
+	Next     string
 }
 
 // Tried is what was answered when a token was tried: in words, and the body. Both are empty
@@ -343,6 +346,8 @@ type Problem struct {
 
 // Kept is a form that was not accepted, without its secrets.
 type Kept struct {
+	// Token is one that was shown once and is on no other page; empty if there is none.
+	Token string
 	// Typed is what was typed, for people.
 	Typed []Fact
 	// Action is where the form can be sent again, by a button; empty if that does not help.

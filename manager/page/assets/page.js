@@ -255,7 +255,9 @@ for (const form of document.querySelectorAll("form[data-try]")) {
 			let answer = null;
 			try { answer = JSON.parse(text); } catch { /* shown as it is */ }
 			const says = answer && (response.ok ? answer.displayName || answer.name : (answer.errorMessages || []).join(" "));
-			out.textContent = say(says ? form.dataset.says : form.dataset.answers, response.status, String(says).replace(/\.$/, ""));
+			const [withText, without] = response.headers.get("X-Jira-Token-Reason")
+				? [form.dataset.gatewaySays, form.dataset.gatewayAnswers] : [form.dataset.says, form.dataset.answers];
+			out.textContent = say(says ? withText : without, response.status, String(says).replace(/\.$/, ""));
 			body.querySelector("pre").textContent = answer ? JSON.stringify(answer, null, 2) : text;
 			body.hidden = false;
 		} catch (error) {
