@@ -50,6 +50,22 @@ func (a *App) jiraOf(url string) (accounts.Jira, error) {
 	return accounts.Jira{}, token.InvalidError{Field: "jira", Err: errors.New("expected the base URL of one of the gateway's Jiras: " + strings.Join(urls, " or "))}
 }
 
+// IsCloud reports whether the Jira with this base URL is Jira Cloud or, if url is empty, whether
+// all to which gateways forward are.
+func (a *App) IsCloud(ctx context.Context, url string) bool {
+	found := false
+	for _, upstream := range a.jiras {
+		if url != "" && !jira.SameURL(upstream.URL, url) {
+			continue
+		}
+		if !a.deployments.IsCloud(ctx, replacing{upstream.Transport}, upstream.URL) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
 // replacing is a transport for requests that do not come through an HTTP server: the
 // transport to Jira replaces the placeholders in its options.
 type replacing struct{ http.RoundTripper }

@@ -136,8 +136,10 @@ type App struct {
 	// agreement finds out whether other gateways have loaded another policy.
 	agreement *registry.Agreement
 	jiras     []handler.Jira
-	gateways  []*handler.Handler
-	endpoints *rest.API
+	// deployments is which product each of jiras is.
+	deployments *jira.Deployments
+	gateways    []*handler.Handler
+	endpoints   *rest.API
 	// trusted decides which JWTs can be exchanged for tokens; keySets are the keys in use
 	// for that.
 	trusted *trust.Trust
@@ -263,7 +265,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.held = approvals.New(approvals.Options{Store: tokens.Store, Keys: keys, PublicURL: a.PublicAddress(), Notices: a})
-	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, Jiras: a.jiraURLs, PublicURL: a.PublicAddress(), Trust: a.trusted, Logger: a.logger})
+	a.deployments = new(jira.Deployments)
+	a.endpoints = rest.New(rest.Options{Registry: a.registry, Limits: a.limits, Held: a.held, Accounts: a.accounts, Jira: a.jiraOf, IsCloud: a.IsCloud, PublicURL: a.PublicAddress(), Trust: a.trusted, Logger: a.logger})
 	if err := a.provisionPeople(ctx, owners); err != nil {
 		return err
 	}

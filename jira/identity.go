@@ -43,19 +43,6 @@ func Identify(ctx context.Context, transport http.RoundTripper, site string, acc
 	return identity, nil
 }
 
-// DeploymentCloud is what Jira Cloud calls itself.
-const DeploymentCloud = "Cloud"
-
-// Deployment asks the Jira at site, without credentials, which product it is: Cloud, Server
-// or Data Center.
-func Deployment(ctx context.Context, transport http.RoundTripper, site string) (string, error) {
-	var server struct {
-		DeploymentType string `json:"deploymentType"`
-	}
-	err := (Asker{Transport: transport, URL: site}).get(ctx, "/rest/api/2/serverInfo", &server)
-	return server.DeploymentType, err
-}
-
 // Myself asks the Jira at site for the account's user. It returns a RefusedError
 // if Jira does not accept the account.
 func Myself(ctx context.Context, transport http.RoundTripper, site string, account *Account) (string, error) {

@@ -228,7 +228,7 @@ func (h *Handler) newAccount(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	product := productJira
-	if h.isCloud(r.Context()) {
+	if h.app.IsCloud(r.Context(), "") {
 		product = productCloud
 	}
 	h.showAccountForm(w, r, v, http.StatusOK, h.accountForm(url.Values{"kind": {"basic"}, "product": {product}}), nil)

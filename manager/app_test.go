@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,13 +40,20 @@ type app struct {
 	used     []string
 	jiras    []handler.Jira
 	public   string
+	// known is which product each of jiras is.
+	known jira.Deployments
 	// gateway serves what is not below the page.
 	gateway http.HandlerFunc
 }
 
-func (a *app) Registry() *registry.Registry         { return a.registry }
-func (a *app) JiraAccounts() *accounts.Set          { return a.accounts }
-func (a *app) Jiras() []handler.Jira                { return a.jiras }
+func (a *app) Registry() *registry.Registry { return a.registry }
+func (a *app) JiraAccounts() *accounts.Set  { return a.accounts }
+func (a *app) Jiras() []handler.Jira        { return a.jiras }
+func (a *app) IsCloud(ctx context.Context, url string) bool {
+	return len(a.jiras) > 0 && !slices.ContainsFunc(a.jiras, func(at handler.Jira) bool {
+		return (url == "" || url == at.URL) && !a.known.IsCloud(ctx, at.Transport, at.URL)
+	})
+}
 func (a *app) PublicAddress() string                { return a.public }
 func (*app) Gateways() []*handler.Handler           { return nil }
 func (*app) GroupsHealth() *facts.Health            { return nil }

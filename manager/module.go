@@ -4,6 +4,7 @@
 package manager
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,10 +52,8 @@ type Handler struct {
 	endpoints   http.Handler // of the JSON API: see callerIn
 	// checked are the Jira users of configured accounts, as of the last checks here.
 	checked *sync.Map
-	// deployments caches which product each Jira is, by URL.
-	deployments *sync.Map
-	now         func() time.Time
-	logger      *zap.Logger
+	now     func() time.Time
+	logger  *zap.Logger
 }
 
 // App is what the manager needs of the jira_tokens app.
@@ -64,6 +63,9 @@ type App interface {
 	// Documents returns the store's documents, and Mirror a mirror of those of a kind.
 	Documents() storage.Documents
 	Mirror(kind string) *storage.Mirror
+	// IsCloud reports whether the Jira with this base URL is Jira Cloud or, if url is empty,
+	// whether all to which gateways forward are.
+	IsCloud(ctx context.Context, url string) bool
 	// SignIns returns what keeps the groups that identities tell; nil if they give no
 	// rights.
 	SignIns() *facts.SignIns

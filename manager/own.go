@@ -55,7 +55,7 @@ func (h *Handler) renderOwn(w http.ResponseWriter, r *http.Request, v *visit, st
 // ownAccount returns a person's own account at a Jira, and the empty form for it.
 func (h *Handler) ownAccount(r *http.Request, v *visit, url string) (page.OwnAccount, error) {
 	own := page.OwnAccount{Jira: url, MayConsent: h.app.JiraAccounts().Connects(url), Kinds: h.ownKinds(accounts.KindBearer)}
-	if at, ok := h.jiraAt(url); ok && h.isCloudAt(r.Context(), at) {
+	if h.app.IsCloud(r.Context(), url) {
 		own.Kinds = h.ownKinds(accounts.KindBasic)
 		own.User.Value = v.person()
 	}

@@ -14,7 +14,7 @@ const apiBase = "/api/v1"
 
 // newRoutes returns the handler of everything below the mount.
 func (h *Handler) newRoutes() (http.Handler, error) {
-	h.deployments, h.checked = new(sync.Map), new(sync.Map)
+	h.checked = new(sync.Map)
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/{file}", h.pages.Assets())
 	mux.HandleFunc("GET /signin", h.signInPage)

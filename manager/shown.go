@@ -54,7 +54,7 @@ func (h *Handler) renderShown(w http.ResponseWriter, r *http.Request, v *visit, 
 // samples returns ready lines for clients.
 func (h *Handler) samples(ctx context.Context, t admin.Token, gateway string) []page.Sample {
 	var shown []page.Sample
-	for _, sample := range samples.For(samples.Values{Gateway: gateway, Owner: t.Owner, Token: t.Token, Cloud: h.isCloud(ctx)}) {
+	for _, sample := range samples.For(samples.Values{Gateway: gateway, Owner: t.Owner, Token: t.Token, Cloud: h.app.IsCloud(ctx, "")}) {
 		shown = append(shown, page.Sample(sample))
 	}
 	return shown

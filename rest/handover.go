@@ -49,6 +49,8 @@ func (a *API) openHandover() handler.Endpoint {
 			}
 			actor := actorOf(r, call)
 			actor.Kind = registry.ActorLink
+			// Jira is asked first: nothing may get lost once the token has been taken out.
+			isCloud := !wantsJSON(r) && a.IsCloud(r.Context(), "")
 			issued, err := a.Registry.OpenHandover(r.Context(), actor, link)
 			if err != nil {
 				a.alarm(call, err)
@@ -57,7 +59,7 @@ func (a *API) openHandover() handler.Endpoint {
 			if wantsJSON(r) {
 				return reply(w, http.StatusOK, newShown(issued))
 			}
-			return a.writePage(w, http.StatusOK, a.openedPage(issued, a.baseURL(call)))
+			return a.writePage(w, http.StatusOK, openedPage(issued, a.baseURL(call), isCloud))
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strings"
@@ -169,15 +170,22 @@ func TestHandoverPage(t *testing.T) {
 // TestOpenedHandoverPage: whoever opens a link has no other page, so this one says all that
 // it takes to use the token: the token, the user name, Jira's address, and ready lines.
 func TestOpenedHandoverPage(t *testing.T) {
-	for site, search := range map[string]string{"https://acme.atlassian.net": "/rest/api/3/search/jql", "https://jira.internal": "/rest/api/2/search"} {
+	for isCloud, search := range map[bool]string{true: "/rest/api/3/search/jql", false: "/rest/api/2/search"} {
 		g := newGateway(t)
-		g.Jiras = func() []string { return []string{site} }
+		asked := 0
+		g.IsCloud = func(_ context.Context, url string) bool {
+			asked++
+			return isCloud && url == ""
+		}
 		issued := g.handOver(nil)
 		look := g.call("GET", pathOf(issued.Link), "", token.Token{}).Body.String()
 		for _, later := range []string{"curl", "Python", "Copy: ", "<pre", "gateway.example"} {
 			if strings.Contains(look, later) {
 				t.Errorf("before it is opened, the page says %q:\n%s", later, look)
 			}
+		}
+		if asked > 0 {
+			t.Error("Jira is asked before the link is opened")
 		}
 		page := g.call("POST", pathOf(issued.Link), "", token.Token{}).Body.String()
 		secret := regexp.MustCompile(`jt_[0-9A-Za-z]{10}_[0-9A-Za-z]{38}`).FindString(page)
@@ -197,7 +205,7 @@ func TestOpenedHandoverOfPendingToken(t *testing.T) {
 	g := newGateway(t)
 	issued := g.create(nil)
 	issued.Record.Status = token.StatusPending
-	if p := g.openedPage(issued, "https://gateway.example"); !strings.Contains(p.Warning, "does not work yet") {
+	if p := openedPage(issued, "https://gateway.example", false); !strings.Contains(p.Warning, "does not work yet") {
 		t.Errorf("warning %q", p.Warning)
 	}
 }

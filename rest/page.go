@@ -146,8 +146,8 @@ func overlapText(record *token.Record) string {
 	return ", which stops working at once"
 }
 
-// openedPage shows the token, and how to use it with the Jira at this URL.
-func (a *API) openedPage(issued registry.Issued, base string) plainPage {
+// openedPage shows the token, and how to use it with the Jira, or the Jira Cloud, at this URL.
+func openedPage(issued registry.Issued, base string, isCloud bool) plainPage {
 	record, secret := issued.Record, issued.Token.Reveal()
 	p := plainPage{
 		Title:  "The token, this once",
@@ -159,7 +159,7 @@ func (a *API) openedPage(issued registry.Issued, base string) plainPage {
 			{Label: "What it does", Text: record.Sentence()},
 		},
 		Usage: "Give a program the address, the user name, and the token where it asks for an API token or a password. Others take the token alone, as a bearer token or personal access token.",
-		Lines: a.linesFor(record.Owner, secret, base),
+		Lines: linesFor(samples.Values{Gateway: base, Owner: record.Owner, Token: secret, Cloud: isCloud}),
 		Note:  "If somebody else may have seen the token, tell whoever sent you the link: it can be replaced at any time.",
 	}
 	if record.Status == token.StatusPending {
@@ -169,13 +169,9 @@ func (a *API) openedPage(issued registry.Issued, base string) plainPage {
 }
 
 // linesFor returns ready lines for clients. The last are for asking what the token may do.
-func (a *API) linesFor(owner, secret, base string) []samples.Sample {
-	values := samples.Values{Gateway: base, Owner: owner, Token: secret}
-	if a.Jiras != nil {
-		values.Jiras = a.Jiras()
-	}
+func linesFor(values samples.Values) []samples.Sample {
 	return append(samples.For(values), samples.Sample{
 		ID: "self", Name: "Ask what the token may do, and when it ends",
-		Lines: "curl --header " + samples.InShell("Authorization: Bearer "+secret) + " " + samples.InShell(base+handler.EndpointsPath+version+"self"),
+		Lines: "curl --header " + samples.InShell("Authorization: Bearer "+values.Token) + " " + samples.InShell(values.Gateway+handler.EndpointsPath+version+"self"),
 	})
 }

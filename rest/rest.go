@@ -24,6 +24,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,8 +51,9 @@ type Options struct {
 	// Jira returns the Jira with this base URL, as a gateway reaches it, or the only one
 	// if url is empty.
 	Jira func(url string) (accounts.Jira, error)
-	// Jiras returns the base URLs of all of them.
-	Jiras func() []string
+	// IsCloud reports whether the Jira with this base URL is Jira Cloud or, if url is empty,
+	// whether all are.
+	IsCloud func(ctx context.Context, url string) bool
 	// PublicURL is the gateway's address as its users know it, without a slash at the
 	// end; empty if it is not configured.
 	PublicURL string

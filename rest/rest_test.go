@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -35,7 +36,7 @@ func newGateway(t *testing.T) *gateway {
 	t.Cleanup(func() { store.Close() })
 	cache := storage.NewCache(t.Context(), store, storage.CacheOptions{Size: 100, TTL: time.Hour, ReadTimeout: time.Second})
 	r := registry.New(store, cache, storage.NewUseLog(store, func(int, error) {}), nil, func() []string { return []string{"default"} })
-	return &gateway{New(Options{Registry: r, Limits: &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}, Logger: zap.NewNop()}), t, store}
+	return &gateway{New(Options{Registry: r, Limits: &limits.Limits{Counters: limits.NewCounters(nil, nil, nil)}, IsCloud: func(context.Context, string) bool { return false }, Logger: zap.NewNop()}), t, store}
 }
 
 // create creates a token of alice with more fields.

@@ -19,10 +19,8 @@ type Values struct {
 	Gateway string
 	// Owner is the user name, and Token the whole token.
 	Owner, Token string
-	// Jiras are the base URLs of the Jiras behind the gateway: Cloud's search has
-	// another path.
-	Jiras []string
-	// Cloud is set if the Jiras have said that they are Jira Cloud, whatever their URLs.
+	// Cloud is set if all Jiras behind the gateway are Jira Cloud, whose search has another
+	// path.
 	Cloud bool
 }
 
@@ -32,7 +30,7 @@ type Sample struct{ ID, Name, Text, Lines string }
 // For returns the lines for all clients.
 func For(v Values) []Sample {
 	search := "/rest/api/2/search"
-	if v.Cloud || allCloud(v.Jiras) {
+	if v.Cloud {
 		search = "/rest/api/3/search/jql"
 	}
 	values := map[string]string{
@@ -53,17 +51,6 @@ func For(v Values) []Sample {
 		samples = append(samples, Sample{ID: client.id, Name: client.name, Text: client.text, Lines: strings.NewReplacer(fill...).Replace(client.lines)})
 	}
 	return samples
-}
-
-// allCloud reports whether all of these are Jira Cloud's.
-func allCloud(jiras []string) bool {
-	for _, address := range jiras {
-		site, err := url.Parse(address)
-		if err != nil || !strings.HasSuffix(site.Hostname(), ".atlassian.net") {
-			return false
-		}
-	}
-	return len(jiras) > 0
 }
 
 // InShell returns text in quotes for a POSIX shell.
