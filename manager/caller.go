@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
+
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"

@@ -74,12 +74,11 @@ func (h *Handler) person(serve forPerson) http.HandlerFunc {
 func (h *Handler) looks(serve forPerson) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := h.visitOf(w, r)
-		switch {
-		case v == nil:
+		if v == nil {
 			h.nobody(w, r, err)
-		default:
-			serve(w, withVisit(r, v), v)
+			return
 		}
+		serve(w, withVisit(r, v), v)
 	}
 }
 
