@@ -21,9 +21,6 @@ import (
 const accountTimeout = 30 * time.Second
 
 func (c *call) listAccounts() (int, any, error) {
-	if _, err := c.parameters(); err != nil {
-		return 0, nil, err
-	}
 	views, err := c.app.JiraAccounts().List(c.Context())
 	if err != nil {
 		return 0, nil, err
@@ -121,6 +118,9 @@ func (c *call) reencryptAccounts() (int, any, error) {
 
 // checkAccount asks Jira whether it accepts the account in the path.
 func (c *call) checkAccount() (int, any, error) {
+	if err := c.decode(new(struct{})); err != nil {
+		return 0, nil, err
+	}
 	ctx, cancel := c.askingJira()
 	defer cancel()
 	ref, err := c.accountRef()

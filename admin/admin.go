@@ -3,12 +3,10 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -32,13 +30,6 @@ import (
 func init() {
 	caddy.RegisterModule(Admin{})
 }
-
-// maxBody is the maximum size of a request's JSON. Imports are streamed, and have
-// no limit.
-const maxBody = 1 << 20
-
-// maxDrain is how much of an oversized body is read and discarded.
-const maxDrain = 16 << 20
 
 // Admin adds endpoints that manage tokens to Caddy's admin API. As with the rest
 // of that API, anyone who can reach it can do everything.
@@ -102,37 +93,37 @@ type endpoint func(c *call) (status int, answer any, err error)
 
 // endpoints maps paths under Base and methods to their endpoints.
 var endpoints = map[string]map[string]endpoint{
-	"tokens":              {http.MethodGet: (*call).list, http.MethodPost: (*call).create},
-	"tokens/{id}":         {http.MethodGet: (*call).show, http.MethodPatch: (*call).update, http.MethodDelete: (*call).delete},
-	"tokens/{id}/rotate":  {http.MethodPost: (*call).rotate},
-	"tokens/{id}/disable": {http.MethodPost: (*call).disable},
-	"tokens/{id}/enable":  {http.MethodPost: (*call).enable},
-	"tokens/{id}/revoke":  {http.MethodPost: (*call).revoke},
-	"tokens/{id}/approve": {http.MethodPost: (*call).approve},
-	"tokens/{id}/reject":  {http.MethodPost: (*call).reject},
+	"tokens":              {http.MethodGet: (*call).list, http.MethodPost: plain((*call).create)},
+	"tokens/{id}":         {http.MethodGet: bare((*call).show), http.MethodPatch: plain((*call).update), http.MethodDelete: bare((*call).delete)},
+	"tokens/{id}/rotate":  {http.MethodPost: plain((*call).rotate)},
+	"tokens/{id}/disable": {http.MethodPost: bare((*call).disable)},
+	"tokens/{id}/enable":  {http.MethodPost: bare((*call).enable)},
+	"tokens/{id}/revoke":  {http.MethodPost: bare((*call).revoke)},
+	"tokens/{id}/approve": {http.MethodPost: plain((*call).approve)},
+	"tokens/{id}/reject":  {http.MethodPost: plain((*call).reject)},
 
-	"tokens/{id}/activity": {http.MethodGet: (*call).activity},
-	"overview":             {http.MethodGet: (*call).overview},
+	"tokens/{id}/activity": {http.MethodGet: bare((*call).activity)},
+	"overview":             {http.MethodGet: bare((*call).overview)},
 
 	"approvals":              {http.MethodGet: (*call).listApprovals},
-	"approvals/{id}":         {http.MethodGet: (*call).showApproval},
-	"approvals/{id}/approve": {http.MethodPost: (*call).approveRequest},
-	"approvals/{id}/reject":  {http.MethodPost: (*call).rejectRequest},
+	"approvals/{id}":         {http.MethodGet: bare((*call).showApproval)},
+	"approvals/{id}/approve": {http.MethodPost: plain((*call).approveRequest)},
+	"approvals/{id}/reject":  {http.MethodPost: plain((*call).rejectRequest)},
 
 	"owners": {http.MethodGet: (*call).owners},
 
-	"owners/{owner}":          {http.MethodGet: (*call).showOwner},
-	"owners/{owner}/revoke":   {http.MethodPost: (*call).revokeOwner},
-	"owners/{owner}/transfer": {http.MethodPost: (*call).transferOwner},
+	"owners/{owner}":          {http.MethodGet: bare((*call).showOwner)},
+	"owners/{owner}/revoke":   {http.MethodPost: bare((*call).revokeOwner)},
+	"owners/{owner}/transfer": {http.MethodPost: plain((*call).transferOwner)},
 
-	"audit/{event}":       {http.MethodGet: (*call).event},
-	"audit/checkpoint":    {http.MethodGet: (*call).checkpoint},
-	"audit/export":        {http.MethodGet: (*call).exportTrail},
-	"audit/proof/{event}": {http.MethodGet: (*call).proof},
-	"audit/adopt":         {http.MethodPost: (*call).adoptTrail},
+	"audit/{event}":       {http.MethodGet: bare((*call).event)},
+	"audit/checkpoint":    {http.MethodGet: bare((*call).checkpoint)},
+	"audit/export":        {http.MethodGet: bare((*call).exportTrail)},
+	"audit/proof/{event}": {http.MethodGet: bare((*call).proof)},
+	"audit/adopt":         {http.MethodPost: bare((*call).adoptTrail)},
 
-	"accounts":                {http.MethodGet: (*call).listAccounts, http.MethodPost: (*call).addAccount},
-	"accounts/reencrypt":      {http.MethodPost: (*call).reencryptAccounts},
+	"accounts":                {http.MethodGet: bare((*call).listAccounts), http.MethodPost: (*call).addAccount},
+	"accounts/reencrypt":      {http.MethodPost: bare((*call).reencryptAccounts)},
 	"accounts/{name}":         {http.MethodGet: (*call).showAccount, http.MethodDelete: (*call).removeAccount},
 	"accounts/{name}/check":   {http.MethodPost: (*call).checkAccount},
 	"accounts/{name}/connect": {http.MethodPost: (*call).connectAccount},
@@ -140,34 +131,54 @@ var endpoints = map[string]map[string]endpoint{
 
 	"jira/projects": {http.MethodGet: (*call).knownProjects},
 	"jira/fields":   {http.MethodGet: (*call).knownFields},
-	"jira/matches":  {http.MethodPost: (*call).matches},
+	"jira/matches":  {http.MethodPost: plain((*call).matches)},
 
-	"notices":      {http.MethodGet: (*call).listReceivers},
-	"notices/test": {http.MethodPost: (*call).testReceivers},
+	"notices":      {http.MethodGet: bare((*call).listReceivers)},
+	"notices/test": {http.MethodPost: plain((*call).testReceivers)},
 
-	"openapi.json": {http.MethodGet: (*call).openAPI},
+	"openapi.json": {http.MethodGet: bare((*call).openAPI)},
 
 	"audit":      {http.MethodGet: (*call).audit},
-	"trust/test": {http.MethodPost: (*call).testTrust},
+	"trust/test": {http.MethodPost: plain((*call).testTrust)},
 	"check":      {http.MethodGet: (*call).check},
-	"health":     {http.MethodGet: (*call).health},
+	"health":     {http.MethodGet: bare((*call).health)},
 	"explain":    {http.MethodGet: (*call).explain},
 	"export":     {http.MethodGet: (*call).export},
 	"import":     {http.MethodPost: (*call).importRecords},
 }
 
+// plain returns an endpoint that takes no parameters.
+func plain(serve endpoint) endpoint {
+	return func(c *call) (int, any, error) {
+		if _, err := c.parameters(); err != nil {
+			return 0, nil, err
+		}
+		return serve(c)
+	}
+}
+
+// bare returns an endpoint that takes neither parameters nor members of a body.
+func bare(serve endpoint) endpoint {
+	return plain(func(c *call) (int, any, error) {
+		if err := c.decode(new(struct{})); err != nil {
+			return 0, nil, err
+		}
+		return serve(c)
+	})
+}
+
 // newMux returns a mux that routes to the endpoints. Its patterns have no methods,
-// because ServeMux would answer wrong methods in plain text and treat HEAD as GET.
+// because ServeMux would answer wrong methods in plain text.
 func newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, methods := range endpoints {
 		mux.HandleFunc(Base+path, func(w http.ResponseWriter, r *http.Request) {
 			result := w.(*result)
-			if serve, ok := methods[r.Method]; ok {
+			if serve, ok := methods[methodOf(r)]; ok {
 				result.err = answer(result.ResponseWriter, r, serve)
 				return
 			}
-			result.err = methodNotAllowed(r.Method, methods)
+			result.err = methodNotAllowed(w, r.Method, func(method string) bool { return methods[method] != nil })
 		})
 	}
 	mux.HandleFunc(Base, func(w http.ResponseWriter, _ *http.Request) {
@@ -176,13 +187,29 @@ func newMux() *http.ServeMux {
 	return mux
 }
 
-func methodNotAllowed(method string, methods map[string]endpoint) error {
+// methodOf returns the method that an endpoint is called with. HEAD is answered as GET is;
+// the server leaves out the body.
+func methodOf(r *http.Request) string {
+	if r.Method == http.MethodHead {
+		return http.MethodGet
+	}
+	return r.Method
+}
+
+// methodNotAllowed returns the error for a method that an endpoint does not have, and names
+// in Allow those that it has.
+func methodNotAllowed(w http.ResponseWriter, method string, has func(method string) bool) error {
 	var allowed []string
 	for _, name := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
-		if methods[name] != nil {
+		if has(name) {
 			allowed = append(allowed, name)
 		}
 	}
+	names := allowed
+	if has(http.MethodGet) {
+		names = append([]string{http.MethodHead}, allowed...)
+	}
+	w.Header().Set("Allow", strings.Join(names, ", "))
 	return caddy.APIError{
 		HTTPStatus: http.StatusMethodNotAllowed,
 		Err:        fmt.Errorf("method %s is not allowed here: use %s", method, strings.Join(allowed, " or ")),
@@ -325,49 +352,29 @@ func limit(text string) (int, error) {
 	return n, nil
 }
 
-// parameters returns the query parameters. It rejects unknown ones: if it ignored
-// a misspelled filter, everything would match.
+// parameters returns the query parameters. It rejects those that are unknown, given twice
+// or cannot be read: if it ignored a misspelled filter, everything would match.
 func (c *call) parameters(known ...string) (url.Values, error) {
-	parameters := c.URL.Query()
+	parameters, err := url.ParseQuery(c.URL.RawQuery)
+	if err != nil {
+		return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("it cannot be read: %w", err)}
+	}
 	for name, values := range parameters {
 		for i := range values {
 			values[i], _ = token.CutSecrets(values[i]) // keep tokens out of errors and logs
 		}
 		if !slices.Contains(known, name) {
-			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %.20q: expected %s", name, strings.Join(known, ", "))}
+			expected := "this takes none"
+			if len(known) > 0 {
+				expected = "expected " + strings.Join(known, ", ")
+			}
+			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("unknown parameter %.20q: %s", name, expected)}
+		}
+		if len(values) > 1 {
+			return nil, registry.InvalidError{Field: "query", Err: fmt.Errorf("the parameter %s is there twice: give it once", name)}
 		}
 	}
 	return parameters, nil
-}
-
-// decode decodes the request's JSON. It treats an empty body as an empty object.
-func (c *call) decode(into any) error {
-	body, err := io.ReadAll(io.LimitReader(c.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		// Drain the body: a client that is still sending would otherwise see a
-		// connection reset instead of the response.
-		_, _ = io.Copy(io.Discard, io.LimitReader(c.Body, maxDrain))
-		err = fmt.Errorf("too large: at most %d bytes are allowed", maxBody)
-	}
-	if err != nil {
-		return registry.InvalidError{Field: "body", Err: fmt.Errorf("reading the request body: %w", err)}
-	}
-	if err := refuseLeaked(body); err != nil {
-		return err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(into)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil && !errors.Is(decoder.Decode(new(json.RawMessage)), io.EOF) {
-		err = errors.New("more than one JSON value")
-	}
-	if err != nil {
-		return registry.InvalidError{Field: "body", Err: fmt.Errorf("invalid JSON: %w", err)}
-	}
-	return nil
 }
 
 // Interface guards

@@ -62,10 +62,7 @@ func eventQuery(parameters url.Values, now time.Time) (registry.EventQuery, erro
 	if query.Project != "" && !projectKey.MatchString(query.Project) {
 		return query, registry.InvalidError{Field: "project", Err: fmt.Errorf("invalid project %.30q: expected its key, such as ACME", query.Project)}
 	}
-	for _, list := range parameters["action"] {
-		query.Actions = append(query.Actions, strings.Split(list, ",")...)
-	}
-	query.Actions = slices.DeleteFunc(query.Actions, func(action string) bool { return action == "" })
+	query.Actions = slices.DeleteFunc(strings.Split(parameters.Get("action"), ","), func(action string) bool { return action == "" })
 	for _, action := range query.Actions {
 		if known := Actions(); !slices.Contains(known, action) {
 			return query, registry.InvalidError{Field: "action", Err: fmt.Errorf("unknown action %.30q: expected one of %s", action, strings.Join(known, ", "))}

@@ -26,11 +26,20 @@ var eventColumns = []string{
 	"changes",
 }
 
-// Write writes an event.
-func (c *EventCSV) Write(event Event) error {
+// Begin writes the header, unless it has been written.
+func (c *EventCSV) Begin() error {
 	if !c.headed {
 		_ = c.out.Write(eventColumns) // Error reports it
 		c.headed = true
+		c.out.Flush()
+	}
+	return c.out.Error()
+}
+
+// Write writes an event.
+func (c *EventCSV) Write(event Event) error {
+	if err := c.Begin(); err != nil {
+		return err
 	}
 	var request EventRequest
 	if event.Request != nil {

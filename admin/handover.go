@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,9 +33,7 @@ func (c *call) newHandover(text json.RawMessage) (*handover, error) {
 		// For is how long the link can be opened; empty: an hour.
 		For string `json:"for"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
+	if err := decodeStrictly(text, &request); err != nil {
 		return nil, registry.InvalidError{Field: "handover", Err: errors.New(`handover: expected an object such as {"for": "1h"}`)}
 	}
 	h := &handover{lasts: registry.DefaultHandover}

@@ -20,9 +20,6 @@ type TestedReceivers struct {
 }
 
 func (c *call) listReceivers() (int, any, error) {
-	if _, err := c.parameters(); err != nil {
-		return 0, nil, err
-	}
 	statuses, err := c.app.Notifications().Statuses(c.Context())
 	if err != nil {
 		return 0, nil, err

@@ -97,20 +97,20 @@ func ForPeople(app App, visitor func(*http.Request) (*Visitor, error)) http.Hand
 		}
 		mux.HandleFunc("/"+path, func(w http.ResponseWriter, r *http.Request) {
 			person, err := visitor(r)
-			switch needed := rights[r.Method]; {
+			switch needed := rights[methodOf(r)]; {
 			case err != nil:
 				writeError(w, apiError(err))
 			case person == nil:
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusUnauthorized, Err: errors.New("sign in first")})
 			case needed == noRight:
-				writeError(w, caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method " + r.Method + " is not allowed here")})
-			case person.LooksOnly && r.Method != http.MethodGet && !onlyLooks[path]:
+				writeError(w, apiError(methodNotAllowed(w, r.Method, func(method string) bool { return rights[method] != noRight })))
+			case person.LooksOnly && methodOf(r) != http.MethodGet && !onlyLooks[path]:
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("with this token you can only look: use one of scope admin, without a limit_writes, to change anything")})
 			case needed == manage && !person.Desk.Manages():
 				writeError(w, caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New("a rule with manage is needed; no rule for " + person.Desk.Person() + " has it")})
 			default:
 				c := &call{Request: r, w: w, app: app, tokens: person.Desk, visitor: person, asked: asked}
-				if err := c.answer(methods[r.Method]); err != nil {
+				if err := c.answer(methods[methodOf(r)]); err != nil {
 					writeError(w, apiError(err))
 				}
 			}

@@ -20,7 +20,9 @@ type eventPrinter interface {
 func newEventPrinter(c *client) eventPrinter {
 	switch {
 	case c.csv:
-		return csvEvents{admin.NewEventCSV(c.out)}
+		table := admin.NewEventCSV(c.out)
+		_ = table.Begin() // a later error says so too; without events, there is only the header
+		return csvEvents{table}
 	case c.json:
 		return jsonEvents{json.NewEncoder(c.out)}
 	}

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -133,6 +134,42 @@ func (h *Handler) otherScheme(r *http.Request, d *Decision, scheme, credentials 
 		}
 	}
 	return h.pass(r, d)
+}
+
+// Presented is what the Authorization header of a request presents.
+type Presented struct {
+	// Owner is the user name of Basic credentials. With Bearer, nobody is named.
+	Owner  string
+	Bearer bool
+	// Secret is the password of Basic credentials, or the Bearer credentials.
+	Secret string
+}
+
+// ErrSeveralCredentials is returned for a request that different servers could read
+// differently.
+var ErrSeveralCredentials = errors.New("the request has several Authorization headers: send one")
+
+// PresentedBy returns the Basic or Bearer credentials of a request, read as the gateway reads
+// them; ok is false if it has none.
+func PresentedBy(r *http.Request) (presented Presented, ok bool, err error) {
+	values := r.Header["Authorization"]
+	if len(values) > 1 {
+		return Presented{}, false, ErrSeveralCredentials
+	}
+	if len(values) == 0 || !isPrintableASCII(values[0]) {
+		return Presented{}, false, nil
+	}
+	scheme, credentials := splitScheme(values[0])
+	switch {
+	case !isToken68(credentials):
+		return Presented{}, false, nil
+	case strings.EqualFold(scheme, "Bearer"):
+		return Presented{Bearer: true, Secret: credentials}, true, nil
+	case strings.EqualFold(scheme, "Basic"):
+		owner, secret, ok := decodeBasic(credentials)
+		return Presented{Owner: owner, Secret: secret}, ok, nil
+	}
+	return Presented{}, false, nil
 }
 
 func invalidToken() *denial {

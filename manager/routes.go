@@ -1,9 +1,13 @@
 package manager
 
 import (
+	"errors"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
@@ -23,7 +27,6 @@ func (h *Handler) newRoutes() (http.Handler, error) {
 	mux.HandleFunc("GET /signin/{way}/callback", h.backFromElsewhere)
 	mux.HandleFunc("POST /signout", h.signOut)
 	h.endpoints = admin.ForPeople(h.app, callerIn)
-	mux.Handle(apiBase+"/", http.StripPrefix(apiBase, http.HandlerFunc(h.serveAPI)))
 
 	h.addPages(mux)
 	h.mux = mux
@@ -35,20 +38,59 @@ func (h *Handler) newRoutes() (http.Handler, error) {
 			return nil, err
 		}
 	}
-	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// What another site has sent is not shown.
-		h.render(w, r, http.StatusForbidden, "error", nil, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: h.say("problem.origin"), URL: mounted(r).base}})
-	}))
-	return h.atMount(sameOrigin.Handler(mux)), nil
+	sameOrigin.SetDenyHandler(http.HandlerFunc(h.fromElsewhere))
+	return h.atMount(sameOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ofAPI(r) {
+			h.serveAPI(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))), nil
 }
 
-// atMount finds out where the manager is mounted.
+// fromElsewhere refuses a change that another site has asked for. What was sent is not shown.
+func (h *Handler) fromElsewhere(w http.ResponseWriter, r *http.Request) {
+	if ofAPI(r) {
+		h.answerAPI(w, r, caller{err: caddy.APIError{HTTPStatus: http.StatusForbidden, Err: errors.New(h.say("problem.origin"))}})
+		return
+	}
+	h.render(w, r, http.StatusForbidden, "error", nil, page.Frame{Title: h.say("problem.title"), Content: page.Problem{Text: h.say("problem.origin"), URL: mounted(r).base}})
+}
+
+// ofAPI reports whether a request is for the JSON API.
+func ofAPI(r *http.Request) bool {
+	clean := cleaned(r.URL.Path)
+	return clean == apiBase || strings.HasPrefix(clean, apiBase+"/")
+}
+
+// cleaned returns a path without empty segments and dots. It may end with a slash.
+func cleaned(text string) string {
+	clean := path.Clean("/" + text)
+	if clean != "/" && strings.HasSuffix(text, "/") {
+		clean += "/"
+	}
+	return clean
+}
+
+// atMount finds out where the manager is mounted, and keeps addresses below it: ServeMux would
+// redirect to a path without what was removed before.
 func (h *Handler) atMount(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at := h.mountOf(r)
 		r = r.WithContext(withMount(r.Context(), at))
-		if r.URL.Path == "" || r.URL.Path == "/" && !strings.HasSuffix(originalPath(r), "/") {
+		escaped := r.URL.EscapedPath()
+		switch clean := cleaned(escaped); {
+		case ofAPI(r):
+			w.Header().Set(admin.VersionHeader, "1")
+		case r.URL.Path == "" || r.URL.Path == "/" && !strings.HasSuffix(originalPath(r), "/"):
 			http.Redirect(w, r, at.base, http.StatusSeeOther)
+			return
+		case clean != escaped:
+			to := at.base + strings.TrimPrefix(clean, "/")
+			if r.URL.RawQuery != "" {
+				to += "?" + r.URL.RawQuery
+			}
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect) //nolint:gosec // the base is a path of this site
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -82,7 +82,7 @@ func (h *Handler) signInWithCredential(w http.ResponseWriter, r *http.Request) {
 	}
 	owner, secret := strings.TrimSpace(r.PostFormValue("owner")), strings.TrimSpace(r.PostFormValue("token")) // which were pasted
 	content := page.SignIn{Owner: page.Field{Value: owner}, Next: r.PostFormValue("next"), Kept: h.carried(r)}
-	via, person, err := h.check(r, owner, secret)
+	via, person, err := h.check(r, identity.Credential{Owner: owner, Secret: secret})
 	if denied, ok := errors.AsType[identity.DeniedError](err); ok {
 		h.showSignIn(w, r, http.StatusForbidden, content, denied.Why)
 		return
@@ -107,11 +107,12 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, content page.Sign
 }
 
 // check returns whose credential it is, and the identity that says so.
-func (h *Handler) check(r *http.Request, owner, secret string) (identity.Identity, *identity.Person, error) {
-	address, _ := handler.ClientAddress(r)
+func (h *Handler) check(r *http.Request, credential identity.Credential) (identity.Identity, *identity.Person, error) {
+	credential.Address, _ = handler.ClientAddress(r)
+	credential.UserAgent = r.UserAgent()
 	for _, candidate := range h.identities {
 		if checker, ok := candidate.(identity.Checker); ok {
-			person, err := checker.Check(r.Context(), identity.Credential{Owner: owner, Secret: secret, Address: address, UserAgent: r.UserAgent()})
+			person, err := checker.Check(r.Context(), credential)
 			return candidate, person, err
 		}
 	}

@@ -191,10 +191,16 @@ func (h *Handler) exportTrail(w http.ResponseWriter, r *http.Request, v *visit) 
 	query.Set("limit", strconv.Itoa(admin.MaxPageSize))
 	contentType, name := "application/x-ndjson", "trail.ndjson"
 	write := json.NewEncoder(w).Encode
-	if r.URL.Query().Get("format") == "csv" {
+	begin := func() error { return nil }
+	switch format := r.URL.Query().Get("format"); format {
+	case "", "json":
+	case "csv":
 		contentType, name = "text/csv; charset=utf-8", "trail.csv"
 		table := admin.NewEventCSV(w)
-		write = func(event any) error { return table.Write(event.(admin.Event)) }
+		begin, write = table.Begin, func(event any) error { return table.Write(event.(admin.Event)) }
+	default:
+		h.refused(w, r, v, answerError{Status: http.StatusBadRequest, Message: h.say("trail.export.unknown")})
+		return
 	}
 	for begun := false; ; begun = true {
 		var found admin.EventPage
@@ -207,6 +213,9 @@ func (h *Handler) exportTrail(w http.ResponseWriter, r *http.Request, v *visit) 
 			return
 		case !begun:
 			attach(w, contentType, name)
+			if begin() != nil {
+				return // the browser is gone
+			}
 		}
 		for _, event := range found.Events {
 			if write(event) != nil {

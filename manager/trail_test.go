@@ -84,6 +84,12 @@ func TestTrail(t *testing.T) {
 	if err != nil || len(table) != 3 || table[0][0] != "id" || table[1][8] != "'=1+1<b>" {
 		t.Errorf("as CSV: %q, %v", table, err)
 	}
+	if none := root.get("/tokens/trail/export?format=csv&owner=nobody"); none.status != http.StatusOK || none.body != strings.Join(table[0], ",")+"\n" {
+		t.Errorf("no events as CSV: %q", none.body)
+	}
+	for _, format := range []string{"x", "CSV", "json,csv", "csv&format=csv"} {
+		root.get("/tokens/trail/export?format="+format).want(t, "as "+format, http.StatusBadRequest)
+	}
 	lines := root.get("/tokens/trail/export?format=json&action=denied")
 	var event admin.Event
 	if err := json.Unmarshal([]byte(lines.body), &event); err != nil || event.ID != id || lines.header.Get("Content-Disposition") != `attachment; filename="trail.ndjson"` {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jiratokens/caddy-jira-tokens/storage"
@@ -200,8 +201,12 @@ func (i *importer) read(ctx context.Context, text []byte) error {
 }
 
 func decodeStrictly(text []byte, into any) error {
+	// A restriction must not be lost.
+	if _, err := jsontext.NewDecoder(bytes.NewReader(text)).ReadValue(); errors.Is(err, jsontext.ErrDuplicateName) {
+		return err
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields() // a restriction must not be lost
+	decoder.DisallowUnknownFields()
 	return decoder.Decode(into)
 }
 

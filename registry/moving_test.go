@@ -235,6 +235,7 @@ func TestImportedOnlyAsExported(t *testing.T) {
 	for name, text := range map[string]string{
 		"unknown restriction":      strings.Replace(line, `"name":`, `"only_on_mondays":true,"name":`, 1),
 		"unknown in another order": `{"only_on_mondays":true,` + line[1:],
+		"a field twice":            strings.Replace(line, `"name":`, `"scope":"admin","name":`, 1),
 		"no scope":                 strings.Replace(line, `"scope":"read",`, ``, 1),
 		"no digest":                strings.Replace(line, `"digest":`, `"previous_digest":`, 1),
 		"unknown status":           strings.Replace(line, `"active"`, `"superuser"`, 1),

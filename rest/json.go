@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+
+	strict "github.com/go-json-experiment/json" // refuses fields that are there twice
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 )
@@ -19,34 +23,32 @@ func decode(r *http.Request, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(into)
-	if err == nil && !errors.Is(decoder.Decode(new(json.RawMessage)), io.EOF) {
-		err = errors.New("more than one JSON value")
-	}
-	if err != nil {
+	if err := strict.Unmarshal(body, into, strict.RejectUnknownMembers(true)); err != nil {
 		return invalidRequest("The request's body is not the JSON that is expected: " + describe(err) + ".")
 	}
 	return nil
 }
 
-// describe describes an error of encoding/json without quoting the body, which may hold
-// secrets. Names of unknown fields are also text of the body.
+// describe describes an error of decoding without quoting the body, which may hold secrets.
+// Names of unknown fields are also text of the body.
 func describe(err error) string {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return "it is malformed: " + syntax.Error()
-	}
-	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if mismatch.Field != "" {
-			return "the field " + mismatch.Field + " has the wrong type"
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		switch {
+		case errors.Is(syntax, jsontext.ErrDuplicateName):
+			return "it has a field twice"
+		case errors.Is(syntax, io.ErrUnexpectedEOF):
+			return "it ends too early"
 		}
+		return fmt.Sprintf("it is malformed at byte %d", syntax.ByteOffset)
+	}
+	mismatch, ok := errors.AsType[*strict.SemanticError](err)
+	switch {
+	case !ok || errors.Is(mismatch, strict.ErrUnknownName):
+		return "it has an unknown field"
+	case mismatch.JSONPointer == "":
 		return "expected a JSON object"
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it ends too early"
-	}
-	return "it has an unknown field or more than one value"
+	return "the field " + mismatch.JSONPointer.LastToken() + " has the wrong type"
 }
 
 // readBody reads a request's body up to the endpoint's limit.

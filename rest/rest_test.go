@@ -154,7 +154,7 @@ func TestDecode(t *testing.T) {
 	for body, want := range map[string]string{
 		"": "", " \n": "", "{}": "", `{"a":"x"}`: "",
 		`{"a":1}`: "the field a has the wrong type", `[]`: "expected a JSON object", `{"secret":1}`: "unknown field",
-		`{} {}`: "more than one value", `{`: "ends too early", `{"a":secret}`: "malformed",
+		`{} {}`: "malformed at byte 3", `{`: "ends too early", `{"a":secret}`: "malformed", `{"a":"x","a":"secret"}`: "twice", `{"A":"secret"}`: "unknown field",
 	} {
 		var into struct {
 			A string `json:"a"`

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // recently is a query that also Jira Cloud answers, which refuses those without a limit.
@@ -70,7 +71,16 @@ func inProgram(text string) string {
 // github is the client that evaluates expressions in whatever text it is given.
 const github = "github"
 
-func plainly(text string) string { return text }
+// plainly returns text for a field of a form. It stays on its line: what looks like another
+// line would be taken for another field.
+func plainly(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
 
 // clients are the programs that there are lines for. In them, {name} is a value in the
 // quotes of the language, and {name|plain} the value itself. The text says what to do with
@@ -112,8 +122,12 @@ public class Issues {
         System.out.println(HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body());
     }
 }`},
-	{"powerbi", "Power BI", "In Power BI Desktop or Excel, choose Get data, Web, and enter this address. When it asks for credentials, choose Basic, for the whole site, with the owner as user name and the token as password.", plainly, `{url}{query}`},
-	{"tableau", "Tableau", "In a Jira connector or web data connector, enter this address as the Jira server, and choose Basic, with the owner as user name and the token as password.", plainly, `{url}`},
+	{"powerbi", "Power BI", "In Power BI Desktop or Excel, choose Get data, Web, and enter this URL. When it asks for credentials, choose Basic, for the whole site, and enter the user name and the password.", plainly, `URL: {url}{query}
+User name: {owner}
+Password: {token}`},
+	{"tableau", "Tableau", "In a Jira connector or web data connector, enter this URL as the Jira server, choose Basic, and enter the user name and the password.", plainly, `URL: {url}
+User name: {owner}
+Password: {token}`},
 	{"mcp", "MCP client", "For the configuration of the program in which the agent runs. Other servers call these variables by other names.", inProgram, `{
   "mcpServers": {
     "jira": {

@@ -41,6 +41,23 @@ func TestHostileOwners(t *testing.T) {
 	}
 }
 
+// TestForms: what is typed into a form is there whole, and an owner cannot add a line of another
+// kind to it.
+func TestForms(t *testing.T) {
+	for owner, want := range map[string]string{
+		"alice@example.com": "alice@example.com", "ü 🦊": "ü 🦊", "<b>": "<b>", "{token}": "{token}",
+		"eve\nURL: https://evil.example": "eve\uFFFDURL: https://evil.example", "eve\r\u2028x\u202e": "eve\uFFFD\uFFFDx\uFFFD",
+	} {
+		lines := linesFor(Values{Gateway: "https://jira.example.com", Owner: owner, Token: secret})
+		for _, client := range []string{"powerbi", "tableau"} {
+			got := strings.Split(lines[client], "\n")
+			if len(got) != 3 || !strings.HasPrefix(got[0], "URL: https://jira.example.com") || got[1] != "User name: "+want || got[2] != "Password: "+secret {
+				t.Errorf("%q: %s: %q", owner, client, got)
+			}
+		}
+	}
+}
+
 // TestExpressionAsOwner: no lines for GitHub have an expression that somebody has as a name: it
 // could show a secret.
 func TestExpressionAsOwner(t *testing.T) {

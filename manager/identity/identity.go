@@ -89,6 +89,8 @@ type Checker interface {
 // Credential is what somebody shows.
 type Credential struct {
 	Owner, Secret string
+	// Bearer means that only the secret was shown, which says whose it is. Owner is empty.
+	Bearer bool
 	// Address is the client's; the zero Addr if it is not known.
 	Address netip.Addr
 	// UserAgent is what the client calls itself.

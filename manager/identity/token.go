@@ -100,7 +100,7 @@ func (t *Token) record(ctx context.Context, credential Credential) (*token.Recor
 	switch {
 	case errors.Is(err, token.ErrUnavailable):
 		return nil, err
-	case err != nil || !record.OwnedBy(credential.Owner):
+	case err != nil || !credential.Bearer && !record.OwnedBy(credential.Owner):
 		return nil, errDenied
 	case record.Replaced(presented.Digest()):
 		return nil, DeniedError{Why: "This token was replaced by a rotation. Use the new one."}
