@@ -218,10 +218,20 @@ func pastedPath(text string) string {
 
 // probeAnswer says in words what a gateway would do with a request.
 func (h *Handler) probeAnswer(gateway admin.Explanation) page.ProbeAnswer {
-	at := page.ProbeAnswer{Passes: gateway.Allowed}
+	at := page.ProbeAnswer{State: page.State{Word: h.say("probe.passes"), Tone: page.ToneGood}}
+	depends := page.State{Word: h.say("probe.depends"), Tone: page.ToneQuiet}
+	switch {
+	case !gateway.Allowed:
+		at.State = page.State{Word: h.say("probe.refused"), Tone: page.ToneBad}
+	case !gateway.AnyAddress:
+		at.State, at.Answer = depends, h.say("probe.depends.text")
+	}
 	for _, step := range gateway.Steps {
 		name := h.say("step." + step.Step)
 		shown := page.Step{Name: name, Text: step.Detail, State: page.State{Word: h.say("probe.passes"), Tone: page.ToneGood}}
+		if step.Passed && step.Step == "networks" && !gateway.AnyAddress {
+			shown.State = depends
+		}
 		if !step.Passed {
 			shown.State = page.State{Word: h.say("probe.refused"), Tone: page.ToneBad}
 			at.Answer = h.say("probe.because", strings.ToLower(name))

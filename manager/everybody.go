@@ -24,6 +24,7 @@ var filterGroups = []struct {
 		{"filter.active", "state", "active"},
 		{"filter.pending", "state", "pending"},
 		{"filter.suspended", "state", "suspended"},
+		{"filter.not_yet_valid", "state", "not_yet_valid"},
 		{"filter.disabled", "state", "disabled"},
 		{"filter.expired", "state", "expired"},
 		{"filter.revoked", "state", "revoked"},
@@ -138,15 +139,8 @@ func (h *Handler) listTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 	}
 	base := mounted(r).base + "all?"
 	content.Groups = h.filterGroups(base, asked)
-	for i, group := range content.Groups {
-		if i == 0 {
-			continue // the states can be seen anyway
-		}
-		for j, filter := range group.Filters {
-			if filter.Current && j > 0 {
-				content.Set = append(content.Set, page.Filter{Text: h.say("filter.is", group.Label, filter.Text), URL: group.Filters[0].URL})
-			}
-		}
+	for _, group := range content.Groups {
+		content.Set = append(content.Set, group.Set...)
 	}
 	for _, name := range typedFilters {
 		field := page.TypedFilter{Name: name, Label: h.say("filter.typed." + name), Value: asked.Get(name), Wrong: wrong[name]}
@@ -231,24 +225,6 @@ func without(query url.Values, names ...string) url.Values {
 		}
 	}
 	return rest
-}
-
-// filterGroups returns the filters as links.
-func (h *Handler) filterGroups(base string, asked url.Values) []page.FilterGroup {
-	groups := make([]page.FilterGroup, len(filterGroups))
-	for i, group := range filterGroups {
-		groups[i].Label = h.say(group.key)
-		current := group.filters[0]
-		for _, filter := range group.filters[1:] {
-			if asked.Get(filter.name) == filter.value {
-				current = filter
-			}
-		}
-		for _, filter := range group.filters {
-			groups[i].Filters = append(groups[i].Filters, page.Filter{Text: h.say(filter.key), URL: base + filter.choose(asked).Encode(), Current: filter == current})
-		}
-	}
-	return groups
 }
 
 // choose returns a query with the filter, and without what it cannot be combined with.

@@ -185,6 +185,12 @@ func (h *Handler) row(t admin.Token) page.TokenRow {
 	}
 	row.Sentence, row.Ends = t.Sentence(), h.moment(t.ExpiresAt)
 	row.Over, row.Off = t.State == token.StateRevoked, t.State == token.StateDisabled
+	if t.Account != token.DefaultAccount {
+		row.Account = h.say("row.account", t.Account)
+	}
+	if t.Account == token.OwnAccount {
+		row.Account = h.say("row.account.own", t.Owner)
+	}
 	if t.Kind != token.KindUser {
 		row.Kind = h.say("kind." + t.Kind.String())
 	}

@@ -22,6 +22,8 @@ type AllTokens struct {
 type FilterGroup struct {
 	Label   string
 	Filters []Filter
+	// Set are the filters that are set and cannot be seen otherwise; their URLs remove them.
+	Set []Filter
 }
 
 // TypedFilter is a filter whose value is typed.

@@ -34,8 +34,10 @@ type TokenRow struct {
 	ID, Name, Owner, Kind string
 	// Sentence says what the token can do.
 	Sentence string
-	State    State
-	Ends     Moment
+	// Account says which account the token uses; empty for the default one.
+	Account string
+	State   State
+	Ends    Moment
 	// Over means that it will never work again, and Off that it only works again if
 	// somebody enables it.
 	Over, Off bool
@@ -258,7 +260,7 @@ type Probe struct {
 type ProbeAnswer struct {
 	// Site is empty if there is only one gateway.
 	Site   string
-	Passes bool
+	State  State
 	Steps  []Step
 	Answer string
 }
