@@ -25,6 +25,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
 	filestore "github.com/jiratokens/caddy-jira-tokens/storage/file"
 	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/trust"
 )
 
 // app is the jira_tokens app of a test: alice has tokens of her own, bea may create them for
@@ -44,7 +45,10 @@ type app struct {
 	known jira.Deployments
 	// gateway serves what is not below the page.
 	gateway http.HandlerFunc
+	trusted *trust.Trust
 }
+
+func (a *app) Trusted() *trust.Trust { return a.trusted }
 
 func (a *app) Registry() *registry.Registry { return a.registry }
 func (a *app) JiraAccounts() *accounts.Set  { return a.accounts }

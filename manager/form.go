@@ -95,6 +95,9 @@ func (h *Handler) templates(r *http.Request, v *visit) []page.Template {
 			URL: mounted(r).base + "tokens/new?template=" + template.name,
 		}
 		shown[i].Forbidden = h.templateForbidden(v, template.chose)
+		if template.name == "service" && h.app.Trusted() != nil {
+			shown[i].Text = h.say("template.service.text.trust")
+		}
 	}
 	return shown
 }

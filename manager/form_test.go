@@ -18,6 +18,7 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/token"
+	"github.com/jiratokens/caddy-jira-tokens/trust"
 )
 
 // TestEveryFieldOnThePage: whatever the command can set, the page can set, too.
@@ -73,7 +74,8 @@ func TestEveryFieldOnThePage(t *testing.T) {
 }
 
 func TestTemplates(t *testing.T) {
-	server := serve(t, newApp(t), new(header))
+	a := newApp(t)
+	server := serve(t, a, new(header))
 	alice := newBrowser(t, server, "alice")
 	alice.get("/tokens/tokens/new?template=agent").wantText(t, "an agent", "Reads and changes …, each change once somebody has approved it, not internal comments, at most 60 requests a minute and 20 changes a day, until", "You have not said yet what it may see.")
 	alice.get("/tokens/tokens/new?template=bi").wantText(t, "a BI tool", "Reads …, not internal comments, until")
@@ -85,7 +87,10 @@ func TestTemplates(t *testing.T) {
 	if strings.Contains(service.body, "template=service") {
 		t.Error("alice can choose the template for services")
 	}
-	newBrowser(t, server, "bea").get("/tokens/tokens/new?template=service").want(t, "bea", http.StatusOK, `value="service" checked`)
+	bea := newBrowser(t, server, "bea")
+	bea.get("/tokens/tokens/new?template=service").want(t, "bea", http.StatusOK, `value="service" checked`, "belongs to nobody in particular.</")
+	a.trusted = new(trust.Trust)
+	bea.get("/tokens/tokens/new").want(t, "a gateway that trusts issuers of JWTs", http.StatusOK, "can exchange it for a token and need not store one")
 }
 
 // describe returns what the page says about what was typed so far.
