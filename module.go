@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -21,7 +22,6 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
 	"github.com/jiratokens/caddy-jira-tokens/jira"
 	"github.com/jiratokens/caddy-jira-tokens/limits"
-	"github.com/jiratokens/caddy-jira-tokens/manager"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 	"github.com/jiratokens/caddy-jira-tokens/policy"
 	"github.com/jiratokens/caddy-jira-tokens/pool"
@@ -137,9 +137,10 @@ type App struct {
 	agreement *registry.Agreement
 	jiras     []handler.Jira
 	// deployments is which product each of jiras is.
-	deployments *jira.Deployments
-	gateways    []*handler.Handler
-	endpoints   *rest.API
+	deployments  *jira.Deployments
+	gateways     []*handler.Handler
+	tokenManager *atomic.Pointer[string] // its address, once the app has started
+	endpoints    *rest.API
 	// trusted decides which JWTs can be exchanged for tokens; keySets are the keys in use
 	// for that.
 	trusted *trust.Trust
@@ -207,7 +208,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the app. Nothing is opened or dialed before Start, so that
 // `caddy validate` works next to a running Caddy, and while Redis is down.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.logger = ctx, ctx.Logger()
+	a.ctx, a.logger, a.tokenManager = ctx, ctx.Logger(), new(atomic.Pointer[string])
 	a.setDefaults()
 	if err := a.loadStore(ctx); err != nil {
 		return err
@@ -373,9 +374,7 @@ func (a *App) Start() error {
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
 		a.logger.Warn("no reverse_proxy with `transport jira` follows jira_token_auth, so requests reach Jira without the account's credential: use jira_gateway, or that transport")
 	}
-	for _, problem := range manager.Misplaced(a.ctx) {
-		a.logger.Warn(problem)
-	}
+	a.findTokenManager()
 	if err := a.checkConsentJiras(); err != nil {
 		return err
 	}

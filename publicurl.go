@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/option"
+	"github.com/jiratokens/caddy-jira-tokens/manager"
 )
 
 // unmarshalPublicURL reads the option public_url.
@@ -44,6 +45,23 @@ func (a *App) checkPublicURL() error {
 		return fmt.Errorf("public_url: %w", err)
 	}
 	return nil
+}
+
+// findTokenManager finds out where the token manager is, and warns if nobody can get to it.
+func (a *App) findTokenManager() {
+	for _, problem := range manager.Misplaced(a.ctx) {
+		a.logger.Warn(problem)
+	}
+	address := manager.Address(a.ctx, a.PublicAddress())
+	a.tokenManager.Store(&address)
+}
+
+// TokenManager returns the address of the token manager; empty if it is not known.
+func (a *App) TokenManager() string {
+	if address := a.tokenManager.Load(); address != nil {
+		return *address
+	}
+	return ""
 }
 
 // PublicAddress returns the address under which users reach the gateway, without a slash

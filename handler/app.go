@@ -53,6 +53,9 @@ type App interface {
 	Approvals() Approvals
 	// Endpoints finds the gateway's own endpoints.
 	Endpoints() Endpoints
+	// TokenManager returns the address of the page where people handle their tokens;
+	// empty if that is not known.
+	TokenManager() string
 	// AddGateway registers a handler for Explain.
 	AddGateway(gateway *Handler)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/limits"
+	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 // Reason is a stable code for programs that says why a request was denied.
@@ -134,6 +135,18 @@ func (d *denial) retrySeconds() int {
 
 func deny(reason Reason, message string) *denial {
 	return &denial{reason: reason, message: message}
+}
+
+// refer adds the address of the token manager to the message, if the token's owner can do
+// something about the denial there. Somebody outside has no account to sign in with.
+func (d *denial) refer(record *token.Record, manager string) {
+	if d == nil || record == nil || manager == "" || record.Kind == token.KindExternal {
+		return
+	}
+	switch d.reason {
+	case ReasonTokenExpired, ReasonTokenDisabled, ReasonTokenRevoked, ReasonNetworkDenied, ReasonScopeInsufficient, ReasonPolicySuspended:
+		d.message += " The token's owner can see to it at " + manager + "."
+	}
 }
 
 // record logs a denial, records it in the audit trail and counts the outcome. What it

@@ -63,6 +63,35 @@ func TestDenialBody(t *testing.T) {
 	}
 }
 
+// TestRefusalsNameThePage: what owners can mend at the token manager says where that is, to
+// somebody who presented the right secret and can sign in.
+func TestRefusalsNameThePage(t *testing.T) {
+	secret := token.New()
+	for name, c := range map[string]struct {
+		edit   func(r *token.Record)
+		reason Reason
+		named  bool
+	}{
+		"expired":                {func(r *token.Record) { r.ExpiresAt = time.Now().Add(-time.Hour) }, ReasonTokenExpired, true},
+		"disabled":               {func(r *token.Record) { r.Status = token.StatusDisabled }, ReasonTokenDisabled, true},
+		"the scope":              {func(*token.Record) {}, ReasonScopeInsufficient, true},
+		"network":                {func(r *token.Record) { r.Networks.Allow = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }, ReasonNetworkDenied, true},
+		"pending":                {func(r *token.Record) { r.Status = token.StatusPending }, ReasonTokenPending, false},
+		"somebody outside":       {func(r *token.Record) { r.Kind = token.KindExternal }, ReasonScopeInsufficient, false},
+		"somebody else's secret": {func(r *token.Record) { r.Owner = "bob" }, ReasonInvalidToken, false},
+	} {
+		app := newToken(secret, token.ScopeRead)
+		c.edit(app.record)
+		w, _ := serve(t, newHandler(t, app, frontAPI, passwordsDeny), from("192.0.2.1", "alice", secret.Reveal()))
+		if got := w.Header().Get(headerReason); got != string(c.reason) {
+			t.Errorf("%s: the reason is %s", name, got)
+		}
+		if named := strings.Contains(w.Body.String(), "can see to it at https://jira.example.com/tokens."); named != c.named {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+	}
+}
+
 // TestUserPlaceholders: only an allowed owner is the user. As with Caddy's own
 // authentication, others are candidates.
 func TestUserPlaceholders(t *testing.T) {

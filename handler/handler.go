@@ -274,6 +274,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.serveEndpoint(w, r, d)
 	}
 	d.denied = h.decide(r, d)
+	d.denied.refer(d.Record, h.app.TokenManager())
 	d.allowed = d.denied == nil
 	took := h.now().Sub(d.now)
 	h.tell(r, d)

@@ -124,6 +124,7 @@ func (o oneToken) Limits() *limits.Limits { return o.limits }
 func (oneToken) Used(string, netip.Addr, string) {}
 func (oneToken) Decided(Outcome)                 {}
 func (oneToken) Trail() Trail                    { return noTrail{} }
+func (oneToken) TokenManager() string            { return "https://jira.example.com/tokens" }
 func (oneToken) AddJira(Jira) error              { return nil }
 func (oneToken) AddGateway(*Handler)             {}
 func (oneToken) Endpoints() Endpoints            { return testEndpoints{} }
