@@ -111,6 +111,28 @@ func (h *Handler) Explain(ctx context.Context, q Question) (Explanation, error) 
 	return e, nil
 }
 
+// Untaken returns the names of the steps that a request would have taken after those of an
+// explanation that ends with a denial.
+func Untaken(taken []Step) (names []string) {
+	isTaken := func(name string) bool {
+		return slices.ContainsFunc(taken, func(s Step) bool { return s.Step == name })
+	}
+	if len(taken) == 0 || taken[len(taken)-1].Passed || isTaken("endpoint") {
+		return nil
+	}
+	for _, step := range steps {
+		if !isTaken(step.name) {
+			names = append(names, step.name)
+		}
+	}
+	for _, name := range []string{"outbound", "jira"} {
+		if !isTaken(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // StepNames returns the names that steps of explanations can have.
 func StepNames() []string {
 	names := []string{"outbound", "jira", "endpoint"}

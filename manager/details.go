@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
+	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/token"
@@ -176,7 +177,7 @@ func (h *Handler) limitFacts(t admin.Token) (facts []page.Fact) {
 }
 
 // methods are the methods that the page offers for a probe.
-var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead}
 
 // probe answers the question in the query whether a request would pass.
 func (h *Handler) probe(r *http.Request, v *visit, t admin.Token) (page.Probe, error) {
@@ -237,6 +238,9 @@ func (h *Handler) probeAnswer(gateway admin.Explanation) page.ProbeAnswer {
 			at.Answer = h.say("probe.because", strings.ToLower(name))
 		}
 		at.Steps = append(at.Steps, shown)
+	}
+	for _, name := range handler.Untaken(gateway.Steps) {
+		at.Steps = append(at.Steps, page.Step{Name: h.say("step." + name), State: page.State{Word: h.say("probe.untaken"), Tone: page.ToneQuiet}})
 	}
 	return at
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jiratokens/caddy-jira-tokens/admin"
 	"github.com/jiratokens/caddy-jira-tokens/handler"
 	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 )
@@ -61,6 +62,30 @@ func TestEveryStepHasAWord(t *testing.T) {
 		if _, err := words.Say("step." + step); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestProbeShowsEveryStep: behind the step that refuses a request, those are listed that it did
+// not get to, but not behind one of the gateway's own endpoints.
+func TestProbeShowsEveryStep(t *testing.T) {
+	pages, err := page.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Handler{pages: pages}
+	states := func(taken ...handler.Step) (words string) {
+		for _, step := range h.probeAnswer(admin.Explanation{Steps: taken, AnyAddress: true}).Steps {
+			words += step.Name + ": " + step.State.Word + ". "
+		}
+		return words
+	}
+	want := "Token: Passes. Policy: Refused. Networks: Not checked. Limits: Not checked. Scope: Not checked. Not from another site: Not checked. " +
+		"Query: Not checked. Form: Not checked. Held changes: Not checked. Account: Not checked. What it sees: Not checked. To Jira: Not checked. Jira: Not checked. "
+	if got := states(handler.Step{Step: "token", Passed: true}, handler.Step{Step: "policy"}); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := states(handler.Step{Step: "endpoint"}); got != "The gateway itself: Refused. " {
+		t.Error(got)
 	}
 }
 
