@@ -18,7 +18,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/manager/identity"
-	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/manager/session"
 )
 
@@ -42,7 +41,7 @@ func serve(t testing.TB, a *app, identities ...identity.Identity) *httptest.Serv
 		}
 	}
 	var err error
-	if h.pages, err = page.New(); err != nil {
+	if h.pages, err = newPages(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})

@@ -68,7 +68,7 @@ func TestEveryStepHasAWord(t *testing.T) {
 // TestProbeShowsEveryStep: behind the step that refuses a request, those are listed that it did
 // not get to, but not behind one of the gateway's own endpoints.
 func TestProbeShowsEveryStep(t *testing.T) {
-	pages, err := page.New()
+	pages, err := newPages()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"github.com/jiratokens/caddy-jira-tokens/admin"
-	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 )
 
 // TestEventsInWords: the trail is for people, not for programs.
 func TestEventsInWords(t *testing.T) {
-	pages, err := page.New()
+	pages, err := newPages()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func TestAccountOfRows(t *testing.T) {
 	}
 	h := &Handler{logger: zap.NewNop(), now: time.Now}
 	var err error
-	if h.pages, err = page.New(); err != nil {
+	if h.pages, err = newPages(); err != nil {
 		t.Fatal(err)
 	}
 	for account, want := range map[string]string{"default": "", "second": "Jira account: second.", token.OwnAccount: "Acts as alice in Jira."} {
@@ -110,7 +110,7 @@ func TestAccountOfRows(t *testing.T) {
 func TestProbeWithoutAddress(t *testing.T) {
 	h := &Handler{logger: zap.NewNop()}
 	var err error
-	if h.pages, err = page.New(); err != nil {
+	if h.pages, err = newPages(); err != nil {
 		t.Fatal(err)
 	}
 	steps := []handler.Step{{Step: "token", Passed: true}, {Step: "networks", Passed: true}}

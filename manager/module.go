@@ -97,7 +97,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.setPublicURL(); err != nil {
 		return err
 	}
-	if h.pages, err = page.New(); err != nil {
+	if h.pages, err = newPages(); err != nil {
 		return err
 	}
 	if h.compression, err = newCompression(ctx); err != nil {

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jiratokens/caddy-jira-tokens/internal/background"
-	"github.com/jiratokens/caddy-jira-tokens/manager/page"
 	"github.com/jiratokens/caddy-jira-tokens/registry"
 	"github.com/jiratokens/caddy-jira-tokens/storage"
 	"github.com/jiratokens/caddy-jira-tokens/storage/catalog"
@@ -53,7 +52,7 @@ func TestOverview(t *testing.T) {
 }
 
 func TestDenialsInTheOverview(t *testing.T) {
-	pages, err := page.New()
+	pages, err := newPages()
 	if err != nil {
 		t.Fatal(err)
 	}

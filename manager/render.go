@@ -13,6 +13,14 @@ import (
 	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
+// newPages returns the pages, which cut tokens out of what was typed.
+func newPages() (*page.Pages, error) {
+	return page.New(func(text string) string {
+		text, _ = token.CutSecrets(text)
+		return text
+	})
+}
+
 // say returns a text of the page. A key without words is a mistake that tests find.
 func (h *Handler) say(key string, values ...any) string {
 	text, err := h.pages.Words().Say(key, values...)

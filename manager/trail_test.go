@@ -220,7 +220,7 @@ func TestTrailShowsWhatOrdersIt(t *testing.T) {
 
 func newHandlerFor(t *testing.T) *Handler {
 	t.Helper()
-	pages, err := page.New()
+	pages, err := newPages()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"html/template"
 	"io"
 	"path"
-
-	"github.com/jiratokens/caddy-jira-tokens/token"
 )
 
 //go:embed templates/*.html
@@ -94,8 +92,9 @@ type Pages struct {
 	byName map[string]*template.Template
 }
 
-// New parses the templates.
-func New() (*Pages, error) {
+// New parses the templates. cut returns what was typed without the tokens that are in it:
+// people paste them into the wrong input, and a page that shows them again stays in the browser.
+func New(cut func(string) string) (*Pages, error) {
 	words, err := English()
 	if err != nil {
 		return nil, err
@@ -142,13 +141,6 @@ func (p *Pages) Render(w io.Writer, name string, frame Frame) error {
 		return fmt.Errorf("there is no page %q", name)
 	}
 	return parsed.ExecuteTemplate(w, "frame", frame)
-}
-
-// cut returns what was typed without the tokens that are in it: people paste them into the
-// wrong input, and a page that shows them again stays in the browser.
-func cut(text string) string {
-	text, _ = token.CutSecrets(text)
-	return text
 }
 
 // dict returns its arguments, names and values in turns, as a map: what a part of a
