@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -163,7 +164,12 @@ func (c *Catalog) newest(f *filter, after *place, n int) (found []place) {
 	if after != nil {
 		from = sort.Search(len(c.rows), func(i int) bool { return c.rows[i].compare(after.row) <= 0 })
 	}
-	for i := from - 1; i >= 0 && len(found) < n; i-- {
+	oldest := int64(math.MinInt64)
+	if f.created.set { // the rows are kept in the order of their creation
+		from = min(from, sort.Search(len(c.rows), func(i int) bool { return c.rows[i].created > f.created.until }))
+		oldest = f.created.after
+	}
+	for i := from - 1; i >= 0 && c.rows[i].created >= oldest && len(found) < n; i-- {
 		if f.match(c.rows[i]) {
 			found = append(found, place{number: -c.rows[i].created, row: c.rows[i]})
 		}
