@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -152,6 +153,49 @@ func TestPageRefusesChanges(t *testing.T) {
 		if a.status != http.StatusOK {
 			t.Errorf("afterwards: %s", a)
 		}
+	}
+}
+
+// TestPageRefusesTries: trying a token at the page takes every check of the gateway, and tells
+// nothing about a token that one may not see. What is refused does not reach Jira.
+func TestPageRefusesTries(t *testing.T) {
+	g := startRefusals(t)
+	elsewhere, own, others := g.issue("alice", "read", "allow_ip", []string{"10.0.0.0/8"}), g.issue("alice", "read"), g.issue("eric", "read", "allow_ip", []string{"10.0.0.0/8"})
+	revoked := g.issue("alice", "read")
+	g.call("POST", "/jira_tokens/tokens/"+revoked.ID+"/revoke", nil, http.StatusOK, nil)
+	// tried returns what has reached Jira, but for the question which product it is.
+	tried := func() []*arrival {
+		return slices.DeleteFunc(g.up.take(), func(a *arrival) bool { return strings.Contains(a.line, "/serverInfo ") })
+	}
+	form := func(holder, secret string) string { return url.Values{"holder": {holder}, "token": {secret}}.Encode() }
+	for name, c := range map[string]struct {
+		raw    string
+		status int
+	}{
+		"nobody":                       {g.request("POST", "/tokens/tokens/try", fromPage, form("alice", own.Token)), http.StatusUnauthorized},
+		"another site":                 {g.request("POST", "/tokens/tokens/try", person("alice")+strings.Replace(fromPage, "same-origin", "cross-site", 1), form("alice", own.Token)), http.StatusForbidden},
+		"another encoding":             {g.request("POST", "/tokens/tokens/try", person("alice")+"Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\n", `{"holder":"alice"}`), http.StatusUnsupportedMediaType},
+		"somebody else's, from abroad": {g.request("POST", "/tokens/tokens/try", person("alice")+fromPage, form("eric", others.Token)), http.StatusNotFound},
+		"one's own as somebody else":   {g.request("POST", "/tokens/tokens/try", person("alice")+fromPage, form("eric", own.Token)), http.StatusNotFound},
+		"revoked":                      {g.request("POST", "/tokens/tokens/try", person("alice")+fromPage, form("alice", revoked.Token)), http.StatusNotFound},
+		"the wrong secret":             {g.request("POST", "/tokens/tokens/try", person("alice")+fromPage, form("alice", own.wrong())), http.StatusNotFound},
+	} {
+		if a := g.send(c.raw); a.status != c.status || strings.Contains(a.body, "is ready") {
+			t.Errorf("%s: %s, want %d", name, a, c.status)
+		}
+	}
+	if a := g.submit("alice", "tokens/try", form("alice", elsewhere.Token)); a.status != http.StatusOK || !strings.Contains(a.body, "The gateway answers 403") {
+		t.Errorf("from a network that the token does not allow: %s", a)
+	}
+	if seen := tried(); len(seen) > 0 {
+		t.Errorf("Jira was reached: %v", seen)
+	}
+	if a := g.submit("alice", "tokens/try", form("alice", own.Token)); a.status != http.StatusOK || !strings.Contains(a.body, "Jira answers 200") {
+		t.Errorf("one's own: %s", a)
+	}
+	seen := tried()
+	if len(seen) != 1 || strings.Contains(fmt.Sprint(seen), own.Token) || strings.Contains(fmt.Sprint(seen), "X-Person") {
+		t.Errorf("Jira got %v", seen)
 	}
 }
 
