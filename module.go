@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -152,49 +151,6 @@ type App struct {
 	people  *people  // nil unless Jira is asked for groups
 	signIns *signIns // nil unless identity providers are believed
 	logger  *zap.Logger
-}
-
-// Cache configures how many tokens are kept in memory, and for how long they are
-// trusted.
-type Cache struct {
-	// The maximum number of tokens in the cache. Default: 100000
-	Size int `json:"size,omitempty"`
-
-	// The age at which a token is read from the store again, even if nothing
-	// has changed. Changes normally take effect immediately; this bounds the
-	// delay if a notification is lost. Default: `30s`
-	TTL caddy.Duration `json:"ttl,omitempty"`
-
-	// How long cached tokens still work while the store cannot be reached,
-	// counted from when they were last read. `off` or `0`: no longer than ttl.
-	// Default: `10m`
-	Grace *Grace `json:"grace,omitempty"`
-}
-
-// Grace is a duration, or "off" for none.
-type Grace time.Duration
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (g *Grace) UnmarshalText(text []byte) error {
-	if string(text) == "off" {
-		*g = 0
-		return nil
-	}
-	d, err := caddy.ParseDuration(string(text))
-	if err != nil || d < 0 {
-		return fmt.Errorf("invalid duration %q: expected one such as 30s or 10m, or off", text)
-	}
-	*g = Grace(d)
-	return nil
-}
-
-// UnmarshalJSON implements json.Unmarshaler. It accepts what UnmarshalText accepts,
-// or a number of nanoseconds.
-func (g *Grace) UnmarshalJSON(text []byte) error {
-	if unquoted, err := strconv.Unquote(string(text)); err == nil {
-		return g.UnmarshalText([]byte(unquoted))
-	}
-	return json.Unmarshal(text, (*time.Duration)(g))
 }
 
 // CaddyModule returns the Caddy module information.
@@ -357,18 +313,6 @@ func (a *App) configuredAccounts() (map[string]*jira.Account, error) {
 	return configured, nil
 }
 
-func (c *Cache) check() error {
-	switch {
-	case c.Size < 1:
-		return fmt.Errorf("cache size %d: must be at least 1", c.Size)
-	case c.TTL < caddy.Duration(time.Second):
-		return fmt.Errorf("cache ttl %s: must be at least 1s", time.Duration(c.TTL))
-	case *c.Grace < 0:
-		return fmt.Errorf("cache grace %s: must not be negative", time.Duration(*c.Grace))
-	}
-	return nil
-}
-
 // Start opens the store.
 func (a *App) Start() error {
 	if len(a.gateways) > 0 && len(a.jiras) == 0 {
@@ -435,13 +379,15 @@ func (a *App) Cleanup() error {
 	return a.tokens.Release()
 }
 
-func (c *Cache) options() storage.CacheOptions {
-	return storage.CacheOptions{
-		Size:        c.Size,
-		TTL:         time.Duration(c.TTL),
-		Grace:       time.Duration(*c.Grace),
-		ReadTimeout: 5 * time.Second, // stores have shorter timeouts of their own
-	}
+// goInService runs f in the background, with a context that is done once this
+// configuration is replaced or the store is closed.
+func (a *App) goInService(f func(ctx context.Context)) {
+	a.tokens.Go(func(ctx context.Context) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		defer context.AfterFunc(a.ctx, stop)()
+		f(ctx)
+	})
 }
 
 // Interface guards

@@ -68,7 +68,7 @@ func (a *asker) admit(request, body string) (*Request, *Admission, error) {
 	admission, err := a.guard.Admit(context.Background(), a.view, a.jira, r)
 	var refusal *Error
 	if err != nil && !errors.As(err, &refusal) {
-		a.t.Errorf("%s: %v is no *Error", request, err)
+		a.t.Errorf("%s: %v is not a *Error", request, err)
 	}
 	return r, admission, err
 }

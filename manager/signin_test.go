@@ -65,7 +65,7 @@ func TestSafeNext(t *testing.T) {
 	}
 }
 
-// TestWhereSigningInLeads: what is no page, or too long for one, becomes the first page.
+// TestWhereSigningInLeads: what is not a page, or is too long for one, becomes the first page.
 func TestWhereSigningInLeads(t *testing.T) {
 	a := newApp(t)
 	root := a.create(t, map[string]any{"owner": "root", "name": "n", "scope": "admin", "exempt": "for the test"})

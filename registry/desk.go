@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -187,110 +186,6 @@ func (d *Desk) Update(ctx context.Context, actor Actor, id string, edit token.Ed
 	return d.registry.update(ctx, actor, id, edit, allowed, vets...)
 }
 
-// checkOwnAccount returns an error if a token acts as its owner, who is somebody else:
-// whoever knows its secret could act as that person.
-func (d *Desk) checkOwnAccount(record *token.Record) error {
-	if record.Account != token.OwnAccount || d.owns(record) {
-		return nil
-	}
-	return ForbiddenError{"the token acts as " + record.Owner + " in Jira, so only " + record.Owner + " can create or rotate it, or give it that account"}
-}
-
-// checkRights returns an error if a token of the person's own takes rights that the person
-// does not have here: those of groups that another identity provider has told. It makes the
-// token pending if somebody must approve it without them.
-func (d *Desk) checkRights(record *token.Record) error {
-	if !d.owns(record) || record.Exempt != "" {
-		return nil
-	}
-	if err := forbidden(d.Rights().Violation(record)); err != nil {
-		return err
-	}
-	if d.needsApproval(record) {
-		makePending(record)
-	}
-	return nil
-}
-
-// needsApproval reports whether somebody must approve a token: because of the owner's rights,
-// or because of those that the owner has here.
-func (d *Desk) needsApproval(record *token.Record) bool {
-	here := d.owns(record) && record.Exempt == "" && d.Rights().NeedsApproval(record.Scope) != ""
-	return here || d.registry.needsApproval(record)
-}
-
-// checkHold returns an error if the person may not switch off the holding of a token's
-// changes: that approves all of them.
-func (d *Desk) checkHold(ctx context.Context, before, changed *token.Record) error {
-	if !before.HoldWrites || changed.HoldWrites {
-		return nil
-	}
-	err := d.MayDecide(ctx, before.ID)
-	if _, ok := errors.AsType[ForbiddenError](err); ok {
-		return ForbiddenError{"the changes of this token must be approved; only somebody who manages tokens, and has neither made nor changed this one, can switch that off"}
-	}
-	return err
-}
-
-// checkExempt returns an error if the person may not exempt a token from the policy, or
-// change an exempt one in a way that the policy would have to allow. An exemption must be
-// approved by somebody else, since it lets a token do anything.
-func (d *Desk) checkExempt(before, changed *token.Record) error {
-	switch {
-	case before.Exempt == "" && changed.Exempt == "":
-		return nil
-	case before.Exempt != changed.Exempt:
-		if err := d.mustManage("exempt tokens from the policy"); err != nil || changed.Exempt == "" {
-			return err
-		}
-		makePending(changed)
-		return nil
-	}
-	if touched, err := touchesRules(before, changed); err != nil || !touched {
-		return err
-	}
-	if err := d.mustManage("change a token that is exempt from the policy"); err != nil {
-		return err
-	}
-	makePending(changed) // what was approved was something else
-	return nil
-}
-
-// MayAsk returns an error unless the person can have a token that sees what an account sees
-// in Jira: now, from this address, and without anybody's approval. Otherwise the names of
-// projects, and how many issues match a condition, would tell people more than their tokens
-// do. If the record, which is about to be created, names no account, MayAsk chooses it.
-func (d *Desk) MayAsk(record *token.Record, from netip.Addr) error {
-	if why := d.Left(); why != "" {
-		return ForbiddenError{why}
-	}
-	if !d.owns(record) && !d.Rights().OnBehalf() {
-		return ForbiddenError{"Jira is only asked about your own tokens"}
-	}
-	rights := d.registry.owners.Person(record.Owner).Rights
-	if d.owns(record) {
-		rights = d.Rights()
-	}
-	rights.Complete(record, func(field string) bool { return field == "account" && record.Account != "" })
-	if err := cmp.Or(d.registry.checkAccount(record.Account), d.checkOwnAccount(record)); err != nil {
-		return err
-	}
-	if !rights.Permits(from) {
-		return ForbiddenError{"tokens of " + record.Owner + " do not work from your address, so Jira is not asked from here"}
-	}
-	for scope := token.ScopeRead; scope <= token.ScopeAdmin; scope++ {
-		candidate := *record
-		candidate.Scope, candidate.Exempt = scope, ""
-		// To what it is confined, and until when it works, is up to the person.
-		candidate.Confine, candidate.CreatedAt = token.Confinement{JQL: "key = X"}, d.registry.timestamp()
-		candidate.ExpiresAt = candidate.CreatedAt.Add(time.Minute)
-		if d.registry.owners.Standing(&candidate).Suspension == nil && rights.Violation(&candidate) == nil && rights.NeedsApproval(scope) == "" {
-			return nil
-		}
-	}
-	return ForbiddenError{record.Owner + " can have no token with the account " + record.Account + " without somebody's approval, so Jira is not asked before that"}
-}
-
 // Rotate gives a token a new secret.
 func (d *Desk) Rotate(ctx context.Context, actor Actor, id string, overlap time.Duration, vets ...Vet) (Issued, error) {
 	if _, err := d.Show(ctx, id); err != nil {
@@ -360,66 +255,8 @@ func (d *Desk) change(ctx context.Context, actor Actor, id string, change func(c
 	return change(ctx, actor, id)
 }
 
-// Approve makes a pending token work. It takes somebody else than the owner and whoever
-// asked for the token.
-func (d *Desk) Approve(ctx context.Context, actor Actor, id string, verdict Verdict) (*token.Record, error) {
-	if err := d.MayDecide(ctx, id); err != nil {
-		return nil, err
-	}
-	return d.registry.Approve(ctx, actor, id, verdict)
-}
-
-// Reject ends a pending token permanently.
-func (d *Desk) Reject(ctx context.Context, actor Actor, id string, verdict Verdict) (*token.Record, error) {
-	if err := d.MayDecide(ctx, id); err != nil {
-		return nil, err
-	}
-	return d.registry.Reject(ctx, actor, id, verdict)
-}
-
-// MayDecide returns an error unless the person may approve or reject a pending token, or its
-// held changes, which its owner, whoever is responsible for it and whoever has made it may not.
-func (d *Desk) MayDecide(ctx context.Context, id string) error {
-	if err := d.mustManage("approve or reject tokens"); err != nil {
-		return err
-	}
-	record, err := d.Show(ctx, id)
-	if err != nil {
-		return err
-	}
-	if record.OwnedBy(d.person) || token.Fold(record.Responsible) == token.Fold(d.person) {
-		return ForbiddenError{"nobody approves or rejects their own tokens: ask somebody else who manages tokens"}
-	}
-	var known, asked, damaged bool
-	err = d.registry.eachEvent(ctx, EventQuery{TokenID: id, Actions: asking}, func(event Event) {
-		known = known || slices.Contains(making, event.Action)
-		asked = asked || d.is(event.Actor)
-		damaged = damaged || event.Action == storage.ActionDamaged
-	})
-	switch {
-	case err != nil:
-		return err
-	case asked:
-		return ForbiddenError{"you have created or changed this token yourself: ask somebody else who manages tokens"}
-	case !known || damaged:
-		return ForbiddenError{"the audit trail no longer says who has asked for the token: approve or reject it with the command"}
-	}
-	return nil
-}
-
-// is reports whether an actor is the person.
-func (d *Desk) is(actor Actor) bool {
-	return isOwner(actor, d.person)
-}
-
 // making are the actions with which a token begins.
 var making = []string{ActionCreate, ActionImport, ActionExchange}
-
-// asking are the actions of whoever has asked for a token, or has seen it.
-var asking = []string{ActionCreate, ActionUpdate, ActionTransfer, ActionImport, ActionRotate, ActionHandover, ActionExchange}
-
-// Asking returns the actions with which somebody asks for a token, or for what it is.
-func Asking() []string { return slices.Clone(asking) }
 
 // Events returns a page of the audit trail: of everything for those with manage, and of
 // a token that the person may see for others.

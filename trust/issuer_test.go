@@ -137,11 +137,11 @@ func TestLyingIssuers(t *testing.T) {
 				fmt.Fprint(w, strings.Repeat(" ", 1000))
 			}
 		}), "too large"},
-		"many keys":       {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `{"keys":[{}`+strings.Repeat(",{}", maxKeys)+`]}`) }), "at most"},
-		"empty keys":      {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `{"keys":[]}`) }), "none of"},
-		"symmetric key":   {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`) }), "none of"},
-		"weak key":        {keySet(func(w http.ResponseWriter) { _, _ = w.Write(public) }), "none of"},
-		"keys are no set": {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `[]`) }), "Key Set"},
+		"many keys":     {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `{"keys":[{}`+strings.Repeat(",{}", maxKeys)+`]}`) }), "at most"},
+		"empty keys":    {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `{"keys":[]}`) }), "none of"},
+		"symmetric key": {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`) }), "none of"},
+		"weak key":      {keySet(func(w http.ResponseWriter) { _, _ = w.Write(public) }), "none of"},
+		"not a key set": {keySet(func(w http.ResponseWriter) { fmt.Fprint(w, `[]`) }), "Key Set"},
 		"redirects for ever": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, issuer.URL+r.URL.Path+"x", http.StatusFound)
 		}, "redirects"},

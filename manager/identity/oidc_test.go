@@ -117,7 +117,7 @@ func TestTokensForOthers(t *testing.T) {
 		"azp of another":           {"azp": "other"},
 		"two audiences, azp":       {"aud": []string{"manager", "other"}, "azp": "other"},
 		"two audiences, none":      {"aud": []string{"other", "manager"}},
-		"azp that is no text":      {"azp": 5},
+		"azp that is not text":     {"azp": 5},
 		"azp that is empty":        {"azp": ""},
 		"an audience of another":   {"aud": "other"},
 		"fine":                     {"azp": "manager"},
